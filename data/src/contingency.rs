@@ -1,0 +1,104 @@
+//! How two clusterings of the same samples overlap.
+
+use ndarray::Array2;
+
+/// Counts of samples by their clusters in two clusterings, shape (n_clusters of the first, of the second).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contingency(Array2<u64>);
+
+impl Contingency {
+    /// Counts pairs of (first, second) ids, each below its number of clusters. O(n).
+    #[must_use]
+    pub fn count(
+        pairs: impl IntoIterator<Item = (usize, usize)>,
+        n_first: usize,
+        n_second: usize,
+    ) -> Self {
+        let mut counts = Array2::zeros((n_first, n_second));
+        for pair in pairs {
+            counts[pair] += 1;
+        }
+        Self(counts)
+    }
+
+    /// The counts.
+    #[must_use]
+    pub fn counts(&self) -> &Array2<u64> {
+        &self.0
+    }
+
+    /// Number of samples counted.
+    #[must_use]
+    pub fn n_samples(&self) -> u64 {
+        self.0.sum()
+    }
+
+    /// Adjusted Rand index, at most 1; 0 is what chance gives (Hubert and Arabie, 1985).
+    ///
+    /// Two clusterings without a pair to tell apart (one cluster each, or single samples each) are equal: 1.
+    #[must_use]
+    pub fn adjusted_rand_index(&self) -> f64 {
+        let pairs = |count: u64| {
+            let count = u128::from(count);
+            count * count.saturating_sub(1) / 2
+        };
+        let together: u128 = self.0.iter().copied().map(pairs).sum();
+        let first: u128 = self.0.rows().into_iter().map(|row| pairs(row.sum())).sum();
+        let second: u128 = self.0.columns().into_iter().map(|column| pairs(column.sum())).sum();
+        let all = pairs(self.n_samples());
+        if all == 0 {
+            return 1.0;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a ratio of pair counts")]
+        let (together, first, second, all) =
+            (together as f64, first as f64, second as f64, all as f64);
+        let expected = first * second / all;
+        let maximum = f64::midpoint(first, second);
+        if maximum == expected { 1.0 } else { (together - expected) / (maximum - expected) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn contingency(first: &[usize], second: &[usize]) -> Contingency {
+        Contingency::count(first.iter().copied().zip(second.iter().copied()), 5, 5)
+    }
+
+    /// Pair by pair, straight from the definition.
+    fn ari_by_pairs(first: &[usize], second: &[usize]) -> f64 {
+        let (mut both, mut in_first, mut in_second, mut all) = (0.0, 0.0, 0.0, 0.0);
+        for i in 0..first.len() {
+            for j in 0..i {
+                let (f, s) = (first[i] == first[j], second[i] == second[j]);
+                all += 1.0;
+                both += f64::from(f && s);
+                in_first += f64::from(f);
+                in_second += f64::from(s);
+            }
+        }
+        if all == 0.0 {
+            return 1.0;
+        }
+        let expected: f64 = in_first * in_second / all;
+        let maximum = (in_first + in_second) / 2.0;
+        if maximum == expected { 1.0 } else { (both - expected) / (maximum - expected) }
+    }
+
+    proptest! {
+        #[test]
+        fn ari_equals_the_definition(labels in prop::collection::vec((0..5usize, 0..5usize), 1..60)) {
+            let (first, second): (Vec<_>, Vec<_>) = labels.into_iter().unzip();
+            let fast = contingency(&first, &second).adjusted_rand_index();
+            prop_assert!((fast - ari_by_pairs(&first, &second)).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn names_of_clusters_do_not_matter() {
+        assert_eq!(contingency(&[0, 0, 1, 2], &[3, 3, 0, 1]).adjusted_rand_index(), 1.0);
+    }
+}

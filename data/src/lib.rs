@@ -1,0 +1,27 @@
+//! The vocabulary of consilience, and its file formats.
+//!
+//! Every other crate speaks in these types: [`Features`] go in; [`Votes`], [`SoftAssignments`],
+//! [`Assignments`] and [`PseudoLabels`] come out; [`Truth`] can be compared with and nothing else;
+//! [`Seed`] is the only source of randomness.
+//!
+//! Axes are always ordered models, samples, clusters (or features).
+
+mod assignments;
+mod contingency;
+mod error;
+mod features;
+mod ids;
+mod pseudo_labels;
+mod seed;
+mod truth;
+mod votes;
+
+pub use assignments::{Assignments, SoftAssignments};
+pub use contingency::Contingency;
+pub use error::DataError;
+pub use features::Features;
+pub use ids::{ClusterId, ModelIdx, SampleIdx};
+pub use pseudo_labels::{PseudoLabel, PseudoLabels};
+pub use seed::{Rng, Seed, Stream};
+pub use truth::Truth;
+pub use votes::Votes;

@@ -1,0 +1,119 @@
+//! What the members of an ensemble say of every sample.
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+
+use crate::{Assignments, ClusterId, DataError, ModelIdx, SoftAssignments};
+
+/// Assignments and confidences of all models, shape (n_models, n_samples) each.
+///
+/// Ids of different models have no common meaning. A model may have left a sample without a vote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Votes {
+    clusters: Array2<u16>,
+    confidences: Array2<f32>,
+    n_clusters: Vec<usize>,
+}
+
+impl Votes {
+    /// Stands for "this model did not vote on this sample" in [`Votes::clusters`].
+    pub const MISSING: u16 = u16::MAX;
+
+    /// Takes cluster ids ([`Votes::MISSING`] where a vote is missing) and confidences in 0..=1, shape
+    /// (n_models, n_samples) each.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Empty`] without models or samples, [`DataError::ShapeMismatch`] if shapes differ.
+    pub fn new(clusters: Array2<u16>, confidences: Array2<f32>) -> Result<Self, DataError> {
+        if clusters.is_empty() {
+            return Err(DataError::Empty { source_name: "votes".into() });
+        }
+        if clusters.dim() != confidences.dim() {
+            return Err(DataError::ShapeMismatch {
+                what: "confidences",
+                found: confidences.shape().to_vec(),
+                expected: clusters.shape().to_vec(),
+            });
+        }
+        let n_clusters = clusters
+            .rows()
+            .into_iter()
+            .map(|row| {
+                let voted = row.iter().filter(|&&cluster| cluster != Self::MISSING);
+                voted.max().map_or(0, |&largest| usize::from(largest) + 1)
+            })
+            .collect();
+        Ok(Self { clusters, confidences, n_clusters })
+    }
+
+    /// Hardens every model's probabilities. All must have the same number of samples.
+    ///
+    /// # Errors
+    ///
+    /// As [`Votes::new`].
+    pub fn from_soft(models: &[SoftAssignments]) -> Result<Self, DataError> {
+        let n_samples = models.first().map_or(0, SoftAssignments::n_samples);
+        let mut clusters = Array2::zeros((models.len(), n_samples));
+        let mut confidences = Array2::zeros((models.len(), n_samples));
+        for (model, soft) in models.iter().enumerate() {
+            debug_assert_eq!(soft.n_samples(), n_samples);
+            let (hard, confidence) = soft.harden();
+            for (sample, (cluster, confidence)) in
+                hard.clusters().iter().zip(confidence).enumerate()
+            {
+                clusters[(model, sample)] = cluster.0;
+                confidences[(model, sample)] = confidence;
+            }
+        }
+        let mut votes = Self::new(clusters, confidences)?;
+        votes.n_clusters = models.iter().map(SoftAssignments::n_clusters).collect();
+        Ok(votes)
+    }
+
+    /// Number of models, M.
+    #[must_use]
+    pub fn n_models(&self) -> usize {
+        self.clusters.nrows()
+    }
+
+    /// Number of samples, n.
+    #[must_use]
+    pub fn n_samples(&self) -> usize {
+        self.clusters.ncols()
+    }
+
+    /// Cluster ids, shape (n_models, n_samples), [`Votes::MISSING`] where a model did not vote.
+    #[must_use]
+    pub fn clusters(&self) -> ArrayView2<'_, u16> {
+        self.clusters.view()
+    }
+
+    /// Confidences, shape (n_models, n_samples), in 0..=1.
+    #[must_use]
+    pub fn confidences(&self) -> ArrayView2<'_, f32> {
+        self.confidences.view()
+    }
+
+    /// One model's cluster ids, length n_samples.
+    #[must_use]
+    pub fn of_model(&self, model: ModelIdx) -> ArrayView1<'_, u16> {
+        self.clusters.row(model.index())
+    }
+
+    /// Number of clusters that a model can name.
+    #[must_use]
+    pub fn n_clusters(&self, model: ModelIdx) -> usize {
+        self.n_clusters[model.index()]
+    }
+
+    /// One model's votes as assignments; `None` if it left a sample without a vote.
+    #[must_use]
+    pub fn assignments(&self, model: ModelIdx) -> Option<Assignments> {
+        let row = self.of_model(model);
+        if row.iter().any(|&cluster| cluster == Self::MISSING) {
+            return None;
+        }
+        let clusters = row.iter().map(|&cluster| ClusterId(cluster)).collect();
+        Some(Assignments::new(clusters, self.n_clusters(model)))
+    }
+}
