@@ -13,6 +13,9 @@ pub struct PseudoLabel {
     pub label: ClusterId,
     /// Number of models that put the sample with its mini-cluster's anchor.
     pub agreement: u16,
+    /// How many models fewer put the sample with the anchor of its next best mini-cluster. With a single
+    /// mini-cluster, the agreement itself; negative only where votes are missing.
+    pub margin: i32,
     /// The lowest of the models' confidences in the sample, 0..=1.
     pub confidence: f32,
 }
