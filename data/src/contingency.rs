@@ -1,8 +1,11 @@
 //! How two clusterings of the same samples overlap.
 
 use ndarray::Array2;
+use serde::{Serialize, Serializer};
 
 /// Counts of samples by their clusters in two clusterings, shape (n_clusters of the first, of the second).
+///
+/// Serialized as an array of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contingency(Array2<u64>);
 
@@ -55,6 +58,12 @@ impl Contingency {
         let expected = first * second / all;
         let maximum = f64::midpoint(first, second);
         if maximum == expected { 1.0 } else { (together - expected) / (maximum - expected) }
+    }
+}
+
+impl Serialize for Contingency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows().into_iter().map(|row| row.to_vec()))
     }
 }
 
