@@ -78,11 +78,7 @@ impl Scores {
         let classes = counts.sum_axis(Axis(1)).to_vec();
         let clusters = counts.sum_axis(Axis(0)).to_vec();
 
-        let matching: Vec<Option<usize>> = maximum_matching(counts)
-            .into_iter()
-            .enumerate()
-            .map(|(class, cluster)| cluster.filter(|&cluster| counts[(class, cluster)] > 0))
-            .collect();
+        let matching = match_classes(counts);
         let matched = |class: usize| matching[class].map_or(0, |cluster| counts[(class, cluster)]);
         let hits = (0..matching.len()).map(matched).sum();
         let majorities = counts
@@ -147,6 +143,26 @@ impl Scores {
     pub fn of_labels(truth: &Truth, found: &Truth) -> Result<Self, DataError> {
         Ok(Self::of(&truth.contingency_with(found)?, truth.names()))
     }
+}
+
+/// The cluster matched to each class, where the two share a sample.
+fn match_classes(counts: ArrayView2<'_, u64>) -> Vec<Option<usize>> {
+    let (n_classes, n_clusters) = counts.dim();
+    let mut matching = vec![None; n_classes];
+    // Rows must be the shorter side: more rows than columns would be padded to a square.
+    if n_classes <= n_clusters {
+        matching = maximum_matching(counts);
+    } else {
+        for (cluster, class) in maximum_matching(counts.t()).into_iter().enumerate() {
+            if let Some(class) = class {
+                matching[class] = Some(cluster);
+            }
+        }
+    }
+    for (class, cluster) in matching.iter_mut().enumerate() {
+        *cluster = cluster.filter(|&cluster| counts[(class, cluster)] > 0);
+    }
+    matching
 }
 
 /// I(class; cluster) over the mean of the two entropies, from the table and its row and column sums.
@@ -290,6 +306,14 @@ mod tests {
                 (0.0, 0.0)
             ]
         );
+    }
+
+    #[test]
+    fn a_class_for_each_sample_takes_no_square_table() {
+        let pairs: Vec<_> = (0..30_000).map(|sample| (sample, sample % 2)).collect();
+        let scores = scores(&pairs, 30_000, 2);
+        assert_eq!(scores.acc, ratio(2, 30_000));
+        assert_eq!(scores.matching.iter().flatten().count(), 2);
     }
 
     #[test]
