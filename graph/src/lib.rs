@@ -1,1 +1,68 @@
-//! Placeholder.
+//! What an ensemble of clusterings agrees on.
+//!
+//! Votes go in; a subset of the samples comes out, with a label for each, on which (nearly) all models agree.
+//! In the order in which data flows:
+//!
+//! 1. [`Signatures`]: samples on which all models say the same are one node. Exact, and small.
+//! 2. [`AgreementGraph`]: strong positive edges join signatures that many models put together, strong negative
+//!    edges keep those apart that few do.
+//! 3. [`AgreementGraph::extract`]: takes K mini-clusters, greedily: the pseudo-labels.
+//! 4. [`Alignment`]: which of each model's clusters is which mini-cluster.
+//! 5. [`consensus`]: all models' aligned probabilities, averaged.
+//!
+//! # Example
+//!
+//! ```
+//! use consilience_data::Votes;
+//! use consilience_graph::{AgreementParams, Alignment, Threads, consensus_of_votes, extract};
+//! use ndarray::{Array2, array};
+//!
+//! // Three models, six samples. The models number their clusters each in their own way, and the last sample
+//! // is in dispute.
+//! let clusters = array![[0, 0, 1, 1, 1, 1], [1, 1, 0, 0, 0, 1], [0, 0, 1, 1, 1, 0]];
+//! let votes = Votes::new(clusters, Array2::ones((3, 6)))?;
+//!
+//! let agreement = AgreementParams::default().check(votes.n_models())?;
+//! let extraction = extract(&votes, 2, &agreement, &Threads::new(2)?)?;
+//! assert!(extraction.is_complete(2));
+//! let labels = extraction.pseudo_labels.entries().iter();
+//! let labels: Vec<_> = labels.map(|entry| (entry.sample.0, entry.label.0, entry.agreement)).collect();
+//! assert_eq!(labels, [(0, 1, 3), (1, 1, 3), (2, 0, 3), (3, 0, 3), (4, 0, 3)]);
+//!
+//! let alignment = Alignment::new(&votes, &extraction.pseudo_labels)?;
+//! let (assignments, confidences) = consensus_of_votes(&votes, &alignment)?.harden();
+//! assert_eq!(assignments.clusters()[5].0, 1, "two of three models say so");
+//! assert!((confidences[5] - 2.0 / 3.0).abs() < 1e-6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod agreement;
+mod alignment;
+mod consensus;
+mod diversity;
+mod error;
+mod extraction;
+mod grouping;
+mod matching;
+mod packing;
+mod params;
+mod removal;
+mod signatures;
+mod strictness;
+mod table;
+mod threads;
+mod visit;
+
+pub use agreement::AgreementGraph;
+pub use alignment::Alignment;
+pub use consensus::{consensus, consensus_of_votes};
+pub use diversity::Diversity;
+pub use error::GraphError;
+pub use extraction::{Extraction, extract};
+pub use grouping::SignaturesBuilder;
+pub use matching::maximum_matching;
+pub use params::{AgreementParams, Gate, ValidAgreement};
+pub use signatures::{SignatureIdx, Signatures};
+pub use strictness::Strictness;
+pub use threads::Threads;
+pub use visit::{StrongPositive, StrongPositives};

@@ -1,0 +1,202 @@
+//! Gives the clusters of all models common ids.
+
+use consilience_data::{ClusterId, Contingency, ModelIdx, PseudoLabel, PseudoLabels, Votes};
+
+use crate::{GraphError, maximum_matching};
+
+/// Which cluster of each model is which common cluster.
+///
+/// The common clusters are the mini-clusters, or, if there are none, the clusters of model 0. A cluster has at
+/// most one partner; where a model has as many clusters as there are common ones, the matching is a
+/// permutation, as clusters that overlap with nothing are paired too, in ascending order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alignment {
+    n_common: usize,
+    /// Shape (n_models, n_clusters of the model): common ids.
+    to_common: Vec<Vec<Option<ClusterId>>>,
+    /// Shape (n_models, n_common): the model's own ids.
+    to_own: Vec<Vec<Option<ClusterId>>>,
+}
+
+impl Alignment {
+    /// Matches the clusters of every model in `votes` to the mini-clusters of `pseudo_labels`, by the number of
+    /// pseudo-labelled samples they share; without mini-clusters, to the clusters of model 0, by the number of
+    /// samples on which both voted.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::SampleCount`] if the numbers of samples differ.
+    ///
+    /// # Complexity
+    ///
+    /// O(n_models * (n_samples + K³)) (Hungarian method).
+    pub fn new(votes: &Votes, pseudo_labels: &PseudoLabels) -> Result<Self, GraphError> {
+        let (found, expected) = (pseudo_labels.n_samples(), votes.n_samples());
+        if found != expected {
+            return Err(GraphError::SampleCount { what: "pseudo-labels", found, expected });
+        }
+        if pseudo_labels.n_clusters() == 0 {
+            return Ok(Self::to_first_model(votes));
+        }
+        Ok(Self::by_overlap(votes, pseudo_labels.n_clusters(), |model| {
+            let votes_of = votes.of_model(model);
+            let pairs = pseudo_labels.entries().iter().filter_map(move |entry| {
+                Some((entry.label.index(), voted(votes_of[entry.sample.index()])?))
+            });
+            pairs.collect()
+        }))
+    }
+
+    /// Matches the clusters of every model in `votes` to those of model 0.
+    ///
+    /// # Complexity
+    ///
+    /// As [`Alignment::new`].
+    #[must_use]
+    pub fn to_first_model(votes: &Votes) -> Self {
+        let first = votes.of_model(ModelIdx(0));
+        Self::by_overlap(votes, votes.n_clusters(ModelIdx(0)), |model| {
+            let pairs = first.iter().zip(votes.of_model(model));
+            pairs.filter_map(|(&first, &own)| Some((voted(first)?, voted(own)?))).collect()
+        })
+    }
+
+    /// `pairs` gives the (common, own) ids of the samples that have both.
+    fn by_overlap(
+        votes: &Votes,
+        n_common: usize,
+        pairs: impl Fn(ModelIdx) -> Vec<(usize, usize)>,
+    ) -> Self {
+        let mut alignment = Self { n_common, to_common: Vec::new(), to_own: Vec::new() };
+        for model in (0..votes.n_models()).map(ModelIdx::from_index) {
+            let n_own = votes.n_clusters(model);
+            let overlap = Contingency::count(pairs(model), n_common, n_own);
+            let to_own = maximum_matching(overlap.counts().view());
+            let mut to_common = vec![None; n_own];
+            for (common, own) in to_own.iter().enumerate() {
+                if let Some(own) = *own {
+                    to_common[own] = Some(ClusterId::from_index(common));
+                }
+            }
+            alignment.to_common.push(to_common);
+            alignment
+                .to_own
+                .push(to_own.into_iter().map(|own| own.map(ClusterId::from_index)).collect());
+        }
+        alignment
+    }
+
+    /// Number of models.
+    #[must_use]
+    pub fn n_models(&self) -> usize {
+        self.to_own.len()
+    }
+
+    /// Number of common clusters.
+    #[must_use]
+    pub fn n_common(&self) -> usize {
+        self.n_common
+    }
+
+    /// The common id of each of a model's clusters, length n_clusters of the model; `None` if the model has more
+    /// clusters than there are common ones and this one is left over.
+    #[must_use]
+    pub fn from_model(&self, model: ModelIdx) -> &[Option<ClusterId>] {
+        &self.to_common[model.index()]
+    }
+
+    /// Pseudo-labels in a model's own ids, so that it can go on in its own numbering. Those of common clusters
+    /// that the model has no partner for (it has fewer clusters) are left out.
+    #[must_use]
+    pub fn to_model(&self, model: ModelIdx, pseudo_labels: &PseudoLabels) -> PseudoLabels {
+        let to_own = &self.to_own[model.index()];
+        let renumber = |entry: &PseudoLabel| {
+            let label = to_own.get(entry.label.index()).copied().flatten()?;
+            Some(PseudoLabel { label, ..*entry })
+        };
+        let entries = pseudo_labels.entries().iter().filter_map(renumber).collect();
+        let n_clusters = self.to_common[model.index()].len();
+        PseudoLabels::new(entries, n_clusters, pseudo_labels.n_samples())
+    }
+}
+
+fn voted(cluster: u16) -> Option<usize> {
+    (cluster != Votes::MISSING).then_some(usize::from(cluster))
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::SampleIdx;
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    fn votes(clusters: Array2<u16>) -> Votes {
+        let confidences = Array2::ones(clusters.raw_dim());
+        Votes::new(clusters, confidences).unwrap()
+    }
+
+    fn labels(labels: &[(u32, u16)], n_clusters: usize, n_samples: usize) -> PseudoLabels {
+        let entry = |&(sample, label)| PseudoLabel {
+            sample: SampleIdx(sample),
+            label: ClusterId(label),
+            agreement: 1,
+            margin: 1,
+            confidence: 1.0,
+        };
+        PseudoLabels::new(labels.iter().map(entry).collect(), n_clusters, n_samples)
+    }
+
+    fn ids(ids: &[u16]) -> Vec<Option<ClusterId>> {
+        ids.iter().map(|&id| Some(ClusterId(id))).collect()
+    }
+
+    #[test]
+    fn models_meet_in_the_mini_clusters() {
+        let votes = votes(array![[0, 0, 1, 1, 2, 2], [2, 2, 0, 0, 1, 1]]);
+        let labelled = labels(&[(0, 1), (2, 0), (3, 0), (4, 2)], 3, 6);
+        let alignment = Alignment::new(&votes, &labelled).unwrap();
+        assert_eq!(alignment.from_model(ModelIdx(0)), ids(&[1, 0, 2]));
+        assert_eq!(alignment.from_model(ModelIdx(1)), ids(&[0, 2, 1]));
+        let own = alignment.to_model(ModelIdx(1), &labelled);
+        assert_eq!(
+            own.entries().iter().map(|entry| entry.label.0).collect::<Vec<_>>(),
+            [2, 0, 0, 1]
+        );
+    }
+
+    #[test]
+    fn without_mini_clusters_models_meet_in_the_first() {
+        let votes = votes(array![[0, 0, 1, 1], [1, 1, 0, Votes::MISSING]]);
+        let alignment = Alignment::new(&votes, &labels(&[], 0, 4)).unwrap();
+        assert_eq!((alignment.n_common(), alignment.n_models()), (2, 2));
+        assert_eq!(alignment.from_model(ModelIdx(0)), ids(&[0, 1]));
+        assert_eq!(alignment.from_model(ModelIdx(1)), ids(&[1, 0]));
+    }
+
+    #[test]
+    fn numbers_of_clusters_may_differ() {
+        let votes = votes(array![[0, 1, 2, 2], [0, 0, 0, 0], [Votes::MISSING; 4]]);
+        let labelled = labels(&[(0, 1), (2, 0), (3, 0)], 2, 4);
+        let alignment = Alignment::new(&votes, &labelled).unwrap();
+        let [one, zero] = [1, 0].map(|id| Some(ClusterId(id)));
+        assert_eq!(alignment.from_model(ModelIdx(0)), [one, None, zero]);
+        assert_eq!(alignment.from_model(ModelIdx(1)), [zero]);
+        assert_eq!(alignment.from_model(ModelIdx(2)), []);
+        assert_eq!(alignment.to_model(ModelIdx(1), &labelled).len(), 2);
+        assert!(alignment.to_model(ModelIdx(2), &labelled).is_empty());
+    }
+
+    #[test]
+    fn clusters_without_overlap_are_paired_in_ascending_order() {
+        let votes = votes(array![[0, 1, 2, 3]]);
+        let alignment = Alignment::new(&votes, &labels(&[(2, 1)], 4, 4)).unwrap();
+        assert_eq!(alignment.from_model(ModelIdx(0)), ids(&[0, 2, 1, 3]));
+    }
+
+    #[test]
+    fn another_number_of_samples_is_an_error() {
+        let error = Alignment::new(&votes(array![[0, 1]]), &labels(&[], 1, 3)).unwrap_err();
+        assert_eq!(error.to_string(), "pseudo-labels: 3 samples, expected 2");
+    }
+}

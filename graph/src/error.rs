@@ -1,0 +1,48 @@
+//! What can be wrong with votes, settings and their combination.
+
+use thiserror::Error;
+
+/// What is wrong, with the values, in one line.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum GraphError {
+    #[error("'{text}': give a number of models, such as 9, or a share of them, such as 90%")]
+    Strictness { text: String },
+
+    #[error("need max_agree < min_agree <= n_models, got {max_agree} < {min_agree} <= {n_models}")]
+    Thresholds { max_agree: u16, min_agree: u16, n_models: usize },
+
+    #[error("need 1 <= min_common <= n_models, got 1 <= {min_common} <= {n_models}")]
+    MinCommon { min_common: u16, n_models: usize },
+
+    #[error("need 0 <= min_confidence < 1, got {min_confidence}")]
+    MinConfidence { min_confidence: f32 },
+
+    #[error("need min_size >= 1, got 0")]
+    MinSize,
+
+    #[error("need 1 <= n_models <= 65535, got {n_models}")]
+    ModelCount { n_models: usize },
+
+    #[error("settings for {settings} models, votes of {votes}")]
+    OtherModelCount { settings: usize, votes: usize },
+
+    #[error("samples are gated by min_confidence {grouped}, the settings say {asked}: group again")]
+    OtherGate { grouped: f32, asked: f32 },
+
+    #[error("need 1 <= K <= 65535 clusters, got {k}")]
+    ClusterCount { k: usize },
+
+    #[error("K = {k} clusters, but the votes tell only {n_signatures} kinds of samples apart")]
+    TooManyClusters { k: usize, n_signatures: usize },
+
+    #[error("{what}: {found} samples, expected {expected}")]
+    SampleCount { what: &'static str, found: usize, expected: usize },
+
+    #[error("{n_samples} samples; at most 4294967295 are supported")]
+    TooManySamples { n_samples: usize },
+
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads { threads: usize, reason: String },
+}

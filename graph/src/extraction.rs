@@ -1,0 +1,222 @@
+//! Greedy extraction of mini-clusters from the agreement graph.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, SampleIdx, Votes};
+use rayon::prelude::*;
+
+use crate::{
+    AgreementGraph, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement, packing::Pair,
+    removal::Members,
+};
+
+/// The mini-clusters of one set of votes.
+///
+/// Fewer than asked for is a normal outcome, to be asked about with [`Extraction::is_complete`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extraction {
+    /// A label for every sample of a mini-cluster, with its evidence.
+    pub pseudo_labels: PseudoLabels,
+    /// Each mini-cluster's anchor: the lowest sample of those with the most strong positive edges.
+    pub anchors: Vec<SampleIdx>,
+    /// Number of distinct signatures.
+    pub n_signatures: usize,
+    /// Number of samples on which no model voted. They stay without a label.
+    pub n_without_votes: usize,
+}
+
+impl Extraction {
+    /// Whether all `k` mini-clusters were found.
+    #[must_use]
+    pub fn is_complete(&self, k: usize) -> bool {
+        self.anchors.len() >= k
+    }
+
+    /// Number of samples in the smallest mini-cluster; 0 if there is none.
+    #[must_use]
+    pub fn smallest(&self) -> usize {
+        self.pseudo_labels.sizes().into_iter().min().unwrap_or(0)
+    }
+}
+
+/// Takes `k` mini-clusters out of `votes`: groups, then [`AgreementGraph::extract`].
+///
+/// # Errors
+///
+/// [`GraphError::OtherModelCount`] if the settings are for another number of models,
+/// [`GraphError::ClusterCount`] unless 1 <= k <= 65535.
+pub fn extract(
+    votes: &Votes,
+    k: usize,
+    agreement: &ValidAgreement,
+    threads: &Threads,
+) -> Result<Extraction, GraphError> {
+    let signatures = Signatures::group(votes, agreement, threads)?;
+    AgreementGraph::new(&signatures, agreement)?.extract(k, threads)
+}
+
+impl AgreementGraph<'_> {
+    /// Takes up to `k` mini-clusters, greedily (Kingdra; Gupta et al., ICLR 2020, algorithm 1; DESIGN §2.5).
+    ///
+    /// Time and again, the sample with the most strong positive edges among those left (counting itself; ties:
+    /// the lowest sample) becomes an *anchor*; it and its strong positive neighbours among those left become a
+    /// mini-cluster, and every sample that is not strongly negative to all of its members is removed.
+    ///
+    /// In signatures that is the same, as the samples of one signature
+    /// - have the same edges: a signature's degree is counted in samples, and its lowest sample stands for it;
+    /// - are strong positive neighbours of each other, and join their anchor, provided that so few votes as they
+    ///   have suffice; if not, they have no strong positive edges at all, not even each with itself, and are
+    ///   never an anchor or a member;
+    /// - fail the gate together. Then they are never an anchor; under [`Gate::Both`](crate::Gate) they are in no
+    ///   mini-cluster either and keep no one from one. Under [`Gate::Anchor`](crate::Gate) they are members like
+    ///   others, also those that share all votes with the anchor.
+    ///
+    /// It ends early if no one is left who has a strong positive edge, or if the largest mini-cluster has fewer
+    /// than `min_size` samples.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::ClusterCount`] unless 1 <= k <= 65535.
+    pub fn extract(&self, k: usize, threads: &Threads) -> Result<Extraction, GraphError> {
+        if !(1..=usize::from(u16::MAX)).contains(&k) {
+            return Err(GraphError::ClusterCount { k });
+        }
+        let mut queue = Queue::new(&self.degrees(threads));
+        let mut left: Vec<SignatureIdx> =
+            self.signatures().iter().filter(|&node| self.can_be_member(node)).collect();
+        let mut minis: Vec<Vec<SignatureIdx>> = Vec::new();
+        threads.run(|| {
+            while minis.len() < k {
+                let Some((anchor, degree)) = queue.pop(self, &left) else {
+                    break;
+                };
+                if degree < self.agreement().min_size() as u64 {
+                    break;
+                }
+                let members = self.members(anchor, &left);
+                let removed = Members::new(self, anchor, &members).touched(&left);
+                queue.remove(&removed);
+                left.retain(|&node| queue.is_left(node));
+                minis.push(members);
+            }
+        });
+        Ok(threads.run(|| self.extraction(&minis)))
+    }
+
+    /// The anchor, then its other strong positive neighbours among those left.
+    fn members(&self, anchor: SignatureIdx, left: &[SignatureIdx]) -> Vec<SignatureIdx> {
+        let mut members = vec![anchor];
+        members.par_extend(
+            left.par_iter()
+                .filter(|&&node| node != anchor && self.is_strong_positive(anchor, node)),
+        );
+        members
+    }
+
+    /// Labels the samples of the mini-clusters, each given as its anchor and its other members.
+    fn extraction(&self, minis: &[Vec<SignatureIdx>]) -> Extraction {
+        let signatures = self.signatures();
+        let anchors: Vec<SignatureIdx> = minis.iter().map(|members| members[0]).collect();
+        let mut labels: Vec<Option<Label>> = vec![None; signatures.len()];
+        for (mini, members) in minis.iter().enumerate() {
+            let found: Vec<Label> =
+                members.par_iter().map(|&node| self.label(node, mini, &anchors)).collect();
+            for (node, label) in members.iter().zip(found) {
+                labels[node.index()] = Some(label);
+            }
+        }
+        let entries: Vec<PseudoLabel> = (signatures.of_sample.par_iter())
+            .enumerate()
+            .filter_map(|(sample, &signature)| {
+                let label = labels[signature as usize]?;
+                let sample = SampleIdx::from_index(sample);
+                Some(PseudoLabel {
+                    sample,
+                    label: label.mini,
+                    agreement: label.agreement,
+                    margin: label.margin,
+                    confidence: signatures.lowest_confidence(sample),
+                })
+            })
+            .collect();
+        Extraction {
+            pseudo_labels: PseudoLabels::new(entries, minis.len(), signatures.n_samples()),
+            anchors: anchors.iter().map(|&anchor| signatures.first_sample(anchor)).collect(),
+            n_signatures: signatures.len(),
+            n_without_votes: signatures.n_without_votes(),
+        }
+    }
+
+    fn label(&self, node: SignatureIdx, mini: usize, anchors: &[SignatureIdx]) -> Label {
+        let agreement_with = |anchor| -> Pair { self.signatures().pair(anchor, node) };
+        let agreement = agreement_with(anchors[mini]).agree;
+        let others = anchors.iter().enumerate().filter(|&(other, _)| other != mini);
+        let next = others.map(|(_, &anchor)| agreement_with(anchor).agree).max().unwrap_or(0);
+        let margin = i32::from(agreement) - i32::from(next);
+        Label { mini: ClusterId::from_index(mini), agreement, margin }
+    }
+}
+
+/// What all samples of a signature have in common.
+#[derive(Debug, Clone, Copy)]
+struct Label {
+    mini: ClusterId,
+    agreement: u16,
+    margin: i32,
+}
+
+/// Signatures by their degree, the largest first (ties: the lowest signature).
+///
+/// Degrees only shrink as signatures are removed; so a degree counted some time ago is a bound, and the first in
+/// the queue whose bound still holds is the largest. Only those that come to the front are counted again.
+struct Queue {
+    /// Degree, signature, and how many removals had been when it was counted.
+    heap: BinaryHeap<(u64, Reverse<SignatureIdx>, usize)>,
+    is_left: Vec<bool>,
+    removals: usize,
+}
+
+impl Queue {
+    fn new(degrees: &[u64]) -> Self {
+        let heap: Vec<_> = degrees
+            .iter()
+            .enumerate()
+            .filter(|&(_, &degree)| degree > 0)
+            .map(|(node, &degree)| (degree, Reverse(SignatureIdx::new(node)), 0))
+            .collect();
+        Self { heap: heap.into(), is_left: vec![true; degrees.len()], removals: 0 }
+    }
+
+    /// The signature with the most strong positive edges among those left, and their number.
+    fn pop(
+        &mut self,
+        graph: &AgreementGraph<'_>,
+        left: &[SignatureIdx],
+    ) -> Option<(SignatureIdx, u64)> {
+        while let Some((degree, Reverse(node), counted)) = self.heap.pop() {
+            if !self.is_left(node) {
+                continue;
+            }
+            if counted == self.removals {
+                return Some((node, degree));
+            }
+            let degree = left
+                .par_chunks(1 << 14)
+                .map(|left| graph.degree_among(node, left.iter().copied()))
+                .sum();
+            self.heap.push((degree, Reverse(node), self.removals));
+        }
+        None
+    }
+
+    fn remove(&mut self, removed: &[SignatureIdx]) {
+        for node in removed {
+            self.is_left[node.index()] = false;
+        }
+        self.removals += 1;
+    }
+
+    fn is_left(&self, node: SignatureIdx) -> bool {
+        self.is_left[node.index()]
+    }
+}

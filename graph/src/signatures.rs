@@ -1,0 +1,172 @@
+//! Samples on which all models say the same are one node.
+
+use consilience_data::{ClusterId, SampleIdx, Votes};
+use petgraph::graph::NodeIndex;
+
+use crate::{
+    GraphError, SignaturesBuilder, Threads, ValidAgreement,
+    packing::{Layout, Pair},
+};
+
+/// A node of the agreement graph: a signature, numbered by the first sample that has it.
+pub type SignatureIdx = NodeIndex<u32>;
+
+/// The distinct columns of votes with their gate, and who has them.
+///
+/// Samples with the same column of votes that pass or fail the gate alike are interchangeable to every step of
+/// the graph, so that working on distinct signatures with a multiplicity is exact. Signatures are numbered in
+/// the order of their first samples; so "the lowest signature" is "the lowest sample", which is what ties of
+/// the extraction ask for.
+#[derive(Debug, Clone)]
+pub struct Signatures {
+    pub(crate) layout: Layout,
+    /// Packed votes and gates, shape (n_signatures, n_words).
+    pub(crate) words: Vec<u64>,
+    pub(crate) multiplicities: Vec<u32>,
+    pub(crate) first_samples: Vec<SampleIdx>,
+    /// Shape (n_samples).
+    pub(crate) of_sample: Vec<u32>,
+    /// Lowest confidence of the models that voted, shape (n_samples); 0 without votes.
+    pub(crate) lowest_confidences: Vec<f32>,
+    pub(crate) min_confidence: f32,
+}
+
+impl Signatures {
+    /// Groups the samples of `votes`.
+    ///
+    /// A sample passes the gate if it has a vote and every model that voted on it is more confident than
+    /// `agreement.min_confidence()`. Signatures can be shared by all settings that have this in common.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::OtherModelCount`] if the settings are for another number of models.
+    ///
+    /// # Complexity
+    ///
+    /// O(n_samples * n_models) time, in parallel. Beyond the result, memory for a fixed number of samples.
+    pub fn group(
+        votes: &Votes,
+        agreement: &ValidAgreement,
+        threads: &Threads,
+    ) -> Result<Self, GraphError> {
+        let mut builder = SignaturesBuilder::new(agreement);
+        builder.push(votes.clusters(), Some(votes.confidences()), threads)?;
+        Ok(builder.finish())
+    }
+
+    /// Number of distinct signatures, the nodes of the graph.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.multiplicities.len()
+    }
+
+    /// Whether there are no samples.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.multiplicities.is_empty()
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn n_samples(&self) -> usize {
+        self.of_sample.len()
+    }
+
+    /// Number of models.
+    #[must_use]
+    pub fn n_models(&self) -> usize {
+        self.layout.n_models()
+    }
+
+    /// All signatures, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = SignatureIdx> + use<> {
+        (0..self.len()).map(SignatureIdx::new)
+    }
+
+    /// A sample's signature.
+    #[must_use]
+    pub fn of_sample(&self, sample: SampleIdx) -> SignatureIdx {
+        self.of_sample[sample.index()].into()
+    }
+
+    /// Number of samples that have a signature.
+    #[must_use]
+    pub fn multiplicity(&self, signature: SignatureIdx) -> u32 {
+        self.multiplicities[signature.index()]
+    }
+
+    /// The lowest sample that has a signature.
+    #[must_use]
+    pub fn first_sample(&self, signature: SignatureIdx) -> SampleIdx {
+        self.first_samples[signature.index()]
+    }
+
+    /// The models' votes, length n_models; `None` where a vote is missing.
+    #[must_use]
+    pub fn votes(&self, signature: SignatureIdx) -> Vec<Option<ClusterId>> {
+        let words = self.words_of(signature);
+        (0..self.n_models()).map(|model| self.layout.get(words, model).map(ClusterId)).collect()
+    }
+
+    /// Whether the samples of a signature pass the gate.
+    #[must_use]
+    pub fn passes_gate(&self, signature: SignatureIdx) -> bool {
+        Layout::passes_gate(self.words_of(signature))
+    }
+
+    /// Number of models that put two signatures in the same cluster.
+    #[must_use]
+    pub fn agreement(&self, first: SignatureIdx, second: SignatureIdx) -> u16 {
+        self.pair(first, second).agree
+    }
+
+    /// The lowest confidence of the models that voted on a sample, 0..=1; 0 if none did.
+    #[must_use]
+    pub fn lowest_confidence(&self, sample: SampleIdx) -> f32 {
+        self.lowest_confidences[sample.index()]
+    }
+
+    /// Number of samples on which no model voted. They have no edges, not even among themselves.
+    #[must_use]
+    pub fn n_without_votes(&self) -> usize {
+        let no_votes = |&signature: &SignatureIdx| {
+            let words = self.words_of(signature);
+            self.layout.pair(words, words).common == 0
+        };
+        self.iter().filter(no_votes).map(|signature| self.multiplicity(signature) as usize).sum()
+    }
+
+    /// Number of samples that pass the gate.
+    #[must_use]
+    pub fn n_passing_gate(&self) -> usize {
+        let passing = self.iter().filter(|&signature| self.passes_gate(signature));
+        passing.map(|signature| self.multiplicity(signature) as usize).sum()
+    }
+
+    /// Checks that `k` clusters can be told apart at all.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::ClusterCount`] unless 1 <= k <= 65535, [`GraphError::TooManyClusters`] if there are fewer
+    /// signatures than clusters.
+    pub fn check_k(&self, k: usize) -> Result<(), GraphError> {
+        if !(1..=usize::from(u16::MAX)).contains(&k) {
+            return Err(GraphError::ClusterCount { k });
+        }
+        if k > self.len() {
+            return Err(GraphError::TooManyClusters { k, n_signatures: self.len() });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn words_of(&self, signature: SignatureIdx) -> &[u64] {
+        let n_words = self.layout.n_words();
+        &self.words[signature.index() * n_words..][..n_words]
+    }
+
+    #[inline]
+    pub(crate) fn pair(&self, first: SignatureIdx, second: SignatureIdx) -> Pair {
+        self.layout.pair(self.words_of(first), self.words_of(second))
+    }
+}
