@@ -1,9 +1,13 @@
 //! The agreement graph: strong positive and strong negative edges between signatures.
 
 use petgraph::graph::UnGraph;
-use rayon::prelude::*;
 
-use crate::{Gate, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement, packing::Pair};
+use crate::{
+    Gate, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
+    degrees::{Method, degrees},
+    packing::Pair,
+    patterns::Patterns,
+};
 
 /// The agreement graph of an ensemble's votes, over signatures, with its edges found when asked for.
 ///
@@ -76,15 +80,12 @@ impl<'a> AgreementGraph<'a> {
     ///
     /// # Complexity
     ///
-    /// O(n_signatures²).
+    /// For each two patterns of missing votes (one, if none is missing), the smaller of O(pairs of their
+    /// signatures) and O(their signatures * subsets of at least `min_agree` of their common models). With
+    /// `min_agree` near the number of models, that is near-linear.
     #[must_use]
     pub fn degrees(&self, threads: &Threads) -> Vec<u64> {
-        threads.run(|| {
-            let rows = 0..self.signatures.len();
-            rows.into_par_iter()
-                .map(|row| self.degree_among(SignatureIdx::new(row), self.signatures.iter()))
-                .collect()
-        })
+        threads.run(|| degrees(self, &Patterns::of(self.signatures), Method::Cheapest))
     }
 
     /// The strong positive edges of `row` to `columns`, counted in samples.
@@ -147,6 +148,11 @@ impl<'a> AgreementGraph<'a> {
     /// Whether a signature's samples have strong positive edges as columns.
     pub(crate) fn can_be_member(&self, signature: SignatureIdx) -> bool {
         self.agreement.gate() == Gate::Anchor || self.signatures.passes_gate(signature)
+    }
+
+    /// Whether edges have no direction.
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.agreement.gate() == Gate::Both
     }
 
     /// Whether a pair agrees enough for a strong positive edge, gate aside.

@@ -6,8 +6,9 @@ use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, SampleIdx, Votes};
 use rayon::prelude::*;
 
 use crate::{
-    AgreementGraph, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement, packing::Pair,
-    removal::Members,
+    AgreementGraph, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
+    packing::Pair,
+    removal::{self, Members},
 };
 
 /// The mini-clusters of one set of votes.
@@ -94,7 +95,8 @@ impl AgreementGraph<'_> {
                     break;
                 }
                 let members = self.members(anchor, &left);
-                let removed = Members::new(self, anchor, &members).touched(&left);
+                let removed =
+                    Members::new(self, anchor, &members).touched(&left, removal::Method::Cheapest);
                 queue.remove(&removed);
                 left.retain(|&node| queue.is_left(node));
                 minis.push(members);

@@ -74,6 +74,7 @@ impl SignaturesBuilder {
             of_sample: Vec::new(),
             lowest_confidences: Vec::new(),
             min_confidence: agreement.min_confidence(),
+            is_complete: true,
         };
         Self { grouped, shards }
     }
@@ -119,6 +120,10 @@ impl SignaturesBuilder {
             }
         }
         self.grouped.multiplicities = multiplicities;
+        let grouped = &self.grouped;
+        let n_votes = |node| grouped.pair(node, node).common;
+        self.grouped.is_complete =
+            grouped.iter().all(|node| usize::from(n_votes(node)) == grouped.n_models());
         self.grouped
     }
 

@@ -39,6 +39,7 @@
 mod agreement;
 mod alignment;
 mod consensus;
+mod degrees;
 mod diversity;
 mod error;
 mod extraction;
@@ -46,12 +47,20 @@ mod grouping;
 mod matching;
 mod packing;
 mod params;
+mod patterns;
 mod removal;
 mod signatures;
 mod strictness;
 mod table;
 mod threads;
 mod visit;
+
+// The tests' oracle and random votes are shared with the tests from outside, which call the crate by its name.
+#[cfg(test)]
+extern crate self as consilience_graph;
+#[cfg(test)]
+#[path = "../tests/common/mod.rs"]
+mod common;
 
 pub use agreement::AgreementGraph;
 pub use alignment::Alignment;

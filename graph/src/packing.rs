@@ -106,6 +106,14 @@ impl Layout {
         Pair { agree: agree as u16, common: common as u16 }
     }
 
+    /// Writes the highest bit of each field that holds a vote into `voted`, length n_words.
+    pub(crate) fn voted(&self, words: &[u64], voted: &mut [u64]) {
+        let masks = self.high.iter().zip(&self.low);
+        for ((&word, to), (&high, &low)) in words.iter().zip(voted).zip(masks) {
+            *to = (((word & low) + low) | word) & high;
+        }
+    }
+
     /// The mask that keeps the fields of `models`, and neither the gate nor the others.
     pub(crate) fn mask(&self, models: impl IntoIterator<Item = usize>) -> Vec<u64> {
         let mut mask = vec![0; self.n_words()];

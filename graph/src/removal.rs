@@ -2,13 +2,40 @@
 
 use rayon::prelude::*;
 
-use crate::{AgreementGraph, SignatureIdx};
+use crate::{
+    AgreementGraph, SignatureIdx,
+    packing::Pair,
+    patterns::{binomial, subsets},
+    table::{Table, hash},
+};
 
-/// A mini-cluster's signatures.
+/// How those are told apart that the anchor alone doesn't decide on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// Whatever takes less time.
+    Cheapest,
+    /// Always by comparing with all members.
+    #[cfg(test)]
+    Pairs,
+    /// By subsets of models, wherever there are no missing votes.
+    #[cfg(test)]
+    Subsets,
+}
+
+/// A mini-cluster's signatures, to be asked who is not strongly negative to all of them.
 pub(crate) struct Members<'g, 'a> {
     graph: &'g AgreementGraph<'a>,
+    anchor: SignatureIdx,
     members: &'g [SignatureIdx],
+    /// The largest number of models that voted on a member otherwise than on the anchor. Nobody agrees with a
+    /// member in more models than with the anchor and so many.
+    reach: u16,
+    /// One member for each pattern of missing votes, in any order.
+    patterns: Vec<SignatureIdx>,
 }
+
+/// How many comparisons of a pair take as long as one signature in one subset: measured, about.
+const PAIRS_PER_ENTRY: u64 = 8;
 
 impl<'g, 'a> Members<'g, 'a> {
     /// `members` contain their `anchor`.
@@ -17,15 +44,165 @@ impl<'g, 'a> Members<'g, 'a> {
         anchor: SignatureIdx,
         members: &'g [SignatureIdx],
     ) -> Self {
-        debug_assert!(members.contains(&anchor));
-        Self { graph, members }
+        let signatures = graph.signatures();
+        let reach = members.iter().map(|&member| {
+            let n_votes = signatures.pair(member, member).common;
+            n_votes - signatures.pair(anchor, member).agree
+        });
+        let patterns = if signatures.is_complete() {
+            vec![anchor]
+        } else {
+            one_of_each_pattern(graph, members)
+        };
+        Self { graph, anchor, members, reach: reach.max().unwrap_or(0), patterns }
     }
 
     /// Those of `left` that are not strongly negative to all members; among them the members themselves.
-    pub(crate) fn touched(&self, left: &[SignatureIdx]) -> Vec<SignatureIdx> {
-        let is_touched = |node: SignatureIdx| {
-            self.members.iter().any(|&member| !self.graph.is_strong_negative(member, node))
+    ///
+    /// The anchor alone decides on nearly all: who is not strongly negative to it has to go, and who agrees with
+    /// it in so few models that no member can differ from it enough may stay. What lies between is compared with
+    /// the members, or, if these are many, looked up: two signatures that agree in more than `max_agree` models
+    /// are equal in a subset of `max_agree + 1` of them.
+    pub(crate) fn touched(&self, left: &[SignatureIdx], method: Method) -> Vec<SignatureIdx> {
+        let decided: Vec<(SignatureIdx, Option<bool>)> = left
+            .par_iter()
+            .map(|&node| (node, self.decide(node)))
+            .filter(|&(_, decision)| decision != Some(false))
+            .collect();
+        let with = |wanted| {
+            let nodes = decided.iter().filter(move |&&(_, decision)| decision == wanted);
+            nodes.map(|&(node, _)| node)
         };
-        left.par_iter().copied().filter(|&node| is_touched(node)).collect()
+        let mut touched: Vec<SignatureIdx> = with(Some(true)).collect();
+        let undecided: Vec<SignatureIdx> = with(None).collect();
+        if self.use_subsets(undecided.len(), method) {
+            touched.extend(self.touched_by_subsets(undecided));
+        } else {
+            touched.par_extend(undecided.into_par_iter().filter(|&node| self.touches(node)));
+        }
+        touched
+    }
+
+    /// Whether `node` is not strongly negative to all members, if the anchor alone says so.
+    fn decide(&self, node: SignatureIdx) -> Option<bool> {
+        let signatures = self.graph.signatures();
+        let agreement = self.graph.agreement();
+        let Pair { agree, common } = signatures.pair(self.anchor, node);
+        if !agreement.is_strong_negative(agree, common) {
+            return Some(true);
+        }
+        let at_most = agree.saturating_add(self.reach);
+        let stays = self.patterns.iter().all(|&pattern| {
+            let common = signatures.pair(pattern, node).common;
+            agreement.is_strong_negative(at_most, common)
+        });
+        stays.then_some(false)
+    }
+
+    fn touches(&self, node: SignatureIdx) -> bool {
+        self.members.iter().any(|&member| !self.graph.is_strong_negative(member, node))
+    }
+
+    fn use_subsets(&self, n_undecided: usize, method: Method) -> bool {
+        if !self.graph.signatures().is_complete() {
+            return false;
+        }
+        let n_subsets = binomial(self.graph.signatures().n_models(), self.subset_size());
+        let by_pairs = n_undecided as u64 * self.members.len() as u64;
+        let entries = PAIRS_PER_ENTRY * (n_undecided + self.members.len()) as u64;
+        match method {
+            Method::Cheapest => n_subsets.saturating_mul(entries) < by_pairs,
+            #[cfg(test)]
+            other => other == Method::Subsets,
+        }
+    }
+
+    /// Number of models in which those agree at least that are not strongly negative, without missing votes.
+    fn subset_size(&self) -> usize {
+        let agreement = self.graph.agreement();
+        let n_models = u16::try_from(agreement.n_models()).unwrap_or(u16::MAX);
+        agreement.at(n_models).map_or(0, |thresholds| usize::from(thresholds.max_agree) + 1)
+    }
+
+    fn touched_by_subsets(&self, mut undecided: Vec<SignatureIdx>) -> Vec<SignatureIdx> {
+        let signatures = self.graph.signatures();
+        let models: Vec<usize> = (0..signatures.n_models()).collect();
+        let mut touched = Vec::new();
+        for subset in subsets(&models, self.subset_size()) {
+            let mask = signatures.layout.mask(subset);
+            let masked = |node, key: &mut Vec<u64>| {
+                key.clear();
+                key.extend(signatures.words_of(node).iter().zip(&mask).map(|(&w, &mask)| w & mask));
+            };
+            let (mut table, mut key) = (Table::new(mask.len()), Vec::new());
+            for &member in self.members {
+                masked(member, &mut key);
+                table.intern(&key, hash(&key));
+            }
+            let (found, others): (Vec<_>, Vec<_>) = undecided.into_par_iter().partition(|&node| {
+                let mut key = Vec::with_capacity(mask.len());
+                masked(node, &mut key);
+                table.get(&key, hash(&key)).is_some()
+            });
+            touched.extend(found);
+            undecided = others;
+            if undecided.is_empty() {
+                break;
+            }
+        }
+        touched
+    }
+}
+
+fn one_of_each_pattern(graph: &AgreementGraph<'_>, members: &[SignatureIdx]) -> Vec<SignatureIdx> {
+    let signatures = graph.signatures();
+    let mut table = Table::new(signatures.layout.n_words());
+    let mut voted = vec![0; signatures.layout.n_words()];
+    let mut patterns = Vec::new();
+    for &member in members {
+        signatures.layout.voted(signatures.words_of(member), &mut voted);
+        if table.intern(&voted, hash(&voted)) as usize == patterns.len() {
+            patterns.push(member);
+        }
+    }
+    patterns
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Signatures, Threads,
+        common::{fitting, params, votes},
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn touched_are_those_not_strongly_negative_to_all(
+            votes in votes(), params in params(), anchor: prop::sample::Index,
+        ) {
+            let agreement = fitting(&votes, &params).check(votes.n_models()).unwrap();
+            let threads = Threads::new(2).unwrap();
+            let signatures = Signatures::group(&votes, &agreement, &threads).unwrap();
+            let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
+            let all: Vec<SignatureIdx> = signatures.iter().collect();
+            let anchor = all[anchor.index(all.len())];
+            let mut members = vec![anchor];
+            members.extend(all.iter().filter(|&&node| {
+                node != anchor && graph.is_strong_positive(anchor, node)
+            }));
+            let expected: Vec<_> = all.iter().copied()
+                .filter(|&node| members.iter().any(|&member| !graph.is_strong_negative(member, node)))
+                .collect();
+            for method in [Method::Cheapest, Method::Pairs, Method::Subsets] {
+                let mut found = Members::new(&graph, anchor, &members).touched(&all, method);
+                found.sort_unstable();
+                prop_assert_eq!(&found, &expected, "{:?}", method);
+            }
+        }
     }
 }

@@ -29,6 +29,8 @@ pub struct Signatures {
     /// Lowest confidence of the models that voted, shape (n_samples); 0 without votes.
     pub(crate) lowest_confidences: Vec<f32>,
     pub(crate) min_confidence: f32,
+    /// Whether no vote is missing.
+    pub(crate) is_complete: bool,
 }
 
 impl Signatures {
@@ -157,6 +159,12 @@ impl Signatures {
             return Err(GraphError::TooManyClusters { k, n_signatures: self.len() });
         }
         Ok(())
+    }
+
+    /// Whether every model voted on every sample.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     #[inline]

@@ -28,6 +28,12 @@ impl Table {
         Self { n_words, keys: Vec::new(), slots: vec![EMPTY; 16] }
     }
 
+    /// Forgets all keys and keeps the room.
+    pub(crate) fn clear(&mut self) {
+        self.keys.clear();
+        self.slots.fill(EMPTY);
+    }
+
     /// Number of keys.
     pub(crate) fn len(&self) -> usize {
         self.keys.len() / self.n_words

@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Dense, extract_dense, labels_dense, params, votes};
-use consilience_data::{SampleIdx, Votes};
-use consilience_graph::{AgreementGraph, AgreementParams, Signatures, Threads, extract};
+use common::{Dense, extract_dense, fitting, labels_dense, params, votes};
+use consilience_data::SampleIdx;
+use consilience_graph::{AgreementGraph, Signatures, Threads, extract};
 use petgraph::{
     algo::{connected_components, min_spanning_tree},
     data::FromElements,
@@ -44,14 +44,6 @@ fn sorted_edges(graph: &UnGraph<u32, u16>) -> Vec<(NodeIndex, NodeIndex, u16)> {
         .collect();
     edges.sort_unstable();
     edges
-}
-
-fn fitting(votes: &Votes, params: &AgreementParams) -> AgreementParams {
-    if params.check(votes.n_models()).is_ok() {
-        params.clone()
-    } else {
-        AgreementParams { min_common: 1, ..AgreementParams::default() }
-    }
 }
 
 proptest! {

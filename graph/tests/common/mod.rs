@@ -53,6 +53,15 @@ pub(crate) fn params() -> impl Strategy<Value = AgreementParams> {
     })
 }
 
+/// `params`, or the default ones if they can't be had for `votes`.
+pub(crate) fn fitting(votes: &Votes, params: &AgreementParams) -> AgreementParams {
+    if params.check(votes.n_models()).is_ok() {
+        params.clone()
+    } else {
+        AgreementParams { min_common: 1, ..AgreementParams::default() }
+    }
+}
+
 /// The dense matrices of DESIGN §2.3 and §2.4, shape (n_samples, n_samples).
 pub(crate) struct Dense {
     pub(crate) agree: Array2<u16>,

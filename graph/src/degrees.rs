@@ -1,0 +1,235 @@
+//! Numbers of strong positive edges, without comparing all pairs.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::{
+    AgreementGraph, SignatureIdx,
+    patterns::{Patterns, binomial, subsets},
+    table::{Table, hash},
+};
+
+/// How pairs are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// For each two patterns of missing votes, whatever takes less time.
+    Cheapest,
+    /// Always by comparing all pairs.
+    #[cfg(test)]
+    Pairs,
+    /// Always by subsets of models.
+    #[cfg(test)]
+    Subsets,
+}
+
+/// Rows that are compared with all columns in one go.
+const ROWS: usize = 1 << 10;
+
+/// How many comparisons of a pair take as long as one signature in one subset: measured, about.
+const PAIRS_PER_ENTRY: u64 = 12;
+
+/// A part of the counting: adds to the degrees of the row pattern's nodes.
+enum Task {
+    /// The columns that agree with the row in all `models`, times `factor` (modulo 2⁶⁴).
+    Subset { rows: usize, columns: usize, models: Vec<usize>, factor: u64 },
+    /// The columns joined to the row, for a part of the rows.
+    Pairs { rows: usize, columns: usize, part: Range<usize> },
+    /// The row's own samples.
+    Own { rows: usize },
+}
+
+/// See [`AgreementGraph::degrees`].
+///
+/// Those who agree with a row in at least `r` of the `c` models that voted on both are counted by inclusion and
+/// exclusion over the subsets of these models: with `S_j` the number of (column, subset of j models in all of
+/// which it agrees with the row) it is the sum over j from r to c of (-1)^(j-r) * binomial(j-1, r-1) * S_j
+/// (Feller, An Introduction to Probability Theory I, IV.5). `S_j` takes one pass of hashing a subset. Sums are
+/// modulo 2⁶⁴: parts can be larger, results are not.
+pub(crate) fn degrees(graph: &AgreementGraph<'_>, patterns: &Patterns, method: Method) -> Vec<u64> {
+    let mut tasks = Vec::new();
+    for rows in 0..patterns.len() {
+        for columns in 0..patterns.len() {
+            plan(graph, patterns, method, (rows, columns), &mut tasks);
+        }
+    }
+    let zeros = || vec![0; graph.signatures().len()];
+    let add = |mut sums: Vec<u64>, task: &Task| {
+        count(graph, patterns, task, &mut sums);
+        sums
+    };
+    tasks.par_iter().fold(zeros, add).reduce(zeros, |mut sums, others| {
+        for (sum, other) in sums.iter_mut().zip(others) {
+            *sum = sum.wrapping_add(other);
+        }
+        sums
+    })
+}
+
+/// Adds the tasks for the edges from one pattern's signatures to another's.
+fn plan(
+    graph: &AgreementGraph<'_>,
+    patterns: &Patterns,
+    method: Method,
+    (rows, columns): (usize, usize),
+    tasks: &mut Vec<Task>,
+) {
+    let common = patterns.common(rows, columns);
+    let n_common = u16::try_from(common.len()).unwrap_or(u16::MAX);
+    let Some(thresholds) = graph.agreement().at(n_common) else { return };
+    let min_agree = usize::from(thresholds.min_agree);
+    if min_agree > common.len() {
+        return;
+    }
+    let is_own = min_agree == common.len() && rows == columns && graph.is_symmetric();
+    if is_own && method == Method::Cheapest {
+        // Those of one pattern that agree in all models are one signature.
+        tasks.push(Task::Own { rows });
+        return;
+    }
+    let (n_rows, n_columns) = (patterns.nodes[rows].len(), patterns.nodes[columns].len());
+    let n_subsets = (min_agree..=common.len())
+        .fold(0u64, |sum, size| sum.saturating_add(binomial(common.len(), size)));
+    let by_subsets = n_subsets.saturating_mul(PAIRS_PER_ENTRY * (n_rows + n_columns) as u64);
+    let by_pairs = n_rows as u64 * n_columns as u64;
+    let use_subsets = match method {
+        Method::Cheapest => by_subsets < by_pairs,
+        #[cfg(test)]
+        other => other == Method::Subsets,
+    };
+    if !use_subsets {
+        for start in (0..n_rows).step_by(ROWS) {
+            tasks.push(Task::Pairs { rows, columns, part: start..n_rows.min(start + ROWS) });
+        }
+        return;
+    }
+    for size in min_agree..=common.len() {
+        let ways = binomial(size - 1, min_agree - 1);
+        let factor = if (size - min_agree) % 2 == 0 { ways } else { ways.wrapping_neg() };
+        let subsets = subsets(&common, size).into_iter();
+        tasks.extend(subsets.map(|models| Task::Subset { rows, columns, models, factor }));
+    }
+}
+
+fn count(graph: &AgreementGraph<'_>, patterns: &Patterns, task: &Task, sums: &mut [u64]) {
+    let signatures = graph.signatures();
+    match task {
+        Task::Own { rows } => {
+            for &row in patterns.nodes[*rows].iter().filter(|&&row| graph.can_be_anchor(row)) {
+                let own = u64::from(signatures.multiplicity(row));
+                sums[row.index()] = sums[row.index()].wrapping_add(own);
+            }
+        }
+        Task::Pairs { rows, columns, part } => {
+            for &row in &patterns.nodes[*rows][part.clone()] {
+                let columns = patterns.nodes[*columns].iter().copied();
+                let degree = graph.degree_among(row, columns);
+                sums[row.index()] = sums[row.index()].wrapping_add(degree);
+            }
+        }
+        Task::Subset { rows, columns, models, factor } => {
+            let mask = signatures.layout.mask(models.iter().copied());
+            let columns_at = if rows == columns { 0 } else { patterns.nodes[*rows].len() };
+            let mut nodes = patterns.nodes[*rows].clone();
+            if rows != columns {
+                nodes.extend(&patterns.nodes[*columns]);
+            }
+            for_totals(graph, &nodes, columns_at, &mask, |at, total| {
+                let node = nodes[at];
+                if (rows == columns || at < columns_at) && graph.can_be_anchor(node) {
+                    let sum = &mut sums[node.index()];
+                    *sum = sum.wrapping_add(total.wrapping_mul(*factor));
+                }
+            });
+        }
+    }
+}
+
+/// Tables, each of which fits a core's cache.
+const SHARDS: usize = 256;
+
+/// Calls `visit` for each of `nodes` with its position and the number of samples that are equal to it under
+/// `mask`, among the nodes from position `columns_at` on that can be members.
+fn for_totals(
+    graph: &AgreementGraph<'_>,
+    nodes: &[SignatureIdx],
+    columns_at: usize,
+    mask: &[u64],
+    mut visit: impl FnMut(usize, u64),
+) {
+    let (signatures, n_words) = (graph.signatures(), mask.len());
+    let masked = |node: SignatureIdx| {
+        signatures.words_of(node).iter().zip(mask).map(|(&word, &mask)| word & mask)
+    };
+    let mut key = vec![0; n_words];
+    let mut hash_of = |node| {
+        key.iter_mut().zip(masked(node)).for_each(|(to, word)| *to = word);
+        hash(&key)
+    };
+    // Deal the nodes to shards, so that equal ones meet in a small table.
+    let hashes: Vec<u64> = nodes.iter().map(|&node| hash_of(node)).collect();
+    let shard_of = |hash: u64| usize::from((hash >> 56) as u8);
+    let mut ends = vec![0; SHARDS];
+    hashes.iter().for_each(|&hash| ends[shard_of(hash)] += 1);
+    let mut start = 0;
+    ends.iter_mut().for_each(|end| start += std::mem::replace(end, start));
+    let mut keys = vec![0; nodes.len() * n_words];
+    let mut order = vec![(0, 0); nodes.len()];
+    for (at, (&node, &hash)) in nodes.iter().zip(&hashes).enumerate() {
+        let end = &mut ends[shard_of(hash)];
+        order[*end] = (at, hash);
+        keys[*end * n_words..][..n_words].iter_mut().zip(masked(node)).for_each(|(to, w)| *to = w);
+        *end += 1;
+    }
+    drop(hashes);
+    let (mut table, mut totals, mut groups) = (Table::new(n_words), Vec::new(), Vec::new());
+    let mut start = 0;
+    for end in ends {
+        table.clear();
+        totals.clear();
+        groups.clear();
+        for (key, &(at, hash)) in
+            keys[start * n_words..end * n_words].chunks_exact(n_words).zip(&order[start..end])
+        {
+            let group = table.intern(key, hash) as usize;
+            if group == totals.len() {
+                totals.push(0);
+            }
+            if at >= columns_at && graph.can_be_member(nodes[at]) {
+                totals[group] += u64::from(signatures.multiplicity(nodes[at]));
+            }
+            groups.push(group);
+        }
+        for (&(at, _), &group) in order[start..end].iter().zip(&groups) {
+            visit(at, totals[group]);
+        }
+        start = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        Signatures, Threads,
+        common::{fitting, params, votes},
+    };
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn subsets_count_what_pairs_count(votes in votes(), params in params()) {
+            let agreement = fitting(&votes, &params).check(votes.n_models()).unwrap();
+            let threads = Threads::new(2).unwrap();
+            let signatures = Signatures::group(&votes, &agreement, &threads).unwrap();
+            let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
+            let patterns = Patterns::of(&signatures);
+            let by_pairs = degrees(&graph, &patterns, Method::Pairs);
+            prop_assert_eq!(&degrees(&graph, &patterns, Method::Subsets), &by_pairs);
+            prop_assert_eq!(&degrees(&graph, &patterns, Method::Cheapest), &by_pairs);
+        }
+    }
+}
