@@ -3,22 +3,134 @@
 use thiserror::Error;
 
 /// What is wrong with data, where, and what to do about it, in one line.
+///
+/// `source_name` is a file's path, with the member or dataset inside it where there is one.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the messages say what the fields are")]
 pub enum DataError {
-    #[error("{source_name}: no samples or no features; give a file with at least one row and one column")]
+    // What any data can be, wherever it came from.
+    #[error(
+        "{source_name}: no samples or no features; give a file with at least one row and one column"
+    )]
     Empty { source_name: String },
 
     #[error("{source_name}: {rows} samples; at most 4,294,967,295 are supported")]
     TooManySamples { source_name: String, rows: usize },
 
-    #[error("{source_name}: row {row}, column {column} is {value}, counted from 0; replace or drop values that are not finite")]
+    #[error(
+        "{source_name}: row {row}, column {column} is {value} as a 32-bit float, counted from 0; replace or drop values that are not finite"
+    )]
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 
     #[error("{what}: shape {found:?}, expected {expected:?}")]
     ShapeMismatch { what: &'static str, found: Vec<usize>, expected: Vec<usize> },
 
-    #[error("{labels} labels for {samples} samples; give one label a sample, in the same order")]
-    LabelCount { labels: usize, samples: usize },
+    #[error(
+        "{source_name}: {labels} labels for {samples} samples; give one label a sample, in the same order"
+    )]
+    LabelCount { source_name: String, labels: usize, samples: usize },
+
+    #[error(
+        "{other}: {other_columns} columns, but {first} has {first_columns}; only files of equal width can be stacked"
+    )]
+    WidthMismatch { first: String, first_columns: usize, other: String, other_columns: usize },
+
+    // Files as such.
+    #[error("no data given; name a file or an embedded set: {}", crate::embedded::NAMES.join(", "))]
+    NoFiles,
+
+    #[error("{source_name}: no such file; check the path (embedded sets: {})", crate::embedded::NAMES.join(", "))]
+    NotFound { source_name: String },
+
+    #[error("{source_name}: not a regular file{}; name the data files themselves", if *.directory { " but a directory" } else { "" })]
+    NotAFile { source_name: String, directory: bool },
+
+    #[error("{source_name}: permission denied; make the file readable")]
+    PermissionDenied { source_name: String },
+
+    #[error("{source_name}: cannot be read: {reason}; check the disk or copy the file again")]
+    Unreadable { source_name: String, reason: String },
+
+    #[error("{source_name}: cannot be written: {reason}; check the folder and the free space")]
+    Unwritable { source_name: String, reason: String },
+
+    #[error("{source_name}: the file is empty (0 bytes); copy or download it again")]
+    EmptyFile { source_name: String },
+
+    #[error(
+        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv (each also .gz, except .npz), .txt for labels, HDF5 (.h5, .hdf5)"
+    )]
+    UnknownFormat { source_name: String },
+
+    #[error(
+        "{source_name}: this program was built without HDF5; build it with `--features hdf5`, or convert the data to .npy"
+    )]
+    WithoutHdf5 { source_name: String },
+
+    // Binary formats.
+    #[error(
+        "{source_name}: does not start like {format} (first bytes: {found}); check what the file is, or give it the right extension"
+    )]
+    BadMagic { source_name: String, format: &'static str, found: String },
+
+    #[error(
+        "{source_name}: truncated at byte {found}, {expected} are declared; copy or download the file again"
+    )]
+    Truncated { source_name: String, found: u64, expected: u128 },
+
+    #[error("{source_name}: damaged: {problem}; copy or download the file again")]
+    Corrupt { source_name: String, problem: String },
+
+    #[error("{source_name}: holds {found}, which is not supported; store {supported} instead")]
+    Unsupported { source_name: String, found: String, supported: &'static str },
+
+    #[error("{source_name}: shape {found:?}, expected {expected}")]
+    Dimensions { source_name: String, found: Vec<usize>, expected: &'static str },
+
+    #[error("{source_name}: {gibibytes:.0} GiB do not fit in memory; use fewer rows or columns")]
+    TooLarge { source_name: String, gibibytes: f64 },
+
+    #[error("{source_name}: no {wanted}; it holds {}", listed(.found))]
+    MissingMember { source_name: String, wanted: String, found: Vec<String> },
+
+    #[error(
+        "{source_name}: not a valid CSR matrix: {problem}; save it again with scipy.sparse.save_npz"
+    )]
+    BadSparse { source_name: String, problem: String },
+
+    // Text.
+    #[error(
+        "{source_name}: line {line} has {found} columns, the lines above have {expected}; make all lines equally long"
+    )]
+    RaggedRow { source_name: String, line: u64, found: usize, expected: usize },
+
+    #[error(
+        "{source_name}: line {line}, column {column}, counted from 1, is {text:?}, not a number; replace it or drop the column"
+    )]
+    NotANumber { source_name: String, line: u64, column: usize, text: String },
+
+    // Labels.
+    #[error("{source_name}: no labels; give one label a sample")]
+    NoLabels { source_name: String },
+
+    #[error("{source_name}: line {line} is empty; give every sample a label")]
+    EmptyLabel { source_name: String, line: usize },
+
+    #[error(
+        "{source_name}: label {index}, counted from 0, is {value}; labels must be whole numbers below 2^53 or, in text files, words"
+    )]
+    LabelNotWhole { source_name: String, index: usize, value: f64 },
+
+    #[error(
+        "{source_name}: value {index}, counted from 0 row by row, is {value}; integers are expected"
+    )]
+    NotWhole { source_name: String, index: usize, value: f64 },
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "nothing".into();
+    }
+    names.join(", ")
 }

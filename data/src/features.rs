@@ -19,6 +19,17 @@ impl Features {
     ///
     /// [`DataError`] with the first offending row and column, both 0-based.
     pub fn new(values: Array2<f32>, source: &str) -> Result<Self, DataError> {
+        Self::check(&values.view(), source)?;
+        let values = if values.is_standard_layout() {
+            values
+        } else {
+            values.as_standard_layout().into_owned()
+        };
+        Ok(Self(values))
+    }
+
+    /// What [`Features::new`] checks, before the values are stacked with others'.
+    pub(crate) fn check(values: &ArrayView2<'_, f32>, source: &str) -> Result<(), DataError> {
         let (rows, columns) = values.dim();
         if rows == 0 || columns == 0 {
             return Err(DataError::Empty { source_name: source.into() });
@@ -26,8 +37,6 @@ impl Features {
         if u32::try_from(rows).is_err() {
             return Err(DataError::TooManySamples { source_name: source.into(), rows });
         }
-        let values =
-            if values.is_standard_layout() { values } else { values.as_standard_layout().into_owned() };
         // Finite values add up to a finite number unless they are huge, so one pass of additions
         // finds nearly every clean row without a branch per value.
         for (row, samples) in values.rows().into_iter().enumerate() {
@@ -36,10 +45,15 @@ impl Features {
             }
             if let Some(column) = samples.iter().position(|value| !value.is_finite()) {
                 let value = samples[column];
-                return Err(DataError::NotFinite { source_name: source.into(), row, column, value });
+                return Err(DataError::NotFinite {
+                    source_name: source.into(),
+                    row,
+                    column,
+                    value,
+                });
             }
         }
-        Ok(Self(values))
+        Ok(())
     }
 
     /// The values, shape (n_samples, n_features).
@@ -79,7 +93,8 @@ impl Features {
         let mut seen = HashSet::new();
         for sample in 0..self.n_samples() {
             // Adding zero makes -0.0 and 0.0 the same bits.
-            let bits: Vec<u32> = self.row(sample).iter().map(|value| (value + 0.0).to_bits()).collect();
+            let bits: Vec<u32> =
+                self.row(sample).iter().map(|value| (value + 0.0).to_bits()).collect();
             seen.insert(bits);
             if seen.len() >= limit {
                 break;

@@ -8,20 +8,28 @@
 
 mod assignments;
 mod contingency;
+mod element;
+mod embedded;
 mod error;
 mod features;
+#[cfg(feature = "hdf5")]
+pub mod hdf5_file;
 mod ids;
 mod pseudo_labels;
+mod read;
 mod seed;
 mod truth;
 mod votes;
+pub mod write;
 
 pub use assignments::{Assignments, SoftAssignments};
 pub use contingency::Contingency;
+pub use element::Element;
 pub use error::DataError;
 pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
+pub use read::{Dataset, PartInfo, describe, read_dataset, read_integers, read_labels};
 pub use seed::{Rng, Seed, Stream};
 pub use truth::Truth;
 pub use votes::Votes;

@@ -34,9 +34,11 @@ impl PseudoLabels {
     pub fn new(mut entries: Vec<PseudoLabel>, n_clusters: usize, n_samples: usize) -> Self {
         entries.sort_unstable_by_key(|entry| entry.sample);
         debug_assert!(entries.windows(2).all(|pair| pair[0].sample < pair[1].sample));
-        debug_assert!(entries.iter().all(|entry| {
-            entry.label.index() < n_clusters && entry.sample.index() < n_samples
-        }));
+        debug_assert!(
+            entries.iter().all(|entry| {
+                entry.label.index() < n_clusters && entry.sample.index() < n_samples
+            })
+        );
         Self { entries, n_clusters, n_samples }
     }
 

@@ -134,7 +134,11 @@ impl Truth {
         if self.n_samples() == n_samples {
             return Ok(());
         }
-        Err(DataError::LabelCount { labels: self.n_samples(), samples: n_samples })
+        Err(DataError::LabelCount {
+            source_name: "truth".into(),
+            labels: self.n_samples(),
+            samples: n_samples,
+        })
     }
 }
 

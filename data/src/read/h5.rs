@@ -1,0 +1,216 @@
+//! Datasets of HDF5 files.
+
+use std::path::Path;
+
+use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
+use hdf5::{Dataset, File, Group, H5Type, Hyperslab, SliceOrIndex};
+use ndarray::IxDyn;
+
+use super::numbers::{Kind, Target, count_values, reserve};
+use super::source::inflated_at_most;
+use super::{PartInfo, Raw, Role};
+use crate::DataError;
+
+/// Groups in groups are searched this deep; links can make a circle.
+const MAX_DEPTH: usize = 8;
+/// More datasets than this aren't listed.
+const MAX_LISTED: usize = 200;
+/// Values read and converted at a time, about.
+const BLOCK: usize = 1 << 20;
+
+/// Reads a dataset: the one named, else the only 2-D one (for labels, the only 1-D one).
+pub(crate) fn read<T: Target>(
+    path: &Path,
+    dataset: Option<&str>,
+    role: Role,
+) -> Result<Raw<T>, DataError> {
+    let file_name = path.display().to_string();
+    let file = open(path)?;
+    let dataset = match dataset {
+        Some(name) => named(&file, name, &file_name)?,
+        None => only_one(&file, role, &file_name)?,
+    };
+    let name = format!("{file_name}:{}", dataset.name());
+    let shape = dataset.shape();
+    if shape.is_empty() {
+        return Err(DataError::Dimensions {
+            source_name: name,
+            found: shape,
+            expected: "one dimension or more",
+        });
+    }
+    let kind = kind(&dataset, &name)?;
+    let count = check_size(&dataset, kind.size(), &name)?;
+    let values = read_kind(&dataset, kind, &shape, count, &name)?;
+    let mut info = PartInfo::new(&file_name, format(&dataset, kind), &shape);
+    info.member = Some(dataset.name());
+    Ok(Raw { info, shape, values, truth: None })
+}
+
+/// Opens a file to read it.
+pub(crate) fn open(path: &Path) -> Result<File, DataError> {
+    File::open(path).map_err(|error| corrupt(&error, &path.display().to_string()))
+}
+
+/// The dataset `name`, or an error that lists those that there are.
+pub(crate) fn named(file: &File, name: &str, file_name: &str) -> Result<Dataset, DataError> {
+    file.dataset(name).map_err(|_| DataError::MissingMember {
+        source_name: file_name.into(),
+        wanted: format!("dataset {name}"),
+        found: datasets(file).iter().map(described).collect(),
+    })
+}
+
+/// Number of values of a dataset, if the file is large enough for them to be there.
+pub(crate) fn check_size(dataset: &Dataset, size: usize, name: &str) -> Result<usize, DataError> {
+    let len = dataset.file().map_err(|error| corrupt(&error, name))?.size();
+    let available = if dataset.is_chunked() { inflated_at_most(len) } else { len };
+    count_values(&dataset.shape(), size, 0, available, name)
+}
+
+/// All datasets of a file, by name.
+pub(crate) fn datasets(file: &File) -> Vec<Dataset> {
+    let mut found = Vec::new();
+    collect(file, 0, &mut found);
+    found.sort_by_key(|dataset| dataset.name());
+    found
+}
+
+fn collect(group: &Group, depth: usize, found: &mut Vec<Dataset>) {
+    if depth > MAX_DEPTH || found.len() >= MAX_LISTED {
+        return;
+    }
+    found.extend(group.datasets().unwrap_or_default());
+    for group in group.groups().unwrap_or_default() {
+        collect(&group, depth + 1, found);
+    }
+}
+
+fn described(dataset: &Dataset) -> String {
+    format!("{} {:?}", dataset.name(), dataset.shape())
+}
+
+fn only_one(file: &File, role: Role, file_name: &str) -> Result<Dataset, DataError> {
+    let n_dimensions = if role == Role::Labels { 1 } else { 2 };
+    let all = datasets(file);
+    let mut fitting = all.iter().filter(|dataset| dataset.ndim() == n_dimensions);
+    match (fitting.next(), fitting.next()) {
+        (Some(dataset), None) => Ok(dataset.clone()),
+        _ => Err(DataError::MissingMember {
+            source_name: file_name.into(),
+            wanted: format!(
+                "{n_dimensions}-D dataset that is the only one; choose one by {file_name}:/NAME"
+            ),
+            found: all.iter().map(described).collect(),
+        }),
+    }
+}
+
+fn kind(dataset: &Dataset, name: &str) -> Result<Kind, DataError> {
+    let datatype = dataset.dtype().map_err(|error| corrupt(&error, name))?;
+    let found = match datatype.to_descriptor() {
+        Ok(TypeDescriptor::Boolean) => return Ok(Kind::Bool),
+        Ok(TypeDescriptor::Unsigned(IntSize::U1)) => return Ok(Kind::U8),
+        Ok(TypeDescriptor::Unsigned(IntSize::U2)) => return Ok(Kind::U16),
+        Ok(TypeDescriptor::Unsigned(IntSize::U4)) => return Ok(Kind::U32),
+        Ok(TypeDescriptor::Unsigned(IntSize::U8)) => return Ok(Kind::U64),
+        Ok(TypeDescriptor::Integer(IntSize::U1)) => return Ok(Kind::I8),
+        Ok(TypeDescriptor::Integer(IntSize::U2)) => return Ok(Kind::I16),
+        Ok(TypeDescriptor::Integer(IntSize::U4)) => return Ok(Kind::I32),
+        Ok(TypeDescriptor::Integer(IntSize::U8)) => return Ok(Kind::I64),
+        Ok(TypeDescriptor::Float(FloatSize::U4)) => return Ok(Kind::F32),
+        Ok(TypeDescriptor::Float(FloatSize::U8)) => return Ok(Kind::F64),
+        Ok(descriptor) => descriptor.to_string(),
+        // The library has no name for half floats, but HDF5 converts them.
+        Err(_) if datatype.size() == 2 => return Ok(Kind::F16),
+        Err(error) => error.to_string(),
+    };
+    Err(DataError::Unsupported {
+        source_name: name.into(),
+        found: format!("values of HDF5 type {found}"),
+        supported: "integers, floats or booleans",
+    })
+}
+
+fn format(dataset: &Dataset, kind: Kind) -> String {
+    let chunked = if dataset.is_chunked() { ", chunked" } else { "" };
+    let packed =
+        dataset.filters().iter().any(|filter| matches!(filter, hdf5::filters::Filter::Deflate(_)));
+    format!("HDF5, {}{chunked}{}", kind.name(), if packed { ", gzip" } else { "" })
+}
+
+fn read_kind<T: Target>(
+    dataset: &Dataset,
+    kind: Kind,
+    shape: &[usize],
+    count: usize,
+    name: &str,
+) -> Result<Vec<T>, DataError> {
+    macro_rules! read {
+        ($type:ty, $convert:expr) => {
+            read_blocks::<$type, T>(dataset, shape, count, name, $convert)
+        };
+    }
+    match kind {
+        Kind::Bool => read!(bool, |value| T::from_unsigned(value.into())),
+        Kind::U8 => read!(u8, |value| T::from_unsigned(value.into())),
+        Kind::U16 => read!(u16, |value| T::from_unsigned(value.into())),
+        Kind::U32 => read!(u32, |value| T::from_unsigned(value.into())),
+        Kind::U64 => read!(u64, T::from_unsigned),
+        Kind::I8 => read!(i8, |value| T::from_signed(value.into())),
+        Kind::I16 => read!(i16, |value| T::from_signed(value.into())),
+        Kind::I32 => read!(i32, |value| T::from_signed(value.into())),
+        Kind::I64 => read!(i64, T::from_signed),
+        Kind::F16 | Kind::F32 => read!(f32, |value| T::from_float(value.into())),
+        Kind::F64 => read!(f64, T::from_float),
+    }
+}
+
+/// Reads some rows at a time, so that there are never two whole copies.
+fn read_blocks<S: H5Type + Copy, T: Target>(
+    dataset: &Dataset,
+    shape: &[usize],
+    count: usize,
+    name: &str,
+    convert: impl Fn(S) -> T,
+) -> Result<Vec<T>, DataError> {
+    let mut values = reserve(count, name)?;
+    if count == 0 {
+        return Ok(values);
+    }
+    let rows = shape[0];
+    // Whole chunks, as each is unpacked every time that a part of it is asked for.
+    let chunk = dataset.chunk().and_then(|chunk| chunk.first().copied()).unwrap_or(1).max(1);
+    let step = (BLOCK / (count / rows)).max(1).div_ceil(chunk).saturating_mul(chunk);
+    for start in (0..rows).step_by(step) {
+        let mut slices: Vec<SliceOrIndex> = shape.iter().map(|&len| (0..len).into()).collect();
+        slices[0] = (start..start.saturating_add(step).min(rows)).into();
+        let block = dataset
+            .read_slice::<S, _, IxDyn>(Hyperslab::from(slices))
+            .map_err(|error| unreadable(&error, name))?;
+        values.extend(block.iter().map(|&value| convert(value)));
+    }
+    Ok(values)
+}
+
+/// An error of reading values: a filter that isn't built in, or damage.
+pub(crate) fn unreadable(error: &hdf5::Error, name: &str) -> DataError {
+    let message = one_line(error);
+    if message.contains("filter") && message.contains("not registered") {
+        return DataError::Unsupported {
+            source_name: name.into(),
+            found: format!("values packed in a way that isn't built in ({message})"),
+            supported: "plain or gzip-packed values",
+        };
+    }
+    corrupt(error, name)
+}
+
+fn corrupt(error: &hdf5::Error, name: &str) -> DataError {
+    DataError::Corrupt { source_name: name.into(), problem: one_line(error) }
+}
+
+/// HDF5's own words, without line breaks.
+pub(crate) fn one_line(error: &hdf5::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}

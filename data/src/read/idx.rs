@@ -1,0 +1,43 @@
+//! IDX, the format of MNIST: two zero bytes, a type, a number of dimensions, their lengths, the values; big-endian.
+
+use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
+use super::source::{Format, Source};
+use super::{PartInfo, Raw};
+use crate::DataError;
+
+/// Reads an IDX file to its end.
+pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
+    source.expect_magic(Format::Idx, "IDX")?;
+    let name = source.name.clone();
+    let mut magic = [0; 4];
+    fill(&mut source.reader, &mut magic, &name)?;
+    let kind = match magic[2] {
+        8 => Kind::U8,
+        9 => Kind::I8,
+        11 => Kind::I16,
+        12 => Kind::I32,
+        13 => Kind::F32,
+        _ => Kind::F64,
+    };
+    let mut shape = Vec::new();
+    for dimension in 0..usize::from(magic[3]) {
+        let mut length = [0; 4];
+        let filled = fill(&mut source.reader, &mut length, &name)?;
+        if filled < length.len() {
+            return Err(DataError::Truncated {
+                source_name: name,
+                found: (4 + 4 * dimension + filled) as u64,
+                expected: 4 + 4 * u128::from(magic[3]),
+            });
+        }
+        shape.push(u32::from_be_bytes(length) as usize);
+    }
+    let before = 4 + 4 * shape.len() as u64;
+    let room = source.available.saturating_sub(before);
+    let count = count_values(&shape, kind.size(), before, room, &name)?;
+    let encoding = Encoding { kind, big_endian: true };
+    let values = read_values(&mut source.reader, encoding, count, before, &name)?;
+    let gzip = if source.gzip { ", gzip" } else { "" };
+    let info = PartInfo::new(&name, format!("IDX{gzip}, {}", kind.name()), &shape);
+    Ok(Raw { info, shape, values, truth: None })
+}

@@ -1,0 +1,98 @@
+//! From numbers or lines of text to the truth.
+
+use std::io::Read;
+
+use super::numbers::Number;
+use super::source::{Source, unreadable};
+use super::text;
+use crate::{DataError, Truth};
+
+/// First lines that name the column rather than the first sample's class.
+const HEADERS: [&str; 10] = [
+    "label", "labels", "class", "classes", "cluster", "target", "truth", "category", "y", "species",
+];
+
+/// The truth from numbers of shape (n), (n, 1) or (1, n).
+pub(crate) fn truth(shape: &[usize], values: &[Number], name: &str) -> Result<Truth, DataError> {
+    if shape.is_empty() || shape.iter().filter(|&&length| length != 1).count() > 1 {
+        return Err(DataError::Dimensions {
+            source_name: name.into(),
+            found: shape.to_vec(),
+            expected: "one label a sample: (n), (n, 1) or (1, n)",
+        });
+    }
+    from_numbers(values, name)
+}
+
+fn from_numbers(values: &[Number], name: &str) -> Result<Truth, DataError> {
+    let source_name = name.to_owned();
+    if values.is_empty() {
+        return Err(DataError::NoLabels { source_name });
+    }
+    match whole_numbers(values) {
+        Ok(labels) => Truth::from_integers(&labels),
+        Err((index, value)) => Err(DataError::LabelNotWhole { source_name, index, value }),
+    }
+}
+
+/// All values as integers, or position and value of the first that is none.
+pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)> {
+    let whole = |(index, value): (usize, &Number)| value.whole().map_err(|value| (index, value));
+    values.iter().enumerate().map(whole).collect()
+}
+
+/// Labels of a text file, one a line: all numbers, else words. `table`: refuse lines of several columns.
+///
+/// Empty lines are an error, as they would shift the labels; those at the end are not.
+pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataError> {
+    if table && let Some(delimiter) = text::delimiter(&mut source)? {
+        return Err(DataError::Unsupported {
+            source_name: source.name,
+            found: format!("several columns ({:?} in the first line)", char::from(delimiter)),
+            supported: "labels alone, one a line",
+        });
+    }
+    let mut bytes = Vec::new();
+    source.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error, &source.name))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
+    let labels: Vec<String> = lines.map(unquoted).collect();
+    if labels.iter().all(String::is_empty) {
+        return Err(DataError::NoLabels { source_name: source.name });
+    }
+    if let Some(empty) = labels.iter().position(String::is_empty) {
+        return Err(DataError::EmptyLabel { source_name: source.name, line: empty + 1 });
+    }
+    let labels = &labels[usize::from(is_header(&labels))..];
+    if labels.is_empty() {
+        return Err(DataError::NoLabels { source_name: source.name });
+    }
+    let numbers: Option<Vec<Number>> = labels.iter().map(|label| number(label)).collect();
+    match numbers {
+        Some(numbers) => from_numbers(&numbers, &source.name),
+        None => Truth::from_labels(labels),
+    }
+}
+
+fn number(text: &str) -> Option<Number> {
+    super::numbers::Target::from_text(text)
+}
+
+/// Whether a first line names the column: a word above numbers, or one of the usual names above other words.
+fn is_header(labels: &[String]) -> bool {
+    let Some((first, rest)) = labels.split_first() else {
+        return false;
+    };
+    if number(first).is_some() {
+        return false;
+    }
+    let above_numbers = !rest.is_empty() && rest.iter().all(|label| number(label).is_some());
+    let usual = HEADERS.contains(&first.to_lowercase().as_str()) && !rest.contains(first);
+    above_numbers || usual
+}
+
+fn unquoted(line: &str) -> String {
+    let line = line.trim();
+    let inside = line.strip_prefix('"').and_then(|line| line.strip_suffix('"'));
+    inside.map_or_else(|| line.into(), |inside| inside.replace("\"\"", "\""))
+}

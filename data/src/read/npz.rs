@@ -1,0 +1,224 @@
+//! NumPy's `.npz`: a zip of `.npy` members. Dense, or a sparse matrix saved by scipy.
+
+use std::io::{Read, Seek};
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::csr::Csr;
+use super::npy::Header;
+use super::numbers::{Number, Target};
+use super::source::{inflated_at_most, unreadable};
+use super::{PartInfo, Raw, Role, labels};
+use crate::{DataError, Truth};
+
+const DATA_MEMBERS: [&str; 2] = ["X", "x"];
+const LABEL_MEMBERS: [&str; 2] = ["y", "labels"];
+const CSR_MEMBERS: [&str; 4] = ["data", "indices", "indptr", "shape"];
+
+/// Reads the features (with the labels beside them, if asked for) or the labels of an archive.
+///
+/// `len`: the archive's size in bytes.
+pub(crate) fn read<T: Target>(
+    reader: impl Read + Seek,
+    len: u64,
+    name: &str,
+    role: Role,
+) -> Result<Raw<T>, DataError> {
+    let mut archive = Archive::open(reader, len, name)?;
+    let (named, n_dimensions) = match role {
+        Role::Data { .. } => (DATA_MEMBERS, 2),
+        Role::Labels => (LABEL_MEMBERS, 1),
+    };
+    let mut raw = if let Some(member) = archive.first_of(&named) {
+        archive.dense(member)?
+    } else if role != Role::Labels && archive.first_of(&["indptr"]).is_some() {
+        archive.sparse()?
+    } else {
+        let member = archive.only_one(n_dimensions, &named)?;
+        archive.dense(&member)?
+    };
+    if let (Role::Data { with_truth }, Some(member)) = (role, archive.first_of(&LABEL_MEMBERS)) {
+        raw.info.has_truth = true;
+        if with_truth {
+            raw.truth = Some(archive.truth(member)?);
+        }
+    }
+    Ok(raw)
+}
+
+struct Archive<R> {
+    zip: ZipArchive<R>,
+    name: String,
+    /// Names of the arrays, in the order of the archive.
+    members: Vec<String>,
+    /// How many bytes a member can have at most.
+    available: u64,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    fn open(reader: R, len: u64, name: &str) -> Result<Self, DataError> {
+        let zip = ZipArchive::new(reader).map_err(|error| zip_error(error, name))?;
+        let members = zip
+            .file_names_raw()
+            .filter_map(|member| {
+                Some(std::str::from_utf8(member).ok()?.strip_suffix(".npy")?.into())
+            })
+            .collect();
+        Ok(Self { zip, name: name.into(), members, available: inflated_at_most(len) })
+    }
+
+    fn first_of<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
+        names.iter().copied().find(|&name| self.members.iter().any(|member| member == name))
+    }
+
+    /// Runs `read` on a member, with its size as declared by the archive and its name for messages.
+    fn with_member<A>(
+        &mut self,
+        member: &str,
+        read: impl FnOnce(&mut dyn Read, u64, &str) -> Result<A, DataError>,
+    ) -> Result<A, DataError> {
+        let name = self.member_name(member);
+        let mut file =
+            self.zip.by_name(&format!("{member}.npy")).map_err(|error| zip_error(error, &name))?;
+        let available = file.size().min(self.available);
+        read(&mut file, available, &name)
+    }
+
+    fn member_name(&self, member: &str) -> String {
+        format!("{}, member {member}", self.name)
+    }
+
+    fn header(&mut self, member: &str) -> Result<Header, DataError> {
+        self.with_member(member, |reader, _, name| Header::read(reader, name))
+    }
+
+    fn values<T: Target>(&mut self, member: &str) -> Result<(Header, Vec<T>), DataError> {
+        self.with_member(member, |reader, available, name| {
+            let header = Header::read(reader, name)?;
+            let values = header.read_values(reader, available, name)?;
+            Ok((header, values))
+        })
+    }
+
+    fn dense<T: Target>(&mut self, member: &str) -> Result<Raw<T>, DataError> {
+        let (header, values) = self.values(member)?;
+        let name = self.member_name(member);
+        let kind = header.encoding(&name)?.kind.name();
+        let order = if header.fortran_order { ", Fortran order" } else { "" };
+        let mut info = PartInfo::new(&self.name, format!("NPZ, {kind}{order}"), &header.shape);
+        info.member = Some(member.into());
+        Ok(Raw { info, shape: header.shape, values, truth: None })
+    }
+
+    /// The name of the only member of `n_dimensions` dimensions; none or several are an error that lists what
+    /// there is.
+    fn only_one(&mut self, n_dimensions: usize, named: &[&str]) -> Result<String, DataError> {
+        let mut fitting = Vec::new();
+        let mut found = Vec::new();
+        for member in self.members.clone() {
+            let header = self.header(&member)?;
+            found.push(format!("{member} {:?}", header.shape));
+            if header.shape.len() == n_dimensions {
+                fitting.push(member);
+            }
+        }
+        match fitting.as_slice() {
+            [member] => Ok(member.clone()),
+            _ => Err(DataError::MissingMember {
+                source_name: self.name.clone(),
+                wanted: format!(
+                    "member {} and no {n_dimensions}-D member that is the only one",
+                    named.join(" or "),
+                ),
+                found,
+            }),
+        }
+    }
+
+    fn sparse<T: Target>(&mut self) -> Result<Raw<T>, DataError> {
+        self.check_sparse_format()?;
+        if let Some(missing) = CSR_MEMBERS.iter().find(|name| self.first_of(&[name]).is_none()) {
+            return Err(DataError::MissingMember {
+                source_name: self.name.clone(),
+                wanted: format!("member {missing} of a CSR matrix"),
+                found: self.members.clone(),
+            });
+        }
+        let shape: Vec<Option<usize>> = self
+            .integers("shape")?
+            .into_iter()
+            .map(|length| usize::try_from(length).ok())
+            .collect();
+        let [Some(rows), Some(columns)] = shape[..] else {
+            return Err(DataError::BadSparse {
+                source_name: self.name.clone(),
+                problem: "member shape is not two lengths".into(),
+            });
+        };
+        let (header, data) = self.values("data")?;
+        let kind = header.encoding(&self.name)?.kind.name();
+        let indptr = self.integers("indptr")?;
+        let indices = self.integers("indices")?;
+        let matrix = Csr { rows, columns, indptr, indices, data };
+        // For `f32` this is done in place.
+        let dense = matrix.into_dense(&self.name)?.into_iter();
+        let values = dense.map(|value| T::from_float(f64::from(value))).collect();
+        let shape = vec![rows, columns];
+        let info = PartInfo::new(&self.name, format!("NPZ, sparse (CSR), {kind}"), &shape);
+        Ok(Raw { info, shape, values, truth: None })
+    }
+
+    /// Refuses formats other than CSR. Without a member `format`, CSR is assumed.
+    fn check_sparse_format(&mut self) -> Result<(), DataError> {
+        if self.first_of(&["format"]).is_none() {
+            return Ok(());
+        }
+        let format = self.with_member("format", |reader, _, name| {
+            Header::read(reader, name)?;
+            let mut text = [0; 64];
+            let filled = super::numbers::fill(reader, &mut text, name)?;
+            // Bytes, or four bytes a letter: the letters are the same.
+            let letters = text[..filled].iter().filter(|byte| **byte != 0);
+            Ok(letters.map(|&byte| char::from(byte)).collect::<String>())
+        })?;
+        if format == "csr" {
+            return Ok(());
+        }
+        Err(DataError::Unsupported {
+            source_name: self.name.clone(),
+            found: format!("a sparse matrix of format {format:?}"),
+            supported: "a CSR matrix (matrix.tocsr() in scipy)",
+        })
+    }
+
+    fn integers(&mut self, member: &str) -> Result<Vec<i64>, DataError> {
+        let (_, values) = self.values::<Number>(member)?;
+        labels::whole_numbers(&values).map_err(|(index, value)| DataError::BadSparse {
+            source_name: self.name.clone(),
+            problem: format!("member {member} holds {value} at position {index}, not an integer"),
+        })
+    }
+
+    fn truth(&mut self, member: &str) -> Result<Truth, DataError> {
+        let (header, values) = self.values(member)?;
+        labels::truth(&header.shape, &values, &self.member_name(member))
+    }
+}
+
+fn zip_error(error: ZipError, name: &str) -> DataError {
+    match error {
+        ZipError::Io(error) => unreadable(&error, name),
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
+            DataError::Unsupported {
+                source_name: name.into(),
+                found: format!("a zip archive of a kind ({error})"),
+                supported: "one that numpy.savez or numpy.savez_compressed wrote",
+            }
+        }
+        error => DataError::Corrupt {
+            source_name: name.into(),
+            problem: format!("no complete zip archive ({error})"),
+        },
+    }
+}

@@ -1,0 +1,225 @@
+//! Finding, opening and recognising files.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::{DataError, embedded};
+
+/// What an argument on the command line names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Location {
+    /// An embedded set, by its name.
+    Embedded(&'static str),
+    /// A file, and the dataset inside it if the argument names one (`file.h5:/dataset`).
+    File { path: PathBuf, dataset: Option<String> },
+}
+
+impl Location {
+    /// Resolves an argument. What exists on disk comes first, then embedded sets, then `file:dataset`.
+    pub(crate) fn resolve(argument: &Path) -> Self {
+        let file = |path: &Path, dataset| Self::File { path: path.into(), dataset };
+        if argument.symlink_metadata().is_ok() {
+            return file(argument, None);
+        }
+        let Some(text) = argument.to_str() else {
+            return file(argument, None);
+        };
+        if let Some(name) = embedded::NAMES.into_iter().find(|&name| name == text) {
+            return Self::Embedded(name);
+        }
+        for (colon, _) in text.rmatch_indices(':') {
+            let path = Path::new(&text[..colon]);
+            if by_extension(path) == Some(Format::Hdf5) || path.is_file() {
+                return file(path, Some(text[colon + 1..].into()));
+            }
+        }
+        file(argument, None)
+    }
+
+    /// How messages name it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Embedded(name) => (*name).into(),
+            Self::File { path, dataset: None } => path.display().to_string(),
+            Self::File { path, dataset: Some(dataset) } => format!("{}:{dataset}", path.display()),
+        }
+    }
+}
+
+/// The formats that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Npy,
+    Npz,
+    Idx,
+    Text,
+    Hdf5,
+}
+
+/// A file that was opened, unpacked on the fly if gzip.
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) gzip: bool,
+    /// The file's size in bytes.
+    pub(crate) len: u64,
+    /// How many bytes `reader` can give at most.
+    pub(crate) available: u64,
+    pub(crate) reader: Box<dyn BufRead>,
+}
+
+impl Source {
+    /// Opens a file.
+    pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
+        let name = path.display().to_string();
+        let (file, len) = open_file(path)?;
+        let mut reader = BufReader::with_capacity(1 << 16, file);
+        let start = reader.fill_buf().map_err(|error| unreadable(&error, &name))?;
+        if !start.starts_with(&[0x1f, 0x8b]) {
+            let reader = Box::new(reader);
+            return Ok(Self { name, gzip: false, len, available: len, reader });
+        }
+        let reader = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader)));
+        Ok(Self { name, gzip: true, len, available: inflated_at_most(len), reader })
+    }
+
+    /// The first bytes, unpacked; fewer than asked for only if the file is shorter. They stay unread.
+    pub(crate) fn peek(&mut self, count: usize) -> Result<&[u8], DataError> {
+        let start = self.reader.fill_buf().map_err(|error| unreadable(&error, &self.name))?;
+        if start.len() < count {
+            // A decoder may start with less than there is: gather, and put it back.
+            let mut gathered = Vec::new();
+            let mut reader = std::mem::replace(&mut self.reader, Box::new(io::empty()));
+            let mut limited = (&mut reader).take(count as u64);
+            limited.read_to_end(&mut gathered).map_err(|error| unreadable(&error, &self.name))?;
+            self.reader = Box::new(BufReader::with_capacity(
+                1 << 16,
+                io::Cursor::new(gathered).chain(reader),
+            ));
+        }
+        let start = self.reader.fill_buf().map_err(|error| unreadable(&error, &self.name))?;
+        Ok(&start[..count.min(start.len())])
+    }
+
+    /// Recognises the format by extension, else by the first bytes.
+    pub(crate) fn format(&mut self, path: &Path) -> Result<Format, DataError> {
+        if let Some(format) = by_extension(path) {
+            return Ok(format);
+        }
+        by_magic(self.peek(8)?)
+            .ok_or_else(|| DataError::UnknownFormat { source_name: self.name.clone() })
+    }
+
+    /// Checks the first bytes against what a format has to start with.
+    pub(crate) fn expect_magic(
+        &mut self,
+        format: Format,
+        format_name: &'static str,
+    ) -> Result<(), DataError> {
+        let start = self.peek(8)?;
+        if by_magic(start) == Some(format) {
+            return Ok(());
+        }
+        let found = start.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+        Err(DataError::BadMagic { source_name: self.name.clone(), format: format_name, found })
+    }
+}
+
+/// Opens a regular file that isn't empty; also gives its size in bytes.
+fn open_file(path: &Path) -> Result<(File, u64), DataError> {
+    let source_name = path.display().to_string();
+    let file = File::open(path).map_err(|error| unreadable(&error, &source_name))?;
+    let metadata = file.metadata().map_err(|error| unreadable(&error, &source_name))?;
+    if !metadata.is_file() {
+        let directory = metadata.is_dir();
+        return Err(DataError::NotAFile { source_name, directory });
+    }
+    if metadata.len() == 0 {
+        return Err(DataError::EmptyFile { source_name });
+    }
+    Ok((file, metadata.len()))
+}
+
+/// Opens a file that has been opened before, for a format that has to seek.
+pub(crate) fn reopen(path: &Path) -> Result<BufReader<File>, DataError> {
+    Ok(BufReader::new(open_file(path)?.0))
+}
+
+/// An upper bound of what `len` bytes of deflate unpack to: no stream does better than 1 to 1,032.
+pub(crate) fn inflated_at_most(len: u64) -> u64 {
+    len.saturating_mul(1032)
+}
+
+/// What an error of reading means to the one who gave the file.
+pub(crate) fn unreadable(error: &io::Error, source_name: &str) -> DataError {
+    let source_name = source_name.to_owned();
+    match error.kind() {
+        ErrorKind::NotFound => DataError::NotFound { source_name },
+        ErrorKind::PermissionDenied => DataError::PermissionDenied { source_name },
+        ErrorKind::IsADirectory => DataError::NotAFile { source_name, directory: true },
+        ErrorKind::UnexpectedEof => DataError::Corrupt {
+            source_name,
+            problem: "truncated: the packed data end too early".into(),
+        },
+        ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+            DataError::Corrupt { source_name, problem: error.to_string() }
+        }
+        _ => DataError::Unreadable { source_name, reason: error.to_string() },
+    }
+}
+
+fn by_extension(path: &Path) -> Option<Format> {
+    let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    if name.ends_with("-ubyte") {
+        return Some(Format::Idx);
+    }
+    match name.rsplit_once('.')?.1 {
+        "npy" => Some(Format::Npy),
+        "npz" => Some(Format::Npz),
+        "idx" | "idx1" | "idx2" | "idx3" => Some(Format::Idx),
+        "csv" | "tsv" | "txt" => Some(Format::Text),
+        "h5" | "hdf5" | "hdf" => Some(Format::Hdf5),
+        _ => None,
+    }
+}
+
+fn by_magic(start: &[u8]) -> Option<Format> {
+    match start {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Npy),
+        [b'P', b'K', 3, 4, ..] => Some(Format::Npz),
+        [0x89, b'H', b'D', b'F', b'\r', b'\n', 0x1a, b'\n'] => Some(Format::Hdf5),
+        [0, 0, 8 | 9 | 11..=14, 1..=8, ..] => Some(Format::Idx),
+        _ => None,
+    }
+}
+
+/// A path's name without its extensions, such as `train` for `a/train.csv.gz`.
+pub(crate) fn stem(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    if stem.is_empty() { name.into() } else { stem.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_can_name_a_dataset_in_a_file() {
+        let location = Location::resolve(Path::new("a:b/run.h5:/votes"));
+        let path = "a:b/run.h5".into();
+        assert_eq!(location, Location::File { path, dataset: Some("/votes".into()) });
+        assert_eq!(Location::resolve(Path::new("digits")), Location::Embedded("digits"));
+    }
+
+    #[test]
+    fn names_lose_their_extensions() {
+        assert_eq!(stem(Path::new("a/train.csv.gz")), "train");
+        assert_eq!(stem(Path::new("train-images-idx3-ubyte.gz")), "train-images-idx3-ubyte");
+    }
+}
