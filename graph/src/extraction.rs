@@ -94,25 +94,14 @@ impl AgreementGraph<'_> {
                 if degree < self.agreement().min_size() as u64 {
                     break;
                 }
-                let members = self.members(anchor, &left);
-                let removed =
-                    Members::new(self, anchor, &members).touched(&left, removal::Method::Cheapest);
+                let mini = Members::of(self, anchor, &left);
+                let removed = mini.touched(removal::Method::Cheapest);
+                minis.push(mini.into_members());
                 queue.remove(&removed);
                 left.retain(|&node| queue.is_left(node));
-                minis.push(members);
             }
         });
         Ok(threads.run(|| self.extraction(&minis)))
-    }
-
-    /// The anchor, then its other strong positive neighbours among those left.
-    fn members(&self, anchor: SignatureIdx, left: &[SignatureIdx]) -> Vec<SignatureIdx> {
-        let mut members = vec![anchor];
-        members.par_extend(
-            left.par_iter()
-                .filter(|&&node| node != anchor && self.is_strong_positive(anchor, node)),
-        );
-        members
     }
 
     /// Labels the samples of the mini-clusters, each given as its anchor and its other members.

@@ -120,10 +120,10 @@ impl SignaturesBuilder {
             }
         }
         self.grouped.multiplicities = multiplicities;
-        let grouped = &self.grouped;
-        let n_votes = |node| grouped.pair(node, node).common;
-        self.grouped.is_complete =
-            grouped.iter().all(|node| usize::from(n_votes(node)) == grouped.n_models());
+        self.grouped.is_complete = self.grouped.iter().all(|node| {
+            let words = self.grouped.words_of(node);
+            usize::from(self.grouped.layout.pair(words, words).common) == self.grouped.n_models()
+        });
         self.grouped
     }
 

@@ -106,6 +106,20 @@ impl Layout {
         Pair { agree: agree as u16, common: common as u16 }
     }
 
+    /// Number of models that put two signatures in one cluster, if both have votes of all models. O(n_words).
+    #[inline]
+    pub(crate) fn agree_of_complete(&self, first: &[u64], second: &[u64]) -> u16 {
+        let mut differ = 0;
+        for (((&a, &b), &high), &low) in first.iter().zip(second).zip(&self.high).zip(&self.low) {
+            let xor = a ^ b;
+            differ += ((((xor & low) + low) | xor) & high).count_ones();
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "there are at most 65,535 models")]
+        {
+            self.fields.len() as u16 - differ as u16
+        }
+    }
+
     /// Writes the highest bit of each field that holds a vote into `voted`, length n_words.
     pub(crate) fn voted(&self, words: &[u64], voted: &mut [u64]) {
         let masks = self.high.iter().zip(&self.low);
@@ -177,6 +191,9 @@ mod tests {
             let found = layout.pair(&words[0], &words[1]);
             prop_assert_eq!((usize::from(found.agree), usize::from(found.common)), (agree, common));
             prop_assert_eq!(Layout::passes_gate(&words[0]), gate);
+            if common == votes.len() {
+                prop_assert_eq!(layout.agree_of_complete(&words[0], &words[1]), found.agree);
+            }
         }
     }
 }

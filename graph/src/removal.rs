@@ -25,12 +25,16 @@ pub(crate) enum Method {
 /// A mini-cluster's signatures, to be asked who is not strongly negative to all of them.
 pub(crate) struct Members<'g, 'a> {
     graph: &'g AgreementGraph<'a>,
-    anchor: SignatureIdx,
-    members: &'g [SignatureIdx],
+    /// Who was left when the mini-cluster was taken.
+    left: &'g [SignatureIdx],
+    /// How the models see the anchor and each of `left`.
+    pairs: Vec<Pair>,
+    /// The anchor first.
+    members: Vec<SignatureIdx>,
     /// The largest number of models that voted on a member otherwise than on the anchor. Nobody agrees with a
     /// member in more models than with the anchor and so many.
     reach: u16,
-    /// One member for each pattern of missing votes, in any order.
+    /// One member for each pattern of missing votes.
     patterns: Vec<SignatureIdx>,
 }
 
@@ -38,35 +42,52 @@ pub(crate) struct Members<'g, 'a> {
 const PAIRS_PER_ENTRY: u64 = 8;
 
 impl<'g, 'a> Members<'g, 'a> {
-    /// `members` contain their `anchor`.
-    pub(crate) fn new(
+    /// The anchor and its other strong positive neighbours among those left.
+    pub(crate) fn of(
         graph: &'g AgreementGraph<'a>,
         anchor: SignatureIdx,
-        members: &'g [SignatureIdx],
+        left: &'g [SignatureIdx],
     ) -> Self {
         let signatures = graph.signatures();
+        let pairs: Vec<Pair> = left.par_iter().map(|&node| signatures.pair(anchor, node)).collect();
+        let joins = |&(&node, &pair): &(&SignatureIdx, &Pair)| {
+            graph.agrees(pair) && graph.can_be_member(node) && node != anchor
+        };
+        let mut members = vec![anchor];
+        if graph.can_be_anchor(anchor) {
+            let others = left.par_iter().zip(&pairs).filter(joins);
+            members.par_extend(others.map(|(&node, _)| node));
+        }
         let reach = members.iter().map(|&member| {
             let n_votes = signatures.pair(member, member).common;
             n_votes - signatures.pair(anchor, member).agree
         });
+        let reach = reach.max().unwrap_or(0);
         let patterns = if signatures.is_complete() {
             vec![anchor]
         } else {
-            one_of_each_pattern(graph, members)
+            one_of_each_pattern(graph, &members)
         };
-        Self { graph, anchor, members, reach: reach.max().unwrap_or(0), patterns }
+        Self { graph, left, pairs, members, reach, patterns }
     }
 
-    /// Those of `left` that are not strongly negative to all members; among them the members themselves.
+    /// The mini-cluster, the anchor first, then ascending.
+    pub(crate) fn into_members(self) -> Vec<SignatureIdx> {
+        self.members
+    }
+
+    /// Those left who are not strongly negative to all members; among them the members themselves. In no order.
     ///
     /// The anchor alone decides on nearly all: who is not strongly negative to it has to go, and who agrees with
     /// it in so few models that no member can differ from it enough may stay. What lies between is compared with
     /// the members, or, if these are many, looked up: two signatures that agree in more than `max_agree` models
     /// are equal in a subset of `max_agree + 1` of them.
-    pub(crate) fn touched(&self, left: &[SignatureIdx], method: Method) -> Vec<SignatureIdx> {
-        let decided: Vec<(SignatureIdx, Option<bool>)> = left
+    pub(crate) fn touched(&self, method: Method) -> Vec<SignatureIdx> {
+        let decided: Vec<(SignatureIdx, Option<bool>)> = self
+            .left
             .par_iter()
-            .map(|&node| (node, self.decide(node)))
+            .zip(&self.pairs)
+            .map(|(&node, &pair)| (node, self.decide(node, pair)))
             .filter(|&(_, decision)| decision != Some(false))
             .collect();
         let with = |wanted| {
@@ -83,19 +104,22 @@ impl<'g, 'a> Members<'g, 'a> {
         touched
     }
 
-    /// Whether `node` is not strongly negative to all members, if the anchor alone says so.
-    fn decide(&self, node: SignatureIdx) -> Option<bool> {
-        let signatures = self.graph.signatures();
+    /// Whether `node` is not strongly negative to all members, if the anchor, seen as `pair`, alone says so.
+    fn decide(&self, node: SignatureIdx, pair: Pair) -> Option<bool> {
         let agreement = self.graph.agreement();
-        let Pair { agree, common } = signatures.pair(self.anchor, node);
-        if !agreement.is_strong_negative(agree, common) {
+        if !agreement.is_strong_negative(pair.agree, pair.common) {
             return Some(true);
         }
-        let at_most = agree.saturating_add(self.reach);
-        let stays = self.patterns.iter().all(|&pattern| {
-            let common = signatures.pair(pattern, node).common;
-            agreement.is_strong_negative(at_most, common)
-        });
+        let at_most = pair.agree.saturating_add(self.reach);
+        let signatures = self.graph.signatures();
+        let stays = if signatures.is_complete() {
+            agreement.is_strong_negative(at_most, pair.common)
+        } else {
+            self.patterns.iter().all(|&pattern| {
+                let common = signatures.pair(pattern, node).common;
+                agreement.is_strong_negative(at_most, common)
+            })
+        };
         stays.then_some(false)
     }
 
@@ -135,7 +159,7 @@ impl<'g, 'a> Members<'g, 'a> {
                 key.extend(signatures.words_of(node).iter().zip(&mask).map(|(&w, &mask)| w & mask));
             };
             let (mut table, mut key) = (Table::new(mask.len()), Vec::new());
-            for &member in self.members {
+            for &member in &self.members {
                 masked(member, &mut key);
                 table.intern(&key, hash(&key));
             }
@@ -199,9 +223,11 @@ mod tests {
                 .filter(|&node| members.iter().any(|&member| !graph.is_strong_negative(member, node)))
                 .collect();
             for method in [Method::Cheapest, Method::Pairs, Method::Subsets] {
-                let mut found = Members::new(&graph, anchor, &members).touched(&all, method);
+                let taken = Members::of(&graph, anchor, &all);
+                let mut found = taken.touched(method);
                 found.sort_unstable();
                 prop_assert_eq!(&found, &expected, "{:?}", method);
+                prop_assert_eq!(taken.into_members(), members.clone());
             }
         }
     }

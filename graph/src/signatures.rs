@@ -175,6 +175,12 @@ impl Signatures {
 
     #[inline]
     pub(crate) fn pair(&self, first: SignatureIdx, second: SignatureIdx) -> Pair {
-        self.layout.pair(self.words_of(first), self.words_of(second))
+        let (first, second) = (self.words_of(first), self.words_of(second));
+        if !self.is_complete {
+            return self.layout.pair(first, second);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "there are at most 65,535 models")]
+        let common = self.n_models() as u16;
+        Pair { agree: self.layout.agree_of_complete(first, second), common }
     }
 }
