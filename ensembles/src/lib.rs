@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The models of an ensemble, and how they are trained.
+//!
+//! A [`Clusterer`] is one model; an [`Ensemble`] trains several side by side. Networks ([`NetworkParams`]: the ladder
+//! network, and a plain network with virtual adversarial training) run on candle; k-means is linfa's.
+//!
+//! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
+//! ground truth, and none knows of the agreement graph.
+
+mod adam;
+mod clusterer;
+mod decoder;
+mod encoder;
+mod ensemble;
+mod error;
+mod kmeans;
+mod labels;
+mod losses;
+mod neighbours;
+mod network;
+mod ops;
+mod params;
+mod perturbation;
+mod prepared;
+
+pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
+pub use ensemble::Ensemble;
+pub use error::EnsembleError;
+pub use kmeans::KMeansModel;
+pub use network::Network;
+pub use params::{Consistency, MemberKind, NetworkParams, Scaling, ValidNetworkParams};
+pub use prepared::Prepared;

@@ -1,0 +1,76 @@
+//! What a member of an ensemble has to offer.
+
+use std::path::Path;
+
+use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments};
+
+use crate::{EnsembleError, Prepared};
+
+/// A clustering model that can be trained on, again and again.
+///
+/// Write your own, and it can vote beside ours.
+pub trait Clusterer: Send + Sync {
+    /// What kind of model this is, for people: `ladder`, `vat-im`, `k-means`.
+    fn kind(&self) -> &'static str;
+
+    /// Trains from where the last phase ended.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError`] if the model can't be fitted to this data.
+    fn train(
+        &mut self,
+        data: &Prepared,
+        phase: &Phase,
+        progress: &dyn Progress,
+    ) -> Result<(), EnsembleError>;
+
+    /// Probabilities of all samples. A sample's result depends on itself and on the model alone.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Untrained`] before the first phase.
+    fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError>;
+
+    /// Writes everything that prediction needs to `path`, in the safetensors format.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Untrained`] before the first phase, [`EnsembleError::Save`] if the file can't be written.
+    fn save(&self, path: &Path) -> Result<(), EnsembleError>;
+}
+
+/// One stretch of training.
+#[derive(Debug, Clone)]
+pub struct Phase {
+    /// 0 for the first; later ones are retraining.
+    pub round: usize,
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Whether the learning rate falls linearly to zero, instead of staying as it is.
+    pub anneal: bool,
+    /// Labels to learn from beside the clustering losses, in the model's own numbering; empty for none.
+    pub pseudo_labels: PseudoLabels,
+}
+
+/// Somebody who wants to know how training goes.
+pub trait Progress: Sync {
+    /// Called after every epoch, from the thread that trains the model.
+    fn epoch_end(&self, _epoch: EpochEnd) {}
+}
+
+/// Nobody.
+impl Progress for () {}
+
+/// Where a model stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochEnd {
+    /// Which model.
+    pub model: ModelIdx,
+    /// Epochs done in this phase.
+    pub epoch: usize,
+    /// Epochs of this phase.
+    pub epochs: usize,
+    /// Mean loss over the epoch.
+    pub loss: f64,
+}

@@ -1,0 +1,32 @@
+//! What can go wrong with models.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What went wrong in preparing, training, predicting or saving.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum EnsembleError {
+    #[error("setting {name}: need {need}, got {got}")]
+    Setting { name: &'static str, need: &'static str, got: String },
+
+    #[error("model {model}: training diverged in epoch {epoch}; lower learning_rate (now {rate}) or check the features' scale")]
+    Diverged { model: u16, epoch: usize, rate: f64 },
+
+    #[error("model {model} can't predict before it is trained")]
+    Untrained { model: u16 },
+
+    #[error("{path}: can't write the model: {reason}")]
+    Save { path: PathBuf, reason: String },
+
+    #[error("can't start {threads} threads: {reason}")]
+    Threads { threads: usize, reason: String },
+
+    #[error("k-means: {0}")]
+    KMeans(String),
+
+    #[error("tensor operation: {0}")]
+    Tensor(#[from] candle_core::Error),
+}

@@ -1,0 +1,188 @@
+//! Settings of models: as they are written, and as they have been checked.
+
+use serde::{Deserialize, Serialize};
+
+use crate::EnsembleError;
+
+/// Which kind of model a member is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MemberKind {
+    /// Ladder network: encoder, noise, decoder.
+    Ladder,
+    /// Plain network: the ladder's encoder alone, without noise, decoder or labels' noise.
+    VatIm,
+    /// linfa's k-means: the baseline. It doesn't learn from pseudo-labels.
+    KMeans,
+}
+
+/// What keeps a network's answer the same when a sample moves a little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consistency {
+    /// Nothing.
+    None,
+    /// KL between the clean and the corrupted encoder (LADDER-IM).
+    NoiseKl,
+    /// KL under a random move (random perturbation training).
+    Random,
+    /// KL under the worst move (virtual adversarial training).
+    Adversarial,
+}
+
+/// How features are brought to a common scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// `range` if no value is negative, else `standardise`.
+    Auto,
+    /// As they are.
+    None,
+    /// Divided by the largest absolute value of all: pixels, counts, TF-IDF.
+    Range,
+    /// Each feature to mean 0 and variance 1 (constant ones to 0): tables, embeddings.
+    Standardise,
+}
+
+/// Settings of a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkParams {
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    /// Samples a step.
+    pub batch_size: usize,
+    /// Adam's rate.
+    pub learning_rate: f64,
+    /// Weight of the information-maximisation loss.
+    pub im_weight: f64,
+    /// Weight of the marginal entropy within it: larger means clusters of more equal size.
+    pub im_mu: f64,
+    /// What keeps answers the same under small moves.
+    pub consistency: Consistency,
+    /// Its weight.
+    pub consistency_weight: f64,
+    /// Length of moves, as a multiple of the distance to the 10th neighbour.
+    pub radius: f64,
+    /// Length of the random step at which an adversarial direction is probed, as a multiple of the features' spread
+    /// (the root of their total variance).
+    pub probe: f64,
+    /// Standard deviation of the corrupted encoder's noise.
+    pub noise_std: f64,
+    /// Weight of the denoising cost of the input, the first hidden layer, ...; the last holds for all further layers.
+    /// Empty: no decoder.
+    pub denoising: Vec<f64>,
+    /// The round from which on the decoder works.
+    pub decoder_from_round: usize,
+    /// Whether the last layer is batch-normalised too.
+    pub normalise_last: bool,
+    /// Pseudo-labelled samples a step, the same number of every mini-cluster.
+    pub label_batch_size: usize,
+    /// Weight of their cross-entropy.
+    pub label_weight: f64,
+}
+
+impl Default for NetworkParams {
+    fn default() -> Self {
+        Self {
+            hidden: vec![500, 500],
+            batch_size: 250,
+            learning_rate: 0.002,
+            im_weight: 0.1,
+            im_mu: 4.0,
+            consistency: Consistency::Adversarial,
+            consistency_weight: 1.0,
+            radius: 0.25,
+            probe: 1.0,
+            noise_std: 0.3,
+            denoising: vec![1000.0, 10.0, 0.1],
+            decoder_from_round: 1,
+            normalise_last: false,
+            label_batch_size: 100,
+            label_weight: 1.0,
+        }
+    }
+}
+
+/// Settings that have been checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValidNetworkParams(NetworkParams);
+
+impl std::ops::Deref for ValidNetworkParams {
+    type Target = NetworkParams;
+
+    fn deref(&self) -> &NetworkParams {
+        &self.0
+    }
+}
+
+impl NetworkParams {
+    /// Checks every setting.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] with the first that is out of bounds.
+    pub fn check(self) -> Result<ValidNetworkParams, EnsembleError> {
+        let need = |good: bool, name: &'static str, need: &'static str, got: &dyn std::fmt::Debug| {
+            if good { Ok(()) } else { Err(EnsembleError::Setting { name, need, got: format!("{got:?}") }) }
+        };
+        let not_negative = |value: f64| value.is_finite() && value >= 0.0;
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        let hidden = !self.hidden.is_empty() && self.hidden.iter().all(|&width| width >= 1);
+        need(hidden, "hidden", "at least one layer, each of width 1 or more", &self.hidden)?;
+        need(self.batch_size >= 2, "batch_size", "at least 2", &self.batch_size)?;
+        need(positive(self.learning_rate), "learning_rate", "more than 0", &self.learning_rate)?;
+        need(positive(self.radius), "radius", "more than 0", &self.radius)?;
+        need(positive(self.probe), "probe", "more than 0", &self.probe)?;
+        need(self.label_batch_size >= 1, "label_batch_size", "at least 1", &self.label_batch_size)?;
+        for (name, value) in [
+            ("im_weight", self.im_weight),
+            ("im_mu", self.im_mu),
+            ("consistency_weight", self.consistency_weight),
+            ("noise_std", self.noise_std),
+            ("label_weight", self.label_weight),
+        ] {
+            need(not_negative(value), name, "0 or more", &value)?;
+        }
+        let costs = self.denoising.iter().all(|&cost| not_negative(cost));
+        need(costs, "denoising", "costs of 0 or more", &self.denoising)?;
+        Ok(ValidNetworkParams(self))
+    }
+
+    /// The settings of a plain network: no noise, no decoder, and the adversarial term.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        self.noise_std = 0.0;
+        self.denoising = Vec::new();
+        self.consistency = Consistency::Adversarial;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bound_is_checked() {
+        let rejected = |change: fn(&mut NetworkParams)| {
+            let mut params = NetworkParams::default();
+            change(&mut params);
+            params.check().unwrap_err().to_string()
+        };
+        assert!(rejected(|p| p.hidden = vec![]).contains("hidden"));
+        assert!(rejected(|p| p.hidden = vec![5, 0]).contains("hidden"));
+        assert!(rejected(|p| p.batch_size = 1).contains("got 1"));
+        assert!(rejected(|p| p.learning_rate = 0.0).contains("learning_rate"));
+        assert!(rejected(|p| p.radius = f64::NAN).contains("NaN"));
+        assert!(rejected(|p| p.probe = -1.0).contains("probe"));
+        assert!(rejected(|p| p.label_batch_size = 0).contains("label_batch_size"));
+        assert!(rejected(|p| p.im_weight = -1.0).contains("im_weight"));
+        assert!(rejected(|p| p.im_mu = f64::INFINITY).contains("im_mu"));
+        assert!(rejected(|p| p.consistency_weight = -1.0).contains("consistency_weight"));
+        assert!(rejected(|p| p.noise_std = -1.0).contains("noise_std"));
+        assert!(rejected(|p| p.label_weight = -1.0).contains("label_weight"));
+        assert!(rejected(|p| p.denoising = vec![1.0, -1.0]).contains("denoising"));
+        assert!(NetworkParams::default().check().is_ok());
+    }
+}

@@ -1,0 +1,70 @@
+//! The algorithm: an ensemble votes, its agreement becomes pseudo-labels, it learns from them; repeat.
+//!
+//! D. Gupta, R. Ramjee, N. Kwatra, M. Sivathanu, *Unsupervised Clustering using Pseudo-semi-supervised Learning*
+//! (Kingdra), ICLR 2020. This file is the paper's loop and nothing else.
+
+use std::time::Instant;
+
+use consilience_data::{Features, ModelIdx, PseudoLabels, Votes};
+use consilience_ensembles::{Ensemble, Prepared};
+use consilience_graph::{Alignment, Diversity, Threads, consensus, extract};
+
+use crate::config::ValidConfig;
+use crate::error::RunError;
+use crate::outcome::{Outcome, Round, Seconds};
+use crate::progress::{Observer, Step};
+use crate::teacher::Teacher;
+
+/// Clusters `features`, shape (n_samples, n_features).
+///
+/// The same features and configuration give the same outcome, whatever the number of threads. Ground truth isn't
+/// among the arguments: scores are computed afterwards, from the outcome.
+///
+/// # Errors
+///
+/// [`RunError`] if the data can't be clustered with this configuration, or if a model can't be trained.
+pub fn run(
+    features: &Features,
+    config: &ValidConfig,
+    observer: &dyn Observer,
+) -> Result<Outcome, RunError> {
+    let k = config.n_clusters;
+    let threads = Threads::new(config.threads)?;
+    observer.step(&Step::Prepare);
+    let distances = config.needs_distances();
+    let data = Prepared::new(features, config.scaling, distances, config.seed, config.threads)?;
+    let mut ensemble =
+        Ensemble::of_kinds(&config.members, &config.network, &data, k, config.threads)?;
+
+    let mut rounds: Vec<Round> = Vec::new();
+    let mut teacher = Teacher::new(features.n_samples());
+    // Each model's pseudo-labels, in its own numbering. None in the first round.
+    let mut lessons: Vec<PseudoLabels> = Vec::new();
+    let stop = loop {
+        let (round, start) = (rounds.len(), Instant::now());
+        observer.step(&Step::Train { round, rounds: config.rounds });
+        ensemble.train(&data, &config.phase(round), &lessons, observer)?;
+        let soft = ensemble.predict(&data)?;
+        let votes = Votes::from_soft(&soft)?;
+
+        observer.step(&Step::Agree);
+        let graph_start = Instant::now();
+        let extraction = extract(&votes, k, &config.agreement, &threads)?;
+        let graph = graph_start.elapsed().as_secs_f64();
+        let pseudo_labels = teacher.choose(&extraction, k);
+        let alignment = Alignment::new(&votes, pseudo_labels)?;
+        let models = (0..votes.n_models()).map(ModelIdx::from_index);
+        lessons = models.map(|model| alignment.to_model(model, pseudo_labels)).collect();
+
+        let consensus = consensus(&soft, &alignment)?;
+        let diversity = Diversity::of(&votes, &threads).mean();
+        let seconds = Seconds { total: start.elapsed().as_secs_f64(), graph };
+        let record = Round::record(votes, soft, extraction, &consensus, diversity, rounds.last(), seconds);
+        observer.step(&Step::Record(&record));
+        rounds.push(record);
+        if let Some(stop) = config.stop(&rounds) {
+            break stop;
+        }
+    };
+    Ok(Outcome { rounds, stop, ensemble, data })
+}

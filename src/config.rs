@@ -1,0 +1,247 @@
+//! Settings of a run: as they are written, and as they have been resolved and checked.
+
+use consilience_data::{Features, PseudoLabels, Seed};
+use consilience_ensembles::{
+    Consistency, MemberKind, NetworkParams, Phase, Scaling, ValidNetworkParams,
+};
+use consilience_graph::{AgreementParams, Strictness, ValidAgreement};
+use serde::{Deserialize, Serialize};
+
+use crate::error::RunError;
+use crate::outcome::{Round, StopReason};
+
+/// Settings of a run, all that decides its result: a run can be repeated from this and its data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Version of the program that wrote this.
+    pub version: String,
+    /// Number of clusters, K. There is no default: 0 is refused.
+    pub n_clusters: usize,
+    /// The seed of all randomness.
+    pub seed: Seed,
+    /// Rounds at most, the first included. 1 is a plain ensemble.
+    pub rounds: usize,
+    /// End when the consensus of two rounds has at least this adjusted Rand index; above 1: never.
+    pub stable_ari: f64,
+    /// How features are brought to a common scale.
+    pub scaling: Scaling,
+    /// The kind of every model, one entry a model.
+    pub members: Vec<MemberKind>,
+    /// Training in the first round.
+    pub first: Schedule,
+    /// Training in every later round.
+    pub retrain: Schedule,
+    /// The agreement graph.
+    pub agreement: AgreementParams,
+    /// The networks.
+    pub network: NetworkParams,
+}
+
+/// How long a phase of training is.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Schedule {
+    /// Passes over the data, at least.
+    pub epochs: usize,
+    /// Steps, at least: with few samples there are more epochs than `epochs`.
+    pub min_steps: usize,
+    /// Whether the learning rate falls linearly to zero.
+    pub anneal: bool,
+}
+
+/// Names of the presets, for messages.
+pub const PRESETS: &[&str] = &["default", "paper"];
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            n_clusters: 0,
+            seed: Seed(0),
+            rounds: 4,
+            stable_ari: 0.999,
+            scaling: Scaling::Auto,
+            members: vec![MemberKind::Ladder; 5],
+            first: Schedule { epochs: 9, min_steps: 500, anneal: false },
+            retrain: Schedule { epochs: 3, min_steps: 150, anneal: true },
+            agreement: AgreementParams::default(),
+            network: NetworkParams::default(),
+        }
+    }
+}
+
+impl Config {
+    /// The settings of a preset: `default`, or `paper`, the authors' own.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Preset`] if there is none of that name.
+    pub fn preset(name: &str) -> Result<Self, RunError> {
+        match name {
+            "default" => Ok(Self::default()),
+            "paper" => Ok(Self::paper()),
+            _ => Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
+        }
+    }
+
+    /// LADDER-IM as in the paper and its authors' code: noise-KL, their one-sided gate, 50 rounds of 5 epochs.
+    fn paper() -> Self {
+        let schedule = Schedule { epochs: 5, min_steps: 0, anneal: false };
+        Self {
+            rounds: 50,
+            stable_ari: 2.0,
+            members: vec![MemberKind::Ladder; 10],
+            first: schedule,
+            retrain: schedule,
+            agreement: AgreementParams {
+                min_agree: Strictness::Count(10),
+                max_agree: Strictness::Count(1),
+                min_confidence: 0.9,
+                gate: consilience_graph::Gate::Anchor,
+                ..AgreementParams::default()
+            },
+            network: NetworkParams {
+                hidden: vec![1200, 1200],
+                batch_size: 64,
+                consistency: Consistency::NoiseKl,
+                denoising: vec![1000.0, 10.0, 0.1, 0.1],
+                decoder_from_round: 0,
+                normalise_last: true,
+                ..NetworkParams::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Checks every setting, alone and against the data, for work on `threads` threads.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] with the first setting that can't be, and what it has to be.
+    pub fn check(self, features: &Features, threads: usize) -> Result<ValidConfig, RunError> {
+        let (k, n) = (self.n_clusters, features.n_samples());
+        need((2..=n.min(65_535)).contains(&k), "n_clusters (-k)", &format!("2 <= K <= {}", n.min(65_535)), &k)?;
+        let distinct = features.distinct_rows_up_to(k);
+        if distinct < k {
+            return Err(RunError::TooFewDistinct { k, distinct });
+        }
+        need(self.rounds >= 1, "rounds", "at least 1", &self.rounds)?;
+        need(!self.stable_ari.is_nan(), "stable_ari", "a number", &self.stable_ari)?;
+        need((1..=65_535).contains(&self.members.len()), "members", "1 to 65535 models", &self.members.len())?;
+        need(threads >= 1, "threads", "at least 1", &threads)?;
+        for (name, schedule) in [("first.epochs", self.first), ("retrain.epochs", self.retrain)] {
+            need(schedule.epochs >= 1, name, "at least 1", &schedule.epochs)?;
+        }
+        let network = self.network.clone().check()?;
+        let agreement = self.agreement.check(self.members.len())?;
+        let batches = (n / network.batch_size.min(n)).max(1);
+        Ok(ValidConfig { config: self, network, agreement, threads, batches })
+    }
+}
+
+fn need(good: bool, name: &'static str, need: &str, got: &dyn std::fmt::Debug) -> Result<(), RunError> {
+    if good { Ok(()) } else { Err(RunError::Setting { name, need: need.into(), got: format!("{got:?}") }) }
+}
+
+/// Settings that have been checked. What isn't shadowed here is read through [`Config`].
+#[derive(Debug, Clone)]
+pub struct ValidConfig {
+    config: Config,
+    /// The networks' settings, checked.
+    pub network: ValidNetworkParams,
+    /// The agreement graph's settings for this number of models.
+    pub agreement: ValidAgreement,
+    /// Threads to work on. They don't change the result.
+    pub threads: usize,
+    /// Steps in a pass over the data.
+    batches: usize,
+}
+
+impl std::ops::Deref for ValidConfig {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}
+
+impl ValidConfig {
+    /// Whether any model's training needs distances among samples.
+    pub(crate) fn needs_distances(&self) -> bool {
+        let moves = matches!(self.network.consistency, Consistency::Random | Consistency::Adversarial);
+        self.members.iter().any(|kind| match kind {
+            MemberKind::Ladder => moves,
+            MemberKind::VatIm => true,
+            MemberKind::KMeans => false,
+        })
+    }
+
+    /// The training of a round, without the pseudo-labels.
+    pub(crate) fn phase(&self, round: usize) -> Phase {
+        let schedule = if round == 0 { self.first } else { self.retrain };
+        let epochs = schedule.epochs.max(schedule.min_steps.div_ceil(self.batches));
+        Phase { round, epochs, anneal: schedule.anneal, pseudo_labels: PseudoLabels::default() }
+    }
+
+    /// Why there should be no further round, if so.
+    pub(crate) fn stop(&self, rounds: &[Round]) -> Option<StopReason> {
+        let last = rounds.last()?;
+        match last.ari_to_previous {
+            Some(ari_to_previous) if ari_to_previous >= self.stable_ari && last.complete => {
+                Some(StopReason::Stable { ari_to_previous })
+            }
+            _ if rounds.len() < self.rounds => None,
+            _ if rounds.iter().any(|round| round.complete) => Some(StopReason::RoundLimit),
+            _ => Some(StopReason::NoCluster),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    fn features() -> Features {
+        let values = Array2::from_shape_fn((6, 2), |(row, column)| (row.min(4) + column) as f32);
+        Features::new(values, "x").unwrap()
+    }
+
+    fn rejected(change: impl Fn(&mut Config)) -> String {
+        let mut config = Config { n_clusters: 3, ..Config::default() };
+        change(&mut config);
+        config.check(&features(), 1).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_bound_is_checked() {
+        assert!(rejected(|c| c.n_clusters = 1).contains("2 <= K <= 6, got 1"));
+        assert!(rejected(|c| c.n_clusters = 7).contains("got 7"));
+        assert!(rejected(|c| c.n_clusters = 6).contains("only 5 distinct rows"));
+        assert!(rejected(|c| c.rounds = 0).contains("rounds"));
+        assert!(rejected(|c| c.members = vec![]).contains("members"));
+        assert!(rejected(|c| c.first.epochs = 0).contains("first.epochs"));
+        assert!(rejected(|c| c.retrain.epochs = 0).contains("retrain.epochs"));
+        assert!(rejected(|c| c.stable_ari = f64::NAN).contains("stable_ari"));
+        assert!(rejected(|c| c.network.batch_size = 0).contains("batch_size"));
+        assert!(rejected(|c| c.agreement.min_size = 0).contains("min_size"));
+    }
+
+    #[test]
+    fn few_samples_have_more_epochs() {
+        let mut config = Config { n_clusters: 3, ..Config::default() };
+        config.first = Schedule { epochs: 2, min_steps: 10, anneal: false };
+        config.network.batch_size = 3;
+        assert_eq!(config.check(&features(), 1).unwrap().phase(0).epochs, 5);
+    }
+
+    #[test]
+    fn the_papers_thresholds_are_for_ten_models() {
+        let mut paper = Config::preset("paper").unwrap();
+        paper.n_clusters = 3;
+        assert!(paper.check(&features(), 1).is_ok());
+        assert!(Config::preset("papier").unwrap_err().to_string().contains("default, paper"));
+    }
+}

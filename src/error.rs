@@ -1,0 +1,31 @@
+//! What can stop a run.
+
+use thiserror::Error;
+
+use consilience_data::DataError;
+use consilience_ensembles::EnsembleError;
+use consilience_graph::GraphError;
+
+/// Why a configuration or a run can't be: what, where, and what to do, in one line.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the messages say what the fields are")]
+pub enum RunError {
+    #[error("setting {name}: need {need}, got {got}")]
+    Setting { name: &'static str, need: String, got: String },
+
+    #[error("no preset '{name}'; presets: {known}")]
+    Preset { name: String, known: String },
+
+    #[error("K = {k}, but the data has only {distinct} distinct rows; give a smaller K")]
+    TooFewDistinct { k: usize, distinct: usize },
+
+    #[error(transparent)]
+    Data(#[from] DataError),
+
+    #[error(transparent)]
+    Ensemble(#[from] EnsembleError),
+
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}

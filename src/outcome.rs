@@ -1,0 +1,129 @@
+//! What a run leaves behind: a record of every round, from which everything else is derived.
+
+use consilience_data::{
+    Assignments, ClusterId, Contingency, PseudoLabel, PseudoLabels, SoftAssignments, Votes,
+};
+use consilience_ensembles::{Ensemble, Prepared};
+use consilience_graph::{Extraction, maximum_matching};
+use serde::Serialize;
+
+
+/// The result of a run. Its final outputs are those of the last round.
+pub struct Outcome {
+    /// All rounds, at least one.
+    pub rounds: Vec<Round>,
+    /// Why there was no further round.
+    pub stop: StopReason,
+    /// The models as they were last trained.
+    pub ensemble: Ensemble,
+    /// The data as the models saw it.
+    pub data: Prepared,
+}
+
+impl Outcome {
+    /// The last round.
+    #[must_use]
+    pub fn last(&self) -> &Round {
+        self.rounds.last().expect("a run has at least one round")
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+pub enum StopReason {
+    /// All rounds were done.
+    RoundLimit,
+    /// The consensus hardly changed any more.
+    #[expect(missing_docs, reason = "adjusted Rand index of the last two rounds' consensus")]
+    Stable { ari_to_previous: f64 },
+    /// All rounds were done, and none found K mini-clusters.
+    NoCluster,
+}
+
+/// Wall-clock seconds of a round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Seconds {
+    /// Training, votes, graph and consensus.
+    pub total: f64,
+    /// Votes to pseudo-labels.
+    pub graph: f64,
+}
+
+/// What one round did.
+#[derive(Debug, Clone)]
+pub struct Round {
+    /// All models' votes.
+    pub votes: Votes,
+    /// All models' probabilities, each in its own numbering.
+    pub soft: Vec<SoftAssignments>,
+    /// The mini-clusters, numbered as the consensus is.
+    pub pseudo_labels: PseudoLabels,
+    /// Whether as many mini-clusters were found as asked for.
+    pub complete: bool,
+    /// Distinct signatures among the votes.
+    pub n_signatures: usize,
+    /// The cluster of every sample: the most probable by the mean of all models' aligned probabilities.
+    pub consensus: Assignments,
+    /// That mean probability, length n_samples.
+    pub confidence: Vec<f32>,
+    /// Mean pairwise adjusted Rand index of the models; `None` with one model. Agreement is evidence only between models
+    /// that err differently, so near 1 from the first round on is a warning.
+    pub diversity: Option<f64>,
+    /// Adjusted Rand index of this round's consensus and the last one's.
+    pub ari_to_previous: Option<f64>,
+    /// How long it took.
+    pub seconds: Seconds,
+}
+
+impl Round {
+    /// Puts a round's results together. `consensus` is numbered as the mini-clusters are if all were found, and else in
+    /// its own way, which they are given.
+    pub(crate) fn record(
+        votes: Votes,
+        soft: Vec<SoftAssignments>,
+        extraction: Extraction,
+        consensus: &SoftAssignments,
+        diversity: Option<f64>,
+        previous: Option<&Self>,
+        seconds: Seconds,
+    ) -> Self {
+        let (consensus, confidence) = consensus.harden();
+        let ari_to_previous = previous
+            .map(|previous| consensus.contingency(&previous.consensus).adjusted_rand_index());
+        let complete = extraction.is_complete(consensus.n_clusters());
+        let pseudo_labels = if complete {
+            extraction.pseudo_labels
+        } else {
+            renumber(&extraction.pseudo_labels, &consensus)
+        };
+        Self {
+            pseudo_labels,
+            complete,
+            n_signatures: extraction.n_signatures,
+            votes,
+            soft,
+            consensus,
+            confidence,
+            diversity,
+            ari_to_previous,
+            seconds,
+        }
+    }
+}
+
+/// `pseudo_labels` with each mini-cluster's id that of the cluster of `consensus` it overlaps with, one-to-one.
+fn renumber(pseudo_labels: &PseudoLabels, consensus: &Assignments) -> PseudoLabels {
+    let entries = pseudo_labels.entries();
+    let clusters = consensus.clusters();
+    let pairs =
+        entries.iter().map(|entry| (entry.label.index(), clusters[entry.sample.index()].index()));
+    let n_clusters = consensus.n_clusters().max(pseudo_labels.n_clusters());
+    let overlap = Contingency::count(pairs, pseudo_labels.n_clusters(), n_clusters);
+    let partners = maximum_matching(overlap.counts().view());
+    let renumbered = entries.iter().map(|entry| {
+        let partner = partners[entry.label.index()].expect("no more mini-clusters than clusters");
+        PseudoLabel { label: ClusterId::from_index(partner), ..*entry }
+    });
+    PseudoLabels::new(renumbered.collect(), n_clusters, pseudo_labels.n_samples())
+}

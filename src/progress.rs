@@ -1,0 +1,28 @@
+//! What a run tells those who watch it.
+
+use consilience_ensembles::Progress;
+
+use crate::outcome::Round;
+
+/// Where a run stands.
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// Features are being scaled, and distances measured.
+    Prepare,
+    /// The models of a round are being trained.
+    #[expect(missing_docs, reason = "round: 0-based; rounds: the most there will be")]
+    Train { round: usize, rounds: usize },
+    /// Their votes are being turned into pseudo-labels.
+    Agree,
+    /// A round is over.
+    Record(&'a Round),
+}
+
+/// Somebody who watches a run. Epochs are told by [`Progress`], from the threads that train.
+pub trait Observer: Progress {
+    /// Called before every step, and after every round.
+    fn step(&self, _step: &Step<'_>) {}
+}
+
+/// Nobody.
+impl Observer for () {}
