@@ -1,10 +1,13 @@
 //! The agreement graph: strong positive and strong negative edges between signatures.
 
+use std::sync::OnceLock;
+
 use petgraph::graph::UnGraph;
 
 use crate::{
     Gate, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
     degrees::{Method, degrees},
+    neighbours::Neighbours,
     packing::Pair,
     patterns::Patterns,
 };
@@ -19,10 +22,12 @@ use crate::{
 /// positive edges between *different* signatures, so that petgraph's algorithms run on it. They know no
 /// direction: under [`Gate::Anchor`] an edge is shown if either end may be its row. Samples of one signature
 /// are joined among themselves if [`AgreementGraph::is_strong_positive`] says so of the signature and itself.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct AgreementGraph<'a> {
     signatures: &'a Signatures,
     agreement: &'a ValidAgreement,
+    /// Made when neighbours are first asked for; the extraction doesn't need it.
+    neighbours: OnceLock<Option<Neighbours>>,
 }
 
 impl<'a> AgreementGraph<'a> {
@@ -44,7 +49,7 @@ impl<'a> AgreementGraph<'a> {
         if grouped.to_bits() != asked.to_bits() {
             return Err(GraphError::OtherGate { grouped, asked });
         }
-        Ok(Self { signatures, agreement })
+        Ok(Self { signatures, agreement, neighbours: OnceLock::new() })
     }
 
     /// The nodes.
@@ -108,18 +113,22 @@ impl<'a> AgreementGraph<'a> {
     ///
     /// # Complexity
     ///
-    /// O(n_signatures).
-    pub fn strong_positives(
-        &self,
-        signature: SignatureIdx,
-    ) -> impl Iterator<Item = (SignatureIdx, u16)> + use<'a> {
-        let graph = *self;
-        self.signatures.iter().filter_map(move |other| {
+    /// The first call indexes the signatures. Where `min_agree` is near the number of models, a call then takes
+    /// time in proportion to the neighbours found; further off, to those that agree in a block of models.
+    #[must_use]
+    pub fn strong_positives(&self, signature: SignatureIdx) -> Vec<(SignatureIdx, u16)> {
+        let joined = |other: SignatureIdx| {
             let joined = other != signature
-                && (graph.is_strong_positive(signature, other)
-                    || graph.is_strong_positive(other, signature));
-            joined.then(|| (other, graph.signatures.agreement(signature, other)))
-        })
+                && (self.is_strong_positive(signature, other)
+                    || self.is_strong_positive(other, signature));
+            joined.then(|| (other, self.signatures.agreement(signature, other)))
+        };
+        match self.neighbours.get_or_init(|| Neighbours::new(self)) {
+            Some(index) => {
+                index.candidates(self, signature).into_iter().filter_map(joined).collect()
+            }
+            None => self.signatures.iter().filter_map(joined).collect(),
+        }
     }
 
     /// Stores the graph, for where it is small: the same indices; nodes weigh their number of samples, edges

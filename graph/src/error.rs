@@ -43,6 +43,9 @@ pub enum GraphError {
     #[error("{n_samples} samples; at most 4294967295 are supported")]
     TooManySamples { n_samples: usize },
 
+    #[error("'{name}' is no format for graphs: give graphml or dot")]
+    GraphFormat { name: String },
+
     #[error("cannot start {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
 }

@@ -43,13 +43,21 @@ impl Strictness {
         Self::Share(percent as u32 * (WHOLE / 100))
     }
 
+    /// The share that `count` models of `n_models` are: the largest of which [`Strictness::at_least`] makes
+    /// `count` again.
+    #[must_use]
+    pub fn share_of(count: u16, n_models: u16) -> Self {
+        let share = u64::from(count) * u64::from(WHOLE) / u64::from(n_models.max(1));
+        Self::Share(u32::try_from(share).map_or(WHOLE, |share| share.min(WHOLE)))
+    }
+
     /// The smallest number of models, of `n_models`, that is at least this many: shares round up.
     #[must_use]
     pub fn at_least(self, n_models: u16) -> u16 {
         match self {
             Self::Count(count) => count,
             Self::Share(share) => {
-                share_of(share, n_models, |exact| exact.div_ceil(u64::from(WHOLE)))
+                rounded(share, n_models, |exact| exact.div_ceil(u64::from(WHOLE)))
             }
         }
     }
@@ -59,12 +67,12 @@ impl Strictness {
     pub fn at_most(self, n_models: u16) -> u16 {
         match self {
             Self::Count(count) => count,
-            Self::Share(share) => share_of(share, n_models, |exact| exact / u64::from(WHOLE)),
+            Self::Share(share) => rounded(share, n_models, |exact| exact / u64::from(WHOLE)),
         }
     }
 }
 
-fn share_of(share: u32, n_models: u16, round: impl Fn(u64) -> u64) -> u16 {
+fn rounded(share: u32, n_models: u16, round: impl Fn(u64) -> u64) -> u16 {
     let models = round(u64::from(share) * u64::from(n_models));
     u16::try_from(models).unwrap_or(u16::MAX)
 }
@@ -164,6 +172,15 @@ mod tests {
         assert_eq!(Strictness::percent(90).at_least(5), 5);
         assert_eq!(Strictness::percent(40).at_most(5), 2);
         assert_eq!(Strictness::percent(40).at_most(4), 1);
+    }
+
+    #[test]
+    fn shares_of_counts_come_back() {
+        for n_models in 1..=300 {
+            for count in 0..=n_models {
+                assert_eq!(Strictness::share_of(count, n_models).at_least(n_models), count);
+            }
+        }
     }
 
     #[test]

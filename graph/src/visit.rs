@@ -107,7 +107,8 @@ impl IntoNeighbors for &AgreementGraph<'_> {
     type Neighbors = vec::IntoIter<SignatureIdx>;
 
     fn neighbors(self, node: SignatureIdx) -> Self::Neighbors {
-        let neighbors: Vec<_> = self.strong_positives(node).map(|(other, _)| other).collect();
+        let neighbors: Vec<_> =
+            self.strong_positives(node).into_iter().map(|(other, _)| other).collect();
         neighbors.into_iter()
     }
 }
@@ -149,6 +150,7 @@ impl IntoEdges for &AgreementGraph<'_> {
     fn edges(self, source: SignatureIdx) -> Self::Edges {
         let edges: Vec<_> = self
             .strong_positives(source)
+            .into_iter()
             .map(|(target, agreement)| StrongPositive { source, target, agreement })
             .collect();
         edges.into_iter()

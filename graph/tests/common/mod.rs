@@ -10,7 +10,7 @@ use proptest::prelude::*;
 /// Votes as they come out of an ensemble: samples of a true cluster, with `noise` of the votes random and some
 /// missing; few clusters and few levels of confidence, so that ties are common.
 pub(crate) fn votes() -> impl Strategy<Value = Votes> {
-    let shape = (1..8usize, 1..28usize, 1..5u16, 0.0..1.0f64);
+    let shape = (1..13usize, 1..28usize, 1..5u16, 0.0..1.0f64);
     let missing = prop_oneof![Just(0.0), Just(0.0), 0.0..0.7];
     (shape, missing).prop_flat_map(|((n_models, n_samples, k, noise), missing)| {
         let truth = prop::collection::vec(0..k, n_samples);
@@ -36,7 +36,7 @@ pub(crate) fn votes() -> impl Strategy<Value = Votes> {
 
 fn strictness(lowest: u32, highest: u32) -> impl Strategy<Value = Strictness> {
     let share = (lowest..=highest).prop_map(|percent| Strictness::Share(percent * 10_000));
-    prop_oneof![share, (0..8u16).prop_map(Strictness::Count)]
+    prop_oneof![share, (0..13u16).prop_map(Strictness::Count)]
 }
 
 /// Any settings; most, but not all, fit the votes.
