@@ -6,10 +6,9 @@ use petgraph::graph::UnGraph;
 
 use crate::{
     Gate, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
-    degrees::{Method, degrees},
+    degrees::{Counting, Method},
     neighbours::Neighbours,
     packing::Pair,
-    patterns::Patterns,
 };
 
 /// The agreement graph of an ensemble's votes, over signatures, with its edges found when asked for.
@@ -90,7 +89,8 @@ impl<'a> AgreementGraph<'a> {
     /// `min_agree` near the number of models, that is near-linear.
     #[must_use]
     pub fn degrees(&self, threads: &Threads) -> Vec<u64> {
-        threads.run(|| degrees(self, &Patterns::of(self.signatures), Method::Cheapest))
+        let all: Vec<SignatureIdx> = self.signatures.iter().collect();
+        threads.run(|| Counting::plan(self, &all, Method::Cheapest).run())
     }
 
     /// The strong positive edges of `row` to `columns`, counted in samples.

@@ -1,13 +1,12 @@
 //! Greedy extraction of mini-clusters from the agreement graph.
 
-use std::{cmp::Reverse, collections::BinaryHeap};
-
 use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, SampleIdx, Votes};
 use rayon::prelude::*;
 
 use crate::{
     AgreementGraph, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
     packing::Pair,
+    queue::Queue,
     removal::{self, Members},
 };
 
@@ -154,60 +153,4 @@ struct Label {
     mini: ClusterId,
     agreement: u16,
     margin: i32,
-}
-
-/// Signatures by their degree, the largest first (ties: the lowest signature).
-///
-/// Degrees only shrink as signatures are removed; so a degree counted some time ago is a bound, and the first in
-/// the queue whose bound still holds is the largest. Only those that come to the front are counted again.
-struct Queue {
-    /// Degree, signature, and how many removals had been when it was counted.
-    heap: BinaryHeap<(u64, Reverse<SignatureIdx>, usize)>,
-    is_left: Vec<bool>,
-    removals: usize,
-}
-
-impl Queue {
-    fn new(degrees: &[u64]) -> Self {
-        let heap: Vec<_> = degrees
-            .iter()
-            .enumerate()
-            .filter(|&(_, &degree)| degree > 0)
-            .map(|(node, &degree)| (degree, Reverse(SignatureIdx::new(node)), 0))
-            .collect();
-        Self { heap: heap.into(), is_left: vec![true; degrees.len()], removals: 0 }
-    }
-
-    /// The signature with the most strong positive edges among those left, and their number.
-    fn pop(
-        &mut self,
-        graph: &AgreementGraph<'_>,
-        left: &[SignatureIdx],
-    ) -> Option<(SignatureIdx, u64)> {
-        while let Some((degree, Reverse(node), counted)) = self.heap.pop() {
-            if !self.is_left(node) {
-                continue;
-            }
-            if counted == self.removals {
-                return Some((node, degree));
-            }
-            let degree = left
-                .par_chunks(1 << 14)
-                .map(|left| graph.degree_among(node, left.iter().copied()))
-                .sum();
-            self.heap.push((degree, Reverse(node), self.removals));
-        }
-        None
-    }
-
-    fn remove(&mut self, removed: &[SignatureIdx]) {
-        for node in removed {
-            self.is_left[node.index()] = false;
-        }
-        self.removals += 1;
-    }
-
-    fn is_left(&self, node: SignatureIdx) -> bool {
-        self.is_left[node.index()]
-    }
 }

@@ -41,7 +41,8 @@ impl Neighbours {
     /// `None` if there would be too many indexes.
     pub(crate) fn new(graph: &AgreementGraph<'_>) -> Option<Self> {
         let signatures = graph.signatures();
-        let patterns = Patterns::of(signatures);
+        let all: Vec<SignatureIdx> = signatures.iter().collect();
+        let patterns = Patterns::of(signatures, &all);
         let mut indexes = BTreeMap::new();
         let mut entries = 0;
         for rows in 0..patterns.len() {

@@ -9,21 +9,19 @@ pub(crate) struct Patterns {
     pub(crate) models: Vec<Vec<usize>>,
     /// By pattern: its signatures, ascending.
     pub(crate) nodes: Vec<Vec<SignatureIdx>>,
-    /// By signature: its pattern.
+    /// By position among the nodes: the pattern.
     pub(crate) of: Vec<u32>,
 }
 
 impl Patterns {
-    pub(crate) fn of(signatures: &Signatures) -> Self {
+    /// Of `nodes`, ascending.
+    pub(crate) fn of(signatures: &Signatures, nodes: &[SignatureIdx]) -> Self {
         let layout = &signatures.layout;
         let mut table = Table::new(layout.n_words());
-        let mut patterns = Self {
-            models: Vec::new(),
-            nodes: Vec::new(),
-            of: Vec::with_capacity(signatures.len()),
-        };
+        let mut patterns =
+            Self { models: Vec::new(), nodes: Vec::new(), of: Vec::with_capacity(nodes.len()) };
         let mut voted = vec![0; layout.n_words()];
-        for node in signatures.iter() {
+        for &node in nodes {
             let words = signatures.words_of(node);
             layout.voted(words, &mut voted);
             let pattern = table.intern(&voted, hash(&voted));

@@ -1,10 +1,15 @@
 //! The graph on signatures equals the dense n x n oracle, on random votes with ties and missing votes.
 
 mod common;
+#[path = "../benches/noisy/mod.rs"]
+mod noisy;
 
 use common::{Dense, extract_dense, fitting, labels_dense, params, votes};
 use consilience_data::SampleIdx;
-use consilience_graph::{AgreementGraph, Signatures, Threads, extract};
+use consilience_graph::{
+    AgreementGraph, AgreementParams, Signatures, Strictness, Threads, extract,
+};
+use noisy::noisy_votes;
 use petgraph::{
     algo::{connected_components, min_spanning_tree},
     data::FromElements,
@@ -116,5 +121,43 @@ proptest! {
             reached.iter_mut().for_each(|nodes| nodes.sort_unstable());
             prop_assert_eq!(&reached[0], &reached[1]);
         }
+    }
+}
+
+/// Many signatures and low strictness: degrees change with every removal, and are counted again in bulk.
+#[test]
+fn extraction_equals_the_dense_oracle_where_clusters_run_into_each_other() {
+    for (case, noise) in [0.3, 0.5, 0.7, 1.0].into_iter().enumerate() {
+        let votes = noisy_votes(8, 250, 3 + u16::try_from(case).unwrap(), noise);
+        for (min_agree, max_agree) in [(8, 3), (6, 3), (5, 4), (4, 3), (4, 1), (3, 2)] {
+            let params = AgreementParams {
+                min_agree: Strictness::Count(min_agree),
+                max_agree: Strictness::Count(max_agree),
+                ..AgreementParams::default()
+            };
+            let dense = Dense::new(&votes, &params);
+            let minis = extract_dense(&dense, 6, 1);
+            let agreement = params.check(8).unwrap();
+            let found = extract(&votes, 6, &agreement, &threads()).unwrap();
+            let labels: Vec<_> = (found.pseudo_labels.entries().iter())
+                .map(|entry| (entry.sample, entry.label.0, entry.agreement, entry.margin))
+                .collect();
+            assert_eq!(labels, labels_dense(&dense, &minis), "{noise} {min_agree} {max_agree}");
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same() {
+    let votes = noisy_votes(10, 30_000, 10, 0.3);
+    for min_agree in [10, 8, 6] {
+        let min_agree = Strictness::Count(min_agree);
+        let params = AgreementParams { min_agree, ..AgreementParams::default() };
+        let agreement = params.check(10).unwrap();
+        let run = |n| extract(&votes, 10, &agreement, &Threads::new(n).unwrap()).unwrap();
+        let one = run(1);
+        assert!(one.is_complete(10));
+        assert_eq!(one, run(2));
+        assert_eq!(one, run(5));
     }
 }
