@@ -1,0 +1,37 @@
+# Each target finds or installs what the build needs first (tools/setup.sh), so that the first one on a fresh
+# machine does all the set-up. Building HDF5 takes a CMake that Debian 12 doesn't have: the cmake crate
+# takes the one that $CMAKE names.
+
+cargo := CMAKE=$$(tools/setup.sh) && export CMAKE && cargo
+
+.PHONY: help demo test install lint fmt clippy docs without-hdf5 setup
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
+
+demo: ## build, and cluster the embedded handwritten digits into runs/digits-<n>
+	$(cargo) build --release --locked && \
+	    cargo run --release --locked --quiet -- cluster digits
+
+test: ## every test
+	$(cargo) test --workspace --locked
+
+install: ## the program on your path
+	$(cargo) install --path . --locked
+
+lint: fmt clippy docs ## formatting, clippy and docs, with warnings denied
+
+fmt: ## formatting (`cargo fmt --all` mends it)
+	cargo fmt --all --check
+
+clippy: ## clippy with warnings denied
+	$(cargo) clippy --workspace --all-targets --locked -- -D warnings
+
+docs: ## docs of all crates with warnings denied
+	export RUSTDOCFLAGS='-D warnings' && $(cargo) doc --workspace --no-deps --locked
+
+without-hdf5: ## whether everything compiles without HDF5
+	cargo check --workspace --no-default-features --locked
+
+setup: ## only find or install what the build needs
+	@tools/setup.sh
