@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::{
     AgreementGraph, SignatureIdx,
     patterns::{Patterns, binomial, subsets},
-    table::{Table, hash},
+    shards::for_totals,
 };
 
 /// How pairs are counted.
@@ -131,7 +131,8 @@ impl<'g, 'a> Counting<'g, 'a> {
     fn add_subsets(&mut self, rows: usize, columns: usize, common: &[usize], min_agree: usize) {
         for size in min_agree..=common.len() {
             let ways = binomial(size - 1, min_agree - 1);
-            let factor = if (size - min_agree).is_multiple_of(2) { ways } else { ways.wrapping_neg() };
+            let factor =
+                if (size - min_agree).is_multiple_of(2) { ways } else { ways.wrapping_neg() };
             let subsets = subsets(common, size).into_iter();
             let task = |models| Task::Subset { rows, columns, models, factor };
             self.tasks.extend(subsets.map(task));
@@ -162,7 +163,11 @@ fn count(graph: &AgreementGraph<'_>, patterns: &Patterns, task: &Task, sums: &mu
             if rows != columns {
                 nodes.extend(&patterns.nodes[*columns]);
             }
-            for_totals(graph, &nodes, columns_at, &mask, |at, total| {
+            let weight = |at: usize| {
+                let is_column = at >= columns_at && graph.can_be_member(nodes[at]);
+                if is_column { u64::from(signatures.multiplicity(nodes[at])) } else { 0 }
+            };
+            for_totals(signatures, &nodes, &mask, weight, |at, total| {
                 let node = nodes[at];
                 if (rows == columns || at < columns_at) && graph.can_be_anchor(node) {
                     let sum = &mut sums[node.index()];
@@ -170,68 +175,6 @@ fn count(graph: &AgreementGraph<'_>, patterns: &Patterns, task: &Task, sums: &mu
                 }
             });
         }
-    }
-}
-
-/// Tables, each of which fits a core's cache.
-const SHARDS: usize = 256;
-
-/// Calls `visit` for each of `nodes` with its position and the number of samples that are equal to it under
-/// `mask`, among the nodes from position `columns_at` on that can be members.
-fn for_totals(
-    graph: &AgreementGraph<'_>,
-    nodes: &[SignatureIdx],
-    columns_at: usize,
-    mask: &[u64],
-    mut visit: impl FnMut(usize, u64),
-) {
-    let (signatures, n_words) = (graph.signatures(), mask.len());
-    let masked = |node: SignatureIdx| {
-        signatures.words_of(node).iter().zip(mask).map(|(&word, &mask)| word & mask)
-    };
-    let mut key = vec![0; n_words];
-    let mut hash_of = |node| {
-        key.iter_mut().zip(masked(node)).for_each(|(to, word)| *to = word);
-        hash(&key)
-    };
-    // Deal the nodes to shards, so that equal ones meet in a small table.
-    let hashes: Vec<u64> = nodes.iter().map(|&node| hash_of(node)).collect();
-    let shard_of = |hash: u64| usize::from((hash >> 56) as u8);
-    let mut ends = vec![0; SHARDS];
-    hashes.iter().for_each(|&hash| ends[shard_of(hash)] += 1);
-    let mut start = 0;
-    ends.iter_mut().for_each(|end| start += std::mem::replace(end, start));
-    let mut keys = vec![0; nodes.len() * n_words];
-    let mut order = vec![(0, 0); nodes.len()];
-    for (at, (&node, &hash)) in nodes.iter().zip(&hashes).enumerate() {
-        let end = &mut ends[shard_of(hash)];
-        order[*end] = (at, hash);
-        keys[*end * n_words..][..n_words].iter_mut().zip(masked(node)).for_each(|(to, w)| *to = w);
-        *end += 1;
-    }
-    drop(hashes);
-    let (mut table, mut totals, mut groups) = (Table::new(n_words), Vec::new(), Vec::new());
-    let mut start = 0;
-    for end in ends {
-        table.clear();
-        totals.clear();
-        groups.clear();
-        for (key, &(at, hash)) in
-            keys[start * n_words..end * n_words].chunks_exact(n_words).zip(&order[start..end])
-        {
-            let group = table.intern(key, hash) as usize;
-            if group == totals.len() {
-                totals.push(0);
-            }
-            if at >= columns_at && graph.can_be_member(nodes[at]) {
-                totals[group] += u64::from(signatures.multiplicity(nodes[at]));
-            }
-            groups.push(group);
-        }
-        for (&(at, _), &group) in order[start..end].iter().zip(&groups) {
-            visit(at, totals[group]);
-        }
-        start = end;
     }
 }
 

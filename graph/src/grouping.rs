@@ -7,12 +7,9 @@ use rayon::prelude::*;
 use crate::{
     GraphError, Signatures, Threads, ValidAgreement,
     packing::Layout,
+    shards::{SHARDS, deal, shard_of},
     table::{Table, hash},
 };
-
-/// Signatures are dealt to this many tables by their hash, so that a table fits a core's cache and no two
-/// threads meet in one. Fixed: work is never split by the number of threads.
-const SHARDS: usize = 256;
 
 /// Samples that are packed at once; what grouping needs beyond its result is proportional to it.
 const CHUNK: usize = 1 << 20;
@@ -312,30 +309,6 @@ impl Shard {
 fn empty_shards(n_words: usize) -> Vec<Shard> {
     let shard = || Shard { table: Table::new(n_words), numbers: Vec::new(), counts: Vec::new() };
     (0..SHARDS).map(|_| shard()).collect()
-}
-
-/// The highest eight bits; the tables use the lowest.
-fn shard_of(hash: u64) -> usize {
-    usize::from((hash >> 56) as u8)
-}
-
-/// Samples in the order of their shards (within one, in the order of samples), and where each shard's end.
-fn deal(hashes: &[u64]) -> (Vec<u32>, Vec<usize>) {
-    let mut ends = vec![0; SHARDS];
-    for &hash in hashes {
-        ends[shard_of(hash)] += 1;
-    }
-    let mut start = 0;
-    for end in &mut ends {
-        start += std::mem::replace(end, start);
-    }
-    let mut order = vec![0; hashes.len()];
-    for (&hash, sample) in hashes.iter().zip(0..) {
-        let end = &mut ends[shard_of(hash)];
-        order[*end] = sample;
-        *end += 1;
-    }
-    (order, ends)
 }
 
 /// The part of `values` up to each of `ends`, from the one before.

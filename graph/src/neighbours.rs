@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, ops::Range};
 use crate::{
     AgreementGraph, SignatureIdx, Signatures,
     patterns::{Patterns, binomial, subsets},
+    shards::masked,
     table::{Table, hash},
 };
 
@@ -124,13 +125,6 @@ impl Index {
         let number = number as usize;
         let start = if number == 0 { 0 } else { self.ends[number - 1] };
         &self.nodes[Range { start: start as usize, end: self.ends[number] as usize }]
-    }
-}
-
-fn masked(signatures: &Signatures, node: SignatureIdx, mask: &[u64], key: &mut [u64]) {
-    let words = signatures.words_of(node);
-    for ((to, &word), &mask) in key.iter_mut().zip(words).zip(mask) {
-        *to = word & mask;
     }
 }
 

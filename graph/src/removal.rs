@@ -6,6 +6,7 @@ use crate::{
     AgreementGraph, SignatureIdx,
     packing::Pair,
     patterns::{binomial, subsets},
+    shards::masked,
     table::{Table, hash},
 };
 
@@ -154,18 +155,14 @@ impl<'g, 'a> Members<'g, 'a> {
         let mut touched = Vec::new();
         for subset in subsets(&models, self.subset_size()) {
             let mask = signatures.layout.mask(subset);
-            let masked = |node, key: &mut Vec<u64>| {
-                key.clear();
-                key.extend(signatures.words_of(node).iter().zip(&mask).map(|(&w, &mask)| w & mask));
-            };
-            let (mut table, mut key) = (Table::new(mask.len()), Vec::new());
+            let (mut table, mut key) = (Table::new(mask.len()), vec![0; mask.len()]);
             for &member in &self.members {
-                masked(member, &mut key);
+                masked(signatures, member, &mask, &mut key);
                 table.intern(&key, hash(&key));
             }
             let (found, others): (Vec<_>, Vec<_>) = undecided.into_par_iter().partition(|&node| {
-                let mut key = Vec::with_capacity(mask.len());
-                masked(node, &mut key);
+                let mut key = vec![0; mask.len()];
+                masked(signatures, node, &mask, &mut key);
                 table.get(&key, hash(&key)).is_some()
             });
             touched.extend(found);
