@@ -20,6 +20,9 @@ pub enum RunError {
     #[error("K = {k}, but the data has only {distinct} distinct rows; give a smaller K")]
     TooFewDistinct { k: usize, distinct: usize },
 
+    #[error("{path}: {problem}")]
+    Folder { path: String, problem: String },
+
     #[error(transparent)]
     Data(#[from] DataError),
 

@@ -1,0 +1,177 @@
+//! The command line: what can be typed, and how the program answers.
+//!
+//! Results go to standard output, progress and errors to standard error. Exit codes: 0 done; 1 done, but fewer
+//! mini-clusters than clusters in the final set; 2 error, told in one line.
+
+mod cluster;
+mod evaluate;
+mod info;
+mod interrupt;
+mod settings;
+mod summary;
+mod text;
+mod watcher;
+
+use std::io::{self, ErrorKind, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use consilience_ensembles::MemberKind;
+use consilience_graph::Strictness;
+
+/// Clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Cluster data, and write clusters, pseudo-labels and models to a run folder
+    Cluster(Box<ClusterArgs>),
+    /// Score clusters against the truth
+    Evaluate(EvaluateArgs),
+    /// Look into data files
+    #[command(subcommand)]
+    Data(DataCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// Say what files were understood to be, and what is in them
+    Info(InfoArgs),
+}
+
+#[derive(Debug, Args)]
+struct ClusterArgs {
+    /// Files to be stacked (.npy, .npz, IDX, .csv, .tsv, HDF5 as file.h5:/dataset), or the embedded set `digits`
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
+    /// Number of clusters; may be left out if the data or the settings say it
+    #[arg(short = 'k', value_name = "K")]
+    clusters: Option<usize>,
+    /// The true labels, for scores only: they are never trained on
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    labels: Vec<PathBuf>,
+    /// Folder for the results, which has to be new or empty [default: runs/<data>-<n>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Seed of all randomness; the same seed gives the same bytes [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    seed: Option<u64>,
+    /// Settings to start from: default, or paper (the authors' own)
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    preset: String,
+    /// Settings in TOML that replace the preset's, such as another run's config.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Number of models
+    #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
+    models: Option<u16>,
+    /// Rounds at most
+    #[arg(long, value_name = "R")]
+    rounds: Option<usize>,
+    /// Kind of all models: ladder, vat-im or k-means
+    #[arg(long, value_name = "KIND", value_parser = settings::member_kind)]
+    member: Option<MemberKind>,
+    /// Where to train
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Threads to work on, which don't change the results [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Models that have to put two samples together to join them: a number, or a share such as 90%
+    #[arg(long, value_name = "A")]
+    min_agree: Option<Strictness>,
+    /// Models that may put two samples together and still keep them apart: a number, or a share
+    #[arg(long, value_name = "B")]
+    max_agree: Option<Strictness>,
+    /// Confidence that every model has to exceed for a sample to be labelled, 0 to 1
+    #[arg(long, value_name = "C")]
+    min_confidence: Option<f32>,
+    /// Print metrics.json instead of the summary
+    #[arg(long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
+struct EvaluateArgs {
+    /// True classes: labels in any format, or data with labels beside them
+    truth: PathBuf,
+    /// Clusters found: labels in any format, a run folder, or its assignments.csv
+    found: PathBuf,
+    /// Print all scores as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct InfoArgs {
+    /// Files to be stacked, or an embedded set
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Does what the command line says.
+pub(crate) fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Cluster(args) => cluster::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Data(DataCommand::Info(args)) => info::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        // If not even this can be written, the exit code has to do.
+        let _ = writeln!(io::stderr(), "error: {}", one_line(&error));
+        ExitCode::from(2)
+    })
+}
+
+/// An error and its causes in one line, none of them told twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut told: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.iter().any(|before| before.contains(&cause)) {
+            told.push(cause);
+        }
+    }
+    let lines = told.join(": ");
+    lines.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// Writes results to standard output. Whoever reads them may stop at any time.
+fn answer(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("standard output can't be written"))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn causes_are_told_once_and_in_one_line() {
+        let error = anyhow::anyhow!("disk full").context("x: disk full").context("can't\n  write");
+        assert_eq!(one_line(&error), "can't write: x: disk full");
+    }
+}

@@ -1,0 +1,107 @@
+//! From what was typed to the settings of a run: preset, then file, then flags.
+
+use std::num::NonZero;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result, anyhow};
+use consilience::{Config, RunError, ValidConfig};
+use consilience_data::{Dataset, Features, Seed};
+use consilience_ensembles::MemberKind;
+use consilience_graph::GraphError;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error as ValueError;
+use toml::{Table, Value};
+
+use super::ClusterArgs;
+
+/// The table of a run's `config.toml` that isn't settings.
+const RUN: &str = "run";
+
+/// All settings but the number of clusters, which the data may know.
+pub(super) fn resolve(args: &ClusterArgs) -> Result<Config> {
+    let mut config = Config::preset(&args.preset)?;
+    if let Some(path) = &args.config {
+        config = overlay(&config, path)?;
+    }
+    config.version = env!("CARGO_PKG_VERSION").into();
+    if let Some(seed) = args.seed {
+        config.seed = Seed(seed);
+    }
+    if let Some(rounds) = args.rounds {
+        config.rounds = rounds;
+    }
+    if let Some(kind) = args.member {
+        config.members.fill(kind);
+    }
+    if let Some(models) = args.models {
+        let kind = args.member.or(config.members.first().copied()).unwrap_or(MemberKind::Ladder);
+        config.members = vec![kind; models.into()];
+    }
+    let agreement = &mut config.agreement;
+    agreement.min_agree = args.min_agree.unwrap_or(agreement.min_agree);
+    agreement.max_agree = args.max_agree.unwrap_or(agreement.max_agree);
+    agreement.min_confidence = args.min_confidence.unwrap_or(agreement.min_confidence);
+    Ok(config)
+}
+
+/// The number of clusters: as typed, else as in the settings, else as the data declare.
+pub(super) fn n_clusters(args: &ClusterArgs, config: &Config, data: &Dataset) -> Result<usize> {
+    let in_settings = Some(config.n_clusters).filter(|&k| k > 0);
+    args.clusters.or(in_settings).or(data.n_clusters).ok_or_else(|| {
+        anyhow!("-k is missing: {} doesn't say how many clusters to look for; add -k K", data.name)
+    })
+}
+
+/// [`Config::check`], with a hint where flags are the way out.
+pub(super) fn check(config: Config, features: &Features, threads: usize) -> Result<ValidConfig> {
+    config.check(features, threads).map_err(|error| match error {
+        RunError::Graph(GraphError::Thresholds { n_models, .. }) => {
+            let hint = "choose --min-agree and --max-agree for";
+            anyhow!("{error}; {hint} {n_models} model{}", if n_models == 1 { "" } else { "s" })
+        }
+        error => error.into(),
+    })
+}
+
+/// Cores that this process may use.
+pub(super) fn cores() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// For the command line.
+pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
+    MemberKind::deserialize(name.into_deserializer())
+}
+
+/// `config` with what the file at `path` sets replaced.
+fn overlay(config: &Config, path: &Path) -> Result<Config> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{shown}: the settings can't be read"))?;
+    let mut file: Table = text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        anyhow!("{shown}: line {line} is not TOML: {}", error.message())
+    })?;
+    file.remove(RUN);
+    let mut table = Table::try_from(config)?;
+    merge(&mut table, file);
+    serde_path_to_error::deserialize(table).map_err(|error| {
+        let (key, inner) = (error.path().to_string(), error.inner());
+        anyhow!("{shown}: setting {key}: {}", inner.message())
+    })
+}
+
+/// Replaces values of `base`; within tables, only those that `over` has.
+fn merge(base: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(value)) => merge(inner, value),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What a person reads at the end of a run.
+
+use std::path::Path;
+
+use consilience::{Metrics, StopReason};
+
+use super::text::{count, duration, percent, plural, table};
+
+/// The summary of a run.
+pub(super) struct Summary<'a> {
+    /// The name of the data.
+    pub(super) name: &'a str,
+    pub(super) metrics: &'a Metrics,
+    /// Number of samples in each cluster.
+    pub(super) sizes: &'a [usize],
+}
+
+impl Summary<'_> {
+    /// The summary of the run in `folder`.
+    pub(super) fn text(&self, folder: &Path) -> String {
+        let metrics = self.metrics;
+        let mut rows = vec![
+            ("clusters", self.clusters()),
+            ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
+            ("pseudo-labels", self.pseudo_labels()),
+        ];
+        rows.extend(self.diversity().map(|text| ("diversity", text)));
+        rows.extend(self.scores().map(|text| ("scores", text)));
+        let memory = metrics.peak_rss_mb.map_or(String::new(), |mb| format!(", {mb:.0} MiB"));
+        let threads = plural(metrics.threads, "thread");
+        rows.push(("time", format!("{} on {threads}{memory}", duration(metrics.seconds))));
+        rows.push(("stop", self.stop()));
+        let folder = folder.display();
+        rows.push(("folder", folder.to_string()));
+        format!(
+            "{}: {} x {}, K = {}\n\n{}\n{}Next: {folder}/assignments.csv has a cluster for every sample, \
+             pseudo_labels.csv those agreed on.\n",
+            self.name,
+            plural(metrics.n_samples, "sample"),
+            plural(metrics.n_features, "feature"),
+            metrics.n_clusters,
+            table(&rows),
+            self.advice(),
+        )
+    }
+
+    fn clusters(&self) -> String {
+        let sizes: Vec<String> = self.sizes.iter().take(20).map(|&size| count(size)).collect();
+        let more = self.sizes.len().saturating_sub(20);
+        let more = if more > 0 { format!(" and {}", plural(more, "more")) } else { String::new() };
+        let empty = self.sizes.iter().filter(|&&size| size == 0).count();
+        let empty = if empty > 0 { format!("; {empty} empty") } else { String::new() };
+        format!("{}{more}{empty}", sizes.join(" "))
+    }
+
+    fn pseudo_labels(&self) -> String {
+        let labels = &self.metrics.pseudo_labels;
+        let found = labels.sizes.iter().copied().filter(|&size| size > 0);
+        let smallest = found.clone().min().map_or(String::new(), |smallest| {
+            let of = plural(found.count(), "mini-cluster");
+            format!(", in {of}, the smallest of {}", count(smallest))
+        });
+        format!("{} ({} of the samples){smallest}", count(labels.count), percent(labels.coverage))
+    }
+
+    /// Agreement is evidence only between models that err differently.
+    fn diversity(&self) -> Option<String> {
+        let rounds = &self.metrics.rounds;
+        let (first, last) = (rounds.first()?.diversity?, rounds.last()?.diversity?);
+        let models = plural(rounds.first()?.models.len(), "model");
+        let warning =
+            if first > 0.98 { " (alike from the start: agreement says little)" } else { "" };
+        let last = if rounds.len() > 1 { format!(", {last:.3} at last") } else { String::new() };
+        Some(format!("{first:.3} in the first round{last}: mean ARI of pairs of {models}{warning}"))
+    }
+
+    fn scores(&self) -> Option<String> {
+        let metrics = self.metrics;
+        let (acc, nmi, ari) = (metrics.acc?, metrics.nmi?, metrics.ari?);
+        let labels = metrics.pseudo_labels.acc;
+        let labels = labels.map_or(String::new(), |acc| format!("; pseudo-labels ACC {acc:.4}"));
+        Some(format!("ACC {acc:.4}, NMI {nmi:.4}, ARI {ari:.4}{labels}"))
+    }
+
+    fn stop(&self) -> String {
+        let rounds = plural(self.metrics.rounds.len(), "round");
+        match self.metrics.stop {
+            StopReason::RoundLimit => format!("all {rounds} done"),
+            StopReason::Stable { ari_to_previous } => {
+                format!("stable after {rounds} (ARI {ari_to_previous:.4} to the round before)")
+            }
+            StopReason::NoCluster => format!(
+                "all {rounds} done, none of which found {} mini-clusters",
+                self.metrics.n_clusters
+            ),
+        }
+    }
+
+    /// What to try if mini-clusters are missing.
+    fn advice(&self) -> String {
+        if self.metrics.complete {
+            return String::new();
+        }
+        let found = self.metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
+        format!(
+            "Incomplete: the models agree on only {found} of {} mini-clusters, so some clusters have no \
+             pseudo-labels.\nTry more --rounds, or a lower --min-agree or --min-confidence; or fewer \
+             clusters.\n\n",
+            self.metrics.n_clusters
+        )
+    }
+}

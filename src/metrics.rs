@@ -1,0 +1,234 @@
+//! `metrics.json`: a run in numbers, for scripts.
+//!
+//! Everything is derived from what the run recorded. Scores are computed here and now, by [`Scores`]; without the
+//! truth each is `null`.
+
+use consilience_data::{Assignments, DataError, ModelIdx, PseudoLabels, Seed, Truth};
+use consilience_ensembles::MemberKind;
+use serde::Serialize;
+
+use crate::evaluation::Scores;
+use crate::outcome::{Outcome, Round, StopReason};
+use crate::{RunError, ValidConfig};
+
+/// A run in numbers. Fields are in the order of the file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Metrics {
+    /// Number of samples.
+    pub n_samples: usize,
+    /// Number of features.
+    pub n_features: usize,
+    /// Number of clusters that was asked for, K.
+    pub n_clusters: usize,
+    /// The seed of the run.
+    pub seed: Seed,
+    /// Where the networks were trained.
+    pub device: String,
+    /// Threads worked on.
+    pub threads: usize,
+    /// Wall-clock seconds, reading included, writing not.
+    pub seconds: f64,
+    /// The most memory that was resident, in MiB; `None` where the system doesn't say.
+    pub peak_rss_mb: Option<f64>,
+    /// Why there was no further round.
+    pub stop: StopReason,
+    /// Accuracy of the assignments: see [`Scores`].
+    pub acc: Option<f64>,
+    /// Normalised mutual information of the assignments.
+    pub nmi: Option<f64>,
+    /// Adjusted Rand index of the assignments.
+    pub ari: Option<f64>,
+    /// Whether the final set of pseudo-labels has all K mini-clusters.
+    pub complete: bool,
+    /// Mean confidence of the assignments.
+    pub mean_confidence: f64,
+    /// The final pseudo-labels.
+    pub pseudo_labels: PseudoLabelMetrics,
+    /// The agreement graph.
+    pub graph: GraphMetrics,
+    /// All rounds.
+    pub rounds: Vec<RoundMetrics>,
+    /// All scores of the assignments: also purity, each class, and the contingency table.
+    pub scores: Option<Scores>,
+}
+
+/// Pseudo-labels in numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct PseudoLabelMetrics {
+    /// Number of samples with a label.
+    pub count: usize,
+    /// Their share of all samples.
+    pub coverage: f64,
+    /// Accuracy over them alone; `None` also if there are none.
+    pub acc: Option<f64>,
+    /// Number of samples in each mini-cluster, length n_clusters.
+    pub sizes: Vec<usize>,
+}
+
+/// The agreement graph in numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct GraphMetrics {
+    /// Distinct signatures in the last round.
+    pub signatures: usize,
+    /// Wall-clock seconds from votes to pseudo-labels, over all rounds.
+    pub seconds: f64,
+}
+
+/// A round in numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct RoundMetrics {
+    /// 0 for the first.
+    pub round: usize,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Every model, in order.
+    pub models: Vec<ModelMetrics>,
+    /// Mean pairwise adjusted Rand index of the models; `None` with one.
+    pub diversity: Option<f64>,
+    /// The round's pseudo-labels.
+    pub pseudo_labels: PseudoLabelMetrics,
+    /// Whether there are all K mini-clusters.
+    pub complete: bool,
+    /// Accuracy of the consensus.
+    pub ensemble_acc: Option<f64>,
+    /// Adjusted Rand index of this round's consensus and the last one's.
+    pub consensus_ari_to_previous: Option<f64>,
+    /// Distinct signatures among the votes.
+    pub signatures: usize,
+}
+
+/// A model in numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelMetrics {
+    /// What kind of model it is.
+    pub kind: MemberKind,
+    /// Accuracy of its votes.
+    pub acc: Option<f64>,
+    /// Mean confidence of its votes.
+    pub mean_confidence: f64,
+}
+
+/// What the outcome of a run doesn't tell.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    /// Where the networks were trained.
+    pub device: String,
+    /// Wall-clock seconds so far.
+    pub seconds: f64,
+}
+
+impl Metrics {
+    /// Puts a run's numbers together, and scores it if there is `truth`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the truth is of other samples.
+    pub fn new(
+        outcome: &Outcome,
+        config: &ValidConfig,
+        circumstances: &Circumstances,
+        truth: Option<&Truth>,
+    ) -> Result<Self, RunError> {
+        let (last, data) = (outcome.last(), outcome.data.features());
+        let scores =
+            truth.map(|truth| Scores::of_assignments(truth, &last.consensus)).transpose()?;
+        let rounds: Result<Vec<_>, DataError> =
+            outcome.rounds.iter().enumerate().map(|round| of_round(round, config, truth)).collect();
+        Ok(Self {
+            n_samples: data.n_samples(),
+            n_features: data.n_features(),
+            n_clusters: config.n_clusters,
+            seed: config.seed,
+            device: circumstances.device.clone(),
+            threads: config.threads,
+            seconds: milliseconds(circumstances.seconds),
+            peak_rss_mb: peak_rss_mb(),
+            stop: outcome.stop,
+            acc: scores.as_ref().map(|scores| scores.acc),
+            nmi: scores.as_ref().map(|scores| scores.nmi),
+            ari: scores.as_ref().map(|scores| scores.ari),
+            complete: last.complete,
+            mean_confidence: mean(&last.confidence),
+            pseudo_labels: of_pseudo_labels(&last.pseudo_labels, truth)?,
+            graph: GraphMetrics {
+                signatures: last.n_signatures,
+                seconds: milliseconds(outcome.rounds.iter().map(|round| round.seconds.graph).sum()),
+            },
+            rounds: rounds?,
+            scores,
+        })
+    }
+
+    /// The content of `metrics.json`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self).expect("plain structs of numbers and texts");
+        json + "\n"
+    }
+}
+
+fn of_round(
+    (index, round): (usize, &Round),
+    config: &ValidConfig,
+    truth: Option<&Truth>,
+) -> Result<RoundMetrics, DataError> {
+    let models: Result<Vec<_>, DataError> = config
+        .members
+        .iter()
+        .enumerate()
+        .map(|(index, &kind)| {
+            let model = ModelIdx::from_index(index);
+            let votes = round.votes.assignments(model);
+            let acc = votes.map(|votes| accuracy(&votes, truth)).transpose()?.flatten();
+            let mean_confidence = mean(&round.votes.confidences().row(index).to_vec());
+            Ok(ModelMetrics { kind, acc, mean_confidence })
+        })
+        .collect();
+    Ok(RoundMetrics {
+        round: index,
+        seconds: milliseconds(round.seconds.total),
+        models: models?,
+        diversity: round.diversity,
+        pseudo_labels: of_pseudo_labels(&round.pseudo_labels, truth)?,
+        complete: round.complete,
+        ensemble_acc: accuracy(&round.consensus, truth)?,
+        consensus_ari_to_previous: round.ari_to_previous,
+        signatures: round.n_signatures,
+    })
+}
+
+fn of_pseudo_labels(
+    labels: &PseudoLabels,
+    truth: Option<&Truth>,
+) -> Result<PseudoLabelMetrics, DataError> {
+    let scores = truth.map(|truth| Scores::of_pseudo_labels(truth, labels)).transpose()?;
+    Ok(PseudoLabelMetrics {
+        count: labels.len(),
+        coverage: labels.coverage(),
+        acc: scores.map(|scores| scores.acc).filter(|acc| acc.is_finite()),
+        sizes: labels.sizes(),
+    })
+}
+
+fn accuracy(found: &Assignments, truth: Option<&Truth>) -> Result<Option<f64>, DataError> {
+    let acc = |truth| Ok(Scores::of_assignments(truth, found)?.acc);
+    truth.map(acc).transpose()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean")]
+fn mean(confidences: &[f32]) -> f64 {
+    confidences.iter().map(|&confidence| f64::from(confidence)).sum::<f64>()
+        / confidences.len() as f64
+}
+
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// The high-water mark of resident memory, from Linux.
+fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some((kibibytes / 102.4).round() / 10.0)
+}
