@@ -18,7 +18,7 @@ use std::io;
 use std::path::Path;
 
 use consilience_data::write::{npy, npz};
-use consilience_data::{ClusterId, DataError, PseudoLabels};
+use consilience_data::{DataError, PseudoLabels};
 use ndarray::ArrayView1;
 use serde::Serialize;
 
@@ -158,7 +158,7 @@ impl Columns {
 #[cfg(feature = "hdf5")]
 mod h5 {
     use consilience_data::hdf5_file::Writer;
-    use consilience_data::{Element, SoftAssignments};
+    use consilience_data::{ClusterId, Element, SoftAssignments};
     use ndarray::{ArrayView, Axis, Dimension, stack};
 
     use super::*;
@@ -167,16 +167,13 @@ mod h5 {
     struct Documented(Writer);
 
     impl Documented {
-        fn array<'a, T: Element, D: Dimension>(
+        fn array<'a, T: Element + 'a, D: Dimension>(
             &self,
             name: &str,
             values: impl Into<ArrayView<'a, T, D>>,
             shape: &str,
             meaning: &str,
-        ) -> Result<(), DataError>
-        where
-            T: 'a,
-        {
+        ) -> Result<(), DataError> {
             self.0.write(name, values.into())?;
             self.0.attribute(name, "shape", shape)?;
             self.0.attribute(name, "meaning", meaning)

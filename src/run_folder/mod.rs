@@ -39,7 +39,7 @@ impl Destination {
             return Ok(Self { named: None, parent });
         };
         if out.file_name().is_none() {
-            return Err(problem(out, "is no name for a run folder; name one that can be made"));
+            return Err(problem(out, "can't be a run folder; name one, such as --out runs/mine"));
         }
         let out = match fs::read_dir(out) {
             Ok(mut entries) => {
@@ -211,4 +211,58 @@ fn problem(path: &Path, problem: &str) -> RunError {
 
 pub(crate) fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> DataError {
     DataError::Unwritable { source_name: path.display().to_string(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_is_not_published_is_removed_with_the_folders_made_for_it() {
+        let sandbox = tempfile::tempdir().unwrap();
+        let destination = Destination::new(Some(&sandbox.path().join("a/b/run"))).unwrap();
+        assert!(names(sandbox.path()).is_empty(), "checking writes nothing");
+        let staging = destination.stage("digits").unwrap();
+        fs::write(staging.path().join("half"), "of a file").unwrap();
+        assert!(names(&sandbox.path().join("a/b"))[0].starts_with(".run.partial-"));
+        drop(staging);
+        assert!(names(sandbox.path()).is_empty());
+    }
+
+    #[test]
+    fn a_run_that_finds_its_number_taken_gets_the_next() {
+        let sandbox = tempfile::tempdir().unwrap();
+        let destination = Destination { named: None, parent: sandbox.path().into() };
+        let stage = || {
+            let staging = destination.clone().stage("digits").unwrap();
+            fs::write(staging.path().join("file"), "").unwrap();
+            staging
+        };
+        let (first, second) = (stage(), stage());
+        second.publish().unwrap();
+        assert_eq!(first.publish().unwrap(), sandbox.path().join("digits-2"));
+        assert_eq!(names(sandbox.path()), ["digits-1", "digits-2"]);
+    }
+
+    #[test]
+    fn a_folder_that_was_filled_meanwhile_is_left_alone() {
+        let sandbox = tempfile::tempdir().unwrap();
+        let out = sandbox.path().join("run");
+        let staging = Destination::new(Some(&out)).unwrap().stage("digits").unwrap();
+        fs::create_dir(&out).unwrap();
+        fs::write(out.join("thesis"), "a year's work").unwrap();
+        assert!(staging.publish().is_err());
+        assert_eq!(
+            (names(sandbox.path()), names(&out)),
+            (vec!["run".into()], vec!["thesis".into()])
+        );
+    }
 }

@@ -1,0 +1,177 @@
+//! What can't be clustered is refused in one line, with exit code 2, before anything is written.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{Sandbox, stderr, stdout};
+use consilience_data::write::npy;
+use ndarray::{Array2, array};
+
+/// Runs `cluster` in the sandbox; it has to fail with one line that has all `parts`.
+fn refused(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
+    let before = sandbox.files("");
+    let output = sandbox.run(&format!("cluster {arguments}"));
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments}: {message}{}", stdout(&output));
+    assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
+    assert!(message.starts_with("error: "), "{message}");
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in: {message}");
+    }
+    assert_eq!(stdout(&output), "");
+    assert_eq!(sandbox.files(""), before, "{arguments}: nothing is written");
+    assert!(!sandbox.path("runs").exists(), "{arguments}: nothing is written");
+}
+
+/// Twenty samples, of which twelve are distinct.
+fn write_points(path: &Path) {
+    let points = Array2::from_shape_fn((20, 3), |(row, column)| (row.min(11) * column) as f32);
+    npy(path, points.view()).unwrap();
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    write_points(&sandbox.path("points.npy"));
+    sandbox
+}
+
+#[test]
+fn files_that_are_no_data() {
+    let sandbox = sandbox();
+    refused(&sandbox, "none.npy -k 2", &["none.npy: no such file"]);
+    sandbox.file("empty.npy", "");
+    refused(&sandbox, "empty.npy -k 2", &["empty.npy", "empty (0 bytes)"]);
+    sandbox.file("song.mp3", "ID3 and so on");
+    refused(&sandbox, "song.mp3 -k 2", &["song.mp3: unknown format", ".npy"]);
+    let whole = fs::read(sandbox.path("points.npy")).unwrap();
+    sandbox.file("cut.npy", &whole[..whole.len() - 9]);
+    refused(&sandbox, "cut.npy -k 2", &["cut.npy: truncated"]);
+    refused(&sandbox, "points.npy cut.npy -k 2", &["cut.npy: truncated"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let sandbox = sandbox();
+    let path = sandbox.path("points.npy");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::File::open(&path).is_ok() {
+        let mut stderr = std::io::stderr();
+        // Written past the harness, so that it is seen.
+        std::io::Write::write_all(&mut stderr, b"SKIPPED: root may read every file\n").unwrap();
+        return;
+    }
+    refused(&sandbox, "points.npy -k 2", &["points.npy: permission denied"]);
+}
+
+#[test]
+fn values_that_are_not_finite_are_located() {
+    let sandbox = sandbox();
+    for (name, value) in [("nan.npy", f32::NAN), ("infinity.npy", f32::INFINITY)] {
+        npy(&sandbox.path(name), array![[1.0, 2.0], [3.0, value]].view()).unwrap();
+        refused(&sandbox, &format!("{name} -k 2"), &[name, "row 1, column 1"]);
+    }
+    sandbox.file("nan.csv", "1,2\nNaN,3\n");
+    refused(&sandbox, "nan.csv -k 2", &["nan.csv", "row 1, column 0"]);
+}
+
+#[test]
+fn rows_and_files_of_unequal_length() {
+    let sandbox = sandbox();
+    sandbox.file("ragged.csv", "1,2,3\n4,5,6\n7,8\n");
+    refused(&sandbox, "ragged.csv -k 2", &["ragged.csv: line 3 has 2 columns"]);
+    sandbox.file("narrow.csv", "1,2\n4,5\n");
+    refused(&sandbox, "points.npy narrow.csv -k 2", &["narrow.csv: 2 columns"]);
+}
+
+#[test]
+fn labels_of_another_length() {
+    let sandbox = sandbox();
+    sandbox.file("labels.txt", "a\nb\n");
+    let parts = ["labels.txt: 2 labels for 20 samples"];
+    refused(&sandbox, "points.npy -k 2 --labels labels.txt", &parts);
+    refused(&sandbox, "points.npy -k 2 --labels none.txt", &["none.txt: no such file"]);
+}
+
+#[test]
+fn a_number_of_clusters_that_cannot_be() {
+    let sandbox = sandbox();
+    refused(&sandbox, "points.npy", &["-k is missing", "points"]);
+    refused(&sandbox, "points.npy -k 0", &["need 2 <= K <= 20, got 0"]);
+    refused(&sandbox, "points.npy -k 1", &["need 2 <= K <= 20, got 1"]);
+    refused(&sandbox, "points.npy -k 21", &["need 2 <= K <= 20, got 21"]);
+    refused(&sandbox, "points.npy -k 13", &["K = 13", "only 12 distinct rows"]);
+}
+
+#[test]
+fn a_run_folder_that_cannot_be() {
+    let sandbox = sandbox();
+    fs::create_dir(sandbox.path("mine")).unwrap();
+    sandbox.file("mine/thesis.tex", "a year's work");
+    refused(&sandbox, "points.npy -k 2 --out mine", &["mine: the folder isn't empty"]);
+    refused(&sandbox, "points.npy -k 2 --out points.npy", &["points.npy: can't be the run folder"]);
+    refused(&sandbox, "points.npy -k 2 --out mine/thesis.tex/run", &["can't be the run folder"]);
+    refused(&sandbox, "points.npy -k 2 --out .", &["can't be a run folder"]);
+    assert_eq!(sandbox.text("mine/thesis.tex"), "a year's work");
+    // Somebody else's file in the place of our folder.
+    sandbox.file("runs", "");
+    let output = sandbox.run("cluster points.npy -k 2");
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
+}
+
+#[test]
+fn settings_that_cannot_be() {
+    let sandbox = sandbox();
+    let with = |flags: &str, parts: &[&str]| {
+        refused(&sandbox, &format!("points.npy -k 2 {flags}"), parts);
+    };
+    with("--preset papier", &["no preset 'papier'", "default, paper"]);
+    with("--config none.toml", &["none.toml: the settings can't be read"]);
+    for (settings, parts) in [
+        ("round = 3", ["bad.toml: setting round: unknown field", "`rounds`"]),
+        ("[agreement]\nmin_agre = 3", ["setting agreement.min_agre: unknown", "`min_agree`"]),
+        ("[network]\nx = { y = 1 }", ["setting network.x: unknown field", "`hidden`"]),
+        ("rounds = 'many'", ["setting rounds", "invalid type"]),
+        ("seed = -1", ["setting seed", "-1"]),
+        ("rounds = 2\nmembers = [", ["bad.toml: line", "not TOML"]),
+        ("members = ['oracle']", ["setting members[0]", "`k-means`"]),
+        ("network.learning_rate = 0.0", ["learning_rate: need more than 0", "got 0"]),
+    ] {
+        sandbox.file("bad.toml", settings);
+        with("--config bad.toml", &parts);
+    }
+    let crossing = ["need max_agree < min_agree <= n_models, got 3 < 3 <= 5", "for 5 models"];
+    with("--min-agree 3 --max-agree 3", &crossing);
+    with("--preset paper --models 5", &["got 1 < 10 <= 5", "choose --min-agree"]);
+    with("--min-confidence 1", &["need 0 <= min_confidence < 1"]);
+    with("--rounds 0", &["rounds: need at least 1"]);
+    with("--threads 0", &["threads: need at least 1"]);
+    with("--device cuda:0", &["no CUDA", "--device cpu"]);
+    with("--device abacus", &["no such device", "--device cpu"]);
+}
+
+#[test]
+fn what_cannot_be_typed() {
+    let sandbox = sandbox();
+    for arguments in [
+        "cluster",
+        "cluster points.npy -k many",
+        "cluster points.npy -k 2 --models 0",
+        "cluster points.npy -k 2 --seed 9223372036854775808",
+        "cluster points.npy -k 2 --member oracle",
+        "cluster points.npy -k 2 --min-agree 101%",
+        "cluster points.npy -k 2 --no-such-flag",
+        "clutser",
+    ] {
+        let output = sandbox.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments}");
+        assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
+    }
+}

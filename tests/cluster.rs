@@ -1,0 +1,282 @@
+//! `cluster` from end to end, on the embedded digits.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use common::{Sandbox, stderr, stdout};
+use consilience_data::read_dataset;
+use serde_json::Value;
+use toml::Table;
+
+const N: usize = 1797;
+const K: usize = 10;
+const M: usize = 3;
+
+#[test]
+fn digits_from_end_to_end() {
+    let sandbox = Sandbox::new();
+    let summary = sandbox.done("cluster digits --config quick.toml");
+    for part in ["1,797 samples x 64 features, K = 10", "ACC 0.", "all 2 rounds done"] {
+        assert!(summary.contains(part), "{summary}");
+    }
+    assert!(summary.contains("runs/digits-1/assignments.csv"), "{summary}");
+    assert!(summary.lines().count() < 25, "short enough for a screen:\n{summary}");
+
+    check_metrics(&sandbox.json("runs/digits-1/metrics.json"));
+    check_assignments(&sandbox);
+    check_models(&sandbox);
+    let mut expected = vec![
+        "assignments.csv",
+        "assignments.npy",
+        "config.toml",
+        "metrics.json",
+        "models/model-00.safetensors",
+        "models/model-01.safetensors",
+        "models/model-02.safetensors",
+        "models/scaling.npz",
+        "pseudo_labels.csv",
+        "pseudo_labels.npz",
+    ];
+    if cfg!(feature = "hdf5") {
+        expected.push("run.h5");
+    }
+    assert_eq!(sandbox.files("runs/digits-1"), expected);
+
+    let scores = sandbox.done("evaluate digits runs/digits-1 --json");
+    let scores: Value = serde_json::from_str(&scores).unwrap();
+    let metrics = sandbox.json("runs/digits-1/metrics.json");
+    for score in ["acc", "nmi", "ari"] {
+        let (later, then) = (scores[score].as_f64().unwrap(), metrics[score].as_f64().unwrap());
+        assert!((later - then).abs() < 1e-12, "{score}: {later}, in the run {then}");
+    }
+}
+
+fn check_metrics(metrics: &Value) {
+    let acc = metrics["acc"].as_f64().unwrap();
+    assert!(acc > 0.6, "ACC {acc}");
+    let labels = &metrics["pseudo_labels"];
+    assert!(labels["acc"].as_f64().unwrap() > acc, "agreement is worth something: {labels}");
+    assert_eq!(labels["sizes"].as_array().unwrap().len(), K);
+    for key in ["n_samples", "n_features", "n_clusters", "seed", "device", "threads", "seconds"] {
+        assert!(!metrics[key].is_null(), "{key}");
+    }
+    assert_eq!(metrics["stop"]["reason"], "round_limit");
+    assert!(metrics["graph"]["signatures"].as_u64().unwrap() >= 10);
+    let scores = &metrics["scores"];
+    assert_eq!(scores["contingency"].as_array().unwrap().len(), K);
+    assert_eq!(scores["per_class"].as_array().unwrap().len(), K);
+    assert!(scores["purity"].as_f64().unwrap() >= acc);
+
+    let rounds = metrics["rounds"].as_array().unwrap();
+    assert_eq!(rounds.len(), 2);
+    assert!(rounds[0]["consensus_ari_to_previous"].is_null());
+    assert!(rounds[1]["consensus_ari_to_previous"].as_f64().unwrap() > 0.3);
+    for round in rounds {
+        let models = round["models"].as_array().unwrap();
+        let kinds: Vec<_> = models.iter().map(|model| model["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["ladder", "ladder", "vat-im"]);
+        for model in models {
+            assert!(model["acc"].as_f64().unwrap() > 0.4, "{model}");
+            assert!((0.1..=1.0).contains(&model["mean_confidence"].as_f64().unwrap()));
+        }
+        for key in ["seconds", "diversity", "ensemble_acc", "complete", "signatures"] {
+            assert!(!round[key].is_null(), "{key}");
+        }
+    }
+}
+
+fn check_assignments(sandbox: &Sandbox) {
+    let clusters = sandbox.assignments("runs/digits-1");
+    assert_eq!(clusters.len(), N);
+    let csv = sandbox.text("runs/digits-1/assignments.csv");
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("sample,cluster,confidence"));
+    for (sample, (line, cluster)) in lines.zip(&clusters).enumerate() {
+        assert!(line.starts_with(&format!("{sample},{cluster},")), "{line}");
+    }
+
+    let labels = sandbox.text("runs/digits-1/pseudo_labels.csv");
+    assert!(labels.starts_with("sample,label,agreement,margin,confidence\n"));
+    let count = sandbox.json("runs/digits-1/metrics.json")["pseudo_labels"]["count"].clone();
+    assert_eq!(count, labels.lines().count() - 1);
+    let found: BTreeSet<&str> =
+        labels.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!(found.len(), K);
+}
+
+fn check_models(sandbox: &Sandbox) {
+    for model in 0..M {
+        let path = sandbox.path(&format!("runs/digits-1/models/model-{model:02}.safetensors"));
+        let bytes = fs::read(path).unwrap();
+        let header = usize::try_from(u64::from_le_bytes(bytes[..8].try_into().unwrap())).unwrap();
+        let header: Value = serde_json::from_slice(&bytes[8..8 + header]).unwrap();
+        assert!(header.as_object().unwrap().len() > 4, "{header}");
+    }
+    // A file of two vectors is no data set; that the error lists them says that it can be read.
+    let scaling = sandbox.path("runs/digits-1/models/scaling.npz");
+    let error = read_dataset(&[scaling], &[]).unwrap_err().to_string();
+    assert!(error.contains("shift [64], scale [64]"), "{error}");
+}
+
+#[cfg(feature = "hdf5")]
+#[test]
+fn the_hdf5_file_says_the_same_as_the_others() {
+    use consilience_data::hdf5_file::Reader;
+    use ndarray::{Array1, Array2, Array3, Axis};
+
+    let sandbox = Sandbox::new();
+    sandbox.done("cluster digits --config quick.toml --quiet --out run");
+    let file = Reader::open(&sandbox.path("run/run.h5")).unwrap();
+    let votes: Array2<u16> = file.read("votes").unwrap();
+    let confidences: Array2<f32> = file.read("confidences").unwrap();
+    let probabilities: Array3<f32> = file.read("probabilities").unwrap();
+    assert_eq!((votes.dim(), confidences.dim()), ((M, N), (M, N)));
+    assert_eq!(probabilities.dim(), (M, N, K));
+    assert!(probabilities.sum_axis(Axis(2)).iter().all(|sum| (sum - 1.0).abs() < 1e-4));
+    for ((model, sample), &vote) in votes.indexed_iter() {
+        let chosen = probabilities[(model, sample, usize::from(vote))];
+        assert_eq!(chosen, confidences[(model, sample)]);
+    }
+    let assignments: Array1<u16> = file.read("assignments").unwrap();
+    assert_eq!(assignments.map(|&id| i64::from(id)).to_vec(), sandbox.assignments("run"));
+    let labelled: Array1<u32> = file.read("pseudo_labels/sample").unwrap();
+    let agreement: Array1<u16> = file.read("pseudo_labels/agreement").unwrap();
+    let count = &sandbox.json("run/metrics.json")["pseudo_labels"]["count"];
+    assert_eq!((count, agreement.len()), (&Value::from(labelled.len()), labelled.len()));
+    assert_eq!(file.attribute("votes", "shape").unwrap(), "(n_models, n_samples)");
+}
+
+#[test]
+fn too_few_mini_clusters_are_said_and_exit_with_1() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.run(
+        "cluster digits --config quick.toml --rounds 1 --min-confidence 0.9999999 --quiet --out run",
+    );
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let summary = stdout(&output);
+    for part in ["Incomplete", "of 10 mini-clusters", "--rounds", "--min-agree", "--min-confidence"]
+    {
+        assert!(summary.contains(part), "{summary}");
+    }
+    let metrics = sandbox.json("run/metrics.json");
+    assert_eq!(
+        (&metrics["complete"], &metrics["stop"]["reason"]),
+        (&false.into(), &"no_cluster".into())
+    );
+    assert_eq!(sandbox.assignments("run").len(), N);
+    assert!(sandbox.text("run/pseudo_labels.csv").starts_with("sample,label"));
+}
+
+#[test]
+fn flags_go_before_the_file_and_the_file_before_the_preset() {
+    let sandbox = Sandbox::new();
+    sandbox.file("my.toml", "rounds = 2\nseed = 5\nagreement.min_agree = 3\n");
+    let output = sandbox.run(
+        "cluster digits --preset paper --config my.toml --member k-means --models 4 --seed 7 \
+         --max-agree 30% --min-confidence 0.25 --quiet --out run",
+    );
+    // Whether such settings find all mini-clusters is another question.
+    assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
+    let config: Table = sandbox.text("run/config.toml").parse().unwrap();
+    assert_eq!(config["seed"].as_integer(), Some(7), "the flag's");
+    assert_eq!(config["rounds"].as_integer(), Some(2), "the file's");
+    assert_eq!(config["network"]["batch_size"].as_integer(), Some(64), "the preset's");
+    assert_eq!(config["n_clusters"].as_integer(), Some(10), "the data's");
+    assert_eq!(config["members"].as_array().unwrap().len(), 4);
+    let agreement = &config["agreement"];
+    assert_eq!(agreement["min_agree"].as_integer(), Some(3));
+    assert_eq!(agreement["max_agree"].as_str(), Some("30%"));
+    assert_eq!(agreement["min_confidence"].as_float(), Some(0.25));
+    assert_eq!(agreement["gate"].as_str(), Some("anchor"));
+    assert_eq!(config["run"]["data"].as_array().unwrap()[0].as_str(), Some("digits"));
+}
+
+const K_MEANS: &str = "cluster digits --member k-means --models 2 --rounds 1 --min-confidence 0";
+
+#[test]
+fn runs_are_numbered_and_an_empty_folder_is_taken() {
+    let sandbox = Sandbox::new();
+    for number in 1..=2 {
+        let summary = sandbox.done(&format!("{K_MEANS} --quiet"));
+        assert!(summary.contains(&format!("runs/digits-{number}\n")), "{summary}");
+    }
+    fs::create_dir_all(sandbox.path("mine/empty")).unwrap();
+    sandbox.done(&format!("{K_MEANS} --quiet --out mine/empty"));
+    sandbox.done(&format!("{K_MEANS} --quiet --out not/there/yet"));
+    assert_eq!(sandbox.files("mine/empty"), sandbox.files("not/there/yet"));
+    assert_eq!(fs::read_dir(sandbox.path("mine")).unwrap().count(), 1, "nothing beside it");
+    assert_eq!(fs::read_dir(sandbox.path("runs")).unwrap().count(), 2);
+}
+
+#[test]
+fn results_go_to_stdout_and_progress_to_stderr() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.run("cluster digits --config quick.toml --json --out run");
+    assert_eq!(stdout(&output), sandbox.text("run/metrics.json"));
+    let progress = stderr(&output);
+    assert!(progress.contains("round 1 of 2: epoch 10 of 20, loss "), "{progress}");
+    assert!(progress.contains("10 of 10 mini-clusters, diversity 0."), "{progress}");
+    assert!(progress.lines().count() < 30, "{progress}");
+    assert_eq!(stderr(&sandbox.run(&format!("{K_MEANS} --quiet"))), "");
+}
+
+#[test]
+fn labels_change_scores_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let wrong: String = (0..N).map(|sample| format!("{}\n", sample * 7 % 4)).collect();
+    sandbox.file("wrong.txt", wrong);
+    sandbox.done(&format!("{K_MEANS} --quiet --out right"));
+    sandbox.done(&format!("{K_MEANS} --quiet --out wrong --labels wrong.txt"));
+    assert!(sandbox.json("wrong/metrics.json")["acc"].as_f64().unwrap() < 0.4);
+    assert_eq!(sandbox.json("wrong/metrics.json")["scores"]["n_classes"], 4);
+    for file in sandbox.files("right") {
+        if !["config.toml", "metrics.json"].contains(&file.as_str()) {
+            let read = |run: &str| fs::read(sandbox.path(run).join(&file)).unwrap();
+            assert!(read("right") == read("wrong"), "{file}");
+        }
+    }
+}
+
+#[test]
+fn without_labels_scores_are_null() {
+    let sandbox = Sandbox::new();
+    let rows = (0..60).map(|row| format!("{},{},5\n", row % 2 * 10, row * 7 % 5));
+    sandbox.file("points.csv", rows.collect::<String>());
+    let summary =
+        sandbox.done("cluster points.csv -k 2 --member k-means --min-confidence 0 --quiet");
+    assert!(!summary.contains("ACC"), "{summary}");
+    let metrics = sandbox.json("runs/points-1/metrics.json");
+    for score in ["acc", "nmi", "ari", "scores"] {
+        assert!(metrics.get(score).unwrap().is_null(), "{score}");
+    }
+    assert!(metrics["rounds"][0]["models"][0]["acc"].is_null());
+    let clusters = sandbox.assignments("runs/points-1");
+    assert!(clusters.chunks(2).all(|pair| pair == &clusters[..2]), "{clusters:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_leaves_nothing() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    let sandbox = Sandbox::new();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_consilience"))
+        .args(["cluster", "digits"])
+        .current_dir(sandbox.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("round 1")), "it is at work");
+    let kill = Command::new("kill").args(["-INT", &run.id().to_string()]).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert_eq!(sandbox.files(""), ["quick.toml"]);
+    assert!(!sandbox.path("runs").exists());
+}

@@ -1,0 +1,100 @@
+//! The program in a folder of its own.
+
+#![allow(dead_code, clippy::unwrap_used, reason = "shared by tests that each use a part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use assert_cmd::Command;
+use consilience_data::read_integers;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Small and short, but enough for a sensible result on the digits.
+pub(crate) const QUICK: &str = "
+    rounds = 2
+    members = ['ladder', 'ladder', 'vat-im']
+    first = { epochs = 20, min_steps = 0 }
+    retrain = { epochs = 5, min_steps = 0 }
+    network.hidden = [100]
+";
+
+/// A folder that is removed in the end. The program runs in it.
+pub(crate) struct Sandbox(TempDir);
+
+impl Sandbox {
+    pub(crate) fn new() -> Self {
+        let sandbox = Self(tempfile::tempdir().unwrap());
+        sandbox.file("quick.toml", QUICK);
+        sandbox
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Makes a file.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn json(&self, name: &str) -> Value {
+        serde_json::from_str(&self.text(name)).unwrap()
+    }
+
+    /// The program with arguments that are separated by blanks.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_consilience"));
+        command.args(arguments.split_whitespace()).current_dir(self.0.path());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &str) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs the program, which has to exit with 0; what it wrote to standard output.
+    pub(crate) fn done(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments}: {}", stderr(&output));
+        stdout(&output)
+    }
+
+    /// The clusters in a run folder.
+    pub(crate) fn assignments(&self, run: &str) -> Vec<i64> {
+        read_integers(&self.path(run).join("assignments.npy")).unwrap().into_iter().collect()
+    }
+
+    /// Names of all files, with their folders, in order.
+    pub(crate) fn files(&self, folder: &str) -> Vec<String> {
+        let root = self.path(folder);
+        let mut files = Vec::new();
+        collect(&root, &root, &mut files);
+        files.sort();
+        files
+    }
+}
+
+fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, files);
+        } else {
+            files.push(path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/"));
+        }
+    }
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
