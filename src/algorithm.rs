@@ -40,7 +40,7 @@ pub fn run(
     let mut teacher = Teacher::new(features.n_samples());
     // Each model's pseudo-labels, in its own numbering. None in the first round.
     let mut lessons: Vec<PseudoLabels> = Vec::new();
-    let stop = loop {
+    let (stop, probabilities) = loop {
         let (round, start) = (rounds.len(), Instant::now());
         observer.step(&Step::Train { round, rounds: config.rounds });
         ensemble.train(&data, &config.phase(round), &lessons, observer)?;
@@ -59,12 +59,12 @@ pub fn run(
         let consensus = consensus(&soft, &alignment)?;
         let diversity = Diversity::of(&votes, &threads).mean();
         let seconds = Seconds { total: start.elapsed().as_secs_f64(), graph };
-        let record = Round::record(votes, soft, extraction, &consensus, diversity, rounds.last(), seconds);
+        let record = Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
         observer.step(&Step::Record(&record));
         rounds.push(record);
         if let Some(stop) = config.stop(&rounds) {
-            break stop;
+            break (stop, soft);
         }
     };
-    Ok(Outcome { rounds, stop, ensemble, data })
+    Ok(Outcome { rounds, stop, probabilities, ensemble, data })
 }

@@ -14,6 +14,8 @@ pub struct Outcome {
     pub rounds: Vec<Round>,
     /// Why there was no further round.
     pub stop: StopReason,
+    /// All models' probabilities in the last round, each in its own numbering, length n_models.
+    pub probabilities: Vec<SoftAssignments>,
     /// The models as they were last trained.
     pub ensemble: Ensemble,
     /// The data as the models saw it.
@@ -55,8 +57,6 @@ pub struct Seconds {
 pub struct Round {
     /// All models' votes.
     pub votes: Votes,
-    /// All models' probabilities, each in its own numbering.
-    pub soft: Vec<SoftAssignments>,
     /// The mini-clusters, numbered as the consensus is.
     pub pseudo_labels: PseudoLabels,
     /// Whether as many mini-clusters were found as asked for.
@@ -81,7 +81,6 @@ impl Round {
     /// its own way, which they are given.
     pub(crate) fn record(
         votes: Votes,
-        soft: Vec<SoftAssignments>,
         extraction: Extraction,
         consensus: &SoftAssignments,
         diversity: Option<f64>,
@@ -102,7 +101,6 @@ impl Round {
             complete,
             n_signatures: extraction.n_signatures,
             votes,
-            soft,
             consensus,
             confidence,
             diversity,

@@ -1,7 +1,7 @@
-//! Distances to nearest neighbours, exactly.
+//! Distances to nearest neighbours.
 
 use candle_core::{Device, Tensor};
-use consilience_data::Features;
+use consilience_data::{Features, Seed, Stream};
 use rayon::prelude::*;
 
 use crate::EnsembleError;
@@ -10,51 +10,81 @@ use crate::EnsembleError;
 const QUERIES: usize = 500;
 const CANDIDATES: usize = 2000;
 
+/// With more samples than this, neighbours are sought among a random subset of so many, and the rank falls with the
+/// subset's share: what is wanted is the local scale, not the neighbour, and n^2 distances would take longer than
+/// an epoch of training.
+const REFERENCES: usize = 20_000;
+
 /// Every sample's Euclidean distance to its `rank`-th nearest other sample (the farthest, if there are fewer), length
-/// n_samples. O(n^2 d) time, in blocks of matrix products; O(n rank) memory.
+/// n_samples; estimated with more than 20,000 samples.
+///
+/// O(n min(n, 20,000) d) time, in blocks of matrix products; O(n rank) memory beside the references.
 pub(crate) fn distances_to_neighbour(
     features: &Features,
     rank: usize,
+    seed: Seed,
     threads: usize,
 ) -> Result<Vec<f32>, EnsembleError> {
-    let blocks = features.n_samples().div_ceil(QUERIES);
+    let n = features.n_samples();
+    let mut references: Vec<usize> = (0..n).collect();
+    let mut rank = rank;
+    if n > REFERENCES {
+        references = seed.rng(Stream::Subset).permutation(n);
+        references.truncate(REFERENCES);
+        references.sort_unstable();
+        rank = ((rank * REFERENCES + n / 2) / n).max(1);
+    }
     let pool = crate::ensemble::pool(threads)?;
-    let squared_lengths: Vec<f32> = (0..features.n_samples())
+    let squared_lengths: Vec<f32> = (0..n)
         .map(|sample| features.row(sample).iter().map(|value| value * value).sum())
         .collect();
-    let found: Result<Vec<Vec<f32>>, EnsembleError> = pool.install(|| {
-        let blocks = (0..blocks).into_par_iter();
-        blocks.map(|block| block_distances(features, &squared_lengths, block, rank)).collect()
-    });
+    let search = Search { features, references: &references, squared_lengths: &squared_lengths, rank };
+    let blocks = n.div_ceil(QUERIES);
+    let found: Result<Vec<Vec<f32>>, EnsembleError> =
+        pool.install(|| (0..blocks).into_par_iter().map(|block| search.block(block)).collect());
     Ok(found?.concat())
 }
 
-fn block_distances(
-    features: &Features,
-    squared_lengths: &[f32],
-    block: usize,
+struct Search<'a> {
+    features: &'a Features,
+    /// Samples among which neighbours are sought, ascending.
+    references: &'a [usize],
+    squared_lengths: &'a [f32],
     rank: usize,
-) -> Result<Vec<f32>, EnsembleError> {
-    let n = features.n_samples();
-    let queries = block * QUERIES..((block + 1) * QUERIES).min(n);
-    let of_queries = rows(features, queries.clone())?;
-    let mut nearest: Vec<Vec<f32>> = vec![Vec::with_capacity(rank + 1); queries.len()];
-    for start in (0..n).step_by(CANDIDATES) {
-        let candidates = start..(start + CANDIDATES).min(n);
-        let products = of_queries.matmul(&rows(features, candidates.clone())?.t()?)?.flatten_all()?;
-        let products = products.to_vec1::<f32>()?;
-        for ((query, nearest), products) in
-            queries.clone().zip(&mut nearest).zip(products.chunks_exact(candidates.len()))
-        {
-            for (candidate, product) in candidates.clone().zip(products) {
-                let squared = squared_lengths[query] + squared_lengths[candidate] - 2.0 * product;
-                if candidate != query {
-                    insert(nearest, squared, rank);
+}
+
+impl Search<'_> {
+    /// The distances of [`QUERIES`] samples.
+    fn block(&self, block: usize) -> Result<Vec<f32>, EnsembleError> {
+        let last = ((block + 1) * QUERIES).min(self.features.n_samples());
+        let queries: Vec<usize> = (block * QUERIES..last).collect();
+        let of_queries = self.rows(&queries)?;
+        let mut nearest: Vec<Vec<f32>> = vec![Vec::with_capacity(self.rank + 1); queries.len()];
+        for candidates in self.references.chunks(CANDIDATES) {
+            let products = of_queries.matmul(&self.rows(candidates)?.t()?)?.flatten_all()?;
+            let products = products.to_vec1::<f32>()?;
+            let rows = products.chunks_exact(candidates.len());
+            for ((&query, nearest), products) in queries.iter().zip(&mut nearest).zip(rows) {
+                for (&candidate, product) in candidates.iter().zip(products) {
+                    let lengths = self.squared_lengths[query] + self.squared_lengths[candidate];
+                    if candidate != query {
+                        insert(nearest, lengths - 2.0 * product, self.rank);
+                    }
                 }
             }
         }
+        let farthest = |nearest: &Vec<f32>| nearest.last().map_or(0.0, |last| last.max(0.0).sqrt());
+        Ok(nearest.iter().map(farthest).collect())
     }
-    Ok(nearest.iter().map(|nearest| nearest.last().map_or(0.0, |last| last.max(0.0).sqrt())).collect())
+
+    fn rows(&self, samples: &[usize]) -> candle_core::Result<Tensor> {
+        let width = self.features.n_features();
+        let mut values = Vec::with_capacity(samples.len() * width);
+        for &sample in samples {
+            values.extend_from_slice(self.features.row(sample));
+        }
+        Tensor::from_vec(values, (samples.len(), width), &Device::Cpu)
+    }
 }
 
 /// Keeps the `limit` smallest values, ascending.
@@ -69,12 +99,6 @@ fn insert(smallest: &mut Vec<f32>, value: f32, limit: usize) {
     smallest.insert(position, value);
 }
 
-fn rows(features: &Features, range: std::ops::Range<usize>) -> candle_core::Result<Tensor> {
-    let width = features.n_features();
-    let values = &features.as_slice()[range.start * width..range.end * width];
-    Tensor::from_slice(values, (range.len(), width), &Device::Cpu)
-}
-
 #[cfg(test)]
 mod tests {
     use consilience_data::{Seed, Stream};
@@ -86,7 +110,7 @@ mod tests {
     fn equals_sorting_all_distances() {
         let values = Seed(1).rng(Stream::Subset).normal(2100 * 3);
         let features = Features::new(Array2::from_shape_vec((2100, 3), values).unwrap(), "x").unwrap();
-        let found = distances_to_neighbour(&features, 10, 2).unwrap();
+        let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
         for sample in (0..2100).step_by(97) {
             let mut all: Vec<f32> = (0..2100)
                 .filter(|&other| other != sample)
@@ -101,8 +125,28 @@ mod tests {
     }
 
     #[test]
+    fn of_many_samples_the_scale_is_estimated() {
+        let values = Seed(2).rng(Stream::Subset).normal(22_000 * 2);
+        let features = Features::new(Array2::from_shape_vec((22_000, 2), values).unwrap(), "x").unwrap();
+        let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
+        let ratios = (0..22_000).step_by(220).map(|sample| {
+            let mut all: Vec<f32> = (0..22_000)
+                .filter(|&other| other != sample)
+                .map(|other| {
+                    let pairs = features.row(sample).iter().zip(features.row(other));
+                    pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+                })
+                .collect();
+            all.sort_by(f32::total_cmp);
+            found[sample] / all[9]
+        });
+        let mean = ratios.sum::<f32>() / 100.0;
+        assert!((mean - 1.0).abs() < 0.05, "{mean}");
+    }
+
+    #[test]
     fn few_samples_have_their_farthest() {
         let features = Features::new(Array2::from_shape_vec((3, 1), vec![0.0, 1.0, 3.0]).unwrap(), "x");
-        assert_eq!(distances_to_neighbour(&features.unwrap(), 10, 1).unwrap(), [3.0, 2.0, 3.0]);
+        assert_eq!(distances_to_neighbour(&features.unwrap(), 10, Seed(1), 1).unwrap(), [3.0, 2.0, 3.0]);
     }
 }

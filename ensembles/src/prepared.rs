@@ -22,7 +22,7 @@ pub struct Prepared {
 impl Prepared {
     /// Scales `features` and, if `distances` are asked for, measures every sample's distance to its 10th neighbour.
     ///
-    /// Distances: O(n^2 d), on `threads` threads; the result doesn't depend on their number.
+    /// Distances: O(n min(n, 20,000) d), on `threads` threads; the result doesn't depend on their number.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl Prepared {
                 got: format!("{scaling:?}"),
             })?;
         let neighbour_distances = if distances {
-            neighbours::distances_to_neighbour(&features, NEIGHBOUR, threads)?
+            neighbours::distances_to_neighbour(&features, NEIGHBOUR, seed, threads)?
         } else {
             vec![0.0; features.n_samples()]
         };
