@@ -85,12 +85,12 @@ impl Summary<'_> {
     fn stop(&self) -> String {
         let rounds = plural(self.metrics.rounds.len(), "round");
         match self.metrics.stop {
-            StopReason::RoundLimit => format!("all {rounds} done"),
+            StopReason::RoundLimit => format!("{rounds} done, the limit"),
             StopReason::Stable { ari_to_previous } => {
                 format!("stable after {rounds} (ARI {ari_to_previous:.4} to the round before)")
             }
             StopReason::NoCluster => format!(
-                "all {rounds} done, none of which found {} mini-clusters",
+                "{rounds} done, the limit; none found {} mini-clusters",
                 self.metrics.n_clusters
             ),
         }
