@@ -17,6 +17,7 @@ pub(crate) const QUICK: &str = "
     members = ['ladder', 'ladder', 'vat-im']
     first = { epochs = 20, min_steps = 0 }
     retrain = { epochs = 5, min_steps = 0 }
+    agreement.min_confidence = 0.5
     network.hidden = [100]
 ";
 
