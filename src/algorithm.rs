@@ -9,11 +9,11 @@ use consilience_data::{Features, ModelIdx, PseudoLabels, Votes};
 use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::{Alignment, Diversity, Threads, consensus, extract};
 
+use crate::choice::Choice;
 use crate::config::ValidConfig;
 use crate::error::RunError;
 use crate::outcome::{Outcome, Round, Seconds};
 use crate::progress::{Observer, Step};
-use crate::teacher::Teacher;
 
 /// Clusters `features`, shape (n_samples, n_features).
 ///
@@ -31,19 +31,21 @@ pub fn run(
     let k = config.n_clusters;
     let threads = Threads::new(config.threads)?;
     observer.step(&Step::Prepare);
-    let distances = config.needs_distances();
-    let data = Prepared::new(features, config.scaling, distances, config.seed, config.threads)?;
+    let mut data = Prepared::new(features, config.scaling, config.seed)?;
+    if config.needs_distances() {
+        data.measure_distances(config.threads)?;
+    }
     let mut ensemble =
         Ensemble::of_kinds(&config.members, &config.network, &data, k, config.threads)?;
 
     let mut rounds: Vec<Round> = Vec::new();
-    let mut teacher = Teacher::new(features.n_samples());
-    // Each model's pseudo-labels, in its own numbering. None in the first round.
-    let mut lessons: Vec<PseudoLabels> = Vec::new();
+    let mut choice = Choice::new(features.n_samples());
+    // What each model learns from next, in its own numbering. Nothing in the first round.
+    let mut targets: Vec<PseudoLabels> = Vec::new();
     let (stop, probabilities) = loop {
         let (round, start) = (rounds.len(), Instant::now());
         observer.step(&Step::Train { round, rounds: config.rounds });
-        ensemble.train(&data, &config.phase(round), &lessons, observer)?;
+        ensemble.train(&data, &config.phase(round), &targets, observer)?;
         let soft = ensemble.predict(&data)?;
         let votes = Votes::from_soft(&soft)?;
 
@@ -51,15 +53,16 @@ pub fn run(
         let graph_start = Instant::now();
         let extraction = extract(&votes, k, &config.agreement, &threads)?;
         let graph = graph_start.elapsed().as_secs_f64();
-        let pseudo_labels = teacher.choose(&extraction, k);
+        let pseudo_labels = choice.of(&extraction, k);
         let alignment = Alignment::new(&votes, pseudo_labels)?;
         let models = (0..votes.n_models()).map(ModelIdx::from_index);
-        lessons = models.map(|model| alignment.to_model(model, pseudo_labels)).collect();
+        targets = models.map(|model| alignment.to_model(model, pseudo_labels)).collect();
 
         let consensus = consensus(&soft, &alignment)?;
         let diversity = Diversity::of(&votes, &threads).mean();
         let seconds = Seconds { total: start.elapsed().as_secs_f64(), graph };
-        let record = Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
+        let record =
+            Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
         observer.step(&Step::Record(&record));
         rounds.push(record);
         if let Some(stop) = config.stop(&rounds) {

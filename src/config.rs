@@ -1,6 +1,6 @@
 //! Settings of a run: as they are written, and as they have been resolved and checked.
 
-use consilience_data::{Features, PseudoLabels, Seed};
+use consilience_data::{Features, Seed};
 use consilience_ensembles::{
     Consistency, MemberKind, NetworkParams, Phase, Scaling, ValidNetworkParams,
 };
@@ -64,7 +64,7 @@ impl Default for Config {
             scaling: Scaling::Auto,
             members: vec![MemberKind::Ladder; 5],
             first: Schedule { epochs: 9, min_steps: 500, anneal: false },
-            retrain: Schedule { epochs: 3, min_steps: 150, anneal: true },
+            retrain: Schedule { epochs: 3, min_steps: 150, anneal: false },
             agreement: AgreementParams::default(),
             network: NetworkParams::default(),
         }
@@ -108,6 +108,7 @@ impl Config {
                 denoising: vec![1000.0, 10.0, 0.1, 0.1],
                 decoder_from_round: 0,
                 normalise_last: true,
+                label_weight: 1.0,
                 ..NetworkParams::default()
             },
             ..Self::default()
@@ -121,27 +122,53 @@ impl Config {
     /// [`RunError`] with the first setting that can't be, and what it has to be.
     pub fn check(self, features: &Features, threads: usize) -> Result<ValidConfig, RunError> {
         let (k, n) = (self.n_clusters, features.n_samples());
-        need((2..=n.min(65_535)).contains(&k), "n_clusters (-k)", &format!("2 <= K <= {}", n.min(65_535)), &k)?;
+        need(
+            (2..=n.min(65_535)).contains(&k),
+            "n_clusters (-k)",
+            &format!("2 <= K <= {}", n.min(65_535)),
+            &k,
+        )?;
         let distinct = features.distinct_rows_up_to(k);
         if distinct < k {
             return Err(RunError::TooFewDistinct { k, distinct });
         }
         need(self.rounds >= 1, "rounds", "at least 1", &self.rounds)?;
         need(!self.stable_ari.is_nan(), "stable_ari", "a number", &self.stable_ari)?;
-        need((1..=65_535).contains(&self.members.len()), "members", "1 to 65535 models", &self.members.len())?;
+        need(
+            (1..=65_535).contains(&self.members.len()),
+            "members",
+            "1 to 65535 models",
+            &self.members.len(),
+        )?;
         need(threads >= 1, "threads", "at least 1", &threads)?;
         for (name, schedule) in [("first.epochs", self.first), ("retrain.epochs", self.retrain)] {
             need(schedule.epochs >= 1, name, "at least 1", &schedule.epochs)?;
         }
         let network = self.network.clone().check()?;
+        let batch = network.batch_size.min(n);
+        need(
+            batch >= k,
+            "network.batch_size",
+            "at least K, as a batch has to hold every cluster",
+            &batch,
+        )?;
         let agreement = self.agreement.check(self.members.len())?;
-        let batches = (n / network.batch_size.min(n)).max(1);
+        let batches = n / batch;
         Ok(ValidConfig { config: self, network, agreement, threads, batches })
     }
 }
 
-fn need(good: bool, name: &'static str, need: &str, got: &dyn std::fmt::Debug) -> Result<(), RunError> {
-    if good { Ok(()) } else { Err(RunError::Setting { name, need: need.into(), got: format!("{got:?}") }) }
+fn need(
+    good: bool,
+    name: &'static str,
+    need: &str,
+    got: &dyn std::fmt::Debug,
+) -> Result<(), RunError> {
+    if good {
+        Ok(())
+    } else {
+        Err(RunError::Setting { name, need: need.into(), got: format!("{got:?}") })
+    }
 }
 
 /// Settings that have been checked. What isn't shadowed here is read through [`Config`].
@@ -169,9 +196,8 @@ impl std::ops::Deref for ValidConfig {
 impl ValidConfig {
     /// Whether any model's training needs distances among samples.
     pub(crate) fn needs_distances(&self) -> bool {
-        let moves = matches!(self.network.consistency, Consistency::Random | Consistency::Adversarial);
         self.members.iter().any(|kind| match kind {
-            MemberKind::Ladder => moves,
+            MemberKind::Ladder => self.network.consistency.moves_samples(),
             MemberKind::VatIm => true,
             MemberKind::KMeans => false,
         })
@@ -181,7 +207,7 @@ impl ValidConfig {
     pub(crate) fn phase(&self, round: usize) -> Phase {
         let schedule = if round == 0 { self.first } else { self.retrain };
         let epochs = schedule.epochs.max(schedule.min_steps.div_ceil(self.batches));
-        Phase { round, epochs, anneal: schedule.anneal, pseudo_labels: PseudoLabels::default() }
+        Phase { round, epochs, anneal: schedule.anneal }
     }
 
     /// Why there should be no further round, if so.
@@ -200,9 +226,11 @@ impl ValidConfig {
 
 #[cfg(test)]
 mod tests {
+    use consilience_data::{Assignments, ClusterId, PseudoLabels, Votes};
     use ndarray::Array2;
 
     use super::*;
+    use crate::outcome::Seconds;
 
     fn features() -> Features {
         let values = Array2::from_shape_fn((6, 2), |(row, column)| (row.min(4) + column) as f32);
@@ -225,6 +253,7 @@ mod tests {
         assert!(rejected(|c| c.first.epochs = 0).contains("first.epochs"));
         assert!(rejected(|c| c.retrain.epochs = 0).contains("retrain.epochs"));
         assert!(rejected(|c| c.stable_ari = f64::NAN).contains("stable_ari"));
+        assert!(rejected(|c| c.network.batch_size = 2).contains("at least K"));
         assert!(rejected(|c| c.network.batch_size = 0).contains("batch_size"));
         assert!(rejected(|c| c.agreement.min_size = 0).contains("min_size"));
     }
@@ -235,6 +264,41 @@ mod tests {
         config.first = Schedule { epochs: 2, min_steps: 10, anneal: false };
         config.network.batch_size = 3;
         assert_eq!(config.check(&features(), 1).unwrap().phase(0).epochs, 5);
+    }
+
+    /// A round of four samples with the given history.
+    fn round(complete: bool, ari_to_previous: Option<f64>) -> Round {
+        let votes = Votes::new(Array2::zeros((1, 4)), Array2::ones((1, 4))).unwrap();
+        Round {
+            votes,
+            pseudo_labels: PseudoLabels::default(),
+            complete,
+            n_signatures: 1,
+            consensus: Assignments::new(vec![ClusterId(0); 4], 3),
+            confidence: vec![1.0; 4],
+            diversity: None,
+            ari_to_previous,
+            seconds: Seconds { total: 0.0, graph: 0.0 },
+        }
+    }
+
+    #[test]
+    fn a_run_says_why_it_stops() {
+        let config = Config { n_clusters: 3, rounds: 3, stable_ari: 0.9, ..Config::default() };
+        let config = config.check(&features(), 1).unwrap();
+        let stop = |rounds: &[(bool, Option<f64>)]| {
+            let rounds: Vec<Round> =
+                rounds.iter().map(|&(complete, ari)| round(complete, ari)).collect();
+            config.stop(&rounds)
+        };
+        assert_eq!(stop(&[(true, None)]), None);
+        assert_eq!(stop(&[(true, None), (true, Some(0.8))]), None);
+        let stable = StopReason::Stable { ari_to_previous: 0.95 };
+        assert_eq!(stop(&[(true, None), (true, Some(0.95))]), Some(stable));
+        let incomplete = (false, Some(0.95));
+        assert_eq!(stop(&[(true, None), incomplete]), None, "mini-clusters may still be found");
+        assert_eq!(stop(&[(true, None), incomplete, incomplete]), Some(StopReason::RoundLimit));
+        assert_eq!(stop(&[(false, None), incomplete, incomplete]), Some(StopReason::NoCluster));
     }
 
     #[test]

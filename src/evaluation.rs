@@ -81,11 +81,8 @@ impl Scores {
         let matching = match_classes(counts);
         let matched = |class: usize| matching[class].map_or(0, |cluster| counts[(class, cluster)]);
         let hits = (0..matching.len()).map(matched).sum();
-        let majorities = counts
-            .columns()
-            .into_iter()
-            .filter_map(|column| column.iter().copied().max())
-            .sum();
+        let majorities =
+            counts.columns().into_iter().filter_map(|column| column.iter().copied().max()).sum();
         let per_class = names
             .iter()
             .enumerate()
@@ -105,11 +102,7 @@ impl Scores {
             n_clusters: occupied(&clusters),
             acc: ratio(hits, n_samples),
             nmi: normalized_mutual_information(counts, &classes, &clusters),
-            ari: if n_samples == 0 {
-                f64::NAN
-            } else {
-                contingency.adjusted_rand_index()
-            },
+            ari: if n_samples == 0 { f64::NAN } else { contingency.adjusted_rand_index() },
             purity: ratio(majorities, n_samples),
             matching,
             per_class,
@@ -193,10 +186,7 @@ fn normalized_mutual_information(
 
 /// Entropy in nats of `n` samples split into groups of these sizes.
 fn entropy(sizes: &[u64], n: u64) -> f64 {
-    let shares = sizes
-        .iter()
-        .filter(|&&size| size > 0)
-        .map(|&size| ratio(size, n));
+    let shares = sizes.iter().filter(|&&size| size > 0).map(|&size| ratio(size, n));
     // Each term is at least 0 as written; the other order of signs makes -0 of a single group.
     shares.map(|share| share * (1.0 / share).ln()).sum()
 }
@@ -219,13 +209,8 @@ mod tests {
 
     /// Scores of a table given as (class, cluster) of every sample.
     fn scores(pairs: &[(usize, usize)], n_classes: usize, n_clusters: usize) -> Scores {
-        let names: Vec<String> = (0..n_classes)
-            .map(|class| format!("class {class}"))
-            .collect();
-        Scores::of(
-            &Contingency::count(pairs.iter().copied(), n_classes, n_clusters),
-            &names,
-        )
+        let names: Vec<String> = (0..n_classes).map(|class| format!("class {class}")).collect();
+        Scores::of(&Contingency::count(pairs.iter().copied(), n_classes, n_clusters), &names)
     }
 
     /// The most samples that any one-to-one matching of `class` and later ones to unused clusters hits.
@@ -292,20 +277,8 @@ mod tests {
         let scores = scores(&[(0, 0), (0, 0), (0, 2), (1, 2), (1, 2), (2, 0)], 4, 3);
         assert_eq!((scores.n_classes, scores.n_clusters), (3, 2));
         assert_eq!(scores.matching, [Some(0), Some(2), None, None]);
-        let rates: Vec<_> = scores
-            .per_class
-            .iter()
-            .map(|c| (c.precision, c.recall))
-            .collect();
-        assert_eq!(
-            rates,
-            [
-                (2.0 / 3.0, 2.0 / 3.0),
-                (2.0 / 3.0, 1.0),
-                (0.0, 0.0),
-                (0.0, 0.0)
-            ]
-        );
+        let rates: Vec<_> = scores.per_class.iter().map(|c| (c.precision, c.recall)).collect();
+        assert_eq!(rates, [(2.0 / 3.0, 2.0 / 3.0), (2.0 / 3.0, 1.0), (0.0, 0.0), (0.0, 0.0)]);
     }
 
     #[test]

@@ -1,6 +1,37 @@
 //! Consilience clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
+//!
+//! [`run`] takes features and settings, and gives back the record of every round: votes, pseudo-labels, consensus.
+//! [`algorithm`] is the paper's loop, short enough to read in a minute. Scores, which need the truth, are computed
+//! afterwards, by [`evaluation`].
+//!
+//! # Example
+//!
+//! ```
+//! use consilience::{Config, evaluation::Scores, run};
+//! use consilience_data::{Seed, read_dataset};
+//! use consilience_ensembles::MemberKind;
+//!
+//! let digits = read_dataset(&["digits".into()], &[])?;
+//! let mut config = Config { n_clusters: 10, seed: Seed(7), rounds: 2, ..Config::default() };
+//! config.members = vec![MemberKind::Ladder; 3];
+//! config.first.min_steps = 150; // a quick look; the default trains for longer
+//! config.retrain.min_steps = 50;
+//! let threads = 2; // as many as you like: the result is the same
+//!
+//! let outcome = run(&digits.features, &config.check(&digits.features, threads)?, &())?;
+//! let last = outcome.last();
+//! println!("{} of {} samples have a pseudo-label", last.pseudo_labels.len(), last.consensus.n_samples());
+//!
+//! let truth = digits.truth.expect("the embedded set has its labels beside it");
+//! assert!(Scores::of_assignments(&truth, &last.consensus)?.acc > 0.6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Candle's own thread pools make members that train side by side wait for each other: set `CANDLE_NUM_THREADS=1` and
+//! `RAYON_NUM_THREADS=1` in the environment of a program that uses this library, as the program `consilience` does.
 
 pub mod algorithm;
+mod choice;
 pub mod config;
 mod error;
 pub mod evaluation;
@@ -8,7 +39,6 @@ pub mod metrics;
 pub mod outcome;
 pub mod progress;
 pub mod run_folder;
-mod teacher;
 
 pub use algorithm::run;
 pub use config::{Config, ValidConfig};

@@ -7,7 +7,6 @@ use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::{Extraction, maximum_matching};
 use serde::Serialize;
 
-
 /// The result of a run. Its final outputs are those of the last round.
 pub struct Outcome {
     /// All rounds, at least one.
@@ -124,4 +123,27 @@ fn renumber(pseudo_labels: &PseudoLabels, consensus: &Assignments) -> PseudoLabe
         PseudoLabel { label: ClusterId::from_index(partner), ..*entry }
     });
     PseudoLabels::new(renumbered.collect(), n_clusters, pseudo_labels.n_samples())
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::SampleIdx;
+
+    use super::*;
+
+    #[test]
+    fn mini_clusters_take_the_ids_of_the_consensus() {
+        let consensus = Assignments::new([2, 2, 0, 1, 0].map(ClusterId).to_vec(), 3);
+        let labelled = [(0, 0), (2, 1), (4, 1)].map(|(sample, label)| PseudoLabel {
+            sample: SampleIdx(sample),
+            label: ClusterId(label),
+            agreement: 3,
+            margin: 1,
+            confidence: 0.9,
+        });
+        let renumbered = renumber(&PseudoLabels::new(labelled.to_vec(), 2, 5), &consensus);
+        let found: Vec<_> = renumbered.entries().iter().map(|e| (e.sample.0, e.label.0)).collect();
+        assert_eq!(found, [(0, 2), (2, 0), (4, 0)]);
+        assert_eq!(renumbered.n_clusters(), 3);
+    }
 }

@@ -53,16 +53,8 @@ fn reference() -> Vec<Case> {
 fn assignments_score_as_in_scikit_learn() {
     for case in reference() {
         let truth = Truth::from_integers(&case.truth).unwrap();
-        let n_clusters = case
-            .found
-            .iter()
-            .max()
-            .map_or(0, |&largest| usize::from(largest) + 1);
-        let clusters = case
-            .found
-            .iter()
-            .map(|&cluster| ClusterId(cluster))
-            .collect();
+        let n_clusters = case.found.iter().max().map_or(0, |&largest| usize::from(largest) + 1);
+        let clusters = case.found.iter().map(|&cluster| ClusterId(cluster)).collect();
         let found = Assignments::new(clusters, n_clusters);
         case.check(&Scores::of_assignments(&truth, &found).unwrap());
     }
@@ -72,11 +64,7 @@ fn assignments_score_as_in_scikit_learn() {
 fn labels_score_as_in_scikit_learn() {
     for case in reference() {
         let truth = Truth::from_integers(&case.truth).unwrap();
-        let found: Vec<i64> = case
-            .found
-            .iter()
-            .map(|&cluster| i64::from(cluster))
-            .collect();
+        let found: Vec<i64> = case.found.iter().map(|&cluster| i64::from(cluster)).collect();
         let found = Truth::from_integers(&found).unwrap();
         case.check(&Scores::of_labels(&truth, &found).unwrap());
     }

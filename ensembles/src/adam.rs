@@ -80,7 +80,13 @@ impl InplaceOp2 for Average {
         "adam_average"
     }
 
-    fn cpu_fwd(&self, average: &mut CpuStorage, l1: &Layout, gradient: &CpuStorage, l2: &Layout) -> Result<()> {
+    fn cpu_fwd(
+        &self,
+        average: &mut CpuStorage,
+        l1: &Layout,
+        gradient: &CpuStorage,
+        l2: &Layout,
+    ) -> Result<()> {
         let pairs = values_mut(average, l1)?.iter_mut().zip(values(gradient, l2)?);
         let (keep, add) = (self.decay, 1.0 - self.decay);
         if self.squared {
@@ -113,7 +119,8 @@ impl InplaceOp3 for Update {
     ) -> Result<()> {
         let moments = values(first, l2)?.iter().zip(values(second, l3)?);
         for (parameter, (first, second)) in values_mut(parameter, l1)?.iter_mut().zip(moments) {
-            *parameter -= self.rate * first / ((second * self.inverse_correction2).sqrt() + EPSILON);
+            *parameter -=
+                self.rate * first / ((second * self.inverse_correction2).sqrt() + EPSILON);
         }
         Ok(())
     }
@@ -125,12 +132,12 @@ mod tests {
 
     use super::*;
 
-    /// Numbers of PyTorch's `torch.optim.Adam(lr=0.1)` on the loss `(w ** 2).sum()` from `w = [1, -3]`, which the same
-    /// recurrence in f64 gives too.
+    /// The loss `(w ** 2).sum()` from `w = [1, -3]`; a parameter without a gradient rests, its steps uncounted.
     #[test]
     fn equals_the_recurrence_in_f64() {
         let w = Var::new(&[1f32, -3.0], &Device::Cpu).unwrap();
-        let mut adam = Adam::new(vec![w.clone()]).unwrap();
+        let resting = Var::new(&[5f32], &Device::Cpu).unwrap();
+        let mut adam = Adam::new(vec![w.clone(), resting.clone()]).unwrap();
         let (mut exact, mut m, mut v) = ([1f64, -3.0], [0f64; 2], [0f64; 2]);
         for step in 1..=20 {
             let gradients = w.sqr().unwrap().sum_all().unwrap().backward().unwrap();
@@ -139,10 +146,12 @@ mod tests {
                 let g = 2.0 * exact[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;
                 v[i] = 0.999 * v[i] + 0.001 * g * g;
-                let (m_hat, v_hat) = (m[i] / (1.0 - 0.9f64.powi(step)), v[i] / (1.0 - 0.999f64.powi(step)));
+                let (m_hat, v_hat) =
+                    (m[i] / (1.0 - 0.9f64.powi(step)), v[i] / (1.0 - 0.999f64.powi(step)));
                 exact[i] -= 0.1 * m_hat / (v_hat.sqrt() + 1e-8);
             }
         }
+        assert_eq!((resting.to_vec1::<f32>().unwrap(), adam.moments[1].steps), (vec![5.0], 0));
         for (found, exact) in w.to_vec1::<f32>().unwrap().into_iter().zip(exact) {
             assert!((f64::from(found) - exact).abs() < 1e-4, "{found} {exact}");
         }

@@ -13,7 +13,8 @@ pub trait Clusterer: Send + Sync {
     /// What kind of model this is, for people: `ladder`, `vat-im`, `k-means`.
     fn kind(&self) -> &'static str;
 
-    /// Trains from where the last phase ended.
+    /// Trains from where the last phase ended. `labels` are to be learnt from beside the clustering losses, in the model's
+    /// own numbering; in the first round there are none.
     ///
     /// # Errors
     ///
@@ -22,6 +23,7 @@ pub trait Clusterer: Send + Sync {
         &mut self,
         data: &Prepared,
         phase: &Phase,
+        labels: &PseudoLabels,
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError>;
 
@@ -32,7 +34,7 @@ pub trait Clusterer: Send + Sync {
     /// [`EnsembleError::Untrained`] before the first phase.
     fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError>;
 
-    /// Writes everything that prediction needs to `path`, in the safetensors format.
+    /// Writes everything that prediction needs beside [`Prepared::transform`] to `path`, in the safetensors format.
     ///
     /// # Errors
     ///
@@ -41,7 +43,7 @@ pub trait Clusterer: Send + Sync {
 }
 
 /// One stretch of training.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Phase {
     /// 0 for the first; later ones are retraining.
     pub round: usize,
@@ -49,8 +51,6 @@ pub struct Phase {
     pub epochs: usize,
     /// Whether the learning rate falls linearly to zero, instead of staying as it is.
     pub anneal: bool,
-    /// Labels to learn from beside the clustering losses, in the model's own numbering; empty for none.
-    pub pseudo_labels: PseudoLabels,
 }
 
 /// Somebody who wants to know how training goes.

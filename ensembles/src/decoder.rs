@@ -55,7 +55,10 @@ impl Decoder {
             let vertical = normalise(&signal, &Arc::new(Statistics::of(&signal)?))?;
             let guess = combine(&corrupted.activations[layer], &vertical, combinator)?;
             let statistics = clean.statistics[layer].as_ref();
-            let cost = denoising_cost(&clean.activations[layer], &guess, statistics)?;
+            let target = &clean.activations[layer];
+            // A layer that isn't normalised could make its cost small by shrinking: there, the target stands still.
+            let target = if statistics.is_some() { target.clone() } else { target.detach() };
+            let cost = denoising_cost(&target, &guess, statistics)?;
             let cost = (cost * self.costs[layer])?;
             total = Some(match total {
                 Some(total) => (total + cost)?,
@@ -91,20 +94,23 @@ mod tests {
             variable.set(&(random(index as u64, variable.shape()) * 0.5).unwrap()).unwrap();
         }
         let input = random(7, (8, 3));
-        let clean = encoder.held().forward(&input, Mode::Batch).unwrap();
+        let clean = encoder.frozen().forward(&input, Mode::Batch).unwrap();
         let mut noise = Seed(1).rng(Stream::Noise { model: 0, epoch: 0 });
         let mode = Mode::Corrupted { std: 0.3, rng: &mut noise };
-        let corrupted = encoder.held().forward(&input, mode).unwrap();
+        let corrupted = encoder.frozen().forward(&input, mode).unwrap();
         let cost = || decoder.cost(&clean, &corrupted).unwrap();
         let gradients = cost().backward().unwrap();
         for variable in parameters.variables() {
-            let found = gradients.get(&variable).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let found =
+                gradients.get(&variable).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
             let start = variable.flatten_all().unwrap().to_vec1::<f32>().unwrap();
             for index in 0..start.len() {
                 let at = |step: f32| {
                     let mut moved = start.clone();
                     moved[index] += step;
-                    variable.set(&Tensor::from_vec(moved, variable.shape(), &Device::Cpu).unwrap()).unwrap();
+                    variable
+                        .set(&Tensor::from_vec(moved, variable.shape(), &Device::Cpu).unwrap())
+                        .unwrap();
                     f64::from(cost().to_scalar::<f32>().unwrap())
                 };
                 let numeric = (at(1e-2) - at(-1e-2)) / 2e-2;

@@ -80,14 +80,14 @@ impl Encoder {
     }
 
     /// The same network with its weights held fixed: gradients flow to the input alone.
-    pub(crate) fn held(&self) -> Self {
-        let mut held = self.clone();
-        for layer in &mut held.layers {
+    pub(crate) fn frozen(&self) -> Self {
+        let mut frozen = self.clone();
+        for layer in &mut frozen.layers {
             layer.weight = layer.weight.detach();
             layer.shift = layer.shift.detach();
             layer.scale = layer.scale.as_ref().map(Tensor::detach);
         }
-        held
+        frozen
     }
 
     /// Sends a batch, shape (n, n_features), up.
@@ -109,7 +109,10 @@ impl Encoder {
                 shift_relu(&z, &layer.shift)?
             } else {
                 let shifted = z.broadcast_add(&layer.shift)?;
-                layer.scale.as_ref().map_or(Ok(shifted.clone()), |scale| shifted.broadcast_mul(scale))?
+                layer
+                    .scale
+                    .as_ref()
+                    .map_or(Ok(shifted.clone()), |scale| shifted.broadcast_mul(scale))?
             };
             activations.push(z);
             statistics.push(used);
@@ -124,21 +127,23 @@ impl Encoder {
             if !self.layers[index].normalised {
                 continue;
             }
-            let below = Self { layers: self.layers[..index].to_vec() }.held();
+            let below = Self { layers: self.layers[..index].to_vec() }.frozen();
             let weight = self.layers[index].weight.detach();
             let width = weight.dim(1)?;
             let (mut sum, mut sum_of_squares) = (vec![0.0; width], vec![0.0; width]);
             for chunk in chunks(features) {
                 let product = linear(&below.hidden(&chunk?)?, &weight)?;
                 for row in product.to_vec2::<f32>()? {
-                    for ((sum, squares), value) in sum.iter_mut().zip(&mut sum_of_squares).zip(row) {
+                    for ((sum, squares), value) in sum.iter_mut().zip(&mut sum_of_squares).zip(row)
+                    {
                         let value = f64::from(value);
                         *sum += value;
                         *squares += value * value;
                     }
                 }
             }
-            self.layers[index].population = Some(Arc::new(from_sums(&sum, &sum_of_squares, features)));
+            self.layers[index].population =
+                Some(Arc::new(from_sums(&sum, &sum_of_squares, features)));
         }
         Ok(())
     }
@@ -148,7 +153,10 @@ impl Encoder {
         let mut hidden = input.clone();
         for layer in &self.layers {
             let product = linear(&hidden, &layer.weight)?;
-            let z = layer.population.as_ref().map_or(Ok(product.clone()), |used| normalise(&product, used))?;
+            let z = layer
+                .population
+                .as_ref()
+                .map_or(Ok(product.clone()), |used| normalise(&product, used))?;
             hidden = shift_relu(&z, &layer.shift)?;
         }
         Ok(hidden)
@@ -159,8 +167,8 @@ impl Encoder {
         &'a self,
         features: &'a Features,
     ) -> impl Iterator<Item = Result<Tensor>> + 'a {
-        let held = self.held();
-        chunks(features).map(move |chunk| Ok(held.forward(&chunk?, Mode::Population)?.logits))
+        let frozen = self.frozen();
+        chunks(features).map(move |chunk| Ok(frozen.forward(&chunk?, Mode::Population)?.logits))
     }
 
     /// Population statistics by name, for saving beside the parameters.
@@ -178,7 +186,11 @@ impl Encoder {
     }
 }
 
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "f64 sums, f32 storage")]
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "f64 sums, f32 storage"
+)]
 fn from_sums(sum: &[f64], sum_of_squares: &[f64], features: &Features) -> Statistics {
     let n = features.n_samples() as f64;
     let mean = sum.iter().map(|sum| (sum / n) as f32).collect();
@@ -211,7 +223,12 @@ fn chunks(features: &Features) -> impl Iterator<Item = Result<Tensor>> + '_ {
 pub(crate) struct Parameters(Vec<(String, Var)>);
 
 impl Parameters {
-    pub(crate) fn add(&mut self, name: String, values: Vec<f32>, shape: &[usize]) -> Result<Tensor> {
+    pub(crate) fn add(
+        &mut self,
+        name: String,
+        values: Vec<f32>,
+        shape: &[usize],
+    ) -> Result<Tensor> {
         let variable = Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu)?)?;
         let tensor = variable.as_tensor().clone();
         self.0.push((name, variable));
@@ -258,16 +275,21 @@ mod tests {
     fn gradients_of_the_input_equal_finite_differences() {
         for normalise_last in [false, true] {
             let encoder =
-                Encoder::new(&[3, 6, 4], normalise_last, &mut rng(), &mut Parameters::default()).unwrap();
-            assert_gradients(&[random(2, (8, 3))], |t| Ok(encoder.forward(&t[0], Mode::Batch)?.logits));
+                Encoder::new(&[3, 6, 4], normalise_last, &mut rng(), &mut Parameters::default())
+                    .unwrap();
+            assert_gradients(&[random(2, (8, 3))], |t| {
+                Ok(encoder.forward(&t[0], Mode::Batch)?.logits)
+            });
         }
     }
 
     #[test]
     fn a_batch_of_everything_is_the_population() {
-        let mut encoder = Encoder::new(&[3, 6, 6, 4], true, &mut rng(), &mut Parameters::default()).unwrap();
+        let mut encoder =
+            Encoder::new(&[3, 6, 6, 4], true, &mut rng(), &mut Parameters::default()).unwrap();
         let values = Seed(2).rng(Stream::Subset).normal(30);
-        let features = Features::new(Array2::from_shape_vec((10, 3), values).unwrap(), "x").unwrap();
+        let features =
+            Features::new(Array2::from_shape_vec((10, 3), values).unwrap(), "x").unwrap();
         encoder.fit_population(&features).unwrap();
         let all = chunks(&features).next().unwrap().unwrap();
         let of_batch = encoder.forward(&all, Mode::Batch).unwrap().logits;

@@ -41,20 +41,21 @@ impl Ensemble {
         n_clusters: usize,
         threads: usize,
     ) -> Result<Self, EnsembleError> {
-        let member = |(index, kind): (usize, &MemberKind)| -> Result<Box<dyn Clusterer>, EnsembleError> {
-            let model = ModelIdx::from_index(index);
-            let params = params.clone();
-            Ok(match kind {
-                MemberKind::Ladder => {
-                    Box::new(Network::new(model, "ladder", params, data, n_clusters)?)
-                }
-                MemberKind::VatIm => {
-                    let plain = (*params).clone().plain().check()?;
-                    Box::new(Network::new(model, "vat-im", plain, data, n_clusters)?)
-                }
-                MemberKind::KMeans => Box::new(KMeansModel::new(model, n_clusters)),
-            })
-        };
+        let member =
+            |(index, kind): (usize, &MemberKind)| -> Result<Box<dyn Clusterer>, EnsembleError> {
+                let model = ModelIdx::from_index(index);
+                let params = params.clone();
+                Ok(match kind {
+                    MemberKind::Ladder => {
+                        Box::new(Network::new(model, "ladder", params, data, n_clusters)?)
+                    }
+                    MemberKind::VatIm => {
+                        let plain = (*params).clone().plain().check()?;
+                        Box::new(Network::new(model, "vat-im", plain, data, n_clusters)?)
+                    }
+                    MemberKind::KMeans => Box::new(KMeansModel::new(model, n_clusters)),
+                })
+            };
         Self::new(kinds.iter().enumerate().map(member).collect::<Result<_, _>>()?, threads)
     }
 
@@ -76,12 +77,12 @@ impl Ensemble {
         pseudo_labels: &[PseudoLabels],
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
+        let none = PseudoLabels::default();
         let members = self.members.par_iter_mut().with_max_len(1).enumerate();
         let done: Vec<Result<(), EnsembleError>> = self.pool.install(|| {
             members
                 .map(|(index, member)| {
-                    let labels = pseudo_labels.get(index).cloned().unwrap_or_default();
-                    member.train(data, &Phase { pseudo_labels: labels, ..phase.clone() }, progress)
+                    member.train(data, phase, pseudo_labels.get(index).unwrap_or(&none), progress)
                 })
                 .collect()
         });

@@ -12,8 +12,10 @@ pub enum EnsembleError {
     #[error("setting {name}: need {need}, got {got}")]
     Setting { name: &'static str, need: &'static str, got: String },
 
-    #[error("model {model}: training diverged in epoch {epoch}; lower learning_rate (now {rate}) or check the features' scale")]
-    Diverged { model: u16, epoch: usize, rate: f64 },
+    #[error(
+        "model {model}: training diverged in epoch {epoch}; lower learning_rate (now {rate}) or check the features' scale"
+    )]
+    Diverged { model: u16, epoch: u64, rate: f64 },
 
     #[error("model {model} can't predict before it is trained")]
     Untrained { model: u16 },

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor, safetensors};
-use consilience_data::{ModelIdx, SoftAssignments, Stream};
+use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use linfa::DatasetBase;
 use linfa::prelude::{Fit, Predict};
 use linfa_clustering::KMeans;
@@ -18,7 +18,7 @@ use crate::{Clusterer, EnsembleError, Phase, Prepared, Progress};
 /// Runs from other starting points, of which the one of lowest inertia is kept.
 const RUNS: usize = 10;
 
-/// Lloyd's k-means with k-means++ starts, by linfa. It is fitted in the first phase; pseudo-labels don't move it.
+/// k-means with k-means++ starts, by linfa. It is fitted in the first phase; pseudo-labels don't move it.
 pub struct KMeansModel {
     model: ModelIdx,
     n_clusters: usize,
@@ -46,6 +46,7 @@ impl Clusterer for KMeansModel {
         &mut self,
         data: &Prepared,
         _phase: &Phase,
+        _labels: &PseudoLabels,
         _progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
         if self.fitted.is_some() {

@@ -1,7 +1,7 @@
 //! What the networks minimise, all computed from logits of shape (n, n_clusters), in forms that stay finite for
 //! logits of any size.
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, Device, Result, Tensor};
 
 /// log softmax over clusters, shape (n, n_clusters).
 fn log_softmax(logits: &Tensor) -> Result<Tensor> {
@@ -44,12 +44,12 @@ pub(crate) fn cross_entropy(logits: &Tensor, labels: &[u32]) -> Result<Tensor> {
 
 /// Probabilities, shape (n, n_clusters).
 pub(crate) fn softmax(logits: &Tensor) -> Result<Tensor> {
-    log_softmax(logits)?.exp()?.to_dtype(DType::F32)
+    log_softmax(logits)?.exp()
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Var;
+    use candle_core::{DType, Var};
 
     use super::*;
     use crate::ops::testing::{assert_close, assert_gradients, random};
@@ -97,7 +97,8 @@ mod tests {
 
     #[test]
     fn extreme_logits_stay_finite() {
-        let extreme = Tensor::new(&[[200f32, -200.0, 0.0], [200.0, -200.0, -200.0]], &Device::Cpu).unwrap();
+        let extreme =
+            Tensor::new(&[[200f32, -200.0, 0.0], [200.0, -200.0, -200.0]], &Device::Cpu).unwrap();
         let variable = Var::from_tensor(&extreme).unwrap();
         let reverse = extreme.neg().unwrap();
         for loss in [

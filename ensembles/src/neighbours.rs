@@ -35,18 +35,38 @@ pub(crate) fn distances_to_neighbour(
         rank = ((rank * REFERENCES + n / 2) / n).max(1);
     }
     let pool = crate::ensemble::pool(threads)?;
-    let squared_lengths: Vec<f32> = (0..n)
-        .map(|sample| features.row(sample).iter().map(|value| value * value).sum())
-        .collect();
-    let search = Search { features, references: &references, squared_lengths: &squared_lengths, rank };
+    let (mean, squared_lengths) = centre(features);
+    let references = &references;
+    let search =
+        Search { features, mean: &mean, references, squared_lengths: &squared_lengths, rank };
     let blocks = n.div_ceil(QUERIES);
     let found: Result<Vec<Vec<f32>>, EnsembleError> =
         pool.install(|| (0..blocks).into_par_iter().map(|block| search.block(block)).collect());
     Ok(found?.concat())
 }
 
+/// The mean of every feature, and every sample's squared distance to it. Products of centred rows are small, so that
+/// their differences, which distances are made of, keep their digits.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "f64 sums")]
+fn centre(features: &Features) -> (Vec<f32>, Vec<f32>) {
+    let n = features.n_samples();
+    let mut sum = vec![0.0; features.n_features()];
+    for sample in 0..n {
+        let row = features.row(sample);
+        sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    let mean: Vec<f32> = sum.iter().map(|sum| (sum / n as f64) as f32).collect();
+    let squared_length = |sample| {
+        let row = features.row(sample).iter().zip(&mean);
+        row.map(|(value, mean)| (value - mean) * (value - mean)).sum()
+    };
+    let squared_lengths = (0..n).map(squared_length).collect();
+    (mean, squared_lengths)
+}
+
 struct Search<'a> {
     features: &'a Features,
+    mean: &'a [f32],
     /// Samples among which neighbours are sought, ascending.
     references: &'a [usize],
     squared_lengths: &'a [f32],
@@ -81,7 +101,8 @@ impl Search<'_> {
         let width = self.features.n_features();
         let mut values = Vec::with_capacity(samples.len() * width);
         for &sample in samples {
-            values.extend_from_slice(self.features.row(sample));
+            let row = self.features.row(sample).iter().zip(self.mean);
+            values.extend(row.map(|(value, mean)| value - mean));
         }
         Tensor::from_vec(values, (samples.len(), width), &Device::Cpu)
     }
@@ -109,7 +130,8 @@ mod tests {
     #[test]
     fn equals_sorting_all_distances() {
         let values = Seed(1).rng(Stream::Subset).normal(2100 * 3);
-        let features = Features::new(Array2::from_shape_vec((2100, 3), values).unwrap(), "x").unwrap();
+        let features =
+            Features::new(Array2::from_shape_vec((2100, 3), values).unwrap(), "x").unwrap();
         let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
         for sample in (0..2100).step_by(97) {
             let mut all: Vec<f32> = (0..2100)
@@ -127,7 +149,8 @@ mod tests {
     #[test]
     fn of_many_samples_the_scale_is_estimated() {
         let values = Seed(2).rng(Stream::Subset).normal(22_000 * 2);
-        let features = Features::new(Array2::from_shape_vec((22_000, 2), values).unwrap(), "x").unwrap();
+        let features =
+            Features::new(Array2::from_shape_vec((22_000, 2), values).unwrap(), "x").unwrap();
         let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
         let ratios = (0..22_000).step_by(220).map(|sample| {
             let mut all: Vec<f32> = (0..22_000)
@@ -145,8 +168,20 @@ mod tests {
     }
 
     #[test]
+    fn a_large_offset_costs_no_digits() {
+        let values = [0.0, 0.1, 0.3].map(|value| 1000.0 + value).to_vec();
+        let features = Features::new(Array2::from_shape_vec((3, 1), values).unwrap(), "x").unwrap();
+        let found = distances_to_neighbour(&features, 1, Seed(1), 1).unwrap();
+        assert!(found.iter().zip([0.1, 0.1, 0.2]).all(|(a, b)| (a - b).abs() < 1e-3), "{found:?}");
+    }
+
+    #[test]
     fn few_samples_have_their_farthest() {
-        let features = Features::new(Array2::from_shape_vec((3, 1), vec![0.0, 1.0, 3.0]).unwrap(), "x");
-        assert_eq!(distances_to_neighbour(&features.unwrap(), 10, Seed(1), 1).unwrap(), [3.0, 2.0, 3.0]);
+        let features =
+            Features::new(Array2::from_shape_vec((3, 1), vec![0.0, 1.0, 3.0]).unwrap(), "x");
+        assert_eq!(
+            distances_to_neighbour(&features.unwrap(), 10, Seed(1), 1).unwrap(),
+            [3.0, 2.0, 3.0]
+        );
     }
 }

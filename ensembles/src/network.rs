@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Device, Result as TensorResult, Tensor, safetensors};
-use consilience_data::{ModelIdx, Rng, SoftAssignments, Stream};
+use consilience_data::{ModelIdx, PseudoLabels, Rng, SoftAssignments, Stream};
 use ndarray::Array2;
 
 use crate::adam::Adam;
@@ -28,6 +28,8 @@ pub struct Network {
     adam: Adam,
     /// Epochs over all phases, which number the random streams.
     epochs_done: u64,
+    /// Whether a phase has ended well, so that population statistics are there.
+    trained: bool,
 }
 
 impl Network {
@@ -54,7 +56,17 @@ impl Network {
             .map(|costs| Decoder::new(&widths, &costs, &mut rng, &mut parameters))
             .transpose()?;
         let adam = Adam::new(parameters.variables())?;
-        Ok(Self { model, kind, params, encoder, decoder, parameters, adam, epochs_done: 0 })
+        Ok(Self {
+            model,
+            kind,
+            params,
+            encoder,
+            decoder,
+            parameters,
+            adam,
+            epochs_done: 0,
+            trained: false,
+        })
     }
 
     /// One pass over the data; the mean loss. `rates` gives the learning rate of each step.
@@ -139,7 +151,7 @@ impl Network {
     ) -> TensorResult<Option<Tensor>> {
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let (radius, probe) = (self.params.radius as f32, self.params.probe as f32 * data.spread());
-        let distances = data.neighbour_distances();
+        let Some(distances) = data.neighbour_distances() else { return Ok(None) };
         let radii: Vec<f32> = samples.iter().map(|&sample| radius * distances[sample]).collect();
         let rng = &mut streams.perturbation;
         match self.params.consistency {
@@ -150,6 +162,26 @@ impl Network {
                 perturbation::adversarial(&self.encoder, input, logits, reach, rng).map(Some)
             }
         }
+    }
+
+    fn need_distances(&self, data: &Prepared) -> Result<(), EnsembleError> {
+        if !self.params.consistency.moves_samples() || data.neighbour_distances().is_some() {
+            return Ok(());
+        }
+        Err(EnsembleError::Setting {
+            name: "consistency",
+            need: "data on which Prepared::measure_distances was called",
+            got: format!("{:?}", self.params.consistency),
+        })
+    }
+
+    fn need_trained(&self) -> Result<(), EnsembleError> {
+        if self.trained { Ok(()) } else { Err(EnsembleError::Untrained { model: self.model.0 }) }
+    }
+
+    fn diverged(&self) -> EnsembleError {
+        let (model, rate) = (self.model.0, self.params.learning_rate);
+        EnsembleError::Diverged { model, epoch: self.epochs_done, rate }
     }
 
     fn noise<'a>(&self, streams: &'a mut Streams) -> Mode<'a> {
@@ -177,11 +209,13 @@ impl Clusterer for Network {
         &mut self,
         data: &Prepared,
         phase: &Phase,
+        labels: &PseudoLabels,
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
+        self.need_distances(data)?;
         let stream = Stream::Labels { model: self.model.0.into(), epoch: self.epochs_done };
-        let labels = &phase.pseudo_labels;
-        let mut cycle = LabelCycle::new(labels, self.params.label_batch_size, &mut data.rng(stream));
+        let mut cycle =
+            LabelCycle::new(labels, self.params.label_batch_size, &mut data.rng(stream));
         let n = data.features().n_samples();
         let steps = phase.epochs * (n / self.params.batch_size.min(n));
         let rate = self.params.learning_rate;
@@ -192,22 +226,26 @@ impl Clusterer for Network {
         for epoch in 0..phase.epochs {
             let loss = self.epoch(data, phase.round, &mut cycle, &mut rates)?;
             if !loss.is_finite() {
-                return Err(EnsembleError::Diverged { model: self.model.0, epoch, rate });
+                return Err(self.diverged());
             }
             let (model, epochs) = (self.model, phase.epochs);
             progress.epoch_end(EpochEnd { model, epoch: epoch + 1, epochs, loss });
         }
-        Ok(self.encoder.fit_population(data.features())?)
+        self.encoder.fit_population(data.features())?;
+        self.trained = true;
+        Ok(())
     }
 
     fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError> {
-        if self.epochs_done == 0 {
-            return Err(EnsembleError::Untrained { model: self.model.0 });
-        }
+        self.need_trained()?;
         let n = data.features().n_samples();
         let mut probabilities = Vec::new();
         for logits in self.encoder.logits(data.features()) {
             probabilities.extend(softmax(&logits?)?.flatten_all()?.to_vec1::<f32>()?);
+        }
+        // The last step's weights have no loss that would show it.
+        if !probabilities.iter().all(|probability| probability.is_finite()) {
+            return Err(self.diverged());
         }
         let n_clusters = probabilities.len() / n;
         let shaped = Array2::from_shape_vec((n, n_clusters), probabilities);
@@ -215,9 +253,7 @@ impl Clusterer for Network {
     }
 
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {
-        if self.epochs_done == 0 {
-            return Err(EnsembleError::Untrained { model: self.model.0 });
-        }
+        self.need_trained()?;
         let mut tensors: HashMap<String, Tensor> =
             self.parameters.named().map(|(name, tensor)| (name.into(), tensor.clone())).collect();
         tensors.extend(self.encoder.population()?);

@@ -10,7 +10,7 @@ use crate::EnsembleError;
 pub enum MemberKind {
     /// Ladder network: encoder, noise, decoder.
     Ladder,
-    /// Plain network: the ladder's encoder alone, without noise, decoder or labels' noise.
+    /// Plain network, as in IMSAT (VAT): the ladder's encoder alone, without noise or decoder.
     VatIm,
     /// linfa's k-means: the baseline. It doesn't learn from pseudo-labels.
     KMeans,
@@ -30,11 +30,20 @@ pub enum Consistency {
     Adversarial,
 }
 
+impl Consistency {
+    /// Whether samples are moved, by lengths that follow distances among them.
+    #[must_use]
+    pub fn moves_samples(self) -> bool {
+        matches!(self, Self::Random | Self::Adversarial)
+    }
+}
+
 /// How features are brought to a common scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scaling {
-    /// `range` if no value is negative, else `standardise`.
+    /// `range` if no value is negative and the features share a scale (the largest of their maxima is at most 20 times
+    /// the median one), else `standardise`.
     Auto,
     /// As they are.
     None,
@@ -62,12 +71,17 @@ pub struct NetworkParams {
     pub consistency: Consistency,
     /// Its weight.
     pub consistency_weight: f64,
-    /// Length of moves, as a multiple of the distance to the 10th neighbour.
+    /// Length of moves (VAT's epsilon), as a multiple of the distance to the 10th neighbour. The default is twice that of IMSAT.
     pub radius: f64,
-    /// Length of the random step at which an adversarial direction is probed, as a multiple of the features' spread
+    /// Length of the random step at which an adversarial direction is probed (VAT's xi), as a multiple of the features' spread
     /// (the root of their total variance).
+    ///
+    /// Miyato et al. take a step so small that the direction is that of the network's curvature at the sample. A step of
+    /// several spreads, as the default, gives the direction in which the sample's cluster loses ground in general.
+    /// It differs from model to model, and is known also where the network is sure and curvature vanishes.
     pub probe: f64,
-    /// Standard deviation of the corrupted encoder's noise.
+    /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
+    /// of its own, where something needs it: the decoder or noise-KL. Labels go through it, too.
     pub noise_std: f64,
     /// Weight of the denoising cost of the input, the first hidden layer, ...; the last holds for all further layers.
     /// Empty: no decoder.
@@ -76,7 +90,7 @@ pub struct NetworkParams {
     pub decoder_from_round: usize,
     /// Whether the last layer is batch-normalised too.
     pub normalise_last: bool,
-    /// Pseudo-labelled samples a step, the same number of every mini-cluster.
+    /// Pseudo-labelled samples a step: the same number of every mini-cluster, rounded up.
     pub label_batch_size: usize,
     /// Weight of their cross-entropy.
     pub label_weight: f64,
@@ -99,7 +113,7 @@ impl Default for NetworkParams {
             decoder_from_round: 1,
             normalise_last: false,
             label_batch_size: 100,
-            label_weight: 1.0,
+            label_weight: 4.0,
         }
     }
 }
@@ -123,9 +137,14 @@ impl NetworkParams {
     ///
     /// [`EnsembleError::Setting`] with the first that is out of bounds.
     pub fn check(self) -> Result<ValidNetworkParams, EnsembleError> {
-        let need = |good: bool, name: &'static str, need: &'static str, got: &dyn std::fmt::Debug| {
-            if good { Ok(()) } else { Err(EnsembleError::Setting { name, need, got: format!("{got:?}") }) }
-        };
+        let need =
+            |good: bool, name: &'static str, need: &'static str, got: &dyn std::fmt::Debug| {
+                if good {
+                    Ok(())
+                } else {
+                    Err(EnsembleError::Setting { name, need, got: format!("{got:?}") })
+                }
+            };
         let not_negative = |value: f64| value.is_finite() && value >= 0.0;
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let hidden = !self.hidden.is_empty() && self.hidden.iter().all(|&width| width >= 1);

@@ -33,7 +33,7 @@ pub(crate) fn adversarial(
 ) -> Result<Tensor> {
     let start = directions(samples, rng, |_| reach.probe)?;
     let probe = Var::from_tensor(&(samples + start)?)?;
-    let answer = encoder.held().forward(&probe, Mode::Batch)?.logits;
+    let answer = encoder.frozen().forward(&probe, Mode::Batch)?.logits;
     let gradients = consistency(logits, &answer)?.backward()?;
     let gradient = gradients.get(&probe).expect("the answer depends on the probe").flatten_all()?;
     let mut steps = gradient.to_vec1()?;
@@ -78,7 +78,8 @@ mod tests {
         let samples = normal(1, (3, 4));
         let moved = random(&samples, &[0.5, 1.0, 2.0], &mut rng()).unwrap();
         let lengths = (moved - samples).unwrap().sqr().unwrap().sum(1).unwrap().sqrt().unwrap();
-        for (found, expected) in lengths.to_vec1::<f32>().unwrap().into_iter().zip([0.5, 1.0, 2.0]) {
+        for (found, expected) in lengths.to_vec1::<f32>().unwrap().into_iter().zip([0.5, 1.0, 2.0])
+        {
             assert!((found - expected).abs() < 1e-5);
         }
     }
@@ -87,7 +88,8 @@ mod tests {
     fn an_adversary_changes_more_than_chance() {
         let samples = normal(1, (64, 8));
         let mut weights = Seed(2).rng(Stream::Weights { model: 0 });
-        let encoder = Encoder::new(&[8, 32, 4], false, &mut weights, &mut Parameters::default()).unwrap();
+        let encoder =
+            Encoder::new(&[8, 32, 4], false, &mut weights, &mut Parameters::default()).unwrap();
         let logits = encoder.forward(&samples, Mode::Batch).unwrap().logits;
         let change = |moved: &Tensor| {
             let answer = encoder.forward(moved, Mode::Batch).unwrap().logits;

@@ -19,7 +19,8 @@ pub(crate) struct Statistics {
 impl Statistics {
     /// From means and (biased) variances.
     pub(crate) fn new(mean: Vec<f32>, variance: &[f32]) -> Self {
-        let inverse_std = variance.iter().map(|variance| (variance + EPSILON).sqrt().recip()).collect();
+        let inverse_std =
+            variance.iter().map(|variance| (variance + EPSILON).sqrt().recip()).collect();
         Self { mean, inverse_std }
     }
 
@@ -135,7 +136,8 @@ mod tests {
     #[test]
     fn a_constant_unit_stays_finite() {
         let input = tensor(vec![5.0; 8], (8, 1)).unwrap();
-        let result = normalise_batch(&input).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        let result =
+            normalise_batch(&input).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(result, [0.0; 8]);
     }
 }

@@ -49,8 +49,10 @@ impl CustomOp3 for Combinator {
         for (z, u) in z.chunks_exact(width).zip(u.chunks_exact(width)) {
             result.extend((0..width).map(|unit| {
                 let u = u[unit];
-                let mu = a[0][unit] * sigmoid(a[1][unit] * u + a[2][unit]) + a[3][unit] * u + a[4][unit];
-                let v = a[5][unit] * sigmoid(a[6][unit] * u + a[7][unit]) + a[8][unit] * u + a[9][unit];
+                let mu =
+                    a[0][unit] * sigmoid(a[1][unit] * u + a[2][unit]) + a[3][unit] * u + a[4][unit];
+                let v =
+                    a[5][unit] * sigmoid(a[6][unit] * u + a[7][unit]) + a[8][unit] * u + a[9][unit];
                 (z[unit] - mu) * v + mu
             }));
         }
@@ -65,9 +67,8 @@ impl CustomOp3 for Combinator {
         _result: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (of_z, of_u, of_a) = with_slices(
-            [lateral, vertical, parameters, gradient],
-            |[z, u, a, gradient]| {
+        let (of_z, of_u, of_a) =
+            with_slices([lateral, vertical, parameters, gradient], |[z, u, a, gradient]| {
                 let width = a.len() / N_PARAMETERS;
                 let mut of_z = vec![0.0; z.len()];
                 let mut of_u = vec![0.0; z.len()];
@@ -80,8 +81,7 @@ impl CustomOp3 for Combinator {
                     backward_row(z, u, g, a, of_z, of_u, &mut of_a);
                 }
                 (of_z, of_u, of_a)
-            },
-        )?;
+            })?;
         Ok((
             Some(tensor(of_z, lateral.shape())?),
             Some(tensor(of_u, vertical.shape())?),
@@ -113,8 +113,8 @@ fn backward_row(
         let slope_v = a[5][unit] * s_v * (1.0 - s_v);
         let (g_mu, g_v) = (g * (1.0 - v), g * (z - mu));
         of_z[unit] = g * v;
-        of_u[unit] = g_mu * (slope_mu * a[1][unit] + a[3][unit])
-            + g_v * (slope_v * a[6][unit] + a[8][unit]);
+        of_u[unit] =
+            g_mu * (slope_mu * a[1][unit] + a[3][unit]) + g_v * (slope_v * a[6][unit] + a[8][unit]);
         let of_parameters = [
             g_mu * s_mu,
             g_mu * slope_mu * u,
@@ -143,7 +143,10 @@ mod tests {
         let part = |first: usize| -> Result<Tensor> {
             let inner = u.broadcast_mul(&row(first + 1)?)?.broadcast_add(&row(first + 2)?)?;
             let sigmoid = ((inner.neg()?.exp()? + 1.0)?.recip())?;
-            sigmoid.broadcast_mul(&row(first)?)?.add(&u.broadcast_mul(&row(first + 3)?)?)?.broadcast_add(&row(first + 4)?)
+            sigmoid
+                .broadcast_mul(&row(first)?)?
+                .add(&u.broadcast_mul(&row(first + 3)?)?)?
+                .broadcast_add(&row(first + 4)?)
         };
         let (mu, v) = (part(0)?, part(5)?);
         (z - &mu)?.mul(&v)?.add(&mu)

@@ -24,7 +24,13 @@ pub(crate) fn denoising_cost(
 
 impl DenoisingCost {
     /// Calls `visit(index, clean - normalised guess, slope of the normalised guess)` for every value.
-    fn errors(&self, clean: &[f32], guess: &[f32], width: usize, mut visit: impl FnMut(usize, f32, f32)) {
+    fn errors(
+        &self,
+        clean: &[f32],
+        guess: &[f32],
+        width: usize,
+        mut visit: impl FnMut(usize, f32, f32),
+    ) {
         let rows = clean.chunks_exact(width).zip(guess.chunks_exact(width));
         for (row, (clean, guess)) in rows.enumerate() {
             for unit in 0..width {

@@ -27,7 +27,9 @@ impl CustomOp2 for ShiftRelu {
         let input = slice(input, input_layout)?;
         let mut result = Vec::with_capacity(input.len());
         for row in input.chunks_exact(shift.len()) {
-            result.extend(row.iter().zip(shift).map(|(value, shift)| (value + shift).max(0.0)));
+            // Not `max`, which turns NaN into 0 and so would hide that training diverged.
+            let shifted = row.iter().zip(shift).map(|(value, shift)| value + shift);
+            result.extend(shifted.map(|value| if value < 0.0 { 0.0 } else { value }));
         }
         Ok((CpuStorage::F32(result), input_layout.shape().clone()))
     }
@@ -67,6 +69,13 @@ mod tests {
         let (input, shift) = (random(1, (4, 3)), random(2, 3));
         let composed = input.broadcast_add(&shift).unwrap().relu().unwrap();
         assert_close(&shift_relu(&input, &shift).unwrap(), &composed, 1e-7);
+    }
+
+    #[test]
+    fn nan_stays() {
+        let input = tensor(vec![f32::NAN, 1.0], (1, 2)).unwrap();
+        let result = shift_relu(&input, &tensor(vec![0.0; 2], 2).unwrap()).unwrap();
+        assert!(result.to_vec2::<f32>().unwrap()[0][0].is_nan());
     }
 
     #[test]

@@ -32,7 +32,8 @@ pub(crate) fn assert_gradients(inputs: &[Tensor], function: impl Fn(&[Tensor]) -
         (&result * random(99, result.shape())).unwrap().sum_all().unwrap()
     };
     let variables: Vec<Var> = inputs.iter().map(|input| Var::from_tensor(input).unwrap()).collect();
-    let tensors: Vec<Tensor> = variables.iter().map(|variable| variable.as_tensor().clone()).collect();
+    let tensors: Vec<Tensor> =
+        variables.iter().map(|variable| variable.as_tensor().clone()).collect();
     let gradients = project(&tensors).backward().unwrap();
     for (which, input) in inputs.iter().enumerate() {
         let found = values(gradients.get(&variables[which]).expect("a gradient for every input"));

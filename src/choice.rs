@@ -5,30 +5,27 @@ use consilience_graph::Extraction;
 
 /// Remembers the best complete set of mini-clusters, for rounds that find fewer than asked for.
 #[derive(Debug)]
-pub(crate) struct Teacher {
+pub(crate) struct Choice {
     /// Of the round whose smallest mini-cluster was largest; empty until all K have been found once.
     best: PseudoLabels,
     smallest: usize,
-    current: PseudoLabels,
 }
 
-impl Teacher {
+impl Choice {
     pub(crate) fn new(n_samples: usize) -> Self {
-        let none = PseudoLabels::new(Vec::new(), 0, n_samples);
-        Self { best: none.clone(), smallest: 0, current: none }
+        Self { best: PseudoLabels::new(Vec::new(), 0, n_samples), smallest: 0 }
     }
 
     /// This round's mini-clusters if all `k` were found, else the best of the rounds before, else none.
-    pub(crate) fn choose(&mut self, extraction: &Extraction, k: usize) -> &PseudoLabels {
-        if extraction.is_complete(k) {
-            self.current.clone_from(&extraction.pseudo_labels);
-            if extraction.smallest() > self.smallest {
-                self.smallest = extraction.smallest();
-                self.best.clone_from(&extraction.pseudo_labels);
-            }
-            return &self.current;
+    pub(crate) fn of<'a>(&'a mut self, extraction: &'a Extraction, k: usize) -> &'a PseudoLabels {
+        if !extraction.is_complete(k) {
+            return &self.best;
         }
-        &self.best
+        if extraction.smallest() > self.smallest {
+            self.smallest = extraction.smallest();
+            self.best.clone_from(&extraction.pseudo_labels);
+        }
+        &extraction.pseudo_labels
     }
 }
 
@@ -58,12 +55,16 @@ mod tests {
     }
 
     #[test]
-    fn a_complete_set_teaches_and_the_best_stands_in_for_an_incomplete_one() {
-        let mut teacher = Teacher::new(100);
-        assert_eq!(teacher.choose(&extraction(&[5]), 2).len(), 0, "none found yet");
-        assert_eq!(teacher.choose(&extraction(&[9, 4]), 2).sizes(), [9, 4]);
-        assert_eq!(teacher.choose(&extraction(&[6, 5]), 2).sizes(), [6, 5]);
-        assert_eq!(teacher.choose(&extraction(&[20, 3]), 2).sizes(), [20, 3], "the latest, as it is complete");
-        assert_eq!(teacher.choose(&extraction(&[9]), 2).sizes(), [6, 5], "the best in its place");
+    fn a_complete_set_is_learnt_from_and_the_best_stands_in_for_an_incomplete_one() {
+        let mut choice = Choice::new(100);
+        assert_eq!(choice.of(&extraction(&[5]), 2).len(), 0, "none found yet");
+        assert_eq!(choice.of(&extraction(&[9, 4]), 2).sizes(), [9, 4]);
+        assert_eq!(choice.of(&extraction(&[6, 5]), 2).sizes(), [6, 5]);
+        assert_eq!(
+            choice.of(&extraction(&[20, 3]), 2).sizes(),
+            [20, 3],
+            "the latest, as it is complete"
+        );
+        assert_eq!(choice.of(&extraction(&[9]), 2).sizes(), [6, 5], "the best in its place");
     }
 }

@@ -1,0 +1,163 @@
+//! Models of every kind, trained on blobs that any of them should find.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Mutex;
+
+use consilience_data::{
+    ClusterId, Features, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Seed, SoftAssignments,
+    Stream,
+};
+use consilience_ensembles::{
+    Consistency, Ensemble, EnsembleError, EpochEnd, MemberKind, NetworkParams, Phase, Prepared,
+    Progress, Scaling,
+};
+use ndarray::Array2;
+
+const SAMPLES: usize = 1100; // more than goes through a network at a time
+const BLOBS: usize = 3;
+
+/// Sample i is in blob i % 3.
+fn blobs() -> Features {
+    let noise = Seed(5).rng(Stream::Subset).normal(SAMPLES * 4);
+    let values = Array2::from_shape_fn((SAMPLES, 4), |(sample, feature)| {
+        let centre = if sample % BLOBS == feature { 8.0 } else { 0.0 };
+        centre + noise[sample * 4 + feature]
+    });
+    Features::new(values, "blobs").unwrap()
+}
+
+fn prepared() -> Prepared {
+    let mut data = Prepared::new(&blobs(), Scaling::Auto, Seed(3)).unwrap();
+    data.measure_distances(2).unwrap();
+    data
+}
+
+fn params() -> NetworkParams {
+    NetworkParams {
+        hidden: vec![32],
+        batch_size: 100,
+        label_batch_size: 30,
+        ..NetworkParams::default()
+    }
+}
+
+fn ensemble(
+    kinds: &[MemberKind],
+    params: NetworkParams,
+    data: &Prepared,
+    threads: usize,
+) -> Ensemble {
+    Ensemble::of_kinds(kinds, &params.check().unwrap(), data, BLOBS, threads).unwrap()
+}
+
+fn phase(round: usize, epochs: usize) -> Phase {
+    Phase { round, epochs, anneal: round > 0 }
+}
+
+/// Share of samples whose cluster is that of most of their blob.
+fn accuracy(soft: &SoftAssignments) -> f64 {
+    let (found, _) = soft.harden();
+    let mut counts = [[0usize; BLOBS]; BLOBS];
+    for (sample, cluster) in found.clusters().iter().enumerate() {
+        counts[sample % BLOBS][cluster.index()] += 1;
+    }
+    let hits: usize = counts.iter().map(|row| row.iter().max().unwrap()).sum();
+    hits as f64 / SAMPLES as f64
+}
+
+/// The true blobs of some samples, in the numbering that model 0 found.
+fn labels(soft: &SoftAssignments) -> PseudoLabels {
+    let (found, _) = soft.harden();
+    let entries = (0..60).map(|sample| PseudoLabel {
+        sample: SampleIdx::from_index(sample),
+        label: ClusterId(found.clusters()[sample].0),
+        agreement: 1,
+        margin: 1,
+        confidence: 1.0,
+    });
+    PseudoLabels::new(entries.collect(), BLOBS, SAMPLES)
+}
+
+#[derive(Default)]
+struct Losses(Mutex<Vec<f64>>);
+
+impl Progress for Losses {
+    fn epoch_end(&self, epoch: EpochEnd) {
+        self.0.lock().unwrap().push(epoch.loss);
+    }
+}
+
+#[test]
+fn every_kind_of_network_learns_and_learns_on() {
+    let data = prepared();
+    for consistency in
+        [Consistency::None, Consistency::NoiseKl, Consistency::Random, Consistency::Adversarial]
+    {
+        for normalise_last in [false, true] {
+            for denoising in [vec![], vec![10.0, 1.0, 0.1]] {
+                let case =
+                    format!("{consistency:?}, normalise_last {normalise_last}, {denoising:?}");
+                let params = NetworkParams { consistency, normalise_last, denoising, ..params() };
+                let mut ensemble = ensemble(&[MemberKind::Ladder], params, &data, 1);
+                let losses = Losses::default();
+                ensemble.train(&data, &phase(0, 20), &[], &losses).unwrap();
+                let losses = losses.0.into_inner().unwrap();
+                assert!(losses[19] < losses[0], "{case}: {losses:?}");
+                let soft = ensemble.predict(&data).unwrap();
+                let targets = [labels(&soft[0])];
+                ensemble.train(&data, &phase(1, 5), &targets, &()).unwrap();
+                let found = accuracy(&ensemble.predict(&data).unwrap()[0]);
+                assert!(found > 0.6, "{case}: {found}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_default_finds_the_blobs() {
+    let data = prepared();
+    let kinds = [MemberKind::Ladder, MemberKind::VatIm, MemberKind::KMeans];
+    let mut ensemble = ensemble(&kinds, params(), &data, 2);
+    ensemble.train(&data, &phase(0, 30), &[], &()).unwrap();
+    let found: Vec<f64> = ensemble.predict(&data).unwrap().iter().map(accuracy).collect();
+    assert!(found.iter().all(|&accuracy| accuracy > 0.95), "{found:?}");
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let kinds = [MemberKind::Ladder, MemberKind::KMeans, MemberKind::VatIm, MemberKind::Ladder];
+    let run = |threads| {
+        let mut data = Prepared::new(&blobs(), Scaling::Auto, Seed(3)).unwrap();
+        data.measure_distances(threads).unwrap();
+        let mut ensemble = ensemble(&kinds, params(), &data, threads);
+        ensemble.train(&data, &phase(0, 3), &[], &()).unwrap();
+        let targets: Vec<PseudoLabels> =
+            ensemble.predict(&data).unwrap().iter().map(labels).collect();
+        ensemble.train(&data, &phase(1, 2), &targets, &()).unwrap();
+        ensemble.predict(&data).unwrap()
+    };
+    let one = run(1);
+    assert_eq!(one, run(3));
+    assert_ne!(one[0], one[3], "models of one kind differ by their seeds");
+}
+
+#[test]
+fn a_model_that_diverges_is_said_to() {
+    let data = prepared();
+    let params = NetworkParams { learning_rate: 1e30, ..params() };
+    let mut ensemble = ensemble(&[MemberKind::Ladder], params, &data, 1);
+    let trained = ensemble.train(&data, &phase(0, 2), &[], &());
+    let error = trained.and_then(|()| ensemble.predict(&data).map(drop)).unwrap_err();
+    assert!(matches!(error, EnsembleError::Diverged { .. }), "{error}");
+}
+
+#[test]
+fn what_is_missing_is_said() {
+    let data = Prepared::new(&blobs(), Scaling::Auto, Seed(3)).unwrap();
+    let mut ensemble = ensemble(&[MemberKind::Ladder], params(), &data, 1);
+    assert!(matches!(ensemble.predict(&data), Err(EnsembleError::Untrained { model: 0 })));
+    let error = ensemble.train(&data, &phase(0, 1), &[], &()).unwrap_err();
+    assert!(error.to_string().contains("measure_distances"), "{error}");
+    assert_eq!(ensemble.n_models(), ModelIdx(1).index());
+}
