@@ -63,8 +63,8 @@ impl Default for Config {
             stable_ari: 0.999,
             scaling: Scaling::Auto,
             members: vec![MemberKind::Ladder; 5],
-            first: Schedule { epochs: 9, min_steps: 500, anneal: false },
-            retrain: Schedule { epochs: 3, min_steps: 150, anneal: false },
+            first: Schedule { epochs: 9, min_steps: 450, anneal: false },
+            retrain: Schedule { epochs: 3, min_steps: 120, anneal: false },
             agreement: AgreementParams::default(),
             network: NetworkParams::default(),
         }

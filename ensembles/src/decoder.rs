@@ -55,10 +55,9 @@ impl Decoder {
             let vertical = normalise(&signal, &Arc::new(Statistics::of(&signal)?))?;
             let guess = combine(&corrupted.activations[layer], &vertical, combinator)?;
             let statistics = clean.statistics[layer].as_ref();
-            let target = &clean.activations[layer];
-            // A layer that isn't normalised could make its cost small by shrinking: there, the target stands still.
-            let target = if statistics.is_some() { target.clone() } else { target.detach() };
-            let cost = denoising_cost(&target, &guess, statistics)?;
+            // The target learns too, as in the authors' code. Of a last layer that isn't normalised, this keeps the
+            // logits from growing: with the target held constant, retraining was seen to fall apart.
+            let cost = denoising_cost(&clean.activations[layer], &guess, statistics)?;
             let cost = (cost * self.costs[layer])?;
             total = Some(match total {
                 Some(total) => (total + cost)?,
