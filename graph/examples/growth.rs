@@ -4,7 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a table is what it is for")]
 
-#[path = "../benches/noisy/mod.rs"]
+#[path = "../../benches/noisy/mod.rs"]
 mod noisy;
 
 use std::{error::Error, fs, time::Instant};

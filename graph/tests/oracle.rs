@@ -1,7 +1,7 @@
 //! The graph on signatures equals the dense n x n oracle, on random votes with ties and missing votes.
 
 mod common;
-#[path = "../benches/noisy/mod.rs"]
+#[path = "../../benches/noisy/mod.rs"]
 mod noisy;
 
 use common::{Dense, extract_dense, fitting, labels_dense, params, votes};
