@@ -66,7 +66,7 @@ fn graphs_know_no_networks_and_networks_no_graphs() {
 
 #[test]
 fn the_truth_stays_out() {
-    let mut sources = vec![root().join("src/algorithm.rs"), root().join("src/teacher.rs")];
+    let mut sources = vec![root().join("src/algorithm.rs"), root().join("src/choice.rs")];
     for folder in ["ensembles/src", "graph/src"] {
         rust_files(&root().join(folder), &mut sources);
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor, safetensors};
+use candle_core::{Device, Tensor};
 use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use linfa::DatasetBase;
 use linfa::prelude::{Fit, Predict};
@@ -13,6 +13,7 @@ use ndarray::Array2;
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 
+use crate::save::save_tensors;
 use crate::{Clusterer, EnsembleError, Phase, Prepared, Progress};
 
 /// Runs from other starting points, of which the one of lowest inertia is kept.
@@ -77,7 +78,6 @@ impl Clusterer for KMeansModel {
         let centroids = self.fitted()?.centroids();
         let values: Vec<f32> = centroids.iter().copied().collect();
         let tensor = Tensor::from_vec(values, centroids.dim(), &Device::Cpu)?;
-        safetensors::save(&HashMap::from([("centroids", tensor)]), path)
-            .map_err(|error| EnsembleError::Save { path: path.into(), reason: error.to_string() })
+        save_tensors(&HashMap::from([("centroids".into(), tensor)]), path)
     }
 }

@@ -21,6 +21,7 @@ mod ops;
 mod params;
 mod perturbation;
 mod prepared;
+mod save;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
 pub use ensemble::Ensemble;

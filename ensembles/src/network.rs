@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Result as TensorResult, Tensor, safetensors};
+use candle_core::{Device, Result as TensorResult, Tensor};
 use consilience_data::{ModelIdx, PseudoLabels, Rng, SoftAssignments, Stream};
 use ndarray::Array2;
 
@@ -13,6 +13,7 @@ use crate::encoder::{Encoder, Mode, Parameters};
 use crate::labels::LabelCycle;
 use crate::losses::{consistency, cross_entropy, information_maximisation, softmax};
 use crate::perturbation::{self, Reach};
+use crate::save::save_tensors;
 use crate::{
     Clusterer, Consistency, EnsembleError, EpochEnd, Phase, Prepared, Progress, ValidNetworkParams,
 };
@@ -257,8 +258,7 @@ impl Clusterer for Network {
         let mut tensors: HashMap<String, Tensor> =
             self.parameters.named().map(|(name, tensor)| (name.into(), tensor.clone())).collect();
         tensors.extend(self.encoder.population()?);
-        safetensors::save(&tensors, path)
-            .map_err(|error| EnsembleError::Save { path: path.into(), reason: error.to_string() })
+        save_tensors(&tensors, path)
     }
 }
 
