@@ -127,42 +127,40 @@ mod tests {
 
     use super::*;
 
+    fn normal(seed: u64, n: usize, d: usize) -> Features {
+        let values = Seed(seed).rng(Stream::Subset).normal(n * d);
+        Features::new(Array2::from_shape_vec((n, d), values).unwrap(), "x").unwrap()
+    }
+
+    /// The distance of `sample` to its 10th neighbour, by sorting all.
+    fn tenth(features: &Features, sample: usize) -> f32 {
+        let others = (0..features.n_samples()).filter(|&other| other != sample);
+        let distance = |other| {
+            let pairs = features.row(sample).iter().zip(features.row(other));
+            pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+        };
+        let mut all: Vec<f32> = others.map(distance).collect();
+        all.sort_by(f32::total_cmp);
+        all[9]
+    }
+
     #[test]
     fn equals_sorting_all_distances() {
-        let values = Seed(1).rng(Stream::Subset).normal(2100 * 3);
-        let features =
-            Features::new(Array2::from_shape_vec((2100, 3), values).unwrap(), "x").unwrap();
+        let features = normal(1, 2100, 3);
         let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
+        assert_eq!(found, distances_to_neighbour(&features, 10, Seed(1), 3).unwrap());
         for sample in (0..2100).step_by(97) {
-            let mut all: Vec<f32> = (0..2100)
-                .filter(|&other| other != sample)
-                .map(|other| {
-                    let pairs = features.row(sample).iter().zip(features.row(other));
-                    pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
-                })
-                .collect();
-            all.sort_by(f32::total_cmp);
-            assert!((found[sample] - all[9]).abs() < 1e-3, "{} {}", found[sample], all[9]);
+            let expected = tenth(&features, sample);
+            assert!((found[sample] - expected).abs() < 1e-3, "{} {expected}", found[sample]);
         }
     }
 
     #[test]
     fn of_many_samples_the_scale_is_estimated() {
-        let values = Seed(2).rng(Stream::Subset).normal(22_000 * 2);
-        let features =
-            Features::new(Array2::from_shape_vec((22_000, 2), values).unwrap(), "x").unwrap();
+        let features = normal(2, 22_000, 2);
         let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
-        let ratios = (0..22_000).step_by(220).map(|sample| {
-            let mut all: Vec<f32> = (0..22_000)
-                .filter(|&other| other != sample)
-                .map(|other| {
-                    let pairs = features.row(sample).iter().zip(features.row(other));
-                    pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
-                })
-                .collect();
-            all.sort_by(f32::total_cmp);
-            found[sample] / all[9]
-        });
+        let ratios =
+            (0..22_000).step_by(220).map(|sample| found[sample] / tenth(&features, sample));
         let mean = ratios.sum::<f32>() / 100.0;
         assert!((mean - 1.0).abs() < 0.05, "{mean}");
     }
