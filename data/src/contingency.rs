@@ -17,9 +17,19 @@ impl Contingency {
         n_first: usize,
         n_second: usize,
     ) -> Self {
+        Self::weigh(pairs.into_iter().map(|pair| (pair, 1)), n_first, n_second)
+    }
+
+    /// As [`Contingency::count`], each pair for a number of samples.
+    #[must_use]
+    pub fn weigh(
+        pairs: impl IntoIterator<Item = ((usize, usize), u64)>,
+        n_first: usize,
+        n_second: usize,
+    ) -> Self {
         let mut counts = Array2::zeros((n_first, n_second));
-        for pair in pairs {
-            counts[pair] += 1;
+        for (pair, n_samples) in pairs {
+            counts[pair] += n_samples;
         }
         Self(counts)
     }

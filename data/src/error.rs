@@ -110,6 +110,40 @@ pub enum DataError {
     )]
     NotANumber { source_name: String, line: u64, column: usize, text: String },
 
+    #[error(
+        "{source_name}: line {line}, column {column}, counted from 1, is {text:?}, not a cluster's id; ids are whole numbers, and a missing vote is an empty cell or NA"
+    )]
+    NotAnId { source_name: String, line: u64, column: usize, text: String },
+
+    // Votes.
+    #[error("no votes given; name at least one file of votes or a run folder")]
+    NoVotesFiles,
+
+    #[error(
+        "{source_name}: no votes; all are missing (negative ids, NaN or empty cells), so check what the file is"
+    )]
+    NoVotes { source_name: String },
+
+    #[error(
+        "{other}: {other_samples} samples, but {first} has {first_samples}; give votes on the same samples, in the same order"
+    )]
+    SampleMismatch { first: String, first_samples: usize, other: String, other_samples: usize },
+
+    #[error(
+        "{source_name}: model {model} has over 65,535 clusters, the most that are supported; leave it out if it numbers the samples"
+    )]
+    TooManyClusters { source_name: String, model: String },
+
+    #[error(
+        "{models} models in all, at most 65,535 are supported; check that the files hold votes and not features"
+    )]
+    TooManyModels { models: usize },
+
+    #[error(
+        "{source_name}: column {column}, counted from 1 ({name}), gives every sample a cluster of its own; leave it out"
+    )]
+    IndexColumn { source_name: String, column: usize, name: String },
+
     // Labels.
     #[error("{source_name}: no labels; give one label a sample")]
     NoLabels { source_name: String },

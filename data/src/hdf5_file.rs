@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, Location};
-use ndarray::{Array, ArrayView, Dimension};
+use ndarray::{Array, ArrayView, Dimension, s};
 
 use crate::read::h5;
 use crate::{DataError, Element};
@@ -50,6 +50,35 @@ impl Writer {
             .create(name)
             .map(|_| ())
             .map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
+    }
+
+    /// Writes a 2-D array of `n_rows` rows of `row_len` values, one row after the other, so that only one has to be
+    /// in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Unwritable`], also if the name is taken or a row has another length.
+    pub fn write_rows<T: Element>(
+        &self,
+        name: &str,
+        row_len: usize,
+        rows: impl ExactSizeIterator<Item = Vec<T>>,
+    ) -> Result<(), DataError> {
+        let write = || {
+            let dataset = self
+                .file
+                .new_dataset_builder()
+                .obj_track_times(false)
+                .create_intermediate_group(true)
+                .empty::<T>()
+                .shape((rows.len(), row_len))
+                .create(name)?;
+            for (number, row) in rows.enumerate() {
+                dataset.write_slice(&row, s![number, ..])?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
     }
 
     /// Attaches a text to the array `name`, such as `shape` and `(n_models, n_samples)`; to the file itself if

@@ -29,7 +29,10 @@ pub use error::DataError;
 pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
-pub use read::{Dataset, PartInfo, describe, read_dataset, read_integers, read_labels};
+pub use read::{
+    Dataset, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset, read_integers,
+    read_labels,
+};
 pub use seed::{Rng, Seed, Stream};
 pub use truth::Truth;
 pub use votes::Votes;

@@ -1,9 +1,10 @@
 //! Datasets of HDF5 files.
 
+use std::ops::Range;
 use std::path::Path;
 
 use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
-use hdf5::{Dataset, File, Group, H5Type, Hyperslab, SliceOrIndex};
+use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
 use super::numbers::{Kind, Target, count_values, reserve};
@@ -28,7 +29,7 @@ pub(crate) fn read<T: Target>(
     let file = open(path)?;
     let dataset = match dataset {
         Some(name) => named(&file, name, &file_name)?,
-        None => only_one(&file, role, &file_name)?,
+        None => only_one(&file, if role == Role::Labels { 1 } else { 2 }, &file_name)?,
     };
     let name = format!("{file_name}:{}", dataset.name());
     let shape = dataset.shape();
@@ -41,7 +42,7 @@ pub(crate) fn read<T: Target>(
     }
     let kind = kind(&dataset, &name)?;
     let count = check_size(&dataset, kind.size(), &name)?;
-    let values = read_kind(&dataset, kind, &shape, count, &name)?;
+    let values = read_all(&dataset, kind, &shape, count, &name)?;
     let mut info = PartInfo::new(&file_name, format(&dataset, kind), &shape);
     info.member = Some(dataset.name());
     Ok(Raw { info, shape, values, truth: None })
@@ -90,8 +91,12 @@ fn described(dataset: &Dataset) -> String {
     format!("{} {:?}", dataset.name(), dataset.shape())
 }
 
-fn only_one(file: &File, role: Role, file_name: &str) -> Result<Dataset, DataError> {
-    let n_dimensions = if role == Role::Labels { 1 } else { 2 };
+/// The only dataset of so many dimensions.
+pub(crate) fn only_one(
+    file: &File,
+    n_dimensions: usize,
+    file_name: &str,
+) -> Result<Dataset, DataError> {
     let all = datasets(file);
     let mut fitting = all.iter().filter(|dataset| dataset.ndim() == n_dimensions);
     match (fitting.next(), fitting.next()) {
@@ -106,7 +111,8 @@ fn only_one(file: &File, role: Role, file_name: &str) -> Result<Dataset, DataErr
     }
 }
 
-fn kind(dataset: &Dataset, name: &str) -> Result<Kind, DataError> {
+/// The number type of a dataset.
+pub(crate) fn kind(dataset: &Dataset, name: &str) -> Result<Kind, DataError> {
     let datatype = dataset.dtype().map_err(|error| corrupt(&error, name))?;
     let found = match datatype.to_descriptor() {
         Ok(TypeDescriptor::Boolean) => return Ok(Kind::Bool),
@@ -132,65 +138,75 @@ fn kind(dataset: &Dataset, name: &str) -> Result<Kind, DataError> {
     })
 }
 
-fn format(dataset: &Dataset, kind: Kind) -> String {
+/// What a dataset is, in words.
+pub(crate) fn format(dataset: &Dataset, kind: Kind) -> String {
     let chunked = if dataset.is_chunked() { ", chunked" } else { "" };
     let packed =
         dataset.filters().iter().any(|filter| matches!(filter, hdf5::filters::Filter::Deflate(_)));
     format!("HDF5, {}{chunked}{}", kind.name(), if packed { ", gzip" } else { "" })
 }
 
-fn read_kind<T: Target>(
+/// Reads all values, some rows at a time, so that there are never two whole copies.
+fn read_all<T: Target>(
     dataset: &Dataset,
     kind: Kind,
     shape: &[usize],
     count: usize,
     name: &str,
 ) -> Result<Vec<T>, DataError> {
-    macro_rules! read {
-        ($type:ty, $convert:expr) => {
-            read_blocks::<$type, T>(dataset, shape, count, name, $convert)
-        };
-    }
-    match kind {
-        Kind::Bool => read!(bool, |value| T::from_unsigned(value.into())),
-        Kind::U8 => read!(u8, |value| T::from_unsigned(value.into())),
-        Kind::U16 => read!(u16, |value| T::from_unsigned(value.into())),
-        Kind::U32 => read!(u32, |value| T::from_unsigned(value.into())),
-        Kind::U64 => read!(u64, T::from_unsigned),
-        Kind::I8 => read!(i8, |value| T::from_signed(value.into())),
-        Kind::I16 => read!(i16, |value| T::from_signed(value.into())),
-        Kind::I32 => read!(i32, |value| T::from_signed(value.into())),
-        Kind::I64 => read!(i64, T::from_signed),
-        Kind::F16 | Kind::F32 => read!(f32, |value| T::from_float(value.into())),
-        Kind::F64 => read!(f64, T::from_float),
-    }
-}
-
-/// Reads some rows at a time, so that there are never two whole copies.
-fn read_blocks<S: H5Type + Copy, T: Target>(
-    dataset: &Dataset,
-    shape: &[usize],
-    count: usize,
-    name: &str,
-    convert: impl Fn(S) -> T,
-) -> Result<Vec<T>, DataError> {
     let mut values = reserve(count, name)?;
     if count == 0 {
         return Ok(values);
     }
     let rows = shape[0];
-    // Whole chunks, as each is unpacked every time that a part of it is asked for.
-    let chunk = dataset.chunk().and_then(|chunk| chunk.first().copied()).unwrap_or(1).max(1);
-    let step = (BLOCK / (count / rows)).max(1).div_ceil(chunk).saturating_mul(chunk);
+    let step = whole_chunks(dataset, 0, (BLOCK / (count / rows)).max(1));
     for start in (0..rows).step_by(step) {
-        let mut slices: Vec<SliceOrIndex> = shape.iter().map(|&len| (0..len).into()).collect();
-        slices[0] = (start..start.saturating_add(step).min(rows)).into();
-        let block = dataset
-            .read_slice::<S, _, IxDyn>(Hyperslab::from(slices))
-            .map_err(|error| unreadable(&error, name))?;
-        values.extend(block.iter().map(|&value| convert(value)));
+        let end = start.saturating_add(step).min(rows);
+        read_slab(dataset, kind, 0, start..end, name, &mut values)?;
     }
     Ok(values)
+}
+
+/// `length` rounded up to whole chunks along an axis, as each is unpacked every time that a part of it is asked for.
+pub(crate) fn whole_chunks(dataset: &Dataset, axis: usize, length: usize) -> usize {
+    let chunk = dataset.chunk().and_then(|chunk| chunk.get(axis).copied()).unwrap_or(1).max(1);
+    length.div_ceil(chunk).saturating_mul(chunk)
+}
+
+/// Appends the values in `range` of an axis, all of the others, in C order.
+pub(crate) fn read_slab<T: Target>(
+    dataset: &Dataset,
+    kind: Kind,
+    axis: usize,
+    range: Range<usize>,
+    name: &str,
+    values: &mut Vec<T>,
+) -> Result<(), DataError> {
+    macro_rules! read {
+        ($type:ty, $convert:expr) => {{
+            let mut slices: Vec<SliceOrIndex> =
+                dataset.shape().into_iter().map(|length| (0..length).into()).collect();
+            slices[axis] = range.into();
+            let slab = dataset
+                .read_slice::<$type, _, IxDyn>(Hyperslab::from(slices))
+                .map_err(|error| unreadable(&error, name))?;
+            values.extend(slab.iter().map(|&value| $convert(value)));
+        }};
+    }
+    match kind {
+        Kind::Bool => read!(bool, |value: bool| T::from_unsigned(value.into())),
+        Kind::U8 => read!(u8, |value: u8| T::from_unsigned(value.into())),
+        Kind::U16 => read!(u16, |value: u16| T::from_unsigned(value.into())),
+        Kind::U32 => read!(u32, |value: u32| T::from_unsigned(value.into())),
+        Kind::U64 => read!(u64, T::from_unsigned),
+        Kind::I8 => read!(i8, |value: i8| T::from_signed(value.into())),
+        Kind::I16 => read!(i16, |value: i16| T::from_signed(value.into())),
+        Kind::I32 => read!(i32, |value: i32| T::from_signed(value.into())),
+        Kind::I64 => read!(i64, T::from_signed),
+        Kind::F16 | Kind::F32 => read!(f32, |value: f32| T::from_float(value.into())),
+        Kind::F64 => read!(f64, T::from_float),
+    }
+    Ok(())
 }
 
 /// An error of reading values: a filter that isn't built in, or damage.

@@ -7,37 +7,53 @@ use crate::DataError;
 
 /// Reads an IDX file to its end.
 pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
-    source.expect_magic(Format::Idx, "IDX")?;
-    let name = source.name.clone();
-    let mut magic = [0; 4];
-    fill(&mut source.reader, &mut magic, &name)?;
-    let kind = match magic[2] {
-        8 => Kind::U8,
-        9 => Kind::I8,
-        11 => Kind::I16,
-        12 => Kind::I32,
-        13 => Kind::F32,
-        _ => Kind::F64,
-    };
-    let mut shape = Vec::new();
-    for dimension in 0..usize::from(magic[3]) {
-        let mut length = [0; 4];
-        let filled = fill(&mut source.reader, &mut length, &name)?;
-        if filled < length.len() {
-            return Err(DataError::Truncated {
-                source_name: name,
-                found: (4 + 4 * dimension + filled) as u64,
-                expected: 4 + 4 * u128::from(magic[3]),
-            });
-        }
-        shape.push(u32::from_be_bytes(length) as usize);
-    }
-    let before = 4 + 4 * shape.len() as u64;
-    let room = source.available.saturating_sub(before);
-    let count = count_values(&shape, kind.size(), before, room, &name)?;
-    let encoding = Encoding { kind, big_endian: true };
-    let values = read_values(&mut source.reader, encoding, count, before, &name)?;
+    let Header { encoding, shape, len } = Header::read(&mut source)?;
+    let name = source.name;
+    let room = source.available.saturating_sub(len);
+    let count = count_values(&shape, encoding.kind.size(), len, room, &name)?;
+    let values = read_values(&mut source.reader, encoding, count, len, &name)?;
     let gzip = if source.gzip { ", gzip" } else { "" };
-    let info = PartInfo::new(&name, format!("IDX{gzip}, {}", kind.name()), &shape);
+    let info = PartInfo::new(&name, format!("IDX{gzip}, {}", encoding.kind.name()), &shape);
     Ok(Raw { info, shape, values, truth: None })
+}
+
+/// What a header says.
+pub(crate) struct Header {
+    pub(crate) encoding: Encoding,
+    pub(crate) shape: Vec<usize>,
+    /// Bytes up to the first value.
+    pub(crate) len: u64,
+}
+
+impl Header {
+    /// Reads a header, up to the first value.
+    pub(crate) fn read(source: &mut Source) -> Result<Self, DataError> {
+        source.expect_magic(Format::Idx, "IDX")?;
+        let name = source.name.clone();
+        let mut magic = [0; 4];
+        fill(&mut source.reader, &mut magic, &name)?;
+        let kind = match magic[2] {
+            8 => Kind::U8,
+            9 => Kind::I8,
+            11 => Kind::I16,
+            12 => Kind::I32,
+            13 => Kind::F32,
+            _ => Kind::F64,
+        };
+        let mut shape = Vec::new();
+        for dimension in 0..usize::from(magic[3]) {
+            let mut length = [0; 4];
+            let filled = fill(&mut source.reader, &mut length, &name)?;
+            if filled < length.len() {
+                return Err(DataError::Truncated {
+                    source_name: name,
+                    found: (4 + 4 * dimension + filled) as u64,
+                    expected: 4 + 4 * u128::from(magic[3]),
+                });
+            }
+            shape.push(u32::from_be_bytes(length) as usize);
+        }
+        let len = 4 + 4 * shape.len() as u64;
+        Ok(Self { encoding: Encoding { kind, big_endian: true }, shape, len })
+    }
 }

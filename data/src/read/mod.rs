@@ -12,6 +12,7 @@ mod npz;
 mod numbers;
 mod source;
 mod text;
+mod votes;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use self::numbers::{Number, Target};
 use self::source::{Format, Location, Source};
+pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
 use crate::{DataError, Features, Truth, embedded};
 
 /// Samples to be clustered, with what their files say about them.
@@ -234,29 +236,33 @@ fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataEr
         }
         Location::File { path, dataset } => (path, dataset),
     };
-    let mut source = Source::open(path)?;
-    let format = source.format(path)?;
-    if let (Some(dataset), true) = (dataset, format != Format::Hdf5) {
-        return Err(DataError::Unsupported {
-            source_name: location.name(),
-            found: format!("no datasets, so {dataset:?} can't be chosen from it"),
-            supported: "HDF5 (or name the file alone)",
-        });
-    }
+    let (source, format) = open(path, dataset.as_deref())?;
     match format {
         Format::Npy => npy::read(source),
         Format::Idx => idx::read(source),
         Format::Text => text::read(source),
-        Format::Npz => {
-            source.expect_magic(Format::Npz, ".npz (a zip archive)")?;
-            let name = source.name.clone();
-            npz::read(source::reopen(path)?, source.len, &name, role)
-        }
-        Format::Hdf5 => {
-            source.expect_magic(Format::Hdf5, "HDF5")?;
-            read_hdf5(path, dataset.as_deref(), role)
-        }
+        Format::Npz => npz::read(source::reopen(path)?, source.len, &source.name, role),
+        Format::Hdf5 => read_hdf5(path, dataset.as_deref(), role),
     }
+}
+
+/// Opens a file and recognises its format; only HDF5 has datasets to choose from.
+fn open(path: &Path, dataset: Option<&str>) -> Result<(Source, Format), DataError> {
+    let mut source = Source::open(path)?;
+    let format = source.format(path)?;
+    match (format, dataset) {
+        (Format::Hdf5, _) => source.expect_magic(format, "HDF5")?,
+        (_, Some(dataset)) => {
+            return Err(DataError::Unsupported {
+                source_name: format!("{}:{dataset}", source.name),
+                found: format!("no datasets, so {dataset:?} can't be chosen from it"),
+                supported: "HDF5 (or name the file alone)",
+            });
+        }
+        (Format::Npz, None) => source.expect_magic(format, ".npz (a zip archive)")?,
+        _ => {}
+    }
+    Ok((source, format))
 }
 
 #[cfg(feature = "hdf5")]

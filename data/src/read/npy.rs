@@ -19,9 +19,7 @@ pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
     let header = Header::read(&mut source.reader, &name)?;
     let values = header.read_values(&mut source.reader, source.available, &name)?;
     let gzip = if source.gzip { ", gzip" } else { "" };
-    let kind = header.encoding(&name)?.kind.name();
-    let order = if header.fortran_order { ", Fortran order" } else { "" };
-    let info = PartInfo::new(&name, format!("NPY{gzip}, {kind}{order}"), &header.shape);
+    let info = PartInfo::new(&name, format!("NPY{gzip}, {}", header.words(&name)?), &header.shape);
     Ok(Raw { info, shape: header.shape, values, truth: None })
 }
 
@@ -122,6 +120,12 @@ impl Header {
             }
         };
         Ok(Encoding { kind, big_endian: order })
+    }
+
+    /// The type and the order of the values, for a description.
+    pub(crate) fn words(&self, source_name: &str) -> Result<String, DataError> {
+        let kind = self.encoding(source_name)?.kind.name();
+        Ok(format!("{kind}{}", if self.fortran_order { ", Fortran order" } else { "" }))
     }
 
     /// Reads the values behind the header, in C order whatever the file's.

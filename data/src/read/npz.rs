@@ -1,6 +1,7 @@
 //! NumPy's `.npz`: a zip of `.npy` members. Dense, or a sparse matrix saved by scipy.
 
 use std::io::{Read, Seek};
+use std::ops::RangeInclusive;
 
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -26,16 +27,16 @@ pub(crate) fn read<T: Target>(
     role: Role,
 ) -> Result<Raw<T>, DataError> {
     let mut archive = Archive::open(reader, len, name)?;
-    let (named, n_dimensions) = match role {
-        Role::Data { .. } => (DATA_MEMBERS, 2),
-        Role::Labels => (LABEL_MEMBERS, 1),
+    let (named, dimensions) = match role {
+        Role::Data { .. } => (DATA_MEMBERS, 2..=2),
+        Role::Labels => (LABEL_MEMBERS, 1..=1),
     };
     let mut raw = if let Some(member) = archive.first_of(&named) {
         archive.dense(member)?
     } else if role != Role::Labels && archive.first_of(&["indptr"]).is_some() {
         archive.sparse()?
     } else {
-        let member = archive.only_one(n_dimensions, &named)?;
+        let member = archive.only_one(dimensions, &named)?;
         archive.dense(&member)?
     };
     if let (Role::Data { with_truth }, Some(member)) = (role, archive.first_of(&LABEL_MEMBERS)) {
@@ -47,7 +48,8 @@ pub(crate) fn read<T: Target>(
     Ok(raw)
 }
 
-struct Archive<R> {
+/// An archive that was opened.
+pub(crate) struct Archive<R> {
     zip: ZipArchive<R>,
     name: String,
     /// Names of the arrays, in the order of the archive.
@@ -57,7 +59,10 @@ struct Archive<R> {
 }
 
 impl<R: Read + Seek> Archive<R> {
-    fn open(reader: R, len: u64, name: &str) -> Result<Self, DataError> {
+    /// Reads the list of members.
+    ///
+    /// `len`: the archive's size in bytes.
+    pub(crate) fn open(reader: R, len: u64, name: &str) -> Result<Self, DataError> {
         let zip = ZipArchive::new(reader).map_err(|error| zip_error(error, name))?;
         let members = zip
             .file_names_raw()
@@ -68,12 +73,13 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, name: name.into(), members, available: inflated_at_most(len) })
     }
 
-    fn first_of<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
+    /// The first of `names` that is there.
+    pub(crate) fn first_of<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
         names.iter().copied().find(|&name| self.members.iter().any(|member| member == name))
     }
 
     /// Runs `read` on a member, with its size as declared by the archive and its name for messages.
-    fn with_member<A>(
+    pub(crate) fn with_member<A>(
         &mut self,
         member: &str,
         read: impl FnOnce(&mut dyn Read, u64, &str) -> Result<A, DataError>,
@@ -104,22 +110,25 @@ impl<R: Read + Seek> Archive<R> {
     fn dense<T: Target>(&mut self, member: &str) -> Result<Raw<T>, DataError> {
         let (header, values) = self.values(member)?;
         let name = self.member_name(member);
-        let kind = header.encoding(&name)?.kind.name();
-        let order = if header.fortran_order { ", Fortran order" } else { "" };
-        let mut info = PartInfo::new(&self.name, format!("NPZ, {kind}{order}"), &header.shape);
+        let format = format!("NPZ, {}", header.words(&name)?);
+        let mut info = PartInfo::new(&self.name, format, &header.shape);
         info.member = Some(member.into());
         Ok(Raw { info, shape: header.shape, values, truth: None })
     }
 
-    /// The name of the only member of `n_dimensions` dimensions; none or several are an error that lists what
-    /// there is.
-    fn only_one(&mut self, n_dimensions: usize, named: &[&str]) -> Result<String, DataError> {
+    /// The name of the only member with so many dimensions; none or several are an error that lists what there
+    /// is.
+    pub(crate) fn only_one(
+        &mut self,
+        dimensions: RangeInclusive<usize>,
+        named: &[&str],
+    ) -> Result<String, DataError> {
         let mut fitting = Vec::new();
         let mut found = Vec::new();
         for member in self.members.clone() {
             let header = self.header(&member)?;
             found.push(format!("{member} {:?}", header.shape));
-            if header.shape.len() == n_dimensions {
+            if dimensions.contains(&header.shape.len()) {
                 fitting.push(member);
             }
         }
@@ -128,8 +137,9 @@ impl<R: Read + Seek> Archive<R> {
             _ => Err(DataError::MissingMember {
                 source_name: self.name.clone(),
                 wanted: format!(
-                    "member {} and no {n_dimensions}-D member that is the only one",
+                    "member {} and no {} member that is the only one",
                     named.join(" or "),
+                    dimensions.map(|count| format!("{count}-D")).collect::<Vec<_>>().join(" or "),
                 ),
                 found,
             }),

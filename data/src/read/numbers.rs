@@ -220,7 +220,11 @@ pub(crate) fn read_values<T: Target>(
 }
 
 /// Checks that nothing follows byte `position`. This also makes unpackers compare their checksums.
-fn expect_end(reader: &mut dyn Read, position: u64, source_name: &str) -> Result<(), DataError> {
+pub(crate) fn expect_end(
+    reader: &mut dyn Read,
+    position: u64,
+    source_name: &str,
+) -> Result<(), DataError> {
     loop {
         match reader.read(&mut [0]) {
             Ok(0) => return Ok(()),
@@ -256,7 +260,8 @@ pub(crate) fn fill(
     Ok(filled)
 }
 
-fn decode<T: Target>(encoding: Encoding, bytes: &[u8], values: &mut Vec<T>) {
+/// Converts the values in `bytes`, which are whole, and appends them to `values`.
+pub(crate) fn decode<T: Target>(encoding: Encoding, bytes: &[u8], values: &mut Vec<T>) {
     macro_rules! decode {
         ($type:ty, $convert:expr) => {{
             let (chunks, _) = bytes.as_chunks::<{ size_of::<$type>() }>();

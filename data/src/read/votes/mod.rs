@@ -1,0 +1,301 @@
+//! Votes of any tool, a chunk of samples at a time.
+//!
+//! Every format gives [`Blocks`] of clusters, of whatever length suits it; the reader cuts chunks of equal length
+//! from those of all files.
+
+mod array;
+#[cfg(feature = "hdf5")]
+mod h5;
+mod models;
+mod open;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use ndarray::{Array2, s};
+use serde::Serialize;
+
+use self::models::Models;
+use crate::DataError;
+
+/// Samples in a chunk, at most.
+const MAX_SAMPLES: usize = 1 << 16;
+/// Votes in a chunk, about.
+const MAX_VOTES: usize = 1 << 22;
+/// More models than this have no [`crate::ModelIdx`].
+const MAX_MODELS: usize = 65_535;
+
+/// What a votes file was understood to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct VotesInfo {
+    /// The file; in a run folder, the one that was read.
+    pub path: PathBuf,
+    /// In words, such as `NPY, int32`.
+    pub format: String,
+    /// Number of models.
+    pub n_models: usize,
+    /// Number of samples; `None` for a table of text that hasn't been read to its end.
+    pub n_samples: Option<usize>,
+    /// Whether an array has its samples in rows, or a table of text in columns.
+    pub is_transposed: bool,
+    /// The member of an `.npz`, the dataset of an HDF5 file or the only column of a table that was read.
+    pub member: Option<String>,
+    /// Whether there are confidences beside the votes.
+    pub has_confidences: bool,
+}
+
+/// All models' votes on some samples, in the order of the files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VotesChunk {
+    /// Clusters, shape (n_models, n_samples of the chunk), [`crate::Votes::MISSING`] where a vote is missing.
+    /// Each model's are numbered 0, 1, 2 ... in the order in which they appear.
+    pub clusters: Array2<u16>,
+    /// Confidences, of the same shape, as they are in the files; 1 for models of files without. `None` if no file
+    /// has any.
+    pub confidences: Option<Array2<f32>>,
+}
+
+/// A file's votes.
+trait Blocks {
+    /// Votes on the next samples, about `limit`; `None` after the last.
+    fn next(&mut self, limit: usize, models: &mut Models) -> Result<Option<VotesChunk>, DataError>;
+}
+
+/// A file, and the block of which the samples from `used` on aren't in a chunk yet.
+struct Part {
+    info: VotesInfo,
+    models: Models,
+    /// Where models are columns of text: the first one's, counted from 1.
+    first_column: Option<usize>,
+    blocks: Box<dyn Blocks>,
+    block: Option<VotesChunk>,
+    used: usize,
+    /// Number of samples read.
+    read: usize,
+}
+
+impl Part {
+    /// Gets another block if the last one is used up; number of samples left in it.
+    fn refill(&mut self, limit: usize) -> Result<usize, DataError> {
+        let left = |block: &Option<VotesChunk>| block.as_ref().map_or(0, |it| it.clusters.ncols());
+        if self.used == left(&self.block) {
+            self.block = self.blocks.next(limit, &mut self.models)?;
+            self.used = 0;
+            self.read += left(&self.block);
+            check_samples(self.read, &self.info)?;
+        }
+        Ok(left(&self.block) - self.used)
+    }
+
+    /// Number of samples, for which the file may have to be read to its end.
+    fn n_samples(&mut self, limit: usize) -> Result<usize, DataError> {
+        if let Some(known) = self.info.n_samples {
+            return Ok(known);
+        }
+        while self.refill(limit)? > 0 {
+            self.block = None;
+            self.used = 0;
+        }
+        Ok(self.read)
+    }
+
+    /// Refuses a column that numbers the samples.
+    fn check_columns(&self) -> Result<(), DataError> {
+        // The header `,0,1,2` that pandas writes above such a column reads as one more sample.
+        let least = self.read - usize::from(self.read > 10);
+        let unique = |&model: &usize| self.read > 2 && self.models.n_clusters(model) >= least;
+        match (self.first_column, (0..self.info.n_models).find(unique)) {
+            (Some(first), Some(model)) => Err(DataError::IndexColumn {
+                source_name: self.info.path.display().to_string(),
+                column: first + model,
+                name: self.models.names()[model].clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Votes of any tool, read a chunk of samples at a time.
+///
+/// A votes file is an array of shape (n_models, n_samples), or (n_samples) for one model, in `.npy`, `.npz`, IDX or
+/// HDF5, or a table of text with a sample a row and a model a column. An array with more rows than columns, and a
+/// table with more columns than rows, is taken as transposed. Our own `run.h5` and `assignments.csv` are votes files,
+/// and a run folder stands for its `run.h5` (without HDF5: its `assignments.npy`).
+///
+/// Ids may be any integers; each model's clusters are numbered anew in the order in which they appear. Negative ids
+/// and NaN are missing votes, as are 65535 in arrays of 16 bits and, in text, empty cells, `NA`, `null` and `None`.
+///
+/// # Complexity
+///
+/// Time O(n_models x n_samples). Memory O(n_models) and a chunk of some million votes, but two bytes a vote for files
+/// that can't be read piece by piece: packed arrays, and transposed tables of text. Of a chunked HDF5 dataset whole
+/// chunks are held.
+///
+/// # Example
+///
+/// ```no_run
+/// # use consilience_data::{DataError, VotesReader};
+/// # fn main() -> Result<(), DataError> {
+/// let mut reader = VotesReader::open(&["kmeans.npy".into(), "others.csv".into()])?;
+/// while let Some(chunk) = reader.next_chunk()? {
+///     assert_eq!(chunk.clusters.nrows(), reader.n_models());
+/// }
+/// let ids = reader.finish()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct VotesReader {
+    name: String,
+    infos: Vec<VotesInfo>,
+    parts: Vec<Part>,
+    /// Samples in a chunk, at most.
+    limit: usize,
+}
+
+impl fmt::Debug for VotesReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("VotesReader").field("parts", &self.infos).finish_non_exhaustive()
+    }
+}
+
+impl VotesReader {
+    /// Opens all files, which have to be on the same samples; their models are stacked.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] for no files, a file that can't be opened or understood, numbers of samples that differ, and
+    /// over 65,535 models.
+    pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
+        Self::with_limit(paths, MAX_SAMPLES)
+    }
+
+    fn with_limit(paths: &[PathBuf], limit: usize) -> Result<Self, DataError> {
+        let first = paths.first().ok_or(DataError::NoVotesFiles)?;
+        let parts: Result<Vec<Part>, DataError> =
+            paths.iter().map(|path| open::open(path)).collect();
+        let parts = parts?;
+        let infos: Vec<VotesInfo> = parts.iter().map(|part| part.info.clone()).collect();
+        let models = infos.iter().map(|info| info.n_models).sum();
+        if models > MAX_MODELS {
+            return Err(DataError::TooManyModels { models });
+        }
+        let mut known = infos.iter().filter_map(|info| Some((info, info.n_samples?)));
+        if let Some(first) = known.next() {
+            check_samples(first.1, first.0)?;
+            if let Some(other) = known.find(|other| other.1 != first.1) {
+                return Err(mismatch(first, other));
+            }
+        }
+        let limit = (MAX_VOTES / models).clamp(1, limit);
+        Ok(Self { name: open::short_name(first), infos, parts, limit })
+    }
+
+    /// The first file's name without its extensions; for a run, the folder's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of models of all files.
+    #[must_use]
+    pub fn n_models(&self) -> usize {
+        self.infos.iter().map(|info| info.n_models).sum()
+    }
+
+    /// A name for each model: its column's, else its file's, with a number counted from 0 if there are several.
+    #[must_use]
+    pub fn models(&self) -> Vec<String> {
+        self.parts.iter().flat_map(|part| part.models.names().iter().cloned()).collect()
+    }
+
+    /// What each file is, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[VotesInfo] {
+        &self.infos
+    }
+
+    /// Votes of all models on the next samples; `None` after the last.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] for values that aren't whole numbers, damaged files, over 65,535 clusters in a model, and a file
+    /// that ends before another.
+    pub fn next_chunk(&mut self) -> Result<Option<VotesChunk>, DataError> {
+        let left = self.parts.iter_mut().map(|part| part.refill(self.limit));
+        let left = left.collect::<Result<Vec<usize>, DataError>>()?;
+        let len = left.iter().fold(self.limit, |least, &left| least.min(left));
+        if len > 0 {
+            return Ok(Some(self.take(len)));
+        }
+        let ended = left.iter().position(|&left| left == 0).unwrap_or_default();
+        if let Some(longer) = left.iter().position(|&left| left > 0) {
+            let [a, b] = [ended.min(longer), ended.max(longer)];
+            let samples = [a, b].map(|part| self.parts[part].n_samples(self.limit));
+            let [in_a, in_b] = samples;
+            return Err(mismatch((&self.infos[a], in_a?), (&self.infos[b], in_b?)));
+        }
+        for (info, part) in self.infos.iter_mut().zip(&self.parts) {
+            info.n_samples = Some(part.read);
+        }
+        Ok(None)
+    }
+
+    /// The next `len` samples of all blocks.
+    fn take(&mut self, len: usize) -> VotesChunk {
+        let shape = (self.n_models(), len);
+        let mut clusters = Array2::zeros(shape);
+        let with_confidences = self.infos.iter().any(|info| info.has_confidences);
+        let mut confidences = with_confidences.then(|| Array2::ones(shape));
+        let mut row = 0;
+        for part in &mut self.parts {
+            let (rows, columns) = (row..row + part.info.n_models, part.used..part.used + len);
+            if let Some(block) = &part.block {
+                let to = s![rows, ..];
+                clusters.slice_mut(to).assign(&block.clusters.slice(s![.., columns.clone()]));
+                if let (Some(all), Some(of_block)) = (&mut confidences, &block.confidences) {
+                    all.slice_mut(to).assign(&of_block.slice(s![.., columns]));
+                }
+            }
+            part.used += len;
+            row += part.info.n_models;
+        }
+        VotesChunk { clusters, confidences }
+    }
+
+    /// Reads what hasn't been read, and gives each model's original ids: cluster `c` of the chunks is `ids[model][c]`
+    /// in the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`VotesReader::next_chunk`], and if there is no vote at all or a column of text numbers the samples.
+    pub fn finish(mut self) -> Result<Vec<Vec<i64>>, DataError> {
+        while self.next_chunk()?.is_some() {}
+        self.parts.iter().try_for_each(Part::check_columns)?;
+        let ids: Vec<_> = self.parts.into_iter().flat_map(|part| part.models.into_ids()).collect();
+        if ids.iter().all(Vec::is_empty) {
+            let paths = self.infos.iter().map(|info| info.path.display().to_string());
+            return Err(DataError::NoVotes { source_name: paths.collect::<Vec<_>>().join(", ") });
+        }
+        Ok(ids)
+    }
+}
+
+fn check_samples(rows: usize, info: &VotesInfo) -> Result<(), DataError> {
+    if u32::try_from(rows).is_ok() {
+        return Ok(());
+    }
+    Err(DataError::TooManySamples { source_name: info.path.display().to_string(), rows })
+}
+
+fn mismatch(first: (&VotesInfo, usize), other: (&VotesInfo, usize)) -> DataError {
+    DataError::SampleMismatch {
+        first: first.0.path.display().to_string(),
+        first_samples: first.1,
+        other: other.0.path.display().to_string(),
+        other_samples: other.1,
+    }
+}
