@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, Votes};
 use consilience_ensembles::{Ensemble, Prepared};
-use consilience_graph::{Alignment, Diversity, Threads, consensus, extract};
+use consilience_graph::{AgreementGraph, Alignment, Diversity, Signatures, Threads, consensus};
 
 use crate::choice::Choice;
 use crate::config::ValidConfig;
@@ -50,17 +50,20 @@ pub fn run(
         let votes = Votes::from_soft(&soft)?;
 
         observer.step(&Step::Agree);
-        let graph_start = Instant::now();
-        let extraction = extract(&votes, k, &config.agreement, &threads)?;
-        let graph = graph_start.elapsed().as_secs_f64();
+        let agree_start = Instant::now();
+        let signatures = Signatures::group(&votes, &config.agreement, &threads)?;
+        let graph = AgreementGraph::new(&signatures, &config.agreement)?;
+        let extraction = graph.extract(k, &threads)?;
+        let agree_seconds = agree_start.elapsed().as_secs_f64();
         let pseudo_labels = choice.of(&extraction, k);
         let alignment = Alignment::new(&votes, pseudo_labels)?;
         let models = (0..votes.n_models()).map(ModelIdx::from_index);
         targets = models.map(|model| alignment.to_model(model, pseudo_labels)).collect();
 
         let consensus = consensus(&soft, &alignment)?;
-        let diversity = Diversity::of(&votes, &threads).mean();
-        let seconds = Seconds { total: start.elapsed().as_secs_f64(), graph };
+        let diversity = Diversity::of(&signatures, &threads).mean();
+        let total = start.elapsed().as_secs_f64();
+        let seconds = Seconds { total, graph: agree_seconds };
         let record =
             Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
         observer.step(&Step::Record(&record));

@@ -1,8 +1,8 @@
 //! Consilience clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
 //!
 //! [`run`] takes features and settings, and gives back the record of every round: votes, pseudo-labels, consensus.
-//! [`algorithm`] is the paper's loop, short enough to read in a minute. Scores, which need the truth, are computed
-//! afterwards, by [`evaluation`].
+//! [`algorithm`] is the paper's loop, short enough to read in a minute. [`from_votes()`] does without the training: it
+//! takes the votes of any clusterers. Scores, which need the truth, are computed afterwards, by [`evaluation`].
 //!
 //! # Example
 //!
@@ -35,6 +35,8 @@ mod choice;
 pub mod config;
 mod error;
 pub mod evaluation;
+pub mod from_votes;
+pub mod k_range;
 pub mod metrics;
 pub mod outcome;
 pub mod progress;
@@ -43,5 +45,6 @@ pub mod run_folder;
 pub use algorithm::run;
 pub use config::{Config, ValidConfig};
 pub use error::RunError;
+pub use from_votes::from_votes;
 pub use metrics::Metrics;
 pub use outcome::{Outcome, Round, StopReason};

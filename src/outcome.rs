@@ -1,7 +1,8 @@
 //! What a run leaves behind: a record of every round, from which everything else is derived.
 
 use consilience_data::{
-    Assignments, ClusterId, Contingency, PseudoLabel, PseudoLabels, SoftAssignments, Votes,
+    Assignments, ClusterId, Contingency, PseudoLabel, PseudoLabels, SampleIdx, SoftAssignments,
+    Votes,
 };
 use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::{Extraction, maximum_matching};
@@ -40,6 +41,8 @@ pub enum StopReason {
     Stable { ari_to_previous: f64 },
     /// All rounds were done, and none found K mini-clusters.
     NoCluster,
+    /// The votes were given: there was nothing to train.
+    NoTraining,
 }
 
 /// Wall-clock seconds of a round.
@@ -93,7 +96,8 @@ impl Round {
         let pseudo_labels = if complete {
             extraction.pseudo_labels
         } else {
-            renumber(&extraction.pseudo_labels, &consensus)
+            let cluster_of = |sample: SampleIdx| consensus.clusters()[sample.index()];
+            renumber(&extraction.pseudo_labels, cluster_of, consensus.n_clusters())
         };
         Self {
             pseudo_labels,
@@ -109,13 +113,15 @@ impl Round {
     }
 }
 
-/// `pseudo_labels` with each mini-cluster's id that of the cluster of `consensus` it overlaps with, one-to-one.
-fn renumber(pseudo_labels: &PseudoLabels, consensus: &Assignments) -> PseudoLabels {
+/// `pseudo_labels` with each mini-cluster's id that of the cluster it overlaps with, one-to-one.
+pub(crate) fn renumber(
+    pseudo_labels: &PseudoLabels,
+    cluster_of: impl Fn(SampleIdx) -> ClusterId,
+    n_clusters: usize,
+) -> PseudoLabels {
     let entries = pseudo_labels.entries();
-    let clusters = consensus.clusters();
-    let pairs =
-        entries.iter().map(|entry| (entry.label.index(), clusters[entry.sample.index()].index()));
-    let n_clusters = consensus.n_clusters().max(pseudo_labels.n_clusters());
+    let pairs = entries.iter().map(|entry| (entry.label.index(), cluster_of(entry.sample).index()));
+    let n_clusters = n_clusters.max(pseudo_labels.n_clusters());
     let overlap = Contingency::count(pairs, pseudo_labels.n_clusters(), n_clusters);
     let partners = maximum_matching(overlap.counts().view());
     let renumbered = entries.iter().map(|entry| {
@@ -127,13 +133,11 @@ fn renumber(pseudo_labels: &PseudoLabels, consensus: &Assignments) -> PseudoLabe
 
 #[cfg(test)]
 mod tests {
-    use consilience_data::SampleIdx;
-
     use super::*;
 
     #[test]
     fn mini_clusters_take_the_ids_of_the_consensus() {
-        let consensus = Assignments::new([2, 2, 0, 1, 0].map(ClusterId).to_vec(), 3);
+        let consensus = [2, 2, 0, 1, 0].map(ClusterId);
         let labelled = [(0, 0), (2, 1), (4, 1)].map(|(sample, label)| PseudoLabel {
             sample: SampleIdx(sample),
             label: ClusterId(label),
@@ -141,7 +145,8 @@ mod tests {
             margin: 1,
             confidence: 0.9,
         });
-        let renumbered = renumber(&PseudoLabels::new(labelled.to_vec(), 2, 5), &consensus);
+        let labels = PseudoLabels::new(labelled.to_vec(), 2, 5);
+        let renumbered = renumber(&labels, |sample| consensus[sample.index()], 3);
         let found: Vec<_> = renumbered.entries().iter().map(|e| (e.sample.0, e.label.0)).collect();
         assert_eq!(found, [(0, 2), (2, 0), (4, 0)]);
         assert_eq!(renumbered.n_clusters(), 3);

@@ -86,11 +86,12 @@ impl<'a> AgreementGraph<'a> {
     ///
     /// For each two patterns of missing votes (one, if none is missing), the smaller of O(pairs of their
     /// signatures) and O(their signatures * subsets of at least `min_agree` of their common models). With
-    /// `min_agree` near the number of models, that is near-linear.
+    /// `min_agree` near the number of models, that is near-linear. Subsets in which a signature is alone are not
+    /// looked at; where there are many clusters, most are.
     #[must_use]
     pub fn degrees(&self, threads: &Threads) -> Vec<u64> {
         let all: Vec<SignatureIdx> = self.signatures.iter().collect();
-        threads.run(|| Counting::plan(self, &all, Method::Cheapest).run())
+        threads.run(|| Counting::among(self, &all, Method::Cheapest).run())
     }
 
     /// The strong positive edges of `row` to `columns`, counted in samples.

@@ -1,6 +1,6 @@
-//! One clustering out of all models', in common ids.
+//! One clustering out of all models' probabilities, in common ids.
 
-use consilience_data::{ModelIdx, SoftAssignments, Votes};
+use consilience_data::{ModelIdx, SoftAssignments};
 use ndarray::{Array2, Axis, Zip};
 
 use crate::{Alignment, GraphError};
@@ -46,36 +46,6 @@ pub fn consensus(
     Ok(normalised(sums))
 }
 
-/// For votes without probabilities: the share of models, of those that voted on the sample, that vote for each
-/// common cluster.
-///
-/// Votes for clusters that have no common id are left out; a sample that has none left gets equal shares.
-///
-/// # Returns
-///
-/// Shares, shape (n_samples, n_common); one column of ones if there are no common clusters.
-///
-/// # Errors
-///
-/// [`GraphError::OtherModelCount`] if the alignment is of another number of models.
-pub fn consensus_of_votes(
-    votes: &Votes,
-    alignment: &Alignment,
-) -> Result<SoftAssignments, GraphError> {
-    check_models(alignment, votes.n_models())?;
-    let mut sums = empty(votes.n_samples(), alignment);
-    for (model, row) in votes.clusters().axis_iter(Axis(0)).enumerate() {
-        let to_common = alignment.from_model(ModelIdx::from_index(model));
-        for (sample, &own) in row.iter().enumerate() {
-            // A missing vote is an id that no model has.
-            if let Some(common) = to_common.get(usize::from(own)).copied().flatten() {
-                sums[(sample, common.index())] += 1.0;
-            }
-        }
-    }
-    Ok(normalised(sums))
-}
-
 fn check_models(alignment: &Alignment, votes: usize) -> Result<(), GraphError> {
     let settings = alignment.n_models();
     if settings == votes { Ok(()) } else { Err(GraphError::OtherModelCount { settings, votes }) }
@@ -101,7 +71,7 @@ fn normalised(mut sums: Array2<f64>) -> SoftAssignments {
 
 #[cfg(test)]
 mod tests {
-    use consilience_data::PseudoLabels;
+    use consilience_data::{PseudoLabels, Votes};
     use ndarray::array;
 
     use super::*;
@@ -124,18 +94,6 @@ mod tests {
         assert_eq!(consensus.view().row(0), array![0.75, 0.25]);
         assert_eq!(consensus.view().row(1), array![0.125, 0.875]);
         assert_eq!(consensus.view().row(2), array![0.5, 0.5]);
-    }
-
-    #[test]
-    fn votes_are_counted_over_the_models_that_voted() {
-        const NONE: u16 = Votes::MISSING;
-        let clusters = array![[0, 0, 1, 1, NONE], [1, 1, 0, 0, NONE], [0, NONE, 1, 0, NONE]];
-        let votes = Votes::new(clusters, Array2::ones((3, 5))).unwrap();
-        let alignment = Alignment::to_first_model(&votes);
-        let consensus = consensus_of_votes(&votes, &alignment).unwrap();
-        assert_eq!(consensus.view().row(1), array![1.0, 0.0]);
-        assert_eq!(consensus.view().row(3), array![1.0f32 / 3.0, 2.0 / 3.0]);
-        assert_eq!(consensus.view().row(4), array![0.5, 0.5], "nobody voted");
     }
 
     #[test]

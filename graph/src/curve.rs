@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Complexity
 ///
-/// One extraction a point. Counting takes ever more subsets of models as `min_agree` goes down; see
+/// One extraction a point. Counting walks ever more subsets of models as `min_agree` goes down; see
 /// [`AgreementGraph::degrees`].
 ///
 /// # Example

@@ -1,13 +1,11 @@
 //! Numbers of strong positive edges, without comparing all pairs.
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
 use crate::{
     AgreementGraph, SignatureIdx,
-    patterns::{Patterns, binomial, subsets},
-    shards::for_totals,
+    agreeing::Agreeing,
+    patterns::{Patterns, binomial},
 };
 
 /// How pairs are counted.
@@ -23,51 +21,65 @@ pub(crate) enum Method {
     Subsets,
 }
 
-/// Rows that are compared with all columns in one go.
-const ROWS: usize = 1 << 10;
-
-/// How many comparisons of a pair take as long as one signature in one subset: measured, about.
-const PAIRS_PER_ENTRY: u64 = 6;
-
-/// A part of the counting: adds to the degrees of the row pattern's nodes.
+/// How the edges from one pattern's signatures to another's are counted.
 enum Task {
-    /// The columns that agree with the row in all `models`, times `factor` (modulo 2⁶⁴).
-    Subset { rows: usize, columns: usize, models: Vec<usize>, factor: u64 },
-    /// The columns joined to the row, for a part of the rows.
-    Pairs { rows: usize, columns: usize, part: Range<usize> },
-    /// The row's own samples.
-    Own { rows: usize },
+    /// By subsets of models in which they agree.
+    Subsets { columns: usize, models: Vec<usize>, min_agree: usize },
+    /// By comparing all pairs.
+    Pairs { columns: usize },
+    /// There are none but those among a signature's own samples.
+    Own,
 }
 
-/// A plan to count strong positive edges among some signatures.
-///
-/// Those who agree with a row in at least `r` of the `c` models that voted on both are counted by inclusion and
-/// exclusion over the subsets of these models: with `S_j` the number of (column, subset of j models in all of
-/// which it agrees with the row) it is the sum over j from r to c of (-1)^(j-r) * binomial(j-1, r-1) * S_j
-/// (Feller, An Introduction to Probability Theory I, IV.5). `S_j` takes one pass of hashing a subset. Sums are
-/// modulo 2⁶⁴: parts can be larger, results are not.
+/// A plan to count strong positive edges.
 pub(crate) struct Counting<'g, 'a> {
     graph: &'g AgreementGraph<'a>,
-    patterns: Patterns,
-    tasks: Vec<Task>,
+    rows: Patterns,
+    /// `None` if they are the rows.
+    columns: Option<Patterns>,
+    /// By pattern of the rows.
+    tasks: Vec<Vec<Task>>,
     cost: u64,
 }
 
+/// Rows left and columns removed agree in few models: most subsets find no row with a column in them and aren't
+/// gone on with. So many times less is the cost, about; measured.
+const APART: u64 = 8;
+
 impl<'g, 'a> Counting<'g, 'a> {
     /// Plans to count the edges among `nodes`, ascending.
-    pub(crate) fn plan(
+    pub(crate) fn among(
         graph: &'g AgreementGraph<'a>,
         nodes: &[SignatureIdx],
         method: Method,
     ) -> Self {
-        let patterns = Patterns::of(graph.signatures(), nodes);
-        let mut plan = Self { graph, patterns, tasks: Vec::new(), cost: 0 };
-        for rows in 0..plan.patterns.len() {
-            for columns in 0..plan.patterns.len() {
-                plan.add(rows, columns, method);
-            }
+        let rows = Patterns::of(graph.signatures(), &members(graph, nodes));
+        Self { graph, rows, columns: None, tasks: Vec::new(), cost: 0 }.plan(method)
+    }
+
+    /// Plans to count the edges from `rows` to `columns`, of which none is among the rows.
+    pub(crate) fn between(
+        graph: &'g AgreementGraph<'a>,
+        rows: &[SignatureIdx],
+        columns: &[SignatureIdx],
+        method: Method,
+    ) -> Self {
+        let of = |nodes| Patterns::of(graph.signatures(), &members(graph, nodes));
+        let (rows, columns) = (of(rows), Some(of(columns)));
+        Self { graph, rows, columns, tasks: Vec::new(), cost: 0 }.plan(method)
+    }
+
+    fn plan(mut self, method: Method) -> Self {
+        for rows in 0..self.rows.len() {
+            let columns = 0..self.columns().len();
+            let tasks = columns.filter_map(|columns| self.task(rows, columns, method)).collect();
+            self.tasks.push(tasks);
         }
-        plan
+        self
+    }
+
+    fn columns(&self) -> &Patterns {
+        self.columns.as_ref().unwrap_or(&self.rows)
     }
 
     /// How many comparisons of a pair take as long, about.
@@ -75,107 +87,94 @@ impl<'g, 'a> Counting<'g, 'a> {
         self.cost
     }
 
-    /// Degrees of all signatures of the graph, 0 for those that are not among the nodes.
+    /// For all signatures of the graph the number of edges, 0 for those that are not among the rows.
     pub(crate) fn run(&self) -> Vec<u64> {
-        let zeros = || vec![0; self.graph.signatures().len()];
-        let add = |mut sums: Vec<u64>, task: &Task| {
-            count(self.graph, &self.patterns, task, &mut sums);
-            sums
-        };
-        self.tasks.par_iter().fold(zeros, add).reduce(zeros, |mut sums, others| {
-            for (sum, other) in sums.iter_mut().zip(others) {
-                *sum = sum.wrapping_add(other);
+        let of_patterns: Vec<Vec<u64>> =
+            (0..self.rows.len()).into_par_iter().map(|rows| self.count(rows)).collect();
+        let mut degrees = vec![0; self.graph.signatures().len()];
+        for (nodes, sums) in self.rows.nodes.iter().zip(of_patterns) {
+            for (&node, sum) in nodes.iter().zip(sums) {
+                if self.graph.can_be_anchor(node) {
+                    degrees[node.index()] = sum;
+                }
             }
-            sums
-        })
+        }
+        degrees
     }
 
-    /// Adds the tasks for the edges from one pattern's signatures to another's.
-    fn add(&mut self, rows: usize, columns: usize, method: Method) {
-        let common = self.patterns.common(rows, columns);
-        let n_common = u16::try_from(common.len()).unwrap_or(u16::MAX);
-        let Some(thresholds) = self.graph.agreement().at(n_common) else { return };
-        let min_agree = usize::from(thresholds.min_agree);
-        if min_agree > common.len() {
-            return;
+    /// How to count the edges from one pattern's signatures to another's, if there can be any.
+    fn task(&mut self, rows: usize, columns: usize, method: Method) -> Option<Task> {
+        let models = self.rows.common(rows, self.columns(), columns);
+        let n_common = u16::try_from(models.len()).unwrap_or(u16::MAX);
+        let min_agree = usize::from(self.graph.agreement().at(n_common)?.min_agree);
+        if min_agree > models.len() {
+            return None;
         }
-        let is_own = min_agree == common.len() && rows == columns && self.graph.is_symmetric();
-        if is_own && method == Method::Cheapest {
+        let (n_rows, n_columns) =
+            (self.rows.nodes[rows].len(), self.columns().nodes[columns].len());
+        let is_one = self.columns.is_none() && rows == columns;
+        if is_one
+            && min_agree == models.len()
+            && self.graph.is_symmetric()
+            && method == Method::Cheapest
+        {
             // Those of one pattern that agree in all models are one signature.
-            self.tasks.push(Task::Own { rows });
-            return;
+            return Some(Task::Own);
         }
-        let n_rows = self.patterns.nodes[rows].len();
-        let n_columns = self.patterns.nodes[columns].len();
-        let n_entries = if rows == columns { n_rows } else { n_rows + n_columns } as u64;
-        let n_subsets = (min_agree..=common.len())
-            .fold(0u64, |sum, size| sum.saturating_add(binomial(common.len(), size)));
-        let by_subsets = n_subsets.saturating_mul(PAIRS_PER_ENTRY * n_entries);
+        let n_subsets = (min_agree..=models.len())
+            .fold(0u64, |sum, size| sum.saturating_add(binomial(models.len(), size)));
+        let n_entries = if is_one { n_rows } else { n_rows + n_columns } as u64;
+        let by_subsets = n_subsets.saturating_mul(n_entries);
+        let by_subsets = if self.columns.is_some() { by_subsets / APART } else { by_subsets };
         let by_pairs = n_rows as u64 * n_columns as u64;
         let use_subsets = match method {
             Method::Cheapest => by_subsets < by_pairs,
             #[cfg(test)]
             other => other == Method::Subsets,
         };
-        self.cost = self.cost.saturating_add(if use_subsets { by_subsets } else { by_pairs });
-        if use_subsets {
-            self.add_subsets(rows, columns, &common, min_agree);
+        self.cost = self.cost.saturating_add(by_subsets.min(by_pairs));
+        Some(if use_subsets {
+            Task::Subsets { columns, models, min_agree }
         } else {
-            self.tasks.extend((0..n_rows).step_by(ROWS).map(|start| {
-                let part = start..n_rows.min(start + ROWS);
-                Task::Pairs { rows, columns, part }
-            }));
-        }
+            Task::Pairs { columns }
+        })
     }
 
-    fn add_subsets(&mut self, rows: usize, columns: usize, common: &[usize], min_agree: usize) {
-        for size in min_agree..=common.len() {
-            let ways = binomial(size - 1, min_agree - 1);
-            let factor =
-                if (size - min_agree).is_multiple_of(2) { ways } else { ways.wrapping_neg() };
-            let subsets = subsets(common, size).into_iter();
-            let task = |models| Task::Subset { rows, columns, models, factor };
-            self.tasks.extend(subsets.map(task));
+    /// The edges of a pattern's signatures.
+    fn count(&self, rows: usize) -> Vec<u64> {
+        let signatures = self.graph.signatures();
+        let nodes = &self.rows.nodes[rows];
+        let own = || nodes.par_iter().map(|&node| u64::from(signatures.multiplicity(node)));
+        let mut sums = vec![0; nodes.len()];
+        let mut add = |counts: Vec<u64>| {
+            sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        };
+        for task in &self.tasks[rows] {
+            match task {
+                Task::Own => add(own().collect()),
+                Task::Pairs { columns } => {
+                    let columns = &self.columns().nodes[*columns];
+                    let degree = |&row| self.graph.degree_among(row, columns.iter().copied());
+                    add(nodes.par_iter().map(degree).collect());
+                }
+                Task::Subsets { columns, models, min_agree } => {
+                    let agreeing = Agreeing::new(signatures, models, *min_agree);
+                    if self.columns.is_none() && *columns == rows {
+                        add(agreeing.within(nodes));
+                        add(own().collect());
+                    } else {
+                        add(agreeing.between(nodes, &self.columns().nodes[*columns]));
+                    }
+                }
+            }
         }
+        sums
     }
 }
 
-fn count(graph: &AgreementGraph<'_>, patterns: &Patterns, task: &Task, sums: &mut [u64]) {
-    let signatures = graph.signatures();
-    match task {
-        Task::Own { rows } => {
-            for &row in patterns.nodes[*rows].iter().filter(|&&row| graph.can_be_anchor(row)) {
-                let own = u64::from(signatures.multiplicity(row));
-                sums[row.index()] = sums[row.index()].wrapping_add(own);
-            }
-        }
-        Task::Pairs { rows, columns, part } => {
-            for &row in &patterns.nodes[*rows][part.clone()] {
-                let columns = patterns.nodes[*columns].iter().copied();
-                let degree = graph.degree_among(row, columns);
-                sums[row.index()] = sums[row.index()].wrapping_add(degree);
-            }
-        }
-        Task::Subset { rows, columns, models, factor } => {
-            let mask = signatures.layout.mask(models.iter().copied());
-            let columns_at = if rows == columns { 0 } else { patterns.nodes[*rows].len() };
-            let mut nodes = patterns.nodes[*rows].clone();
-            if rows != columns {
-                nodes.extend(&patterns.nodes[*columns]);
-            }
-            let weight = |at: usize| {
-                let is_column = at >= columns_at && graph.can_be_member(nodes[at]);
-                if is_column { u64::from(signatures.multiplicity(nodes[at])) } else { 0 }
-            };
-            for_totals(signatures, &nodes, &mask, weight, |at, total| {
-                let node = nodes[at];
-                if (rows == columns || at < columns_at) && graph.can_be_anchor(node) {
-                    let sum = &mut sums[node.index()];
-                    *sum = sum.wrapping_add(total.wrapping_mul(*factor));
-                }
-            });
-        }
-    }
+/// Those of `nodes` to which edges can lead; others have none.
+fn members(graph: &AgreementGraph<'_>, nodes: &[SignatureIdx]) -> Vec<SignatureIdx> {
+    nodes.iter().copied().filter(|&node| graph.can_be_member(node)).collect()
 }
 
 #[cfg(test)]
@@ -199,11 +198,16 @@ mod tests {
             let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
             let all: Vec<SignatureIdx> = signatures.iter().collect();
             for nodes in [&all[..], &all[all.len() / 2..]] {
-                let count = |method| Counting::plan(&graph, nodes, method).run();
+                let count = |method| Counting::among(&graph, nodes, method).run();
                 let by_pairs = count(Method::Pairs);
                 prop_assert_eq!(&count(Method::Subsets), &by_pairs);
                 prop_assert_eq!(&count(Method::Cheapest), &by_pairs);
             }
+            let (rows, columns) = all.split_at(all.len() / 3);
+            let count = |method| Counting::between(&graph, rows, columns, method).run();
+            let by_pairs = count(Method::Pairs);
+            prop_assert_eq!(&count(Method::Subsets), &by_pairs);
+            prop_assert_eq!(&count(Method::Cheapest), &by_pairs);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! How different the members of an ensemble are.
 
-use consilience_data::{Contingency, ModelIdx, Votes};
+use consilience_data::Contingency;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::Threads;
+use crate::{Signatures, Threads};
 
 /// Adjusted Rand index of every pair of models. An ensemble whose members all say the same (1) has nothing to
 /// agree on.
@@ -16,14 +16,15 @@ impl Diversity {
     ///
     /// # Complexity
     ///
-    /// O(n_models² * n_samples), in parallel over pairs.
+    /// O(n_models² * n_signatures), in parallel over pairs.
     #[must_use]
-    pub fn of(votes: &Votes, threads: &Threads) -> Self {
-        let n_models = votes.n_models();
+    pub fn of(signatures: &Signatures, threads: &Threads) -> Self {
+        let n_models = signatures.n_models();
         let pairs: Vec<(usize, usize)> =
             (0..n_models).flat_map(|b| (0..b).map(move |a| (a, b))).collect();
-        let indices: Vec<f64> = threads
-            .run(|| pairs.par_iter().map(|&(a, b)| adjusted_rand_index(votes, a, b)).collect());
+        let indices: Vec<f64> = threads.run(|| {
+            pairs.par_iter().map(|&(a, b)| adjusted_rand_index(signatures, a, b)).collect()
+        });
         let mut matrix = Array2::ones((n_models, n_models));
         for ((a, b), index) in pairs.into_iter().zip(indices) {
             matrix[(a, b)] = index;
@@ -49,26 +50,36 @@ impl Diversity {
     }
 }
 
-fn adjusted_rand_index(votes: &Votes, a: usize, b: usize) -> f64 {
-    let [a, b] = [a, b].map(ModelIdx::from_index);
-    let pairs = votes.of_model(a).into_iter().zip(votes.of_model(b));
-    let voted = pairs.filter(|&(&a, &b)| a != Votes::MISSING && b != Votes::MISSING);
-    let indices = voted.map(|(&a, &b)| (usize::from(a), usize::from(b)));
-    Contingency::count(indices, votes.n_clusters(a), votes.n_clusters(b)).adjusted_rand_index()
+fn adjusted_rand_index(signatures: &Signatures, a: usize, b: usize) -> f64 {
+    let layout = &signatures.layout;
+    let voted = signatures.iter().filter_map(|node| {
+        let words = signatures.words_of(node);
+        let pair = (layout.get(words, a)?.into(), layout.get(words, b)?.into());
+        Some((pair, signatures.multiplicity(node).into()))
+    });
+    Contingency::weigh(voted, layout.capacity(a), layout.capacity(b)).adjusted_rand_index()
 }
 
 #[cfg(test)]
 mod tests {
+    use consilience_data::Votes;
     use ndarray::array;
 
     use super::*;
+    use crate::AgreementParams;
+
+    fn diversity(clusters: Array2<u16>) -> Diversity {
+        let agreement = AgreementParams::default().check(clusters.nrows()).unwrap();
+        let votes = Votes::new(clusters.clone(), Array2::ones(clusters.raw_dim())).unwrap();
+        let threads = Threads::new(2).unwrap();
+        Diversity::of(&Signatures::group(&votes, &agreement, &threads).unwrap(), &threads)
+    }
 
     #[test]
     fn pairs_are_compared_where_both_voted() {
         const NONE: u16 = Votes::MISSING;
         let clusters = array![[0, 0, 1, 1, 0], [1, 1, 0, 0, NONE], [0, 1, 0, 1, NONE]];
-        let votes = Votes::new(clusters, Array2::ones((3, 5))).unwrap();
-        let diversity = Diversity::of(&votes, &Threads::new(2).unwrap());
+        let diversity = diversity(clusters);
         assert_eq!(diversity.matrix()[(0, 1)], 1.0, "names don't matter");
         assert!((diversity.matrix()[(0, 2)] + 0.5).abs() < 1e-12, "two halves across each other");
         assert!(diversity.mean().unwrap().abs() < 1e-12);
@@ -76,7 +87,6 @@ mod tests {
 
     #[test]
     fn a_single_model_has_no_pairs() {
-        let votes = Votes::new(array![[0, 1]], Array2::ones((1, 2))).unwrap();
-        assert_eq!(Diversity::of(&votes, &Threads::new(1).unwrap()).mean(), None);
+        assert_eq!(diversity(array![[0, 1]]).mean(), None);
     }
 }

@@ -37,6 +37,11 @@ pub enum GraphError {
     #[error("K = {k} clusters, but the votes tell only {n_signatures} kinds of samples apart")]
     TooManyClusters { k: usize, n_signatures: usize },
 
+    #[error(
+        "consensus of {n_clusters} clusters in all models: at most 2^30 / {n_clusters} common clusters are supported, got K = {k}"
+    )]
+    ConsensusSize { k: usize, n_clusters: usize },
+
     #[error("{what}: {found} samples, expected {expected}")]
     SampleCount { what: &'static str, found: usize, expected: usize },
 

@@ -81,7 +81,7 @@ impl AgreementGraph<'_> {
         if !(1..=usize::from(u16::MAX)).contains(&k) {
             return Err(GraphError::ClusterCount { k });
         }
-        let mut queue = Queue::new(&self.degrees(threads));
+        let mut queue = Queue::new(self.degrees(threads));
         let mut left: Vec<SignatureIdx> =
             self.signatures().iter().filter(|&node| self.can_be_member(node)).collect();
         let mut minis: Vec<Vec<SignatureIdx>> = Vec::new();

@@ -117,10 +117,7 @@ impl SignaturesBuilder {
             }
         }
         self.grouped.multiplicities = multiplicities;
-        self.grouped.is_complete = self.grouped.iter().all(|node| {
-            let words = self.grouped.words_of(node);
-            usize::from(self.grouped.layout.pair(words, words).common) == self.grouped.n_models()
-        });
+        self.grouped.is_complete = self.grouped.has_all_votes();
         self.grouped
     }
 

@@ -8,13 +8,15 @@
 //!    edges keep those apart that few do.
 //! 3. [`AgreementGraph::extract`]: takes K mini-clusters, greedily: the pseudo-labels.
 //! 4. [`Alignment`]: which of each model's clusters is which mini-cluster.
-//! 5. [`consensus`]: all models' aligned probabilities, averaged.
+//! 5. [`consensus`]: all models' aligned probabilities, averaged; [`consensus_of_votes`], where there are none.
 //!
 //! # Example
 //!
 //! ```
 //! use consilience_data::Votes;
-//! use consilience_graph::{AgreementParams, Alignment, Threads, consensus_of_votes, extract};
+//! use consilience_graph::{
+//!     AgreementGraph, AgreementParams, Signatures, Threads, consensus_of_votes,
+//! };
 //! use ndarray::{Array2, array};
 //!
 //! // Three models, six samples. The models number their clusters each in their own way, and the last sample
@@ -23,19 +25,20 @@
 //! let votes = Votes::new(clusters, Array2::ones((3, 6)))?;
 //!
 //! let agreement = AgreementParams::default().check(votes.n_models())?;
-//! let extraction = extract(&votes, 2, &agreement, &Threads::new(2)?)?;
+//! let threads = Threads::new(2)?;
+//! let signatures = Signatures::group(&votes, &agreement, &threads)?;
+//! let extraction = AgreementGraph::new(&signatures, &agreement)?.extract(2, &threads)?;
 //! assert!(extraction.is_complete(2));
 //! let labels = extraction.pseudo_labels.entries().iter();
 //! let labels: Vec<_> = labels.map(|entry| (entry.sample.0, entry.label.0, entry.agreement)).collect();
 //! assert_eq!(labels, [(0, 1, 3), (1, 1, 3), (2, 0, 3), (3, 0, 3), (4, 0, 3)]);
 //!
-//! let alignment = Alignment::new(&votes, &extraction.pseudo_labels)?;
-//! let (assignments, confidences) = consensus_of_votes(&votes, &alignment)?.harden();
-//! assert_eq!(assignments.clusters()[5].0, 1, "two of three models say so");
-//! assert!((confidences[5] - 2.0 / 3.0).abs() < 1e-6);
+//! let consensus = consensus_of_votes(&signatures, &extraction.pseudo_labels, &threads)?;
+//! assert_eq!(consensus.clusters[5].unwrap().0, 1, "two of three models say so");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agreeing;
 mod agreement;
 mod alignment;
 mod consensus;
@@ -46,6 +49,7 @@ mod error;
 mod export;
 mod extraction;
 mod grouping;
+mod groups;
 mod k_curve;
 mod matching;
 mod neighbours;
@@ -58,9 +62,11 @@ mod removal;
 mod shards;
 mod signatures;
 mod strictness;
+mod subset;
 mod table;
 mod threads;
 mod visit;
+mod vote_consensus;
 
 // The tests' oracle and random votes are shared with the tests from outside, which call the crate by its name.
 #[cfg(test)]
@@ -71,7 +77,7 @@ mod common;
 
 pub use agreement::AgreementGraph;
 pub use alignment::Alignment;
-pub use consensus::{consensus, consensus_of_votes};
+pub use consensus::consensus;
 pub use curve::strictness_curve;
 pub use diversity::Diversity;
 pub use error::GraphError;
@@ -86,3 +92,4 @@ pub use signatures::{SignatureIdx, Signatures};
 pub use strictness::Strictness;
 pub use threads::Threads;
 pub use visit::{StrongPositive, StrongPositives};
+pub use vote_consensus::{VoteConsensus, consensus_of_votes};

@@ -48,7 +48,7 @@ impl Neighbours {
         let mut entries = 0;
         for rows in 0..patterns.len() {
             for columns in 0..patterns.len() {
-                for models in covering(graph, &patterns.common(rows, columns)) {
+                for models in covering(graph, &patterns.common(rows, &patterns, columns)) {
                     let nodes = &patterns.nodes[columns];
                     indexes.entry((columns, models)).or_insert_with_key(|(_, models)| {
                         entries += nodes.len();
@@ -76,7 +76,7 @@ impl Neighbours {
         let rows = self.patterns.of[node.index()] as usize;
         let mut candidates = Vec::new();
         for columns in 0..self.patterns.len() {
-            for models in covering(graph, &self.patterns.common(rows, columns)) {
+            for models in covering(graph, &self.patterns.common(rows, &self.patterns, columns)) {
                 if let Some(index) = self.indexes.get(&(columns, models)) {
                     candidates.extend_from_slice(index.equal_to(graph.signatures(), node));
                 }

@@ -120,6 +120,32 @@ impl Layout {
         }
     }
 
+    /// Number of the fields in `mask` (as [`Layout::mask`] gives it) in which two signatures differ. O(n_words).
+    #[inline]
+    pub(crate) fn differ(&self, first: &[u64], second: &[u64], mask: &[u64]) -> usize {
+        let fields = mask.iter().zip(&self.high).zip(&self.low);
+        let words = first.iter().zip(second).zip(fields);
+        let differ = words.map(|((&a, &b), ((&mask, &high), &low))| {
+            let xor = (a ^ b) & mask;
+            ((((xor & low) + low) | xor) & high).count_ones()
+        });
+        differ.sum::<u32>() as usize
+    }
+
+    /// A model's field as it is: the cluster id plus one, 0 where the vote is missing.
+    #[inline]
+    pub(crate) fn code(&self, words: &[u64], model: usize) -> usize {
+        let field = self.fields[model];
+        #[expect(clippy::cast_possible_truncation, reason = "fields have 16 bits at most")]
+        let code = ((words[field.word] & field.mask()) >> field.shift) as usize;
+        code
+    }
+
+    /// The word that holds a model's field. Later models are in the same one or a later one.
+    pub(crate) fn word_of(&self, model: usize) -> usize {
+        self.fields[model].word
+    }
+
     /// Writes the highest bit of each field that holds a vote into `voted`, length n_words.
     pub(crate) fn voted(&self, words: &[u64], voted: &mut [u64]) {
         let masks = self.high.iter().zip(&self.low);

@@ -130,6 +130,13 @@ impl ValidAgreement {
         self.at(common).is_some_and(|thresholds| agree <= thresholds.max_agree)
     }
 
+    /// Number of models that have to agree on a pair on which all voted for it to be strongly positive.
+    #[must_use]
+    pub fn min_agree(&self) -> u16 {
+        let all = self.thresholds.last().copied().flatten();
+        all.expect("min_common is at most n_models").min_agree
+    }
+
     pub(crate) fn at(&self, common: u16) -> Option<Thresholds> {
         self.thresholds[usize::from(common)]
     }

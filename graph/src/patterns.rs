@@ -40,9 +40,9 @@ impl Patterns {
         self.models.len()
     }
 
-    /// The models of both patterns, ascending.
-    pub(crate) fn common(&self, first: usize, second: usize) -> Vec<usize> {
-        let second = &self.models[second];
+    /// The models of both a pattern and one of `others`, ascending.
+    pub(crate) fn common(&self, first: usize, others: &Self, second: usize) -> Vec<usize> {
+        let second = &others.models[second];
         let both = self.models[first].iter().copied();
         both.filter(|model| second.binary_search(model).is_ok()).collect()
     }
@@ -54,7 +54,9 @@ pub(crate) fn subsets(models: &[usize], size: usize) -> Vec<Vec<usize>> {
         return vec![Vec::new()];
     }
     let mut all = Vec::new();
-    for (at, &first) in models.iter().enumerate() {
+    // As many as are still wanted have to be left, or searching takes longer than there are subsets.
+    let starts = (models.len() + 1).saturating_sub(size);
+    for (at, &first) in models.iter().enumerate().take(starts) {
         for mut rest in subsets(&models[at + 1..], size - 1) {
             rest.insert(0, first);
             all.push(rest);
@@ -93,5 +95,7 @@ mod tests {
             assert_eq!(all.len() as u64, binomial(6, size));
         }
         assert_eq!((binomial(10, 5), binomial(1000, 500)), (252, u64::MAX));
+        let many: Vec<usize> = (0..65).collect();
+        assert_eq!(subsets(&many, 64).len(), 65, "without searching 2^65 beginnings");
     }
 }

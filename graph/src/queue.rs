@@ -13,30 +13,37 @@ use crate::{
 ///
 /// Degrees only shrink as signatures are removed; so a degree counted some time ago is a bound, and the first in
 /// the queue whose bound still holds is the largest. Only those that come to the front are counted again, one by
-/// one, until that has cost as much as counting all that are left.
+/// one, until that has cost as much as bringing all degrees up to date.
 pub(crate) struct Queue {
     /// Degree, signature, and how many removals had been when it was counted.
     heap: BinaryHeap<(u64, Reverse<SignatureIdx>, usize)>,
     is_left: Vec<bool>,
     removals: usize,
+    /// As of when all were counted last.
+    degrees: Vec<u64>,
+    /// Who has been removed since.
+    gone: Vec<SignatureIdx>,
 }
 
 /// So many are counted one by one before it is asked what counting all would cost.
 const PATIENCE: u64 = 16;
 
 impl Queue {
-    pub(crate) fn new(degrees: &[u64]) -> Self {
+    /// Of all signatures, by their degrees.
+    pub(crate) fn new(degrees: Vec<u64>) -> Self {
         let is_left = vec![true; degrees.len()];
-        let mut queue = Self { heap: BinaryHeap::new(), is_left, removals: 0 };
-        queue.fill(degrees);
+        let mut queue =
+            Self { heap: BinaryHeap::new(), is_left, removals: 0, degrees, gone: Vec::new() };
+        queue.fill();
         queue
     }
 
     /// Starts anew with degrees as of now.
-    fn fill(&mut self, degrees: &[u64]) {
-        let nodes = degrees.iter().enumerate().filter(|&(_, &degree)| degree > 0);
+    fn fill(&mut self) {
+        let nodes = self.degrees.iter().enumerate();
         let entry = |(node, &degree)| (degree, Reverse(SignatureIdx::new(node)), self.removals);
-        self.heap = nodes.map(entry).collect::<Vec<_>>().into();
+        let left = nodes.filter(|&(node, &degree)| degree > 0 && self.is_left[node]);
+        self.heap = left.map(entry).collect::<Vec<_>>().into();
     }
 
     /// The signature with the most strong positive edges among those left, and their number.
@@ -45,7 +52,7 @@ impl Queue {
         graph: &AgreementGraph<'_>,
         left: &[SignatureIdx],
     ) -> Option<(SignatureIdx, u64)> {
-        let (mut spent, mut counting) = (0, None);
+        let (mut spent, mut update) = (0, None);
         while let Some((degree, Reverse(node), counted)) = self.heap.pop() {
             if !self.is_left(node) {
                 continue;
@@ -55,10 +62,11 @@ impl Queue {
             }
             spent += left.len() as u64;
             if spent > PATIENCE * left.len() as u64 {
-                let plan = || Counting::plan(graph, left, Method::Cheapest);
-                let counting = counting.get_or_insert_with(plan);
-                if spent > counting.cost() {
-                    self.fill(&counting.run());
+                let update = update.get_or_insert_with(|| Update::plan(graph, left, &self.gone));
+                if spent > update.counting().cost() {
+                    update.run(&mut self.degrees);
+                    self.gone.clear();
+                    self.fill();
                     continue;
                 }
             }
@@ -75,10 +83,45 @@ impl Queue {
         for node in removed {
             self.is_left[node.index()] = false;
         }
+        self.gone.extend_from_slice(removed);
         self.removals += 1;
     }
 
     pub(crate) fn is_left(&self, node: SignatureIdx) -> bool {
         self.is_left[node.index()]
+    }
+}
+
+/// How to bring all degrees up to date.
+enum Update<'g, 'a> {
+    /// By counting the edges among those left.
+    Anew(Counting<'g, 'a>),
+    /// By counting the edges to those who are gone.
+    Less(Counting<'g, 'a>),
+}
+
+impl<'g, 'a> Update<'g, 'a> {
+    /// Whichever takes less time.
+    fn plan(graph: &'g AgreementGraph<'a>, left: &[SignatureIdx], gone: &[SignatureIdx]) -> Self {
+        let anew = Counting::among(graph, left, Method::Cheapest);
+        let less = Counting::between(graph, left, gone, Method::Cheapest);
+        if anew.cost() < less.cost() { Self::Anew(anew) } else { Self::Less(less) }
+    }
+
+    fn counting(&self) -> &Counting<'g, 'a> {
+        match self {
+            Self::Anew(counting) | Self::Less(counting) => counting,
+        }
+    }
+
+    /// Degrees of those who are gone are left as they are or become 0.
+    fn run(&self, degrees: &mut Vec<u64>) {
+        let counts = self.counting().run();
+        match self {
+            Self::Anew(_) => *degrees = counts,
+            Self::Less(_) => {
+                degrees.iter_mut().zip(counts).for_each(|(degree, count)| *degree -= count);
+            }
+        }
     }
 }

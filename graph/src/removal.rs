@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use crate::{
     AgreementGraph, SignatureIdx,
+    agreeing::Agreeing,
     packing::Pair,
-    patterns::{binomial, subsets},
-    shards::masked,
+    patterns::binomial,
     table::{Table, hash},
 };
 
@@ -38,9 +38,6 @@ pub(crate) struct Members<'g, 'a> {
     /// One member for each pattern of missing votes.
     patterns: Vec<SignatureIdx>,
 }
-
-/// How many comparisons of a pair take as long as one signature in one subset: measured, about.
-const PAIRS_PER_ENTRY: u64 = 8;
 
 impl<'g, 'a> Members<'g, 'a> {
     /// The anchor and its other strong positive neighbours among those left.
@@ -98,7 +95,7 @@ impl<'g, 'a> Members<'g, 'a> {
         let mut touched: Vec<SignatureIdx> = with(Some(true)).collect();
         let undecided: Vec<SignatureIdx> = with(None).collect();
         if self.use_subsets(undecided.len(), method) {
-            touched.extend(self.touched_by_subsets(undecided));
+            touched.extend(self.touched_by_subsets(&undecided));
         } else {
             touched.par_extend(undecided.into_par_iter().filter(|&node| self.touches(node)));
         }
@@ -134,7 +131,8 @@ impl<'g, 'a> Members<'g, 'a> {
         }
         let n_subsets = binomial(self.graph.signatures().n_models(), self.subset_size());
         let by_pairs = n_undecided as u64 * self.members.len() as u64;
-        let entries = PAIRS_PER_ENTRY * (n_undecided + self.members.len()) as u64;
+        // A node in one subset takes longer than a pair; but in most subsets it is without members, and dropped.
+        let entries = (n_undecided + self.members.len()) as u64;
         match method {
             Method::Cheapest => n_subsets.saturating_mul(entries) < by_pairs,
             #[cfg(test)]
@@ -149,29 +147,13 @@ impl<'g, 'a> Members<'g, 'a> {
         agreement.at(n_models).map_or(0, |thresholds| usize::from(thresholds.max_agree) + 1)
     }
 
-    fn touched_by_subsets(&self, mut undecided: Vec<SignatureIdx>) -> Vec<SignatureIdx> {
+    fn touched_by_subsets(&self, undecided: &[SignatureIdx]) -> Vec<SignatureIdx> {
         let signatures = self.graph.signatures();
         let models: Vec<usize> = (0..signatures.n_models()).collect();
-        let mut touched = Vec::new();
-        for subset in subsets(&models, self.subset_size()) {
-            let mask = signatures.layout.mask(subset);
-            let (mut table, mut key) = (Table::new(mask.len()), vec![0; mask.len()]);
-            for &member in &self.members {
-                masked(signatures, member, &mask, &mut key);
-                table.intern(&key, hash(&key));
-            }
-            let (found, others): (Vec<_>, Vec<_>) = undecided.into_par_iter().partition(|&node| {
-                let mut key = vec![0; mask.len()];
-                masked(signatures, node, &mask, &mut key);
-                table.get(&key, hash(&key)).is_some()
-            });
-            touched.extend(found);
-            undecided = others;
-            if undecided.is_empty() {
-                break;
-            }
-        }
-        touched
+        let agreeing = Agreeing::new(signatures, &models, self.subset_size());
+        let counts = agreeing.between(undecided, &self.members);
+        let touched = undecided.iter().zip(counts).filter(|&(_, count)| count > 0);
+        touched.map(|(&node, _)| node).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Samples on which all models say the same are one node.
 
-use consilience_data::{ClusterId, SampleIdx, Votes};
+use consilience_data::{ClusterId, ModelIdx, SampleIdx, Votes};
 use petgraph::graph::NodeIndex;
 
 use crate::{
@@ -110,6 +110,14 @@ impl Signatures {
         (0..self.n_models()).map(|model| self.layout.get(words, model).map(ClusterId)).collect()
     }
 
+    /// A model's vote on every sample, length n_samples; `None` where it is missing.
+    #[must_use]
+    pub fn votes_of(&self, model: ModelIdx) -> Vec<Option<ClusterId>> {
+        let vote = |node| self.layout.get(self.words_of(node), model.index()).map(ClusterId);
+        let votes: Vec<_> = self.iter().map(vote).collect();
+        self.of_sample.iter().map(|&signature| votes[signature as usize]).collect()
+    }
+
     /// Whether the samples of a signature pass the gate.
     #[must_use]
     pub fn passes_gate(&self, signature: SignatureIdx) -> bool {
@@ -165,6 +173,14 @@ impl Signatures {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    /// Looks whether every model voted on every sample.
+    pub(crate) fn has_all_votes(&self) -> bool {
+        self.iter().all(|node| {
+            let words = self.words_of(node);
+            usize::from(self.layout.pair(words, words).common) == self.n_models()
+        })
     }
 
     #[inline]

@@ -34,9 +34,22 @@ impl Table {
         self.slots.fill(EMPTY);
     }
 
+    /// Starts anew with room for just `n_keys` keys, so that few take little time after many.
+    pub(crate) fn restart(&mut self, n_words: usize, n_keys: usize) {
+        self.n_words = n_words;
+        self.keys.clear();
+        self.slots.clear();
+        self.slots.resize((2 * n_keys + 2).next_power_of_two(), EMPTY);
+    }
+
     /// Number of keys.
     pub(crate) fn len(&self) -> usize {
         self.keys.len() / self.n_words
+    }
+
+    /// All keys, one after the other.
+    pub(crate) fn into_keys(self) -> Vec<u64> {
+        self.keys
     }
 
     /// A key's words.

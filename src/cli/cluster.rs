@@ -5,10 +5,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use consilience::Config;
+use consilience::k_range::KRow;
 use consilience::metrics::{Circumstances, Metrics};
 use consilience::run_folder::{self, Destination};
-use consilience_data::read_dataset;
+use consilience_data::{Features, read_dataset};
 
+use super::k_range::{self, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
 use super::{ClusterArgs, answer, interrupt, settings};
@@ -21,12 +24,16 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let mut config = settings::resolve(args)?;
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset(&args.data, &args.labels)?;
-    config.n_clusters = settings::n_clusters(args, &config, &data)?;
-    let written = run_folder::config_toml(&config, &source(args))?;
     let threads = args.threads.unwrap_or_else(settings::cores);
-    let config = settings::check(config, &data.features, threads)?;
+    if let Some(range) = &args.k_range {
+        config.rounds = args.rounds.unwrap_or(1);
+        return try_out(range, &config, &data.features, threads, args);
+    }
+    config.n_clusters = settings::n_clusters(args, &config, &data)?;
+    let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
+    let config = config.check(&data.features, threads).map_err(settings::hint)?;
 
-    let watcher = Watcher::new(&config.members, args.quiet);
+    let watcher = Watcher::new(&config.members, args.told.quiet);
     let outcome = consilience::run(&data.features, &config, &watcher)?;
     watcher.finish();
 
@@ -38,7 +45,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     run_folder::write(staging.path(), &outcome, &metrics, &written)?;
     let folder = staging.publish()?;
 
-    let text = if args.json {
+    let text = if args.told.json {
         metrics.to_json()
     } else {
         let sizes = outcome.last().consensus.sizes();
@@ -47,6 +54,24 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// A run for each K, of which only a line is kept.
+fn try_out(
+    range: &KRange,
+    config: &Config,
+    features: &Features,
+    threads: usize,
+    args: &ClusterArgs,
+) -> Result<ExitCode> {
+    let watcher = Watcher::new(&config.members, args.told.quiet);
+    let observe = |row: &KRow| watcher.say(&k_range::line(row));
+    let rows =
+        consilience::k_range::of_runs(features, config, range.ks(), threads, &watcher, observe);
+    let rows = rows.map_err(settings::hint)?;
+    watcher.finish();
+    answer(&k_range::text(&rows, args.told.json)?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check_device(device: &str) -> Result<()> {

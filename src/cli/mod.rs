@@ -7,6 +7,9 @@ mod cluster;
 mod evaluate;
 mod info;
 mod interrupt;
+mod k_range;
+mod look;
+mod pseudo_label;
 mod settings;
 mod summary;
 mod text;
@@ -20,6 +23,8 @@ use clap::{Args, Parser, Subcommand};
 use consilience_ensembles::MemberKind;
 use consilience_graph::Strictness;
 
+use self::k_range::KRange;
+
 /// Clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
@@ -32,6 +37,8 @@ struct Cli {
 enum Command {
     /// Cluster data, and write clusters, pseudo-labels and models to a run folder
     Cluster(Box<ClusterArgs>),
+    /// Pseudo-labels and a consensus from the votes of any clusterers, without training
+    PseudoLabel(PseudoLabelArgs),
     /// Score clusters against the truth
     Evaluate(EvaluateArgs),
     /// Look into data files
@@ -53,6 +60,9 @@ struct ClusterArgs {
     /// Number of clusters; may be left out if the data or the settings say it
     #[arg(short = 'k', value_name = "K")]
     clusters: Option<usize>,
+    /// Help to choose K: what each from A to B, both included, gives in a run of one round. Writes nothing
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out"])]
+    k_range: Option<KRange>,
     /// The true labels, for scores only: they are never trained on
     #[arg(long, value_name = "FILE", num_args = 1..)]
     labels: Vec<PathBuf>,
@@ -81,8 +91,47 @@ struct ClusterArgs {
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Threads to work on, which don't change the results [default: all cores]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = settings::threads)]
     threads: Option<usize>,
+    #[command(flatten)]
+    agreement: AgreementArgs,
+    #[command(flatten)]
+    told: ToldArgs,
+}
+
+#[derive(Debug, Args)]
+struct PseudoLabelArgs {
+    /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV with a sample
+    /// a row and a model a column; one model a file; or run folders. -1 or nothing: no vote
+    #[arg(required = true)]
+    votes: Vec<PathBuf>,
+    /// Number of clusters to look for, whatever the numbers of the models
+    #[arg(short = 'k', value_name = "K")]
+    clusters: Option<usize>,
+    /// Help to choose K: what each from A to B, both included, would give. Writes nothing
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out"])]
+    k_range: Option<KRange>,
+    /// The true labels, for scores only
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    labels: Vec<PathBuf>,
+    /// Folder for the results, which has to be new or empty [default: runs/<votes>-<n>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Settings in TOML that replace the default ones, such as another run's config.toml
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Threads to work on, which don't change the results [default: all cores]
+    #[arg(long, value_name = "N", value_parser = settings::threads)]
+    threads: Option<usize>,
+    #[command(flatten)]
+    agreement: AgreementArgs,
+    #[command(flatten)]
+    told: ToldArgs,
+}
+
+/// Flags for the agreement graph.
+#[derive(Debug, Args)]
+struct AgreementArgs {
     /// Models that have to put two samples together to join them: a number, or a share such as 90%
     #[arg(long, value_name = "A")]
     min_agree: Option<Strictness>,
@@ -92,6 +141,11 @@ struct ClusterArgs {
     /// Confidence that every model has to exceed for a sample to be labelled, 0 to 1
     #[arg(long, value_name = "C")]
     min_confidence: Option<f32>,
+}
+
+/// Flags for what is told, and how.
+#[derive(Debug, Args)]
+struct ToldArgs {
     /// Print metrics.json instead of the summary
     #[arg(long)]
     json: bool,
@@ -125,6 +179,7 @@ struct InfoArgs {
 pub(crate) fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Cluster(args) => cluster::run(&args),
+        Command::PseudoLabel(args) => pseudo_label::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
     };

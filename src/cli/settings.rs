@@ -4,17 +4,19 @@ use std::num::NonZero;
 use std::path::Path;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
-use consilience::{Config, RunError, ValidConfig};
-use consilience_data::{Dataset, Features, Seed};
+use anyhow::{Context, Result, anyhow, bail};
+use consilience::from_votes::VotesConfig;
+use consilience::{Config, RunError};
+use consilience_data::{Dataset, Seed};
 use consilience_ensembles::MemberKind;
-use consilience_graph::GraphError;
-use serde::Deserialize;
-use serde::de::IntoDeserializer;
+use consilience_graph::{AgreementParams, GraphError};
 use serde::de::value::Error as ValueError;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::ClusterArgs;
+use super::text::plural;
+use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 
 /// The table of a run's `config.toml` that isn't settings.
 const RUN: &str = "run";
@@ -39,11 +41,36 @@ pub(super) fn resolve(args: &ClusterArgs) -> Result<Config> {
         let kind = args.member.or(config.members.first().copied()).unwrap_or(MemberKind::Ladder);
         config.members = vec![kind; models.into()];
     }
-    let agreement = &mut config.agreement;
+    agree(&mut config.agreement, &args.agreement);
+    Ok(config)
+}
+
+/// All settings for votes that are given.
+pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
+    let mut config = VotesConfig::default();
+    if let Some(path) = &args.config {
+        config = overlay(&config, path)?;
+    }
+    config.version = env!("CARGO_PKG_VERSION").into();
+    config.n_clusters = args.clusters.unwrap_or(config.n_clusters);
+    agree(&mut config.agreement, &args.agreement);
+    Ok(config)
+}
+
+/// Checks that K was given for votes.
+pub(super) fn given_k(k: usize) -> Result<()> {
+    if k > 0 {
+        return Ok(());
+    }
+    bail!(
+        "-k is missing: votes don't say how many clusters to look for; add -k K, or try --k-range 2..20"
+    )
+}
+
+fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
     agreement.min_agree = args.min_agree.unwrap_or(agreement.min_agree);
     agreement.max_agree = args.max_agree.unwrap_or(agreement.max_agree);
     agreement.min_confidence = args.min_confidence.unwrap_or(agreement.min_confidence);
-    Ok(config)
 }
 
 /// The number of clusters: as typed, else as in the settings, else as the data declare.
@@ -54,20 +81,23 @@ pub(super) fn n_clusters(args: &ClusterArgs, config: &Config, data: &Dataset) ->
     })
 }
 
-/// [`Config::check`], with a hint where flags are the way out.
-pub(super) fn check(config: Config, features: &Features, threads: usize) -> Result<ValidConfig> {
-    config.check(features, threads).map_err(|error| match error {
-        RunError::Graph(GraphError::Thresholds { n_models, .. }) => {
-            let hint = "choose --min-agree and --max-agree for";
-            anyhow!("{error}; {hint} {n_models} model{}", if n_models == 1 { "" } else { "s" })
-        }
-        error => error.into(),
-    })
+/// `error`, with a hint where flags are the way out.
+pub(super) fn hint(error: RunError) -> anyhow::Error {
+    let RunError::Graph(GraphError::Thresholds { n_models, .. }) = error else {
+        return error.into();
+    };
+    anyhow!("{error}; choose --min-agree and --max-agree for {}", plural(n_models, "model"))
 }
 
 /// Cores that this process may use.
 pub(super) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
+}
+
+/// A number of threads, for the command line.
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|&threads| threads > 0);
+    threads.ok_or_else(|| "give a whole number, at least 1".into())
 }
 
 /// For the command line.
@@ -76,7 +106,7 @@ pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
 }
 
 /// `config` with what the file at `path` sets replaced.
-fn overlay(config: &Config, path: &Path) -> Result<Config> {
+fn overlay<C: Serialize + DeserializeOwned>(config: &C, path: &Path) -> Result<C> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{shown}: the settings can't be read"))?;

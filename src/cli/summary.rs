@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use consilience::metrics::PseudoLabelMetrics;
 use consilience::{Metrics, StopReason};
 
 use super::text::{count, duration, percent, plural, table};
@@ -20,15 +21,13 @@ impl Summary<'_> {
     pub(super) fn text(&self, folder: &Path) -> String {
         let metrics = self.metrics;
         let mut rows = vec![
-            ("clusters", self.clusters()),
+            ("clusters", sizes(self.sizes)),
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
-            ("pseudo-labels", self.pseudo_labels()),
+            ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
         rows.extend(self.diversity().map(|text| ("diversity", text)));
         rows.extend(self.scores().map(|text| ("scores", text)));
-        let memory = metrics.peak_rss_mb.map_or(String::new(), |mb| format!(", {mb:.0} MiB"));
-        let threads = plural(metrics.threads, "thread");
-        rows.push(("time", format!("{} on {threads}{memory}", duration(metrics.seconds))));
+        rows.push(("time", time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
         rows.push(("stop", self.stop()));
         let folder = folder.display();
         rows.push(("folder", folder.to_string()));
@@ -44,25 +43,6 @@ impl Summary<'_> {
         )
     }
 
-    fn clusters(&self) -> String {
-        let sizes: Vec<String> = self.sizes.iter().take(20).map(|&size| count(size)).collect();
-        let more = self.sizes.len().saturating_sub(20);
-        let more = if more > 0 { format!(" and {}", plural(more, "more")) } else { String::new() };
-        let empty = self.sizes.iter().filter(|&&size| size == 0).count();
-        let empty = if empty > 0 { format!("; {empty} empty") } else { String::new() };
-        format!("{}{more}{empty}", sizes.join(" "))
-    }
-
-    fn pseudo_labels(&self) -> String {
-        let labels = &self.metrics.pseudo_labels;
-        let found = labels.sizes.iter().copied().filter(|&size| size > 0);
-        let smallest = found.clone().min().map_or(String::new(), |smallest| {
-            let of = plural(found.count(), "mini-cluster");
-            format!(", in {of}, the smallest of {}", count(smallest))
-        });
-        format!("{} ({} of the samples){smallest}", count(labels.count), percent(labels.coverage))
-    }
-
     /// Agreement is evidence only between models that err differently.
     fn diversity(&self) -> Option<String> {
         let rounds = &self.metrics.rounds;
@@ -76,10 +56,7 @@ impl Summary<'_> {
 
     fn scores(&self) -> Option<String> {
         let metrics = self.metrics;
-        let (acc, nmi, ari) = (metrics.acc?, metrics.nmi?, metrics.ari?);
-        let labels = metrics.pseudo_labels.acc;
-        let labels = labels.map_or(String::new(), |acc| format!("; pseudo-labels ACC {acc:.4}"));
-        Some(format!("ACC {acc:.4}, NMI {nmi:.4}, ARI {ari:.4}{labels}"))
+        Some(scores(metrics.acc?, metrics.nmi?, metrics.ari?, metrics.pseudo_labels.acc))
     }
 
     fn stop(&self) -> String {
@@ -89,6 +66,7 @@ impl Summary<'_> {
             StopReason::Stable { ari_to_previous } => {
                 format!("stable after {rounds} (ARI {ari_to_previous:.4} to the round before)")
             }
+            StopReason::NoTraining => "nothing to train".into(),
             StopReason::NoCluster => format!(
                 "{rounds} done, the limit; none found {} mini-clusters",
                 self.metrics.n_clusters
@@ -109,4 +87,33 @@ impl Summary<'_> {
             self.metrics.n_clusters
         )
     }
+}
+
+/// The first sizes of clusters, and how many there are.
+pub(super) fn sizes(sizes: &[usize]) -> String {
+    let first: Vec<String> = sizes.iter().take(20).map(|&size| count(size)).collect();
+    let more = sizes.len().saturating_sub(20);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let empty = sizes.iter().filter(|&&size| size == 0).count();
+    let empty = if empty > 0 { format!("; {empty} empty") } else { String::new() };
+    format!("{}{more}{empty}", first.join(" "))
+}
+
+pub(super) fn pseudo_labels(labels: &PseudoLabelMetrics) -> String {
+    let found = labels.sizes.iter().copied().filter(|&size| size > 0);
+    let smallest = found.clone().min().map_or(String::new(), |smallest| {
+        let of = plural(found.count(), "mini-cluster");
+        format!(", in {of}, the smallest of {}", count(smallest))
+    });
+    format!("{} ({} of the samples){smallest}", count(labels.count), percent(labels.coverage))
+}
+
+pub(super) fn scores(acc: f64, nmi: f64, ari: f64, labels: Option<f64>) -> String {
+    let labels = labels.map_or(String::new(), |acc| format!("; pseudo-labels ACC {acc:.4}"));
+    format!("ACC {acc:.4}, NMI {nmi:.4}, ARI {ari:.4}{labels}")
+}
+
+pub(super) fn time(seconds: f64, threads: usize, peak_rss_mb: Option<f64>) -> String {
+    let memory = peak_rss_mb.map_or(String::new(), |mb| format!(", {mb:.0} MiB"));
+    format!("{} on {}{memory}", duration(seconds), plural(threads, "thread"))
 }

@@ -37,6 +37,19 @@ pub(super) fn table(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(label, value)| format!("  {label:width$}  {value}\n")).collect()
 }
 
+/// Cells in columns, aligned to the right, under a header.
+pub(super) fn columns(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let header = header.iter().map(ToString::to_string).collect();
+    let rows: Vec<Vec<String>> = std::iter::once(header).chain(rows).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..rows[0].len()).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| -> String {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("  {cell:>width$}"));
+        cells.collect::<String>() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

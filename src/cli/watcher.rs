@@ -1,14 +1,13 @@
-//! Progress on standard error: a bar on a terminal, a few lines elsewhere, or nothing.
+//! How a run tells of its progress.
 
-use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use consilience::Round;
 use consilience::progress::{Observer, Step};
 use consilience_ensembles::{EpochEnd, MemberKind, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::look::Look;
 use super::text::{count, duration, percent, plural};
 
 /// Lines that tell of epochs, in a phase of training without a terminal.
@@ -23,12 +22,6 @@ pub(super) struct Watcher {
     phase: Mutex<Phase>,
 }
 
-enum Look {
-    Bar(ProgressBar),
-    Lines,
-    Nothing,
-}
-
 /// Where training stands.
 struct Phase {
     round: usize,
@@ -41,16 +34,7 @@ struct Phase {
 
 impl Watcher {
     pub(super) fn new(members: &[MemberKind], quiet: bool) -> Self {
-        let look = if quiet {
-            Look::Nothing
-        } else if io::stderr().is_terminal() {
-            let style = ProgressStyle::with_template("{prefix} {bar:24.cyan/dim} {msg}");
-            let bar = ProgressBar::new(0).with_style(style.expect("a fixed template"));
-            bar.enable_steady_tick(Duration::from_millis(200));
-            Look::Bar(bar)
-        } else {
-            Look::Lines
-        };
+        let look = Look::new("{prefix} {bar:24.cyan/dim} {msg}", quiet);
         let (start, models) = (Instant::now(), vec![(0, 0.0); members.len()]);
         Self {
             look,
@@ -60,29 +44,14 @@ impl Watcher {
         }
     }
 
+    /// Says something that stays on the screen.
+    pub(super) fn say(&self, line: &str) {
+        self.look.say(line);
+    }
+
     /// Takes the bar off the screen.
     pub(super) fn finish(&self) {
-        if let Look::Bar(bar) = &self.look {
-            bar.finish_and_clear();
-        }
-    }
-
-    /// Says something that stays on the screen.
-    fn say(&self, line: &str) {
-        match &self.look {
-            Look::Bar(bar) => bar.println(line),
-            // Progress that nobody reads is no reason to stop.
-            Look::Lines => drop(writeln!(io::stderr(), "{line}")),
-            Look::Nothing => {}
-        }
-    }
-
-    /// Says what is being done now.
-    fn show(&self, doing: &str) {
-        match &self.look {
-            Look::Bar(bar) => bar.set_message(doing.to_owned()),
-            look => drop((look, self.say(doing))),
-        }
+        self.look.finish();
     }
 
     fn begin(&self, round: usize, rounds: usize) {
@@ -97,7 +66,7 @@ impl Watcher {
                 bar.set_position(0);
                 bar.set_message(doing);
             }
-            _ => self.say(&format!("{}: {doing}", phase.name())),
+            _ => self.look.say(&format!("{}: {doing}", phase.name())),
         }
     }
 
@@ -107,7 +76,7 @@ impl Watcher {
         let found = labels.sizes().into_iter().filter(|&size| size > 0).count();
         let diversity =
             round.diversity.map_or(String::new(), |ari| format!(", diversity {ari:.3}"));
-        self.say(&format!(
+        self.look.say(&format!(
             "{}: {} of {} samples agreed on ({}), {found} of {} mini-clusters{diversity}, {}",
             phase.name(),
             count(labels.len()),
@@ -128,13 +97,9 @@ impl Phase {
 impl Observer for Watcher {
     fn step(&self, step: &Step<'_>) {
         match *step {
-            Step::Prepare => self.show("scaling, measuring distances"),
+            Step::Prepare => self.look.show("scaling, measuring distances"),
             Step::Train { round, rounds } => self.begin(round, rounds),
-            Step::Agree => {
-                if let Look::Bar(bar) = &self.look {
-                    bar.set_message("votes, graph, consensus");
-                }
-            }
+            Step::Agree => self.look.mention("votes, graph, consensus"),
             Step::Record(round) => self.record(round),
         }
     }
@@ -168,7 +133,7 @@ impl Progress for Watcher {
                 if done * lines / total > phase.lines {
                     phase.lines = done * lines / total;
                     let (epoch, epochs) = (done / self.n_networks, end.epochs);
-                    self.say(&format!("{}: epoch {epoch} of {epochs}, {told}", phase.name()));
+                    self.look.say(&format!("{}: epoch {epoch} of {epochs}, {told}", phase.name()));
                 }
             }
         }

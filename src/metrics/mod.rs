@@ -3,6 +3,8 @@
 //! Everything is derived from what the run recorded. Scores are computed here and now, by [`Scores`]; without the
 //! truth each is `null`.
 
+mod votes;
+
 use consilience_data::{Assignments, DataError, ModelIdx, PseudoLabels, Seed, Truth};
 use consilience_ensembles::MemberKind;
 use serde::Serialize;
@@ -10,6 +12,8 @@ use serde::Serialize;
 use crate::evaluation::Scores;
 use crate::outcome::{Outcome, Round, StopReason};
 use crate::{RunError, ValidConfig};
+
+pub use self::votes::{CurvePoint, VoterMetrics, VotesContext, VotesMetrics, VotesRound};
 
 /// A run in numbers. Fields are in the order of the file.
 #[derive(Debug, Clone, Serialize)]

@@ -3,33 +3,40 @@
 //! | file | content |
 //! | --- | --- |
 //! | `config.toml` | all settings, and what the run was made of; `--config` takes it |
-//! | `metrics.json` | [`Metrics`] |
+//! | `metrics.json` | [`Metrics`], or [`VotesMetrics`] |
 //! | `assignments.csv` | sample, cluster, confidence |
-//! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples) |
+//! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
 //! | `pseudo_labels.csv`, `.npz` | sample, label, agreement, margin, confidence |
 //! | `run.h5` | the last round's votes and all that follows from them (feature `hdf5`) |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale` |
 //!
+//! Runs that had their votes given leave no models.
+//!
 //! Identical runs give identical bytes, but for the times and the memory in `metrics.json`.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::Path;
 
 use consilience_data::write::{npy, npz};
-use consilience_data::{DataError, PseudoLabels};
+use consilience_data::{ClusterId, DataError, PseudoLabels};
+use consilience_graph::Signatures;
 use ndarray::ArrayView1;
 use serde::Serialize;
 
 use super::unwritable;
-use crate::outcome::{Outcome, Round};
-use crate::{Config, Metrics, RunError};
+use crate::from_votes::VotesOutcome;
+use crate::metrics::VotesMetrics;
+use crate::outcome::Outcome;
+use crate::{Metrics, RunError};
 
 /// The name of the file with the settings.
 pub const CONFIG: &str = "config.toml";
 
-const PSEUDO_LABELS: [&str; 5] = ["sample", "label", "agreement", "margin", "confidence"];
+pub(super) const PSEUDO_LABELS: [&str; 5] =
+    ["sample", "label", "agreement", "margin", "confidence"];
 
 /// What a run was made of: the table `[run]` of `config.toml`. It decides nothing when the file is read again.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -42,12 +49,16 @@ pub struct Source {
     pub device: String,
 }
 
-/// The content of `config.toml`.
+/// The content of `config.toml`. `command` takes it with `--config`.
 ///
 /// # Errors
 ///
 /// [`RunError::Setting`] for a setting that TOML has no notation for, such as a seed of 2^63 or more.
-pub fn config_toml(config: &Config, source: &Source) -> Result<String, RunError> {
+pub fn config_toml(
+    command: &str,
+    config: &impl Serialize,
+    source: &Source,
+) -> Result<String, RunError> {
     let refused = |error: toml::ser::Error| RunError::Setting {
         name: CONFIG,
         need: "settings that can be written as TOML".into(),
@@ -56,12 +67,12 @@ pub fn config_toml(config: &Config, source: &Source) -> Result<String, RunError>
     let settings = toml::to_string(config).map_err(refused)?;
     let source = toml::to_string(source).map_err(refused)?;
     Ok(format!(
-        "# All settings of a run. To repeat it: consilience cluster DATA... --config {CONFIG}\n\n\
+        "# All settings of a run. To repeat it: consilience {command} --config {CONFIG}\n\n\
          {settings}\n# What it was made of. Not read by --config.\n[run]\n{source}"
     ))
 }
 
-/// Writes all files into `folder`, which exists and is empty.
+/// Writes all files of a run into `folder`, which exists and is empty.
 ///
 /// # Errors
 ///
@@ -72,17 +83,15 @@ pub fn write(
     metrics: &Metrics,
     config: &str,
 ) -> Result<(), RunError> {
-    let text = |name: &str, content: &str| {
-        let path = folder.join(name);
-        fs::write(&path, content).map_err(|error| unwritable(&path, &error))
-    };
     let last = outcome.last();
-    text(CONFIG, config)?;
-    text("metrics.json", &metrics.to_json())?;
-    write_assignments(folder, last)?;
-    write_pseudo_labels(folder, &last.pseudo_labels)?;
+    let results = Results {
+        clusters: last.consensus.clusters().iter().copied().map(Some).collect(),
+        confidences: &last.confidence,
+        pseudo_labels: &last.pseudo_labels,
+    };
+    write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
-    h5::write(&folder.join("run.h5"), outcome)?;
+    super::h5::write(&folder.join("run.h5"), outcome, &results)?;
 
     let models = folder.join("models");
     fs::create_dir(&models).map_err(|error| unwritable(&models, &error))?;
@@ -93,13 +102,69 @@ pub fn write(
     Ok(())
 }
 
-fn write_assignments(folder: &Path, round: &Round) -> Result<(), DataError> {
-    let clusters = round.consensus.clusters();
-    let rows = clusters.iter().zip(&round.confidence).enumerate();
+/// Votes of other tools.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenVotes<'a> {
+    /// The votes, each model's clusters numbered densely.
+    pub signatures: &'a Signatures,
+    /// What each of a model's clusters was called, shape (n_models), of n_clusters of the model each.
+    pub ids: &'a [Vec<i64>],
+}
+
+/// Writes all files of a run that had its votes given into `folder`, which exists and is empty: the same as
+/// [`write()`], but for the models.
+///
+/// # Errors
+///
+/// [`DataError::Unwritable`].
+pub fn write_from_votes(
+    folder: &Path,
+    outcome: &VotesOutcome,
+    votes: &GivenVotes<'_>,
+    metrics: &VotesMetrics,
+    config: &str,
+) -> Result<(), RunError> {
+    let results = Results {
+        clusters: Cow::Borrowed(&outcome.consensus.clusters),
+        confidences: &outcome.consensus.confidences,
+        pseudo_labels: &outcome.extraction.pseudo_labels,
+    };
+    write_results(folder, config, &metrics.to_json(), &results)?;
+    #[cfg(feature = "hdf5")]
+    super::h5::write_votes(&folder.join("run.h5"), votes, &results)?;
+    #[cfg(not(feature = "hdf5"))]
+    let _ = votes;
+    Ok(())
+}
+
+/// What every run gives.
+pub(super) struct Results<'a> {
+    /// The consensus, length n_samples; `None` for samples on which nobody voted.
+    pub(super) clusters: Cow<'a, [Option<ClusterId>]>,
+    /// Its probabilities, length n_samples.
+    pub(super) confidences: &'a [f32],
+    pub(super) pseudo_labels: &'a PseudoLabels,
+}
+
+fn write_results(
+    folder: &Path,
+    config: &str,
+    metrics: &str,
+    results: &Results<'_>,
+) -> Result<(), DataError> {
+    let text = |name: &str, content: &str| {
+        let path = folder.join(name);
+        fs::write(&path, content).map_err(|error| unwritable(&path, &error))
+    };
+    text(CONFIG, config)?;
+    text("metrics.json", metrics)?;
+    let rows = results.clusters.iter().zip(results.confidences).enumerate();
     let rows = rows.map(|(sample, (cluster, confidence))| (sample, cluster, confidence));
     write_csv(&folder.join("assignments.csv"), &["sample", "cluster", "confidence"], rows)?;
-    let ids: Vec<i32> = clusters.iter().map(|cluster| cluster.0.into()).collect();
-    npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))
+    let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
+    let ids: Vec<i32> = results.clusters.iter().map(id).collect();
+    npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))?;
+    write_pseudo_labels(folder, results.pseudo_labels)
 }
 
 fn write_pseudo_labels(folder: &Path, labels: &PseudoLabels) -> Result<(), DataError> {
@@ -134,16 +199,16 @@ fn write_csv<R: Serialize>(
 }
 
 /// Pseudo-labels by columns, length of each: number of labelled samples.
-struct Columns {
-    sample: Vec<u32>,
-    label: Vec<u16>,
-    agreement: Vec<u16>,
-    margin: Vec<i32>,
-    confidence: Vec<f32>,
+pub(super) struct Columns {
+    pub(super) sample: Vec<u32>,
+    pub(super) label: Vec<u16>,
+    pub(super) agreement: Vec<u16>,
+    pub(super) margin: Vec<i32>,
+    pub(super) confidence: Vec<f32>,
 }
 
 impl Columns {
-    fn of(labels: &PseudoLabels) -> Self {
+    pub(super) fn of(labels: &PseudoLabels) -> Self {
         let entries = labels.entries();
         Self {
             sample: entries.iter().map(|entry| entry.sample.0).collect(),
@@ -152,71 +217,5 @@ impl Columns {
             margin: entries.iter().map(|entry| entry.margin).collect(),
             confidence: entries.iter().map(|entry| entry.confidence).collect(),
         }
-    }
-}
-
-#[cfg(feature = "hdf5")]
-mod h5 {
-    use consilience_data::hdf5_file::Writer;
-    use consilience_data::{ClusterId, Element, SoftAssignments};
-    use ndarray::{ArrayView, Axis, Dimension, stack};
-
-    use super::*;
-
-    /// A file in which every array says what its axes and its values are.
-    struct Documented(Writer);
-
-    impl Documented {
-        fn array<'a, T: Element + 'a, D: Dimension>(
-            &self,
-            name: &str,
-            values: impl Into<ArrayView<'a, T, D>>,
-            shape: &str,
-            meaning: &str,
-        ) -> Result<(), DataError> {
-            self.0.write(name, values.into())?;
-            self.0.attribute(name, "shape", shape)?;
-            self.0.attribute(name, "meaning", meaning)
-        }
-    }
-
-    pub(super) fn write(path: &Path, outcome: &Outcome) -> Result<(), DataError> {
-        let file = Documented(Writer::create(path)?);
-        file.0.attribute("/", "meaning", "The last round of a run of consilience")?;
-        write_votes(&file, outcome)?;
-        let (last, per_sample) = (outcome.last(), "(n_samples)");
-        let ids: Vec<u16> = last.consensus.clusters().iter().map(|&ClusterId(id)| id).collect();
-        file.array("assignments", &ids, per_sample, "cluster of each sample, by consensus")?;
-        let meaning = "its probability: the mean of the models' aligned probabilities";
-        file.array("assignment_confidences", &last.confidence, per_sample, meaning)?;
-        write_labels(&file, &last.pseudo_labels)?;
-        file.0.finish()
-    }
-
-    fn write_votes(file: &Documented, outcome: &Outcome) -> Result<(), DataError> {
-        let (votes, shape) = (&outcome.last().votes, "(n_models, n_samples)");
-        let meaning = "cluster that each model votes for, in its own numbering; 65535: no vote";
-        file.array("votes", votes.clusters(), shape, meaning)?;
-        let meaning = "the largest of each model's probabilities";
-        file.array("confidences", votes.confidences(), shape, meaning)?;
-        let models: Vec<_> = outcome.probabilities.iter().map(SoftAssignments::view).collect();
-        let probabilities = stack(Axis(0), &models).expect("models share samples and clusters");
-        let shape = "(n_models, n_samples, n_clusters)";
-        let meaning = "probability of each cluster, in each model's own numbering; sums to 1";
-        file.array("probabilities", probabilities.view(), shape, meaning)
-    }
-
-    fn write_labels(file: &Documented, labels: &PseudoLabels) -> Result<(), DataError> {
-        let (columns, shape) = (Columns::of(labels), "(n_labelled)");
-        let name = |column: usize| format!("pseudo_labels/{}", PSEUDO_LABELS[column]);
-        file.array(&name(0), &columns.sample, shape, "row of the sample in the data")?;
-        let meaning = "its mini-cluster, numbered as assignments are";
-        file.array(&name(1), &columns.label, shape, meaning)?;
-        let meaning = "number of models that put it with its mini-cluster's anchor";
-        file.array(&name(2), &columns.agreement, shape, meaning)?;
-        let meaning = "how many fewer put it with the anchor of the next best mini-cluster";
-        file.array(&name(3), &columns.margin, shape, meaning)?;
-        let meaning = "the lowest of the models' confidences in it";
-        file.array(&name(4), &columns.confidence, shape, meaning)
     }
 }

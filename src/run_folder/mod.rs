@@ -4,6 +4,8 @@
 //! work is done, [`Destination::new`] finds out whether it can be written.
 
 mod files;
+#[cfg(feature = "hdf5")]
+mod h5;
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -11,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use consilience_data::DataError;
 
-pub use self::files::{CONFIG, Source, config_toml, write};
+pub use self::files::{CONFIG, GivenVotes, Source, config_toml, write, write_from_votes};
 use crate::RunError;
 
 /// Where runs go that aren't told where to.

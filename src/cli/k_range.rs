@@ -1,0 +1,88 @@
+//! `--k-range`: what each K would give.
+
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use anyhow::Result;
+use consilience::k_range::KRow;
+
+use super::text::{columns, count, percent};
+
+/// `A..B`, both included.
+#[derive(Debug, Clone)]
+pub(super) struct KRange(RangeInclusive<usize>);
+
+impl KRange {
+    pub(super) fn ks(&self) -> RangeInclusive<usize> {
+        self.0.clone()
+    }
+}
+
+impl FromStr for KRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("'{text}': give two numbers from 2 on, such as 2..20");
+        let (from, to) = text.split_once("..").ok_or_else(wrong)?;
+        let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
+        let (from, to) = (number(from)?, number(to)?);
+        if from < 2 || to < from { Err(wrong()) } else { Ok(Self(from..=to)) }
+    }
+}
+
+/// A row in words.
+pub(super) fn line(row: &KRow) -> String {
+    let (k, coverage, smallest) = (row.k, percent(row.coverage), count(row.smallest));
+    format!(
+        "K = {k}: {} mini-clusters, {coverage} agreed on, the smallest of {smallest}",
+        row.n_found
+    )
+}
+
+/// The table, or the same in JSON.
+pub(super) fn text(rows: &[KRow], json: bool) -> Result<String> {
+    if json {
+        return Ok(serde_json::to_string_pretty(rows)? + "\n");
+    }
+    let header = ["K", "found", "coverage", "smallest", "margin", "models", "clear pairs", "ARI"];
+    let share = |share: Option<f64>| share.map_or("-".into(), percent);
+    let cells = rows.iter().map(|row| {
+        vec![
+            row.k.to_string(),
+            row.n_found.to_string(),
+            percent(row.coverage),
+            count(row.smallest),
+            format!("{:.2}", row.mean_margin),
+            row.n_voters.to_string(),
+            share(row.unambiguous),
+            row.ari.map_or("-".into(), |ari| format!("{ari:.3}")),
+        ]
+    });
+    Ok(columns(&header, cells) + LEGEND)
+}
+
+const LEGEND: &str = "
+found        mini-clusters, of K
+coverage     share of the samples in them
+smallest     number of samples in the smallest of them
+margin       how many more models put a sample with its own mini-cluster than with the next best, on average
+models       those that name K clusters
+clear pairs  share of all pairs of samples on which at most a tenth of these models differ from the others
+ARI          mean adjusted Rand index of pairs of these models
+
+No column decides alone. Where the smallest mini-cluster crumbles, K is likely too large; where few pairs are clear,
+or fewer than K mini-clusters are found, the models don't see K clusters.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_have_two_ends_and_include_both() {
+        assert_eq!("2..5".parse::<KRange>().unwrap().ks(), 2..=5);
+        for wrong in ["5", "5..2", "1..3", "a..b", "..", "2..=4"] {
+            assert!(wrong.parse::<KRange>().is_err(), "{wrong}");
+        }
+    }
+}

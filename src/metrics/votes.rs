@@ -1,0 +1,248 @@
+//! `metrics.json` of `pseudo-label`: what became of votes, in numbers.
+
+use consilience_data::{Assignments, ClusterId, DataError, ModelIdx, Truth, VotesInfo};
+use consilience_graph::{Extraction, Signatures};
+use serde::Serialize;
+
+use super::{GraphMetrics, PseudoLabelMetrics, milliseconds, of_pseudo_labels, peak_rss_mb};
+use crate::RunError;
+use crate::evaluation::Scores;
+use crate::from_votes::{VotesConfig, VotesOutcome, VotesSeconds};
+use crate::outcome::StopReason;
+
+/// What became of votes, in numbers. Fields that a run of `cluster` has too are called the same; those that votes
+/// don't have are `null`.
+#[derive(Debug, Clone, Serialize)]
+pub struct VotesMetrics {
+    /// Number of samples.
+    pub n_samples: usize,
+    /// Nothing is known of features.
+    pub n_features: Option<usize>,
+    /// Number of models.
+    pub n_models: usize,
+    /// Number of clusters that was asked for, K.
+    pub n_clusters: usize,
+    /// Nothing is random.
+    pub seed: Option<u64>,
+    /// Where it was computed.
+    pub device: &'static str,
+    /// Threads worked on.
+    pub threads: usize,
+    /// Wall-clock seconds, reading included, writing not.
+    pub seconds: f64,
+    /// The same in parts.
+    pub parts: VotesSeconds,
+    /// The most memory that was resident, in MiB; `None` where the system doesn't say.
+    pub peak_rss_mb: Option<f64>,
+    /// Always that nothing was trained.
+    pub stop: StopReason,
+    /// Accuracy of the consensus: see [`Scores`]. Samples without votes are a cluster of their own.
+    pub acc: Option<f64>,
+    /// Normalised mutual information of the consensus.
+    pub nmi: Option<f64>,
+    /// Adjusted Rand index of the consensus.
+    pub ari: Option<f64>,
+    /// Whether all K mini-clusters were found.
+    pub complete: bool,
+    /// Mean confidence of the consensus, over the samples that have votes.
+    pub mean_confidence: f64,
+    /// Samples on which no model voted. They have neither a cluster nor a label.
+    pub n_without_votes: usize,
+    /// The pseudo-labels.
+    pub pseudo_labels: PseudoLabelMetrics,
+    /// The agreement graph.
+    pub graph: GraphMetrics,
+    /// The `min_agree` of the mini-clusters from which the consensus starts.
+    pub consensus_min_agree: u16,
+    /// Coverage against strictness, strictest first.
+    pub curve: Vec<CurvePoint>,
+    /// The votes as a round that nobody trained.
+    pub rounds: [VotesRound; 1],
+    /// What the files were understood to be.
+    pub inputs: Vec<VotesInfo>,
+    /// All scores of the consensus.
+    pub scores: Option<Scores>,
+}
+
+/// What a strictness gives.
+#[derive(Debug, Clone, Serialize)]
+pub struct CurvePoint {
+    /// Models that have to put two samples together to join them.
+    pub min_agree: u16,
+    /// Whether all K mini-clusters were found.
+    pub complete: bool,
+    /// Number of mini-clusters that were found.
+    pub n_found: usize,
+    /// Number of samples in the smallest of them; 0 without any.
+    pub smallest: usize,
+    /// The pseudo-labels.
+    #[serde(flatten)]
+    pub pseudo_labels: PseudoLabelMetrics,
+}
+
+/// The votes, as the one round that there is.
+#[derive(Debug, Clone, Serialize)]
+pub struct VotesRound {
+    /// 0.
+    pub round: usize,
+    /// Every model, in order.
+    pub models: Vec<VoterMetrics>,
+    /// Mean pairwise adjusted Rand index of the models; `None` with one.
+    pub diversity: Option<f64>,
+    /// The pseudo-labels.
+    pub pseudo_labels: PseudoLabelMetrics,
+    /// Accuracy of the consensus.
+    pub ensemble_acc: Option<f64>,
+    /// There is no round before.
+    pub consensus_ari_to_previous: Option<f64>,
+}
+
+/// A model in numbers.
+#[derive(Debug, Clone, Serialize)]
+pub struct VoterMetrics {
+    /// Its file, or its column.
+    pub name: String,
+    /// Number of clusters that it names.
+    pub n_clusters: usize,
+    /// Samples on which it did not vote.
+    pub n_missing: usize,
+    /// Accuracy of its votes; samples without one are a cluster of their own.
+    pub acc: Option<f64>,
+}
+
+/// What the outcome doesn't tell.
+#[derive(Debug, Clone)]
+pub struct VotesContext {
+    /// What the files were understood to be.
+    pub inputs: Vec<VotesInfo>,
+    /// A name for each model.
+    pub models: Vec<String>,
+    /// Coverage against strictness, as observed.
+    pub curve: Vec<CurvePoint>,
+    /// Threads worked on.
+    pub threads: usize,
+    /// Wall-clock seconds so far.
+    pub seconds: f64,
+}
+
+impl CurvePoint {
+    /// A point of the curve, scored if there is `truth`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the truth is of other samples.
+    pub fn of(
+        min_agree: u16,
+        extraction: &Extraction,
+        k: usize,
+        truth: Option<&Truth>,
+    ) -> Result<Self, DataError> {
+        Ok(Self {
+            min_agree,
+            complete: extraction.is_complete(k),
+            n_found: extraction.anchors.len(),
+            smallest: extraction.smallest(),
+            pseudo_labels: of_pseudo_labels(&extraction.pseudo_labels, truth)?,
+        })
+    }
+}
+
+impl VotesMetrics {
+    /// Puts the numbers together, and scores them if there is `truth`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the truth is of other samples.
+    pub fn new(
+        outcome: &VotesOutcome,
+        signatures: &Signatures,
+        config: &VotesConfig,
+        context: VotesContext,
+        truth: Option<&Truth>,
+    ) -> Result<Self, RunError> {
+        let assignments = outcome.consensus.assignments();
+        let scores = truth.map(|truth| Scores::of_assignments(truth, &assignments)).transpose()?;
+        let pseudo_labels = of_pseudo_labels(&outcome.extraction.pseudo_labels, truth)?;
+        let acc = scores.as_ref().map(|scores| scores.acc);
+        let models: Result<Vec<_>, DataError> = context
+            .models
+            .into_iter()
+            .enumerate()
+            .map(|model| voter(model, signatures, truth))
+            .collect();
+        let round = VotesRound {
+            round: 0,
+            models: models?,
+            diversity: outcome.diversity,
+            pseudo_labels: pseudo_labels.clone(),
+            ensemble_acc: acc,
+            consensus_ari_to_previous: None,
+        };
+        Ok(Self {
+            n_samples: signatures.n_samples(),
+            n_features: None,
+            n_models: signatures.n_models(),
+            n_clusters: config.n_clusters,
+            seed: None,
+            device: "cpu",
+            threads: context.threads,
+            seconds: milliseconds(context.seconds),
+            parts: outcome.seconds,
+            peak_rss_mb: peak_rss_mb(),
+            stop: StopReason::NoTraining,
+            acc,
+            nmi: scores.as_ref().map(|scores| scores.nmi),
+            ari: scores.as_ref().map(|scores| scores.ari),
+            complete: outcome.complete,
+            mean_confidence: mean_confidence(outcome),
+            n_without_votes: outcome.extraction.n_without_votes,
+            pseudo_labels,
+            graph: GraphMetrics {
+                signatures: signatures.len(),
+                seconds: milliseconds(outcome.seconds.extraction),
+            },
+            consensus_min_agree: outcome.consensus_min_agree,
+            curve: context.curve,
+            rounds: [round],
+            inputs: context.inputs,
+            scores,
+        })
+    }
+
+    /// The content of `metrics.json`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(self).expect("plain structs of numbers and texts");
+        json + "\n"
+    }
+}
+
+fn voter(
+    (model, name): (usize, String),
+    signatures: &Signatures,
+    truth: Option<&Truth>,
+) -> Result<VoterMetrics, DataError> {
+    // Ids are dense; one more stands for no vote.
+    let votes = signatures.votes_of(ModelIdx::from_index(model));
+    let largest = votes.iter().flatten().max();
+    let n_clusters = largest.map_or(0, |cluster| cluster.index() + 1);
+    let acc = |truth| {
+        let left = ClusterId::from_index(n_clusters);
+        let clusters = votes.iter().map(|vote| vote.unwrap_or(left)).collect();
+        Ok(Scores::of_assignments(truth, &Assignments::new(clusters, n_clusters + 1))?.acc)
+    };
+    Ok(VoterMetrics {
+        name,
+        n_clusters,
+        n_missing: votes.iter().filter(|vote| vote.is_none()).count(),
+        acc: truth.map(acc).transpose()?,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean")]
+fn mean_confidence(outcome: &VotesOutcome) -> f64 {
+    let confidences = &outcome.consensus.confidences;
+    let n_voted = confidences.len() - outcome.extraction.n_without_votes;
+    let sum: f64 = confidences.iter().map(|&confidence| f64::from(confidence)).sum();
+    sum / n_voted.max(1) as f64
+}

@@ -1,0 +1,105 @@
+//! `run.h5`: every array says what its axes and its values are.
+
+use std::path::Path;
+
+use consilience_data::hdf5_file::Writer;
+use consilience_data::{ClusterId, DataError, Element, ModelIdx, SoftAssignments, Votes};
+use ndarray::{Array2, ArrayView, Axis, Dimension, stack};
+
+use super::files::{Columns, GivenVotes, PSEUDO_LABELS, Results};
+use crate::outcome::Outcome;
+
+/// Stands for no cluster, as for no vote.
+const NONE: u16 = Votes::MISSING;
+
+/// A file in which every array says what its axes and its values are.
+struct Documented(Writer);
+
+impl Documented {
+    fn create(path: &Path, meaning: &str) -> Result<Self, DataError> {
+        let file = Writer::create(path)?;
+        file.attribute("/", "meaning", meaning)?;
+        Ok(Self(file))
+    }
+
+    fn array<'a, T: Element + 'a, D: Dimension>(
+        &self,
+        name: &str,
+        values: impl Into<ArrayView<'a, T, D>>,
+        shape: &str,
+        meaning: &str,
+    ) -> Result<(), DataError> {
+        self.0.write(name, values.into())?;
+        self.explain(name, shape, meaning)
+    }
+
+    fn explain(&self, name: &str, shape: &str, meaning: &str) -> Result<(), DataError> {
+        self.0.attribute(name, "shape", shape)?;
+        self.0.attribute(name, "meaning", meaning)
+    }
+}
+
+/// Writes the last round of a run.
+pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result<(), DataError> {
+    let file = Documented::create(path, "The last round of a run of consilience")?;
+    let (votes, shape) = (&outcome.last().votes, "(n_models, n_samples)");
+    let meaning = "cluster that each model votes for, in its own numbering; 65535: no vote";
+    file.array("votes", votes.clusters(), shape, meaning)?;
+    let meaning = "the largest of each model's probabilities";
+    file.array("confidences", votes.confidences(), shape, meaning)?;
+    let models: Vec<_> = outcome.probabilities.iter().map(SoftAssignments::view).collect();
+    let probabilities = stack(Axis(0), &models).expect("models share samples and clusters");
+    let shape = "(n_models, n_samples, n_clusters)";
+    let meaning = "probability of each cluster, in each model's own numbering; sums to 1";
+    file.array("probabilities", probabilities.view(), shape, meaning)?;
+    write_results(&file, results)?;
+    file.0.finish()
+}
+
+/// Writes what became of votes that were given.
+pub(super) fn write_votes(
+    path: &Path,
+    votes: &GivenVotes<'_>,
+    results: &Results,
+) -> Result<(), DataError> {
+    let file = Documented::create(path, "Votes, and what consilience made of them")?;
+    let signatures = votes.signatures;
+    let n_models = signatures.n_models();
+    let rows = (0..n_models).map(|model| {
+        let votes = signatures.votes_of(ModelIdx::from_index(model)).into_iter();
+        votes.map(|vote| vote.map_or(NONE, |ClusterId(id)| id)).collect()
+    });
+    file.0.write_rows("votes", signatures.n_samples(), rows)?;
+    let meaning = "cluster that each model votes for, numbered as vote_ids says; 65535: no vote";
+    file.explain("votes", "(n_models, n_samples)", meaning)?;
+    let most = votes.ids.iter().map(Vec::len).max().unwrap_or(0);
+    let id = |(model, cluster): (usize, usize)| votes.ids[model].get(cluster).copied();
+    let ids = Array2::from_shape_fn((n_models, most), |at| id(at).unwrap_or(-1));
+    let meaning =
+        "what each of the models' clusters was called in its file; -1 where a model has fewer";
+    file.array("vote_ids", ids.view(), "(n_models, most clusters of a model)", meaning)?;
+    write_results(&file, results)?;
+    file.0.finish()
+}
+
+fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> {
+    let per_sample = "(n_samples)";
+    let ids = results.clusters.iter().map(|cluster| cluster.map_or(NONE, |ClusterId(id)| id));
+    let ids: Vec<u16> = ids.collect();
+    let meaning = "cluster of each sample, by consensus; 65535: none, as nobody voted on it";
+    file.array("assignments", &ids, per_sample, meaning)?;
+    let meaning = "its probability, by consensus";
+    file.array("assignment_confidences", results.confidences, per_sample, meaning)?;
+
+    let (columns, shape) = (Columns::of(results.pseudo_labels), "(n_labelled)");
+    let name = |column: usize| format!("pseudo_labels/{}", PSEUDO_LABELS[column]);
+    file.array(&name(0), &columns.sample, shape, "row of the sample in the data")?;
+    let meaning = "its mini-cluster, numbered as assignments are";
+    file.array(&name(1), &columns.label, shape, meaning)?;
+    let meaning = "number of models that put it with its mini-cluster's anchor";
+    file.array(&name(2), &columns.agreement, shape, meaning)?;
+    let meaning = "how many fewer put it with the anchor of the next best mini-cluster";
+    file.array(&name(3), &columns.margin, shape, meaning)?;
+    let meaning = "the lowest of the models' confidences in it";
+    file.array(&name(4), &columns.confidence, shape, meaning)
+}

@@ -1,0 +1,272 @@
+//! `consilience pseudo-label`: votes of any tool in, the same run folder out.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{Sandbox, stderr, stdout};
+use consilience_data::write::npy;
+use ndarray::{Array1, Array2};
+use serde_json::Value;
+
+const N: usize = 60;
+
+/// Three clusters of twenty samples, seen by five models that number them each in their own way; every seventh sample is
+/// in dispute.
+fn votes() -> Array2<i32> {
+    Array2::from_shape_fn((5, N), |(model, sample)| {
+        let is_noise = sample % 7 == 3 && (sample + model) % 2 == 0;
+        let cluster = if is_noise { sample + model } else { sample / 20 };
+        i32::try_from((cluster + model) % 3 + 10 * model).unwrap()
+    })
+}
+
+fn truth() -> String {
+    (0..N).map(|sample| format!("{}\n", ["a", "b", "c"][sample / 20])).collect()
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    npy(&sandbox.path("votes.npy"), votes().view()).unwrap();
+    sandbox.file("truth.txt", truth());
+    sandbox
+}
+
+fn csv(votes: &Array2<i32>) -> String {
+    let row = |sample: usize| {
+        let cells: Vec<String> = votes
+            .column(sample)
+            .iter()
+            .map(|&v| if v < 0 { String::new() } else { v.to_string() })
+            .collect();
+        cells.join(",") + "\n"
+    };
+    "a,b,c,d,e\n".to_owned() + &(0..votes.ncols()).map(row).collect::<String>()
+}
+
+#[test]
+fn votes_become_a_run_folder() {
+    let sandbox = sandbox();
+    let told = sandbox.done("pseudo-label votes.npy -k 3 --labels truth.txt --out run");
+    for part in [
+        "60 samples x 5 models, K = 3",
+        "pseudo-labels",
+        "ACC 1.0000",
+        "min_agree",
+        "run/pseudo_labels.csv",
+    ] {
+        assert!(told.contains(part), "no {part:?} in {told}");
+    }
+    let mut files = vec!["assignments.csv", "assignments.npy", "config.toml", "metrics.json"];
+    files.extend(["pseudo_labels.csv", "pseudo_labels.npz"]);
+    files.extend(cfg!(feature = "hdf5").then_some("run.h5"));
+    assert_eq!(sandbox.files("run"), files);
+
+    let metrics = sandbox.json("run/metrics.json");
+    assert_eq!((&metrics["n_samples"], &metrics["n_models"]), (&60.into(), &5.into()));
+    assert_eq!(metrics["acc"], 1.0);
+    assert_eq!(metrics["stop"]["reason"], "no_training");
+    assert_eq!(metrics["pseudo_labels"]["acc"], 1.0);
+    assert_eq!(metrics["rounds"][0]["models"][4]["n_clusters"], 3);
+    let coverage: Vec<f64> = metrics["curve"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| point["coverage"].as_f64().unwrap())
+        .collect();
+    assert_eq!(coverage.len(), 3, "min_agree 5, 4 and 3, above max_agree 2");
+    assert!(coverage.is_sorted() && coverage[0] < 1.0, "{coverage:?}");
+    let scores = sandbox.done("evaluate truth.txt run");
+    assert!(scores.contains("ACC     1.0000"), "{scores}");
+}
+
+#[test]
+fn every_way_to_store_votes_gives_the_same() {
+    let sandbox = sandbox();
+    sandbox.done("pseudo-label votes.npy -k 3 --out npy");
+    sandbox.file("votes.csv", csv(&votes()));
+    npy(&sandbox.path("transposed.npy"), votes().t().as_standard_layout().view()).unwrap();
+    for model in 0..5 {
+        npy(&sandbox.path(&format!("model{model}.npy")), votes().row(model)).unwrap();
+    }
+    let mut inputs = vec![
+        "votes.csv",
+        "transposed.npy",
+        "model0.npy model1.npy model2.npy model3.npy model4.npy",
+    ];
+    inputs.extend(cfg!(feature = "hdf5").then_some("npy/run.h5:/votes"));
+    for (number, input) in inputs.into_iter().enumerate() {
+        let output = sandbox.run(&format!("pseudo-label {input} -k 3 --out run{number}"));
+        assert_eq!(output.status.code(), Some(0), "{input}: {}", stderr(&output));
+        assert_eq!(
+            input == "transposed.npy",
+            stderr(&output).contains("transposed.npy: taken as transposed")
+        );
+        for file in ["assignments.csv", "pseudo_labels.csv", "pseudo_labels.npz"] {
+            let [first, other] = [format!("npy/{file}"), format!("run{number}/{file}")]
+                .map(|file| std::fs::read(sandbox.path(&file)).unwrap());
+            assert!(first == other, "{input}: {file} differs");
+        }
+    }
+}
+
+/// What `cluster` extracted from its own votes is what `pseudo-label` extracts from what it wrote.
+#[cfg(feature = "hdf5")]
+#[test]
+fn a_run_can_be_labelled_again() {
+    let sandbox = Sandbox::new();
+    sandbox.done("cluster digits --config quick.toml --seed 3 --out run --quiet");
+    // With the gate's bound of quick.toml: the run's confidences count.
+    sandbox.done("pseudo-label run -k 10 --min-confidence 0.5 --out again --quiet");
+    let rows = |run: &str| -> Vec<String> {
+        let text = sandbox.text(&format!("{run}/pseudo_labels.csv"));
+        let cells = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());
+        // Mini-clusters may be numbered otherwise.
+        cells.map(|cells| [cells[0], cells[2], cells[3], cells[4]].join(",")).collect()
+    };
+    assert_eq!(rows("run"), rows("again"));
+    let looser =
+        sandbox.done("pseudo-label run -k 10 --min-confidence 0 --quiet --json --out looser");
+    let looser: Value = serde_json::from_str(&looser).unwrap();
+    let count = sandbox.json("run/metrics.json")["pseudo_labels"]["count"].as_u64();
+    assert!(looser["pseudo_labels"]["count"].as_u64() > count);
+}
+
+#[test]
+fn samples_without_votes_are_left_and_counted() {
+    let sandbox = sandbox();
+    let mut votes = votes();
+    votes.column_mut(8).fill(-1);
+    votes.row_mut(2)[50] = -1;
+    sandbox.file("votes.csv", csv(&votes));
+    let told = sandbox.done("pseudo-label votes.csv -k 3 --out run --labels truth.txt");
+    assert!(told.contains("without votes  1 sample, left without cluster and label"), "{told}");
+    assert_eq!(sandbox.json("run/metrics.json")["n_without_votes"], 1);
+    assert_eq!(sandbox.json("run/metrics.json")["rounds"][0]["models"][2]["n_missing"], 2);
+    assert_eq!(sandbox.assignments("run")[8], -1);
+    assert!(sandbox.text("run/assignments.csv").contains("\n8,,0.0\n"));
+    assert!(!sandbox.text("run/pseudo_labels.csv").contains("\n8,"));
+}
+
+#[test]
+fn settings_are_written_and_taken_again() {
+    let sandbox = sandbox();
+    sandbox.done("pseudo-label votes.npy -k 3 --min-agree 80% --max-agree 1 --out first");
+    let config = sandbox.text("first/config.toml");
+    assert!(
+        config.contains("n_clusters = 3") && config.contains("min_agree = \"80%\""),
+        "{config}"
+    );
+    sandbox.done("pseudo-label votes.npy --config first/config.toml --out second --threads 1");
+    for file in ["config.toml", "assignments.csv", "pseudo_labels.npz"] {
+        let [first, second] =
+            ["first", "second"].map(|run| std::fs::read(sandbox.path(run).join(file)).unwrap());
+        assert!(first == second, "{file}");
+    }
+}
+
+#[test]
+fn too_few_mini_clusters_are_said_with_exit_code_1() {
+    let sandbox = sandbox();
+    let output = sandbox.run("pseudo-label votes.npy -k 9 --out run");
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(
+        stdout(&output).contains("agree on only 3 of 9 mini-clusters; none finds all"),
+        "{}",
+        stdout(&output)
+    );
+    assert_eq!(sandbox.json("run/metrics.json")["complete"], false);
+}
+
+#[test]
+fn a_help_to_choose_k() {
+    let sandbox = sandbox();
+    // Two more voters that join two of the clusters.
+    let joined = Array2::from_shape_fn((2, N), |(model, sample)| {
+        i32::try_from((sample / 40 + model) % 2).unwrap()
+    });
+    npy(&sandbox.path("joined.npy"), joined.view()).unwrap();
+    let before = sandbox.files("");
+    let told = sandbox.done("pseudo-label votes.npy joined.npy --k-range 2..4");
+    assert_eq!(sandbox.files(""), before, "nothing is written");
+    assert!(told.lines().next().unwrap().trim_start().starts_with("K  found"), "{told}");
+    let json = sandbox.done("pseudo-label votes.npy joined.npy --k-range 2..4 --json --quiet");
+    let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
+    let column = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
+    assert_eq!(column("k"), [2, 3, 4]);
+    assert_eq!(column("n_voters"), [2, 5, 0]);
+    assert_eq!(rows[0]["unambiguous"], 1.0, "the two see the same");
+    assert!(rows[1]["unambiguous"].as_f64().unwrap() < 1.0);
+    assert_eq!(rows[2]["unambiguous"], Value::Null);
+}
+
+#[test]
+fn runs_of_several_k_are_compared() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.files("");
+    let json =
+        sandbox.done("cluster digits --member k-means --models 3 --k-range 9..11 --json --quiet");
+    assert_eq!(sandbox.files(""), before, "nothing is written");
+    let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
+    let ks: Vec<_> = rows.iter().map(|row| row["k"].as_u64().unwrap()).collect();
+    assert_eq!(ks, [9, 10, 11]);
+    assert!(rows.iter().all(|row| row["n_voters"] == 3 && row["coverage"].as_f64().unwrap() > 0.3));
+}
+
+#[test]
+fn one_and_two_threads_give_the_same_bytes() {
+    let sandbox = sandbox();
+    for threads in [1, 2] {
+        sandbox.done(&format!("pseudo-label votes.npy -k 3 --threads {threads} --out {threads}"));
+    }
+    for file in sandbox.files("1").iter().filter(|file| *file != "metrics.json") {
+        let [one, two] = ["1", "2"].map(|run| std::fs::read(sandbox.path(run).join(file)).unwrap());
+        assert!(one == two, "{file}");
+    }
+}
+
+/// Runs `pseudo-label`; it has to fail with one line that has all `parts`, and leave nothing.
+fn refused(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
+    let before = sandbox.files("");
+    let output = sandbox.run(&format!("pseudo-label {arguments}"));
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments}: {message}{}", stdout(&output));
+    let last = message.lines().last().unwrap();
+    assert!(last.starts_with("error: "), "{message}");
+    assert_eq!(message.matches("error: ").count(), 1, "{message}");
+    for part in parts {
+        assert!(last.contains(part), "{arguments}: no {part:?} in: {message}");
+    }
+    assert_eq!(sandbox.files(""), before, "{arguments}: nothing is written");
+}
+
+#[test]
+fn what_cannot_be_is_refused_in_one_line() {
+    let sandbox = sandbox();
+    npy(&sandbox.path("short.npy"), Array1::<i32>::zeros(50).view()).unwrap();
+    refused(&sandbox, "votes.npy short.npy -k 3", &["short.npy", "50", "votes.npy", "60"]);
+    npy(&sandbox.path("none.npy"), Array2::from_elem((2, 9), -1).view()).unwrap();
+    refused(&sandbox, "none.npy -k 3", &["none.npy", "no votes"]);
+    refused(&sandbox, "votes.npy", &["-k is missing", "--k-range"]);
+    refused(&sandbox, "votes.npy -k 0", &["-k is missing"]);
+    refused(&sandbox, "votes.npy -k 61", &["K = 61", "only", "kinds of samples"]);
+    refused(&sandbox, "votes.npy --k-range 2..61", &["K = 61"]);
+    refused(
+        &sandbox,
+        "votes.npy -k 3 --min-agree 2",
+        &["max_agree < min_agree", "2 < 2", "5 models"],
+    );
+    refused(&sandbox, "votes.npy -k 3 --min-agree 6", &["5 models"]);
+    refused(&sandbox, "votes.npy -k 3 --min-confidence 1", &["min_confidence"]);
+    let many: Vec<i32> = (0..70_000).map(|sample: i32| sample.min(65_535)).collect();
+    npy(&sandbox.path("many.npy"), Array1::from(many).view()).unwrap();
+    refused(&sandbox, "many.npy -k 3", &["many.npy", "65,535 clusters"]);
+    sandbox.file("words.csv", "a,b\n1,2\n1,x\n");
+    refused(&sandbox, "words.csv -k 2", &["words.csv: line 3, column 2", "\"x\""]);
+    refused(&sandbox, "missing.npy -k 2", &["missing.npy: no such file"]);
+    sandbox.file("few.txt", "a\nb\n");
+    refused(&sandbox, "votes.npy -k 3 --labels few.txt", &["few.txt", "2 labels for 60 samples"]);
+    let ids: String = (0..60).map(|sample| format!("{sample},{}\n", sample / 20)).collect();
+    sandbox.file("ids.csv", format!("id,cluster\n{ids}"));
+    refused(&sandbox, "ids.csv -k 2", &["ids.csv", "id"]);
+}
