@@ -1,5 +1,6 @@
 //! The algorithm without its training: votes of any tool in, pseudo-labels and a consensus out.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use consilience_data::SampleIdx;
@@ -49,6 +50,15 @@ pub struct VotesOutcome {
     pub seconds: VotesSeconds,
 }
 
+/// How far to follow the curve of coverage against strictness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Curve {
+    /// Down to where strong positive and strong negative edges would meet.
+    Whole,
+    /// Only if K mini-clusters aren't found, until they are: the consensus needs them.
+    Needed,
+}
+
 /// Wall-clock seconds of the parts, reading and grouping excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct VotesSeconds {
@@ -65,6 +75,7 @@ pub struct VotesSeconds {
 /// # Arguments
 ///
 /// * `signatures`: all votes, grouped with the settings' `min_confidence`.
+/// * `curve`: how far to follow the curve of coverage against strictness. It takes most of the time.
 /// * `observe`: is given each `min_agree`, in descending order, with what it extracts.
 ///
 /// # Errors
@@ -73,6 +84,7 @@ pub struct VotesSeconds {
 pub fn from_votes(
     signatures: &Signatures,
     config: &VotesConfig,
+    curve: Curve,
     threads: &Threads,
     mut observe: impl FnMut(u16, &Extraction),
 ) -> Result<VotesOutcome, RunError> {
@@ -86,14 +98,22 @@ pub fn from_votes(
     let start = Instant::now();
     let asked = agreement.min_agree();
     let mut anchored: Option<(u16, Extraction)> = None;
-    strictness_curve(signatures, &config.agreement, k, threads, |min_agree, looser| {
-        observe(min_agree, &looser);
-        let found = anchored.as_ref().map_or(&extraction, |(_, best)| best).anchors.len();
-        if min_agree < asked && looser.anchors.len() > found {
-            anchored = Some((min_agree, looser));
-        }
-    })?;
-    let curve = start.elapsed().as_secs_f64();
+    if curve == Curve::Whole || !extraction.is_complete(k) {
+        strictness_curve(signatures, &config.agreement, k, threads, |min_agree, looser| {
+            observe(min_agree, &looser);
+            let found = anchored.as_ref().map_or(&extraction, |(_, best)| best).anchors.len();
+            if min_agree < asked && looser.anchors.len() > found {
+                anchored = Some((min_agree, looser));
+            }
+            let is_enough = anchored.as_ref().is_some_and(|(_, best)| best.is_complete(k));
+            if curve == Curve::Needed && is_enough {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        })?;
+    }
+    let followed = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
     let (consensus_min_agree, labels) = match &anchored {
@@ -108,8 +128,11 @@ pub fn from_votes(
         extraction.pseudo_labels =
             renumber(&extraction.pseudo_labels, cluster_of, consensus.n_clusters);
     }
-    let seconds =
-        VotesSeconds { extraction: extracted, curve, consensus: start.elapsed().as_secs_f64() };
+    let seconds = VotesSeconds {
+        extraction: extracted,
+        curve: followed,
+        consensus: start.elapsed().as_secs_f64(),
+    };
     let diversity = Diversity::of(signatures, threads).mean();
     Ok(VotesOutcome { extraction, complete, consensus, consensus_min_agree, diversity, seconds })
 }

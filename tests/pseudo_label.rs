@@ -213,6 +213,34 @@ fn runs_of_several_k_are_compared() {
     assert!(rows.iter().all(|row| row["n_voters"] == 3 && row["coverage"].as_f64().unwrap() > 0.3));
 }
 
+/// The consensus of votes that agree too little unanimously starts from a looser strictness, with the curve or without.
+#[test]
+fn the_curve_can_be_left_out() {
+    let sandbox = sandbox();
+    let told = sandbox.done("pseudo-label votes.npy -k 3 --no-curve --out plain");
+    assert!(!told.contains("strictness"), "{told}");
+    assert_eq!(sandbox.json("plain/metrics.json")["curve"].as_array().unwrap().len(), 0);
+    // On each sample of the third cluster, one of four models dissents: no two of them are agreed on by all.
+    let mut votes = votes();
+    for sample in 40..60 {
+        votes[(sample % 4, sample)] = 100 + i32::try_from(sample).unwrap();
+    }
+    npy(&sandbox.path("loose.npy"), votes.view()).unwrap();
+    sandbox.file("sized.toml", "n_clusters = 3\n[agreement]\nmin_size = 6\nmax_agree = 1\n");
+    for (flag, out) in [("", "whole"), (" --no-curve", "needed")] {
+        let output =
+            sandbox.run(&format!("pseudo-label loose.npy --config sized.toml{flag} --out {out}"));
+        let metrics = sandbox.json(&format!("{out}/metrics.json"));
+        assert_eq!(metrics["consensus_min_agree"], 3, "{}", stdout(&output));
+        assert_eq!(output.status.code(), Some(1));
+        let points = metrics["curve"].as_array().unwrap().len();
+        assert_eq!(points, if out == "whole" { 4 } else { 3 });
+    }
+    let [whole, needed] =
+        ["whole", "needed"].map(|out| sandbox.text(&format!("{out}/assignments.csv")));
+    assert_eq!(whole, needed);
+}
+
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
     let sandbox = sandbox();

@@ -1,5 +1,7 @@
 //! What a user can trade: coverage against strictness.
 
+use std::ops::ControlFlow;
+
 use crate::{
     AgreementGraph, AgreementParams, Extraction, GraphError, Signatures, Strictness, Threads,
 };
@@ -13,7 +15,7 @@ use crate::{
 /// * `params`: all settings but `min_agree`; that is a share of the models that voted if `params` has a share
 ///   there, and a count if it has a count.
 /// * `observe`: is given each `min_agree`, in descending order, with what was extracted, and can score it or keep
-///   of it what it needs.
+///   of it what it needs; and says whether to go on.
 ///
 /// # Errors
 ///
@@ -27,6 +29,8 @@ use crate::{
 /// # Example
 ///
 /// ```
+/// use std::ops::ControlFlow;
+///
 /// use consilience_data::Votes;
 /// use consilience_graph::{AgreementParams, Signatures, Threads, strictness_curve};
 /// use ndarray::{Array2, array};
@@ -39,6 +43,7 @@ use crate::{
 /// let mut curve = Vec::new();
 /// strictness_curve(&signatures, &params, 2, &threads, |min_agree, extraction| {
 ///     curve.push((min_agree, extraction.pseudo_labels.sizes()));
+///     ControlFlow::Continue(())
 /// })?;
 /// assert_eq!(curve, [(3, vec![2, 1]), (2, vec![2, 2])]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -48,7 +53,7 @@ pub fn strictness_curve(
     params: &AgreementParams,
     k: usize,
     threads: &Threads,
-    mut observe: impl FnMut(u16, Extraction),
+    mut observe: impl FnMut(u16, Extraction) -> ControlFlow<()>,
 ) -> Result<(), GraphError> {
     let n_models = signatures.n_models();
     let models = u16::try_from(n_models).map_err(|_| GraphError::ModelCount { n_models })?;
@@ -59,7 +64,10 @@ pub fn strictness_curve(
             Strictness::Share(_) => Strictness::share_of(count, models),
         };
         let agreement = AgreementParams { min_agree, ..params.clone() }.check(n_models)?;
-        observe(count, AgreementGraph::new(signatures, &agreement)?.extract(k, threads)?);
+        let extraction = AgreementGraph::new(signatures, &agreement)?.extract(k, threads)?;
+        if observe(count, extraction).is_break() {
+            break;
+        }
     }
     Ok(())
 }

@@ -120,6 +120,9 @@ struct PseudoLabelArgs {
     /// Settings in TOML that replace the default ones, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Leave out the curve of coverage against strictness, which can take minutes for millions of samples
+    #[arg(long)]
+    no_curve: bool,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = settings::threads)]
     threads: Option<usize>,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use consilience::from_votes::{VotesConfig, VotesOutcome};
+use consilience::from_votes::{Curve, VotesConfig, VotesOutcome};
 use consilience::metrics::{CurvePoint, VotesContext, VotesMetrics};
 use consilience::run_folder::{self, Destination, GivenVotes};
 use consilience::{RunError, from_votes};
@@ -50,10 +50,12 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     check_truth(truth.as_ref(), &given.signatures, args)?;
 
     let mut curve = Vec::new();
-    let outcome = from_votes(&given.signatures, &config, &threads, |min_agree, extraction| {
-        tell(&look, min_agree, extraction);
-        curve.push(CurvePoint::of(min_agree, extraction, config.n_clusters, truth.as_ref()));
-    })?;
+    let whole = if args.no_curve { Curve::Needed } else { Curve::Whole };
+    let outcome =
+        from_votes(&given.signatures, &config, whole, &threads, |min_agree, extraction| {
+            tell(&look, min_agree, extraction);
+            curve.push(CurvePoint::of(min_agree, extraction, config.n_clusters, truth.as_ref()));
+        })?;
     look.finish();
 
     let context = VotesContext {
@@ -186,7 +188,7 @@ fn text(
     rows.push(("time", summary::time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
     rows.push(("folder", folder.to_owned()));
     format!(
-        "{name}: {} x {}, K = {}\n\n{}\nCoverage against strictness:\n\n{}\n{}Next: {folder}/pseudo_labels.csv has the \
+        "{name}: {} x {}, K = {}\n\n{}\n{}{}Next: {folder}/pseudo_labels.csv has the \
          samples agreed on, assignments.csv a cluster for every sample.\n",
         plural(metrics.n_samples, "sample"),
         plural(metrics.n_models, "model"),
@@ -198,6 +200,9 @@ fn text(
 }
 
 fn curve(points: &[CurvePoint]) -> String {
+    if points.is_empty() {
+        return String::new();
+    }
     let scored = points.iter().any(|point| point.pseudo_labels.acc.is_some());
     let mut header = vec!["min_agree", "pseudo-labels", "coverage", "mini-clusters", "smallest"];
     header.extend(scored.then_some("ACC"));
@@ -213,7 +218,7 @@ fn curve(points: &[CurvePoint]) -> String {
         row.extend(scored.then(|| labels.acc.map_or("-".into(), |acc| format!("{acc:.4}"))));
         row
     });
-    columns(&header, rows)
+    format!("Coverage against strictness:\n\n{}\n", columns(&header, rows))
 }
 
 /// What to try if mini-clusters are missing.
