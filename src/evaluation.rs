@@ -6,7 +6,7 @@
 //! Every score is a function of one table, classes against clusters, and knows nothing of a cluster's id.
 //! The number of clusters need not be that of classes, and either may be empty.
 
-use consilience_data::{Assignments, Contingency, DataError, PseudoLabels, Truth};
+use consilience_data::{Assignments, ClusterId, Contingency, DataError, PseudoLabels, Truth};
 use consilience_graph::maximum_matching;
 use ndarray::{ArrayView2, Axis};
 use serde::Serialize;
@@ -72,17 +72,35 @@ impl Scores {
     /// O(a²b) for a table of sides a <= b, whatever the number of samples.
     #[must_use]
     pub fn of(contingency: &Contingency, names: &[String]) -> Self {
+        Self::of_some(contingency, names, |_| true)
+    }
+
+    /// As [`Scores::of`]; columns that are no clusters, but samples left without one, are matched to no class.
+    fn of_some(
+        contingency: &Contingency,
+        names: &[String],
+        is_cluster: impl Fn(usize) -> bool,
+    ) -> Self {
         let counts = contingency.counts().view();
+        let mut in_clusters = counts.to_owned();
+        let columns = in_clusters.columns_mut().into_iter().enumerate();
+        columns
+            .filter(|&(column, _)| !is_cluster(column))
+            .for_each(|(_, mut column)| column.fill(0));
         debug_assert_eq!(counts.nrows(), names.len());
         let n_samples = contingency.n_samples();
         let classes = counts.sum_axis(Axis(1)).to_vec();
         let clusters = counts.sum_axis(Axis(0)).to_vec();
+        let occupied_clusters = in_clusters.sum_axis(Axis(0)).to_vec();
 
-        let matching = match_classes(counts);
+        let matching = match_classes(in_clusters.view());
         let matched = |class: usize| matching[class].map_or(0, |cluster| counts[(class, cluster)]);
         let hits = (0..matching.len()).map(matched).sum();
-        let majorities =
-            counts.columns().into_iter().filter_map(|column| column.iter().copied().max()).sum();
+        let majorities = in_clusters
+            .columns()
+            .into_iter()
+            .filter_map(|column| column.iter().copied().max())
+            .sum();
         let per_class = names
             .iter()
             .enumerate()
@@ -99,7 +117,7 @@ impl Scores {
         Self {
             n_samples,
             n_classes: occupied(&classes),
-            n_clusters: occupied(&clusters),
+            n_clusters: occupied(&occupied_clusters),
             acc: ratio(hits, n_samples),
             nmi: normalized_mutual_information(counts, &classes, &clusters),
             ari: if n_samples == 0 { f64::NAN } else { contingency.adjusted_rand_index() },
@@ -119,6 +137,27 @@ impl Scores {
         Ok(Self::of(&truth.contingency(found)?, truth.names()))
     }
 
+    /// Scores the clusters of some samples. The others count as wrong in ACC and purity, and as a cluster of their own in
+    /// NMI and ARI, as a label of -1 does in scikit-learn.
+    ///
+    /// # Arguments
+    ///
+    /// * `found`: length n_samples, ids below `n_clusters`; `None` without a cluster.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the numbers of samples differ.
+    pub fn of_partial(
+        truth: &Truth,
+        found: &[Option<ClusterId>],
+        n_clusters: usize,
+    ) -> Result<Self, DataError> {
+        let none = ClusterId::from_index(n_clusters);
+        let clusters = found.iter().map(|cluster| cluster.unwrap_or(none)).collect();
+        let table = truth.contingency(&Assignments::new(clusters, n_clusters + 1))?;
+        Ok(Self::of_some(&table, truth.names(), |column| column < n_clusters))
+    }
+
     /// Scores mini-clusters, over the pseudo-labelled samples alone.
     ///
     /// # Errors
@@ -128,13 +167,16 @@ impl Scores {
         Ok(Self::of(&truth.contingency_on(found)?, truth.names()))
     }
 
-    /// Scores labels from anywhere as clusters; cluster c is the one named `found.names()[c]`.
+    /// Scores labels from anywhere as clusters; cluster c is the one named `found.names()[c]`. A negative number is no
+    /// cluster, as in [`Scores::of_partial`].
     ///
     /// # Errors
     ///
     /// [`DataError::LabelCount`] if the numbers of samples differ.
     pub fn of_labels(truth: &Truth, found: &Truth) -> Result<Self, DataError> {
-        Ok(Self::of(&truth.contingency_with(found)?, truth.names()))
+        let is_negative = |name: &String| name.parse::<i64>().is_ok_and(|id| id < 0);
+        let is_cluster = |column: usize| !is_negative(&found.names()[column]);
+        Ok(Self::of_some(&truth.contingency_with(found)?, truth.names(), is_cluster))
     }
 }
 
@@ -202,7 +244,7 @@ fn float(count: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use consilience_data::{ClusterId, PseudoLabel, SampleIdx};
+    use consilience_data::{PseudoLabel, SampleIdx};
     use proptest::prelude::*;
 
     use super::*;
@@ -324,5 +366,18 @@ mod tests {
         let truth = Truth::from_integers(&[0, 1]).unwrap();
         let found = Assignments::new(vec![ClusterId(0)], 1);
         assert!(Scores::of_assignments(&truth, &found).is_err());
+    }
+
+    /// Two classes of four; a model that votes on the first alone, and splits it.
+    #[test]
+    fn samples_without_a_cluster_count_as_wrong() {
+        let truth = Truth::from_integers(&[0, 0, 0, 0, 1, 1, 1, 1]).unwrap();
+        let found = [0, 0, 1, 1].map(|id| Some(ClusterId(id)));
+        let found = [found.to_vec(), vec![None; 4]].concat();
+        let scores = Scores::of_partial(&truth, &found, 2).unwrap();
+        assert_eq!((scores.acc, scores.purity, scores.n_clusters), (0.25, 0.5, 2));
+        let labels = Truth::from_integers(&[0, 0, 1, 1, -1, -1, -1, -1]).unwrap();
+        let same = Scores::of_labels(&truth, &labels).unwrap();
+        assert_eq!((same.acc, same.nmi, same.ari), (scores.acc, scores.nmi, scores.ari));
     }
 }

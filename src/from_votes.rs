@@ -1,12 +1,11 @@
 //! The algorithm without its training: votes of any tool in, pseudo-labels and a consensus out.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
-use consilience_data::SampleIdx;
+use consilience_data::{PseudoLabels, SampleIdx};
 use consilience_graph::{
-    AgreementGraph, AgreementParams, Diversity, Extraction, Signatures, Threads, VoteConsensus,
-    consensus_of_votes, strictness_curve,
+    AgreementGraph, AgreementParams, Diversity, Extraction, Signatures, Strictness, Threads,
+    VoteConsensus, check_consensus_size, consensus_of_votes,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,16 +35,16 @@ impl Default for VotesConfig {
 #[derive(Debug, Clone)]
 pub struct VotesOutcome {
     /// The mini-clusters, numbered as the consensus is.
-    pub extraction: Extraction,
+    pub pseudo_labels: PseudoLabels,
     /// Whether as many mini-clusters were found as asked for.
     pub complete: bool,
     /// The cluster of every sample that has a vote.
     pub consensus: VoteConsensus,
     /// The `min_agree` of the mini-clusters from which the consensus starts: what was asked for if that found all K,
     /// else the next lower one that did, or the one that found most.
-    pub consensus_min_agree: u16,
-    /// Mean pairwise adjusted Rand index of the models; `None` with one model.
-    pub diversity: Option<f64>,
+    pub consensus_min_agree: Strictness,
+    /// All models' similarity in pairs.
+    pub diversity: Diversity,
     /// Wall-clock seconds.
     pub seconds: VotesSeconds,
 }
@@ -64,7 +63,7 @@ pub enum Curve {
 pub struct VotesSeconds {
     /// Signatures to pseudo-labels.
     pub extraction: f64,
-    /// Pseudo-labels at every strictness.
+    /// Pseudo-labels at every other strictness, scores of each included.
     pub curve: f64,
     /// Pseudo-labels to consensus.
     pub consensus: f64,
@@ -76,7 +75,7 @@ pub struct VotesSeconds {
 ///
 /// * `signatures`: all votes, grouped with the settings' `min_confidence`.
 /// * `curve`: how far to follow the curve of coverage against strictness. It takes most of the time.
-/// * `observe`: is given each `min_agree`, in descending order, with what it extracts.
+/// * `observe`: is given each strictness, in descending order, with what it extracts.
 ///
 /// # Errors
 ///
@@ -86,53 +85,61 @@ pub fn from_votes(
     config: &VotesConfig,
     curve: Curve,
     threads: &Threads,
-    mut observe: impl FnMut(u16, &Extraction),
+    mut observe: impl FnMut(Strictness, &Extraction),
 ) -> Result<VotesOutcome, RunError> {
-    let k = config.n_clusters;
+    let (k, n_models) = (config.n_clusters, signatures.n_models());
     signatures.check_k(k)?;
-    let agreement = config.agreement.check(signatures.n_models())?;
-    let start = Instant::now();
-    let mut extraction = AgreementGraph::new(signatures, &agreement)?.extract(k, threads)?;
-    let extracted = start.elapsed().as_secs_f64();
-
-    let start = Instant::now();
-    let asked = agreement.min_agree();
-    let mut anchored: Option<(u16, Extraction)> = None;
-    if curve == Curve::Whole || !extraction.is_complete(k) {
-        strictness_curve(signatures, &config.agreement, k, threads, |min_agree, looser| {
-            observe(min_agree, &looser);
-            let found = anchored.as_ref().map_or(&extraction, |(_, best)| best).anchors.len();
-            if min_agree < asked && looser.anchors.len() > found {
-                anchored = Some((min_agree, looser));
-            }
-            let is_enough = anchored.as_ref().is_some_and(|(_, best)| best.is_complete(k));
-            if curve == Curve::Needed && is_enough {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        })?;
-    }
-    let followed = start.elapsed().as_secs_f64();
-
-    let start = Instant::now();
-    let (consensus_min_agree, labels) = match &anchored {
-        Some((min_agree, looser)) => (*min_agree, &looser.pseudo_labels),
-        None => (asked, &extraction.pseudo_labels),
+    check_consensus_size(signatures, k)?;
+    let extract = |params: &AgreementParams| -> Result<Extraction, RunError> {
+        let agreement = params.check(n_models)?;
+        Ok(AgreementGraph::new(signatures, &agreement)?.extract(k, threads)?)
     };
-    let consensus = consensus_of_votes(signatures, labels, threads)?;
-    let complete = extraction.is_complete(k);
-    if anchored.is_some() {
-        let voted = "samples without votes have no pseudo-label";
-        let cluster_of = |sample: SampleIdx| consensus.clusters[sample.index()].expect(voted);
-        extraction.pseudo_labels =
-            renumber(&extraction.pseudo_labels, cluster_of, consensus.n_clusters);
+    let start = Instant::now();
+    let extraction = extract(&config.agreement)?;
+    let extraction_seconds = start.elapsed().as_secs_f64();
+
+    let start = Instant::now();
+    let asked = config.agreement.check(n_models)?.min_agree();
+    // Of a looser strictness, if that finds more.
+    let mut looser: Option<(Strictness, Extraction)> = None;
+    for (min_agree, params) in config.agreement.by_strictness(n_models)? {
+        if min_agree == asked {
+            observe(params.min_agree, &extraction);
+            continue;
+        }
+        let most = looser.as_ref().map_or(&extraction, |(_, found)| found);
+        let is_needed = min_agree < asked && !most.is_complete(k);
+        if is_needed || curve == Curve::Whole {
+            let found = extract(&params)?;
+            observe(params.min_agree, &found);
+            if is_needed && found.anchors.len() > most.anchors.len() {
+                looser = Some((params.min_agree, found));
+            }
+        }
     }
+    let curve_seconds = start.elapsed().as_secs_f64();
+
+    let start = Instant::now();
+    let complete = extraction.is_complete(k);
+    let (consensus_min_agree, consensus, pseudo_labels) = match looser {
+        None => {
+            let labels = extraction.pseudo_labels;
+            let consensus = consensus_of_votes(signatures, &labels, threads)?;
+            (config.agreement.min_agree, consensus, labels)
+        }
+        Some((min_agree, found)) => {
+            let consensus = consensus_of_votes(signatures, &found.pseudo_labels, threads)?;
+            let voted = "samples without votes have no pseudo-label";
+            let cluster_of = |sample: SampleIdx| consensus.clusters[sample.index()].expect(voted);
+            let labels = renumber(&extraction.pseudo_labels, cluster_of, consensus.n_clusters);
+            (min_agree, consensus, labels)
+        }
+    };
     let seconds = VotesSeconds {
-        extraction: extracted,
-        curve: followed,
+        extraction: extraction_seconds,
+        curve: curve_seconds,
         consensus: start.elapsed().as_secs_f64(),
     };
-    let diversity = Diversity::of(signatures, threads).mean();
-    Ok(VotesOutcome { extraction, complete, consensus, consensus_min_agree, diversity, seconds })
+    let diversity = Diversity::of(signatures, threads);
+    Ok(VotesOutcome { pseudo_labels, complete, consensus, consensus_min_agree, diversity, seconds })
 }

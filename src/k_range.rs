@@ -22,7 +22,7 @@ pub struct KRow {
     pub smallest: usize,
     /// Mean margin of their samples: how many fewer models put a sample with the next best mini-cluster.
     pub mean_margin: f64,
-    /// Number of models that name k clusters.
+    /// Number of models that name k clusters, or were asked for k.
     pub n_voters: usize,
     /// Share of the pairs of samples that at most a tenth of these models see differently from the others, 0..=1;
     /// `None` with fewer than two of them.

@@ -46,29 +46,52 @@ impl Contingency {
         self.0.sum()
     }
 
-    /// Adjusted Rand index, at most 1; 0 is what chance gives (Hubert and Arabie, 1985).
-    ///
-    /// Two clusterings without a pair to tell apart (one cluster each, or single samples each) are equal: 1.
+    /// [`adjusted_rand_index`] of the two clusterings.
     #[must_use]
     pub fn adjusted_rand_index(&self) -> f64 {
-        let pairs = |count: u64| {
-            let count = u128::from(count);
-            count * count.saturating_sub(1) / 2
-        };
-        let together: u128 = self.0.iter().copied().map(pairs).sum();
-        let first: u128 = self.0.rows().into_iter().map(|row| pairs(row.sum())).sum();
-        let second: u128 = self.0.columns().into_iter().map(|column| pairs(column.sum())).sum();
-        let all = pairs(self.n_samples());
-        if all == 0 {
-            return 1.0;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "a ratio of pair counts")]
-        let (together, first, second, all) =
-            (together as f64, first as f64, second as f64, all as f64);
-        let expected = first * second / all;
-        let maximum = f64::midpoint(first, second);
-        if maximum == expected { 1.0 } else { (together - expected) / (maximum - expected) }
+        adjusted_rand_index(
+            self.0.iter().copied(),
+            self.0.rows().into_iter().map(|row| row.sum()),
+            self.0.columns().into_iter().map(|column| column.sum()),
+        )
     }
+}
+
+/// Adjusted Rand index of two clusterings, at most 1; 0 is what chance gives (Hubert and Arabie, 1985).
+///
+/// Two clusterings without a pair to tell apart (one cluster each, or single samples each) are equal: 1.
+///
+/// # Arguments
+///
+/// Numbers of samples, empty clusters left out or not: in both a cluster of the first and one of the second; in each
+/// cluster of the first; in each of the second.
+#[must_use]
+pub fn adjusted_rand_index(
+    both: impl Iterator<Item = u64>,
+    first: impl Iterator<Item = u64>,
+    second: impl Iterator<Item = u64>,
+) -> f64 {
+    let pairs = |count: u64| {
+        let count = u128::from(count);
+        count * count.saturating_sub(1) / 2
+    };
+    let together: u128 = both.map(pairs).sum();
+    let (mut n_samples, mut in_first) = (0, 0);
+    for count in first {
+        n_samples += count;
+        in_first += pairs(count);
+    }
+    let in_second: u128 = second.map(pairs).sum();
+    let all = pairs(n_samples);
+    if all == 0 {
+        return 1.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a ratio of pair counts")]
+    let (together, first, second, all) =
+        (together as f64, in_first as f64, in_second as f64, all as f64);
+    let expected = first * second / all;
+    let maximum = f64::midpoint(first, second);
+    if maximum == expected { 1.0 } else { (together - expected) / (maximum - expected) }
 }
 
 impl Serialize for Contingency {

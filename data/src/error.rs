@@ -59,7 +59,12 @@ pub enum DataError {
     EmptyFile { source_name: String },
 
     #[error(
-        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv (each also .gz, except .npz), .txt for labels, HDF5 (.h5, .hdf5)"
+        "{source_name}: no dataset or member can be chosen, as only HDF5 and .npz files have several; name the file alone"
+    )]
+    NothingToChoose { source_name: String },
+
+    #[error(
+        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv, .txt (each also .gz, except .npz), HDF5 (.h5, .hdf5)"
     )]
     UnknownFormat { source_name: String },
 
@@ -100,6 +105,12 @@ pub enum DataError {
     BadSparse { source_name: String, problem: String },
 
     // Text.
+    #[error("{source_name}: UTF-16 text, by the byte-order mark at its start; save it as UTF-8")]
+    Utf16 { source_name: String },
+
+    #[error("{source_name}: no rows below the names of the columns; give at least one")]
+    NoRows { source_name: String },
+
     #[error(
         "{source_name}: line {line} has {found} columns, the lines above have {expected}; make all lines equally long"
     )]
@@ -111,9 +122,9 @@ pub enum DataError {
     NotANumber { source_name: String, line: u64, column: usize, text: String },
 
     #[error(
-        "{source_name}: line {line}, column {column}, counted from 1, is {text:?}, not a cluster's id; ids are whole numbers, and a missing vote is an empty cell or NA"
+        "{source_name}: line {line}, column {column}, counted from 1, is {text:?}, not a cluster's id; {advice}"
     )]
-    NotAnId { source_name: String, line: u64, column: usize, text: String },
+    NotAnId { source_name: String, line: u64, column: usize, text: String, advice: &'static str },
 
     // Votes.
     #[error("no votes given; name at least one file of votes or a run folder")]
@@ -139,10 +150,16 @@ pub enum DataError {
     )]
     TooManyModels { models: usize },
 
+    #[error("{source_name}: {model} has no votes; leave it out")]
+    ModelWithoutVotes { source_name: String, model: String },
+
+    #[error("{source_name}: {model} gives every sample a cluster of its own; leave it out")]
+    NumbersSamples { source_name: String, model: String },
+
     #[error(
-        "{source_name}: column {column}, counted from 1 ({name}), gives every sample a cluster of its own; leave it out"
+        "{source_name}: value {index}, counted from 0 row by row, is {value}, which is too large for an id; number the clusters from 0"
     )]
-    IndexColumn { source_name: String, column: usize, name: String },
+    IdTooLarge { source_name: String, index: usize, value: String },
 
     // Labels.
     #[error("{source_name}: no labels; give one label a sample")]

@@ -23,7 +23,7 @@ mod votes;
 pub mod write;
 
 pub use assignments::{Assignments, SoftAssignments};
-pub use contingency::Contingency;
+pub use contingency::{Contingency, adjusted_rand_index};
 pub use element::Element;
 pub use error::DataError;
 pub use features::Features;

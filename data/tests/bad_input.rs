@@ -169,10 +169,30 @@ fn text_that_is_no_table() {
     assert_says(&error("a,b\n1,2\n3,oops\n"), &["line 3, column 2", "\"oops\"", "not a number"]);
     assert_says(&error("1,2\n3,\n"), &["line 2, column 2", "\"\""]);
     assert_says(&error("a,b\nc,d\n"), &["line 1, column 1", "\"a\""]);
-    assert_says(&error("a,b\n"), &["line 1, column 1"]);
+    for text in ["a,b\n", "# a,b\n", "# made by hand\n\nword\n"] {
+        assert_says(&error(text), &["x.csv: no rows below the names of the columns; give"]);
+    }
+    assert_says(&error("1 2\n3 x\n"), &["line 2, column 2", "\"x\""]);
+    assert_says(&error("1 2\n3 4 5\n"), &["line 2 has 3 columns"]);
+    assert_says(&error("\u{feff}a b\nc d\n"), &["line 1, column 1", "\"a b\""]);
     assert_says(&error("\n \n"), &["no samples"]);
     let binary = data_error(&folder.file("x.csv", [0xff; 4000]));
     assert!(binary.len() < 600, "{binary}");
+}
+
+#[test]
+fn text_that_is_not_utf_8() {
+    let folder = Folder::new();
+    for start in ["\u{feff}1,2", "\u{fffe}1,2"] {
+        let bytes: Vec<u8> = start.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let path = folder.file("x.csv", &bytes);
+        let says = "x.csv: UTF-16 text, by the byte-order mark at its start; save it as UTF-8";
+        for message in [data_error(&path), label_error(&path)] {
+            assert!(message.ends_with(says), "{message}");
+        }
+        let packed = folder.file("x.csv.gz", gzip(&bytes));
+        assert_says(&data_error(&packed), &["x.csv.gz: UTF-16"]);
+    }
 }
 
 #[test]
@@ -201,6 +221,10 @@ fn arrays_of_another_kind() {
 #[test]
 fn archives_without_features() {
     let folder = Folder::new();
+    for read in [data_error, label_error] {
+        let message = read(&folder.file("x.npz", npz(&[])));
+        assert_says(&message, &["x.npz: no arrays; it holds nothing"]);
+    }
     let error = |members: &[(&str, Vec<u8>)]| data_error(&folder.file("x.npz", npz(members)));
     let matrix = || npy_f32(&[1, 2], &[0.0; 2]);
     let message = error(&[("y", npy_i64(&[2], &[1, 2]))]);
@@ -276,7 +300,11 @@ fn labels_that_do_not_fit() {
 fn a_dataset_in_a_file_that_has_none() {
     let folder = Folder::new();
     folder.file("x.npy", npy_f32(&[1, 1], &[0.0]));
-    assert_says(&data_error(&folder.path("x.npy:/a")), &["x.npy:/a", "no datasets", "HDF5"]);
+    let words = ["x.npy:/a: no dataset or member", "only HDF5 and .npz", "name the file alone"];
+    assert_says(&data_error(&folder.path("x.npy:/a")), &words);
+    folder.file("x.npz", npz(&[("a", npy_f32(&[1, 1], &[0.0]))]));
+    assert_says(&data_error(&folder.path("x.npz:b")), &["x.npz: no member b; it holds a"]);
+    assert_says(&data_error(&folder.path("none.npz:b")), &["none.npz: no such file"]);
 }
 
 #[cfg(not(feature = "hdf5"))]

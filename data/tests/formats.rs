@@ -93,6 +93,10 @@ fn tables_of_text() {
         ("partial_header.csv", "0,label\n0,1\n2,3\n4,5\n", ',', true),
         ("tabs.tsv", "0\t1\n\n2\t3\n4e0\t5\n", '\t', false),
         ("semicolons.csv", "x;y\n0;1\n2;3\n4;5\n", ';', true),
+        ("blanks.txt", "0 1\n 2.0e+00   3\n4 5\n", ' ', false),
+        ("named.txt", "x y\n0 1\n2 3\n4 5\n", ' ', true),
+        ("savetxt.txt", "# x y\n0 1\n2 3\n4 5\n", ' ', true),
+        ("comment.csv", "# made by me\n0,1\n2,3\n4,5\n", ',', false),
     ] {
         for (name, bytes) in [
             (name.to_owned(), text.as_bytes().to_vec()),
@@ -124,6 +128,11 @@ fn dense_archives_and_the_truth_in_them() {
         assert_truth(dataset.truth.as_ref().unwrap(), &["8", "6"]);
         assert!(dataset.parts[0].has_truth);
     }
+    // An array that is chosen is read as such.
+    let chosen = load(&folder.path("a.npz:embedding"));
+    assert_eq!((rows(&chosen), chosen.name.as_str()), (vec![vec![3.0], vec![4.0]], "a"));
+    assert!(chosen.truth.is_none());
+    assert_truth(&read_labels(&[folder.path("a.npz:/y")]).unwrap(), &["8", "6"]);
     let bare = load(&folder.file("b.npz", npz(&[("X", x)])));
     assert!(bare.truth.is_none() && !bare.parts[0].has_truth);
     assert_eq!((bare.name.as_str(), bare.n_clusters), ("b", None));

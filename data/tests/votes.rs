@@ -4,30 +4,15 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use common::{Folder, assert_says, gzip, idx, npy, npy_f32, npy_i64, npz};
-use consilience_data::{DataError, Votes, VotesReader};
+use common::{
+    Folder, assert_says, gzip, idx, npy, npy_f32, npy_i64, npz, read_votes as read,
+    votes_errors as errors,
+};
+use consilience_data::{Votes, VotesReader};
 
 const MISSING: u16 = Votes::MISSING;
-
-/// Clusters of each model, and the ids that they had.
-type Found = (Vec<Vec<u16>>, Vec<Vec<i64>>);
-
-fn read(path: &Path) -> Result<Found, DataError> {
-    let mut reader = VotesReader::open(&[path.into()])?;
-    let chunk = reader.next_chunk()?.expect("at least one sample");
-    assert!(reader.next_chunk()?.is_none());
-    let rows = chunk.clusters.rows().into_iter().map(|row| row.to_vec()).collect();
-    Ok((rows, reader.finish()?))
-}
-
-/// The one-line error of reading several files to the end.
-fn errors(paths: &[PathBuf]) -> String {
-    let message = VotesReader::open(paths).and_then(VotesReader::finish).unwrap_err().to_string();
-    assert!(!message.contains('\n'), "more than one line: {message}");
-    message
-}
 
 fn error(path: PathBuf) -> String {
     errors(&[path])
@@ -140,11 +125,8 @@ fn files_that_are_no_votes() {
     assert_says(&cube, &["shape [1, 2, 1]", "(n_models, n_samples)"]);
     assert_says(&error(folder.file("v.npy", npy_i64(&[0, 3], &[]))), &["v.npy: no samples"]);
     assert_says(&error(folder.file("v.npy", npy("<U1", false, &[1], &[0; 4]))), &["strings"]);
-    let two = npz(&[("a", npy_i64(&[1], &[1])), ("b", npy_i64(&[1, 1], &[1]))]);
-    let message = error(folder.file("v.npz", two));
-    assert_says(&message, &["no member votes and no 1-D or 2-D member", "a [1], b [1, 1]"]);
     folder.file("v.npy", npy_i64(&[1], &[1]));
-    assert_says(&error(folder.path("v.npy:/a")), &["v.npy:/a", "no datasets"]);
+    assert_says(&error(folder.path("v.npy:/a")), &["v.npy:/a", "name the file alone"]);
     let square = folder.file("x.npy", npy("|u1", false, &[256, 256], &[1; 1 << 16]));
     let message = errors(&vec![square; 256]);
     assert_says(&message, &["65536 models in all, at most 65,535", "votes and not features"]);
@@ -157,8 +139,17 @@ fn tables_that_are_no_votes() {
     let words = ["x.csv: line 3, column 2", "\"b\", not a cluster's id", "empty cell or NA"];
     assert_says(&error("x,y\n0,1\n1,b\n1,1\n"), &words);
     assert_says(&error("0,1\n1,1.5\n"), &["line 2, column 2", "\"1.5\""]);
-    assert_says(&error("a,b\nc,d\n"), &["line 1, column 1", "\"a\""]);
-    assert_says(&error("sample,cluster\n7,x\n8,y\n"), &["line 2, column 2", "\"x\""]);
+    let give = "give whole numbers; drop columns of names";
+    assert_says(&error("a,b\nc,d\n"), &["line 2, column 1", "\"c\"", give]);
+    assert_says(&error("a\nb\nc\n"), &["line 2, column 1", "\"b\"", give]);
+    assert_says(&error("c0;x\n;y\n"), &["line 2, column 2", "\"y\"", give]);
+    assert_says(&error("sample,cluster\n7,x\n8,y\n"), &["line 2, column 2", "\"x\"", give]);
+    let drop = "drop the column if it names the samples; ids are whole numbers";
+    assert_says(&error("cell,km\ncell_0,1\n"), &["line 2, column 1", "\"cell_0\"", drop]);
+    assert_says(&error("cell_0,1\ncell_1,1\n"), &["line 1, column 1", "\"cell_0\"", drop]);
+    let large = "not a cluster's id; it is too large for one";
+    assert_says(&error("0,1\n1,18446744073709551615\n"), &["line 2, column 2", large]);
+    assert_says(&error("km,gm\n"), &["x.csv: no rows below the names"]);
     assert_says(&error("0,1\n1,1,1\n0,0\n"), &["line 2 has 3 columns", "have 2"]);
     assert_says(&error("1,2,1\n0,1\n"), &["line 2 has 2 columns", "have 3"]);
     assert_says(&error("\n \n"), &["x.csv: no samples"]);
@@ -169,6 +160,42 @@ fn tables_that_are_no_votes() {
     assert_says(&error(&format!(",0,1{rows}")), &["column 1, counted from 1 (x[0])"]);
     assert_says(&error("sample,cluster\n0,5\n1,6\n2,7\n"), &["column 2", "of its own"]);
     assert_says(&error("NA,-1\nnan,\n"), &["x.csv: no votes; all are missing"]);
+    // As with a comma at the end of every line.
+    let empty = "x.csv: column 3, counted from 1 (x[2]), has no votes; leave it out";
+    assert_says(&error("km,gm,\n0,1,\n0,1,\n1,1,\n"), &[empty]);
+    assert_says(&error("0,1,1\n-1,-1,-1\n"), &["x.csv: model x[1] has no votes; leave it out"]);
+}
+
+#[test]
+fn models_that_are_no_clusterings() {
+    let folder = Folder::new();
+    let error = |shape: &[usize], ids: &[i64]| error(folder.file("v.npy", npy_i64(shape, ids)));
+    let empty = "v.npy: model v[1] has no votes; leave it out";
+    assert_says(&error(&[2, 3], &[0, 1, 1, -1, -1, -1]), &[empty]);
+    assert_says(&error(&[3, 2], &[0, -1, 1, -1, 1, -1]), &[empty]);
+    assert_says(&error(&[3], &[-1; 3]), &["v.npy: no votes; all are missing"]);
+    let index = "gives every sample a cluster of its own; leave it out";
+    assert_says(&error(&[3], &[5, 7, 6]), &["v.npy: model v gives", index]);
+    assert_says(&error(&[2, 3], &[0, 1, 1, 2, 1, 0]), &["v.npy: model v[1] gives", index]);
+    // Too few to tell, or one that has no vote.
+    for (shape, ids) in [(&[2][..], &[0, 1][..]), (&[3], &[0, 1, -1])] {
+        assert!(read(&folder.file("v.npy", npy_i64(shape, ids))).is_ok());
+    }
+    let fine = folder.file("fine.npy", npy_i64(&[3], &[0, 0, 1]));
+    let none = folder.file("none.csv", "NA\nNA\nNA\n");
+    let says = "none.csv: column 1, counted from 1 (none), has no votes; leave it out";
+    assert_says(&errors(&[fine, none]), &[says]);
+}
+
+#[test]
+fn ids_that_are_too_large() {
+    let folder = Folder::new();
+    let votes: Vec<u8> = [1, 1 << 63].iter().flat_map(|id: &u64| id.to_le_bytes()).collect();
+    let message = error(folder.file("v.npy", npy("<u8", false, &[2], &votes)));
+    let words = ["value 1, counted from 0", "is 9223372036854775808, which is too large for an id"];
+    assert_says(&message, &words);
+    let message = error(folder.file("v.npy", npy_f32(&[1], &[1e30])));
+    assert_says(&message, &["value 0", "is 1.0000000150474662e30, which is too large"]);
 }
 
 #[test]
@@ -246,16 +273,26 @@ fn datasets_of_a_file() {
         (vec!["a", "aaa"], Some("/a")),
         (vec!["aa", "bb", "votes"], Some("/votes")),
         (vec!["a", "aa", "bb"], None),
-        (vec!["a", "b"], None),
+        (vec!["aaa", "bbb"], None),
+        (vec!["b", "a", "aaa"], Some("/a")),
     ] {
         match (write(&names), member) {
             (Ok(reader), Some(member)) => {
                 assert_eq!(reader.parts()[0].member.as_deref(), Some(member));
             }
-            (Err(error), None) => assert_says(&error.to_string(), &["only one", "/a [3]"]),
+            (Err(error), None) => {
+                assert_says(&error.to_string(), &["choose one by", "; it holds /a"])
+            }
             (found, _) => panic!("{names:?}: {found:?}"),
         }
     }
+    let reader = write(&["b", "a"]).unwrap();
+    assert_eq!(reader.models(), ["a", "b"]);
+    drop(reader);
+    assert_eq!(read(&path).unwrap(), (vec![vec![0; 3]; 2], vec![vec![0]; 2]));
+    let reader = VotesReader::open(&[format!("{}:b", path.display()).into()]).unwrap();
+    assert_eq!((reader.name(), reader.models()), ("v", vec!["b".into()]));
+    drop(reader);
     write(&["votes", "a"]).unwrap();
     assert_says(&error(path.clone()), &["v.h5:/votes: value 0", "0.5"]);
     let missing = format!("{}:/none", path.display());

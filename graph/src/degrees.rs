@@ -46,6 +46,13 @@ pub(crate) struct Counting<'g, 'a> {
 /// gone on with. So many times less is the cost, about; measured.
 const APART: u64 = 8;
 
+/// What it takes to start walking subsets, in comparisons of a pair, about.
+const SETUP: u64 = 1 << 10;
+
+/// Of more pairs of patterns of missing votes than this, none is planned for by itself: all pairs of signatures
+/// are compared.
+const MAX_PATTERN_PAIRS: usize = 1 << 16;
+
 impl<'g, 'a> Counting<'g, 'a> {
     /// Plans to count the edges among `nodes`, ascending.
     pub(crate) fn among(
@@ -70,6 +77,14 @@ impl<'g, 'a> Counting<'g, 'a> {
     }
 
     fn plan(mut self, method: Method) -> Self {
+        if self.rows.len() * self.columns().len() > MAX_PATTERN_PAIRS {
+            self.rows = self.rows.joined();
+            self.columns = self.columns.map(|columns| columns.joined());
+            let n_columns = self.columns().nodes[0].len();
+            self.cost = self.rows.nodes[0].len() as u64 * n_columns as u64;
+            self.tasks.push(vec![Task::Pairs { columns: 0 }]);
+            return self;
+        }
         for rows in 0..self.rows.len() {
             let columns = 0..self.columns().len();
             let tasks = columns.filter_map(|columns| self.task(rows, columns, method)).collect();
@@ -124,7 +139,7 @@ impl<'g, 'a> Counting<'g, 'a> {
         let n_subsets = (min_agree..=models.len())
             .fold(0u64, |sum, size| sum.saturating_add(binomial(models.len(), size)));
         let n_entries = if is_one { n_rows } else { n_rows + n_columns } as u64;
-        let by_subsets = n_subsets.saturating_mul(n_entries);
+        let by_subsets = n_subsets.saturating_mul(n_entries).saturating_add(SETUP);
         let by_subsets = if self.columns.is_some() { by_subsets / APART } else { by_subsets };
         let by_pairs = n_rows as u64 * n_columns as u64;
         let use_subsets = match method {

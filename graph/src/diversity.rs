@@ -1,13 +1,15 @@
 //! How different the members of an ensemble are.
 
-use consilience_data::Contingency;
+use std::collections::HashMap;
+
+use consilience_data::{Contingency, adjusted_rand_index};
 use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::{Signatures, Threads};
 
 /// Adjusted Rand index of every pair of models. An ensemble whose members all say the same (1) has nothing to
-/// agree on.
+/// agree on. Models that did not vote on two samples in common can't be compared: NaN.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Diversity(Array2<f64>);
 
@@ -22,9 +24,8 @@ impl Diversity {
         let n_models = signatures.n_models();
         let pairs: Vec<(usize, usize)> =
             (0..n_models).flat_map(|b| (0..b).map(move |a| (a, b))).collect();
-        let indices: Vec<f64> = threads.run(|| {
-            pairs.par_iter().map(|&(a, b)| adjusted_rand_index(signatures, a, b)).collect()
-        });
+        let indices: Vec<f64> =
+            threads.run(|| pairs.par_iter().map(|&(a, b)| compare(signatures, a, b)).collect());
         let mut matrix = Array2::ones((n_models, n_models));
         for ((a, b), index) in pairs.into_iter().zip(indices) {
             matrix[(a, b)] = index;
@@ -39,25 +40,53 @@ impl Diversity {
         &self.0
     }
 
-    /// The mean over all pairs of different models; `None` if there is only one model.
+    /// The mean over the pairs of different models that can be compared; `None` without any.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a mean")]
     pub fn mean(&self) -> Option<f64> {
-        let n_models = self.0.nrows();
-        let n_pairs = n_models * n_models.saturating_sub(1) / 2;
-        let sum: f64 = (0..n_models).flat_map(|b| (0..b).map(move |a| self.0[(a, b)])).sum();
-        (n_pairs > 0).then(|| sum / n_pairs as f64)
+        let indices: Vec<f64> = self.pairs().filter(|index| !index.is_nan()).collect();
+        (!indices.is_empty()).then(|| indices.iter().sum::<f64>() / indices.len() as f64)
+    }
+
+    /// Number of pairs of different models that put the same samples together.
+    #[must_use]
+    #[expect(clippy::float_cmp, reason = "the index of equal clusterings is 1 without rounding")]
+    pub fn n_equal(&self) -> usize {
+        self.pairs().filter(|&index| index == 1.0).count()
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = f64> {
+        (0..self.0.nrows()).flat_map(move |b| (0..b).map(move |a| self.0[(a, b)]))
     }
 }
 
-fn adjusted_rand_index(signatures: &Signatures, a: usize, b: usize) -> f64 {
+/// Up to so many pairs of clusters, their overlaps are counted in a table of all; beyond, most are empty.
+const MAX_TABLE: usize = 1 << 20;
+
+/// Of two models, over the samples on which both voted; NaN with fewer than two.
+fn compare(signatures: &Signatures, a: usize, b: usize) -> f64 {
     let layout = &signatures.layout;
     let voted = signatures.iter().filter_map(|node| {
         let words = signatures.words_of(node);
-        let pair = (layout.get(words, a)?.into(), layout.get(words, b)?.into());
-        Some((pair, signatures.multiplicity(node).into()))
+        let pair = (usize::from(layout.get(words, a)?), usize::from(layout.get(words, b)?));
+        Some((pair, u64::from(signatures.multiplicity(node))))
     });
-    Contingency::weigh(voted, layout.capacity(a), layout.capacity(b)).adjusted_rand_index()
+    let (n_first, n_second) = (layout.capacity(a), layout.capacity(b));
+    if n_first * n_second <= MAX_TABLE {
+        let overlap = Contingency::weigh(voted, n_first, n_second);
+        return if overlap.n_samples() < 2 { f64::NAN } else { overlap.adjusted_rand_index() };
+    }
+    let (mut first, mut second) = (vec![0; n_first], vec![0; n_second]);
+    let mut both: HashMap<(usize, usize), u64> = HashMap::new();
+    for (pair, n_samples) in voted {
+        first[pair.0] += n_samples;
+        second[pair.1] += n_samples;
+        *both.entry(pair).or_default() += n_samples;
+    }
+    if first.iter().sum::<u64>() < 2 {
+        return f64::NAN;
+    }
+    adjusted_rand_index(both.into_values(), first.into_iter(), second.into_iter())
 }
 
 #[cfg(test)]
@@ -83,6 +112,25 @@ mod tests {
         assert_eq!(diversity.matrix()[(0, 1)], 1.0, "names don't matter");
         assert!((diversity.matrix()[(0, 2)] + 0.5).abs() < 1e-12, "two halves across each other");
         assert!(diversity.mean().unwrap().abs() < 1e-12);
+    }
+
+    #[test]
+    fn models_without_samples_in_common_are_not_compared() {
+        const NONE: u16 = Votes::MISSING;
+        let found = diversity(array![[0, 0, 1, NONE], [1, 1, 0, 0], [NONE, NONE, NONE, 1]]);
+        assert_eq!((found.mean(), found.n_equal()), (Some(1.0), 1));
+        assert!(found.matrix()[(0, 2)].is_nan());
+    }
+
+    /// Many clusters are compared without a table, with the same result.
+    #[test]
+    fn many_clusters_take_no_table() {
+        let many = |at: usize| u16::try_from(at * 7919 % 3000).unwrap();
+        let clusters = Array2::from_shape_fn((2, 9000), |(model, at)| many(at + at / 4 * model));
+        let pairs = clusters.row(0).into_iter().zip(clusters.row(1));
+        let pairs = pairs.map(|(&a, &b)| (usize::from(a), usize::from(b)));
+        let expected = Contingency::count(pairs, 3000, 3000).adjusted_rand_index();
+        assert_eq!(diversity(clusters).mean(), Some(expected));
     }
 
     #[test]

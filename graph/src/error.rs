@@ -34,7 +34,10 @@ pub enum GraphError {
     #[error("need 1 <= K <= 65535 clusters, got {k}")]
     ClusterCount { k: usize },
 
-    #[error("K = {k} clusters, but the votes tell only {n_signatures} kinds of samples apart")]
+    #[error(
+        "K = {k} clusters, but the votes tell only {n_signatures} {} of samples apart; give a smaller K",
+        if *n_signatures == 1 { "kind" } else { "kinds" }
+    )]
     TooManyClusters { k: usize, n_signatures: usize },
 
     #[error(

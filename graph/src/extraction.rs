@@ -71,6 +71,9 @@ impl AgreementGraph<'_> {
     ///   mini-cluster either and keep no one from one. Under [`Gate::Anchor`](crate::Gate) they are members like
     ///   others, also those that share all votes with the anchor.
     ///
+    /// Where votes are missing, an anchor has as many votes as half of the samples that have any, or more: a sample with
+    /// fewer votes agrees with more others the less it says, and would come first.
+    ///
     /// It ends early if no one is left who has a strong positive edge, or if the largest mini-cluster has fewer
     /// than `min_size` samples.
     ///
@@ -81,7 +84,7 @@ impl AgreementGraph<'_> {
         if !(1..=usize::from(u16::MAX)).contains(&k) {
             return Err(GraphError::ClusterCount { k });
         }
-        let mut queue = Queue::new(self.degrees(threads));
+        let mut queue = Queue::new(self.degrees(threads), self.signatures().with_enough_votes());
         let mut left: Vec<SignatureIdx> =
             self.signatures().iter().filter(|&node| self.can_be_member(node)).collect();
         let mut minis: Vec<Vec<SignatureIdx>> = Vec::new();

@@ -24,8 +24,8 @@ pub struct AgreementParams {
     pub min_agree: Strictness,
     /// The same for a strong negative edge: at most so many.
     pub max_agree: Strictness,
-    /// A pair on which fewer models voted (on both samples) has no edge of either kind.
-    pub min_common: u16,
+    /// A pair on which fewer models voted (on both samples) has no edge of either kind. A share is of all models.
+    pub min_common: Strictness,
     /// Every model that voted has to be more confident than this for a sample to pass the gate, 0..1.
     pub min_confidence: f32,
     /// Whose confidence counts.
@@ -39,7 +39,7 @@ impl Default for AgreementParams {
         Self {
             min_agree: Strictness::ALL,
             max_agree: Strictness::percent(40),
-            min_common: 1,
+            min_common: Strictness::percent(50),
             min_confidence: 0.8,
             gate: Gate::Both,
             min_size: 1,
@@ -63,8 +63,9 @@ impl AgreementParams {
         if !(max_agree < min_agree && min_agree <= models) {
             return Err(GraphError::Thresholds { max_agree, min_agree, n_models });
         }
-        if !(1..=models).contains(&self.min_common) {
-            return Err(GraphError::MinCommon { min_common: self.min_common, n_models });
+        let min_common = self.min_common.at_least(models);
+        if !(1..=models).contains(&min_common) {
+            return Err(GraphError::MinCommon { min_common, n_models });
         }
         if !(0.0..1.0).contains(&self.min_confidence) {
             return Err(GraphError::MinConfidence { min_confidence: self.min_confidence });
@@ -73,23 +74,22 @@ impl AgreementParams {
             return Err(GraphError::MinSize);
         }
         Ok(ValidAgreement {
-            thresholds: (0..=models).map(|common| self.thresholds(common)).collect(),
+            thresholds: (0..=models)
+                .map(|common| (common >= min_common).then(|| self.thresholds(common)))
+                .collect(),
             min_confidence: self.min_confidence,
             gate: self.gate,
             min_size: self.min_size,
         })
     }
 
-    /// What decides on a pair on which `common` models voted.
-    fn thresholds(&self, common: u16) -> Option<Thresholds> {
-        if common < self.min_common {
-            return None;
-        }
+    /// What decides on a pair on which `common` models voted, enough of them.
+    fn thresholds(&self, common: u16) -> Thresholds {
         let min_agree = self.min_agree.at_least(common);
         // A share for one side and a count for the other can cross where votes are missing. Then the
         // strong positive edge wins: no pair has both.
         let max_agree = self.max_agree.at_most(common).min(min_agree - 1);
-        Some(Thresholds { min_agree, max_agree })
+        Thresholds { min_agree, max_agree }
     }
 }
 
@@ -180,8 +180,11 @@ mod tests {
     fn every_setting_that_cannot_be_is_rejected() {
         let default = AgreementParams::default;
         for (bad, message) in [
-            (AgreementParams { min_common: 0, ..default() }, "got 1 <= 0 <= 10"),
-            (AgreementParams { min_common: 11, ..default() }, "got 1 <= 11 <= 10"),
+            (AgreementParams { min_common: Strictness::Count(0), ..default() }, "got 1 <= 0 <= 10"),
+            (
+                AgreementParams { min_common: Strictness::Count(11), ..default() },
+                "got 1 <= 11 <= 10",
+            ),
             (AgreementParams { min_confidence: 1.0, ..default() }, "got 1"),
             (AgreementParams { min_confidence: f32::NAN, ..default() }, "got NaN"),
             (AgreementParams { min_size: 0, ..default() }, "min_size"),
@@ -199,12 +202,17 @@ mod tests {
         assert!(valid.is_strong_positive(9, 10) && !valid.is_strong_positive(8, 10));
         assert!(valid.is_strong_positive(5, 5) && !valid.is_strong_positive(4, 5));
         assert!(valid.is_strong_negative(2, 5) && !valid.is_strong_negative(3, 5));
-        assert!(!valid.is_strong_positive(0, 0) && !valid.is_strong_negative(0, 0));
+        let too_few = [(4, 4), (0, 4), (0, 0)];
+        assert!(too_few.iter().all(|&(agree, common)| {
+            !valid.is_strong_positive(agree, common) && !valid.is_strong_negative(agree, common)
+        }));
     }
 
     #[test]
     fn no_pair_has_both_edges() {
-        let valid = params(Strictness::ALL, Strictness::Count(4)).check(10).unwrap();
+        let mut params = params(Strictness::ALL, Strictness::Count(4));
+        params.min_common = Strictness::Count(1);
+        let valid = params.check(10).unwrap();
         for common in 0..=10 {
             for agree in 0..=common {
                 let both = valid.is_strong_positive(agree, common)

@@ -40,6 +40,13 @@ impl Patterns {
         self.models.len()
     }
 
+    /// All nodes as one pattern, of which nothing is known.
+    pub(crate) fn joined(&self) -> Self {
+        let mut nodes = self.nodes.concat();
+        nodes.sort_unstable();
+        Self { models: vec![Vec::new()], of: vec![0; nodes.len()], nodes: vec![nodes] }
+    }
+
     /// The models of both a pattern and one of `others`, ascending.
     pub(crate) fn common(&self, first: usize, others: &Self, second: usize) -> Vec<usize> {
         let second = &others.models[second];

@@ -18,6 +18,8 @@ pub(crate) struct Queue {
     /// Degree, signature, and how many removals had been when it was counted.
     heap: BinaryHeap<(u64, Reverse<SignatureIdx>, usize)>,
     is_left: Vec<bool>,
+    /// Who can be the first at all.
+    can_start: Vec<bool>,
     removals: usize,
     /// As of when all were counted last.
     degrees: Vec<u64>,
@@ -29,11 +31,11 @@ pub(crate) struct Queue {
 const PATIENCE: u64 = 16;
 
 impl Queue {
-    /// Of all signatures, by their degrees.
-    pub(crate) fn new(degrees: Vec<u64>) -> Self {
+    /// Of the signatures that can start a mini-cluster, by the degrees of all.
+    pub(crate) fn new(degrees: Vec<u64>, can_start: Vec<bool>) -> Self {
         let is_left = vec![true; degrees.len()];
-        let mut queue =
-            Self { heap: BinaryHeap::new(), is_left, removals: 0, degrees, gone: Vec::new() };
+        let (heap, gone) = (BinaryHeap::new(), Vec::new());
+        let mut queue = Self { heap, is_left, can_start, removals: 0, degrees, gone };
         queue.fill();
         queue
     }
@@ -42,7 +44,8 @@ impl Queue {
     fn fill(&mut self) {
         let nodes = self.degrees.iter().enumerate();
         let entry = |(node, &degree)| (degree, Reverse(SignatureIdx::new(node)), self.removals);
-        let left = nodes.filter(|&(node, &degree)| degree > 0 && self.is_left[node]);
+        let can_be_first = |node: usize| self.is_left[node] && self.can_start[node];
+        let left = nodes.filter(|&(node, &degree)| degree > 0 && can_be_first(node));
         self.heap = left.map(entry).collect::<Vec<_>>().into();
     }
 

@@ -183,6 +183,22 @@ impl Signatures {
         })
     }
 
+    /// Whether each signature has as many votes as half of the samples that have any, or more, shape (n_signatures).
+    pub(crate) fn with_enough_votes(&self) -> Vec<bool> {
+        if self.is_complete {
+            return vec![true; self.len()];
+        }
+        let n_votes: Vec<u16> = self.iter().map(|node| self.pair(node, node).common).collect();
+        let mut samples = vec![0u64; self.n_models() + 1];
+        for (&n_votes, &multiplicity) in n_votes.iter().zip(&self.multiplicities) {
+            samples[usize::from(n_votes)] += u64::from(multiplicity);
+        }
+        samples[0] = 0;
+        let all: u64 = samples.iter().sum();
+        let more_than = |n_votes: u16| samples[usize::from(n_votes) + 1..].iter().sum::<u64>();
+        n_votes.into_iter().map(|n_votes| 2 * more_than(n_votes) <= all).collect()
+    }
+
     #[inline]
     pub(crate) fn words_of(&self, signature: SignatureIdx) -> &[u64] {
         let n_words = self.layout.n_words();

@@ -33,7 +33,7 @@ fn dot_holds_nodes_edges_and_mini_clusters() {
   s1 [label="1 0 0\n1", samples=1, first_sample=2, gate=true, mini_cluster=0];
   s2 [label="1 1 0\n1", samples=1, first_sample=3, gate=true, mini_cluster=0];
   s3 [label="1 1 1\n1", samples=1, first_sample=4, gate=true];
-  s4 [label="2 - 2\n1", samples=1, first_sample=5, gate=true, mini_cluster=1];
+  s4 [label="2 - 2\n1", samples=1, first_sample=5, gate=true];
   s0 -- s1 [agreement=2];
   s1 -- s2 [agreement=2];
   s2 -- s3 [agreement=2];

@@ -63,7 +63,10 @@ fn numbers_that_do_not_fit_are_errors() {
 
     let signatures = Signatures::group(&votes, &agreement, &threads).unwrap();
     let message = signatures.check_k(3).unwrap_err().to_string();
-    assert_eq!(message, "K = 3 clusters, but the votes tell only 2 kinds of samples apart");
+    assert_eq!(
+        message,
+        "K = 3 clusters, but the votes tell only 2 kinds of samples apart; give a smaller K"
+    );
     let strict = AgreementParams { min_confidence: 0.9, ..params }.check(2).unwrap();
     assert!(AgreementGraph::new(&signatures, &strict).is_err());
 }

@@ -9,7 +9,7 @@ use consilience::Config;
 use consilience::k_range::KRow;
 use consilience::metrics::{Circumstances, Metrics};
 use consilience::run_folder::{self, Destination};
-use consilience_data::{Features, read_dataset};
+use consilience_data::read_dataset;
 
 use super::k_range::{self, KRange};
 use super::summary::Summary;
@@ -22,13 +22,13 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     interrupt::install()?;
     check_device(&args.device)?;
     let mut config = settings::resolve(args)?;
-    let destination = Destination::new(args.out.as_deref())?;
-    let data = read_dataset(&args.data, &args.labels)?;
     let threads = args.threads.unwrap_or_else(settings::cores);
     if let Some(range) = &args.k_range {
         config.rounds = args.rounds.unwrap_or(1);
-        return try_out(range, &config, &data.features, threads, args);
+        return try_out(range, &config, threads, args);
     }
+    let destination = Destination::new(args.out.as_deref())?;
+    let data = read_dataset(&args.data, &args.labels)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
     let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
     let config = config.check(&data.features, threads).map_err(settings::hint)?;
@@ -60,14 +60,14 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 fn try_out(
     range: &KRange,
     config: &Config,
-    features: &Features,
     threads: usize,
     args: &ClusterArgs,
 ) -> Result<ExitCode> {
+    let features = read_dataset(&args.data, &[])?.features;
     let watcher = Watcher::new(&config.members, args.told.quiet);
     let observe = |row: &KRow| watcher.say(&k_range::line(row));
     let rows =
-        consilience::k_range::of_runs(features, config, range.ks(), threads, &watcher, observe);
+        consilience::k_range::of_runs(&features, config, range.ks(), threads, &watcher, observe);
     let rows = rows.map_err(settings::hint)?;
     watcher.finish();
     answer(&k_range::text(&rows, args.told.json)?)?;

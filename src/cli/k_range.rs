@@ -44,21 +44,27 @@ pub(super) fn text(rows: &[KRow], json: bool) -> Result<String> {
     if json {
         return Ok(serde_json::to_string_pretty(rows)? + "\n");
     }
-    let header = ["K", "found", "coverage", "smallest", "margin", "models", "clear pairs", "ARI"];
-    let share = |share: Option<f64>| share.map_or("-".into(), percent);
+    // Without two models that name the same K there is nothing to tell of them.
+    let has_voters = rows.iter().any(|row| row.n_voters > 1);
+    let mut header = vec!["K", "found", "coverage", "smallest", "margin"];
+    header.extend(has_voters.then_some(["models", "clear pairs", "ARI"]).iter().flatten());
     let cells = rows.iter().map(|row| {
-        vec![
+        let mut cells = vec![
             row.k.to_string(),
             row.n_found.to_string(),
             percent(row.coverage),
             count(row.smallest),
             format!("{:.2}", row.mean_margin),
-            row.n_voters.to_string(),
-            share(row.unambiguous),
-            row.ari.map_or("-".into(), |ari| format!("{ari:.3}")),
-        ]
+        ];
+        if has_voters {
+            cells.push(row.n_voters.to_string());
+            cells.push(row.unambiguous.map_or("-".into(), percent));
+            cells.push(row.ari.map_or("-".into(), |ari| format!("{ari:.3}")));
+        }
+        cells
     });
-    Ok(columns(&header, cells) + LEGEND)
+    let legend = if has_voters { [LEGEND, VOTERS, HINT].concat() } else { [LEGEND, HINT].concat() };
+    Ok(columns(&header, cells) + &legend)
 }
 
 const LEGEND: &str = "
@@ -66,12 +72,17 @@ found        mini-clusters, of K
 coverage     share of the samples in them
 smallest     number of samples in the smallest of them
 margin       how many more models put a sample with its own mini-cluster than with the next best, on average
-models       those that name K clusters
+";
+
+const VOTERS: &str = "\
+models       those with K clusters
 clear pairs  share of all pairs of samples on which at most a tenth of these models differ from the others
 ARI          mean adjusted Rand index of pairs of these models
+";
 
-No column decides alone. Where the smallest mini-cluster crumbles, K is likely too large; where few pairs are clear,
-or fewer than K mini-clusters are found, the models don't see K clusters.
+const HINT: &str = "
+No column decides alone. Where the smallest mini-cluster crumbles, or fewer than K are found, K is likely too large;
+where few pairs are clear, the models don't agree on K clusters.
 ";
 
 #[cfg(test)]

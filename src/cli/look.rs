@@ -37,6 +37,14 @@ impl Look {
         }
     }
 
+    /// Says something that a person has to know, whether or not progress is shown.
+    pub(super) fn note(&self, line: &str) {
+        match self {
+            Self::Bar(bar) => bar.println(line),
+            _ => drop(writeln!(io::stderr(), "{line}")),
+        }
+    }
+
     /// Says what is being done now.
     pub(super) fn show(&self, doing: &str) {
         match self {

@@ -109,7 +109,7 @@ struct PseudoLabelArgs {
     #[arg(short = 'k', value_name = "K")]
     clusters: Option<usize>,
     /// Help to choose K: what each from A to B, both included, would give. Writes nothing
-    #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out"])]
+    #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve"])]
     k_range: Option<KRange>,
     /// The true labels, for scores only
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -120,6 +120,9 @@ struct PseudoLabelArgs {
     /// Settings in TOML that replace the default ones, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Number of samples, for votes of more models than samples, which would be taken as transposed (--labels tells, too)
+    #[arg(long, value_name = "N")]
+    samples: Option<usize>,
     /// Leave out the curve of coverage against strictness, which can take minutes for millions of samples
     #[arg(long)]
     no_curve: bool,
@@ -141,6 +144,9 @@ struct AgreementArgs {
     /// Models that may put two samples together and still keep them apart: a number, or a share
     #[arg(long, value_name = "B")]
     max_agree: Option<Strictness>,
+    /// Models that have to have voted on both of two samples for these to be compared: a number, or a share of all
+    #[arg(long, value_name = "N")]
+    min_common: Option<Strictness>,
     /// Confidence that every model has to exceed for a sample to be labelled, 0 to 1
     #[arg(long, value_name = "C")]
     min_confidence: Option<f32>,
@@ -180,17 +186,37 @@ struct InfoArgs {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
-    let done = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => return refuse(&usage(&error)),
+        // Help, or the version, was asked for.
+        Err(told) => told.exit(),
+    };
+    let done = match cli.command {
         Command::Cluster(args) => cluster::run(&args),
         Command::PseudoLabel(args) => pseudo_label::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
     };
-    done.unwrap_or_else(|error| {
-        // If not even this can be written, the exit code has to do.
-        let _ = writeln!(io::stderr(), "error: {}", one_line(&error));
-        ExitCode::from(2)
-    })
+    done.unwrap_or_else(|error| refuse(&one_line(&error)))
+}
+
+fn refuse(problem: &str) -> ExitCode {
+    // If not even this can be written, the exit code has to do.
+    let _ = writeln!(io::stderr(), "error: {problem}");
+    ExitCode::from(2)
+}
+
+/// What is wrong with a command line, in one line: what the parser says up to its first empty line, and its tips.
+fn usage(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let problem = lines.iter().take_while(|line| !line.is_empty()).copied().collect::<Vec<_>>();
+    let problem = problem.join(" ");
+    let tips = lines.iter().filter(|line| line.starts_with("tip:"));
+    let tips: String = tips.map(|tip| format!("; {}", &tip["tip:".len()..].trim())).collect();
+    let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
+    format!("{problem}{tips}; 'consilience help' tells what can be given")
 }
 
 /// An error and its causes in one line, none of them told twice.
@@ -225,6 +251,21 @@ mod tests {
     #[test]
     fn arguments_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_command_lines_are_told_in_one_line() {
+        for (line, part) in [
+            ("pseudo-label v.npy --min-agree 150%", "invalid value '150%' for '--min-agree <A>'"),
+            ("cluster x.npy -k ten", "invalid value 'ten'"),
+            ("cluster", "<DATA>..."),
+            ("clutser x.npy", "unrecognized subcommand 'clutser'; "),
+            ("pseudo-label v.npy -k 2 --k-range 2..5", "cannot be used with"),
+        ] {
+            let words = std::iter::once("consilience").chain(line.split(' '));
+            let told = usage(&Cli::try_parse_from(words).unwrap_err());
+            assert!(told.contains(part) && told.lines().count() == 1, "{told}");
+        }
     }
 
     #[test]

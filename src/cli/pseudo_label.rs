@@ -4,101 +4,104 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use consilience::from_votes::{Curve, VotesConfig, VotesOutcome};
 use consilience::metrics::{CurvePoint, VotesContext, VotesMetrics};
 use consilience::run_folder::{self, Destination, GivenVotes};
 use consilience::{RunError, from_votes};
 use consilience_data::{DataError, Truth, VotesInfo, VotesReader, read_labels};
-use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Threads, ValidAgreement};
+use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
 use super::look::Look;
 use super::text::{columns, count, duration, percent, plural, table};
 use super::{PseudoLabelArgs, answer, interrupt, k_range, settings, summary};
 
-/// Votes to pseudo-labels and a consensus, in a run folder. Everything that can be refused is refused as early as it
+/// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
 /// can be known.
 pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let start = Instant::now();
     interrupt::install()?;
     let config = settings::for_votes(args)?;
-    if args.k_range.is_none() {
-        settings::given_k(config.n_clusters)?;
-    }
-    let destination = Destination::new(args.out.as_deref())?;
     let n_threads = args.threads.unwrap_or_else(settings::cores);
     let threads = Threads::new(n_threads)?;
-    let truth = if args.labels.is_empty() { None } else { Some(read_labels(&args.labels)?) };
-    let reader = VotesReader::open(&args.votes)?;
-    let agreement = config.agreement.check(reader.n_models());
-    let agreement = agreement.map_err(|error| settings::hint(error.into()))?;
-    let (name, models) = (reader.name().to_owned(), reader.models());
-
-    let look = Look::new("{spinner} {msg}", args.told.quiet);
-    let given = group(reader, &agreement, &threads, &look)?;
     if let Some(range) = &args.k_range {
-        let rows = consilience::k_range::of_votes(
-            &given.signatures,
-            &config.agreement,
-            range.ks(),
-            &threads,
-        )?;
+        let look = look(args);
+        let signatures = read(args, &config, None, &threads, &look)?.signatures;
+        let rows =
+            consilience::k_range::of_votes(&signatures, &config.agreement, range.ks(), &threads)?;
         look.finish();
         answer(&k_range::text(&rows, args.told.json)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    check_truth(truth.as_ref(), &given.signatures, args)?;
+    settings::given_k(args.clusters, config.n_clusters)?;
+    let destination = Destination::new(args.out.as_deref())?;
+    let truth = if args.labels.is_empty() { None } else { Some(read_labels(&args.labels)?) };
 
+    let look = look(args);
+    let given = read(args, &config, truth.as_ref(), &threads, &look)?;
+    check_truth(truth.as_ref(), &given.signatures, args)?;
     let mut curve = Vec::new();
-    let whole = if args.no_curve { Curve::Needed } else { Curve::Whole };
-    let outcome =
-        from_votes(&given.signatures, &config, whole, &threads, |min_agree, extraction| {
-            tell(&look, min_agree, extraction);
-            curve.push(CurvePoint::of(min_agree, extraction, config.n_clusters, truth.as_ref()));
-        })?;
+    let follow = if args.no_curve { Curve::Needed } else { Curve::Whole };
+    let outcome = from_votes(&given.signatures, &config, follow, &threads, |min_agree, found| {
+        tell(&look, min_agree, found);
+        curve.push(CurvePoint::of(min_agree, found, config.n_clusters, truth.as_ref()));
+    })?;
     look.finish();
 
+    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids };
     let context = VotesContext {
         inputs: given.inputs,
-        models,
+        models: given.models,
         curve: curve.into_iter().collect::<Result<_, _>>()?,
         threads: n_threads,
         seconds: start.elapsed().as_secs_f64(),
     };
     let metrics = VotesMetrics::new(&outcome, &given.signatures, &config, context, truth.as_ref())?;
     let written = run_folder::config_toml("pseudo-label VOTES...", &config, &source(args))?;
-    let staging = destination.stage(&name)?;
+    let staging = destination.stage(&given.name)?;
     interrupt::remove_on_exit(staging.leftovers());
-    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids };
     run_folder::write_from_votes(staging.path(), &outcome, &votes, &metrics, &written)?;
     let folder = staging.publish()?;
 
     let text = if args.told.json {
         metrics.to_json()
     } else {
-        text(&name, &metrics, &outcome, &config, &folder.display().to_string())
+        text(&given.name, &metrics, &outcome, &config, &folder.display().to_string())
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+fn look(args: &PseudoLabelArgs) -> Look {
+    Look::new("{spinner} {msg}", args.told.quiet)
+}
+
 /// Votes, as read.
 struct Given {
+    /// What a run is called that has no other name.
+    name: String,
     signatures: Signatures,
+    /// A name for each model.
+    models: Vec<String>,
     /// What each of a model's clusters was called.
     ids: Vec<Vec<i64>>,
     inputs: Vec<VotesInfo>,
 }
 
 /// Reads votes a chunk at a time.
-fn group(
-    mut reader: VotesReader,
-    agreement: &ValidAgreement,
+fn read(
+    args: &PseudoLabelArgs,
+    config: &VotesConfig,
+    truth: Option<&Truth>,
     threads: &Threads,
     look: &Look,
 ) -> Result<Given> {
     let start = Instant::now();
-    let mut builder = SignaturesBuilder::new(agreement);
+    let n_known = args.samples.or(truth.map(Truth::n_samples));
+    let mut reader = VotesReader::open_on(&args.votes, n_known)?;
+    let agreement = config.agreement.check(reader.n_models());
+    let agreement = agreement.map_err(|error| settings::hint(error.into()))?;
+    let mut builder = SignaturesBuilder::new(&agreement);
     let mut n_samples = 0;
     while let Some(chunk) = reader.next_chunk()? {
         n_samples += chunk.clusters.ncols();
@@ -106,22 +109,35 @@ fn group(
         builder.push(chunk.clusters.view(), confidences, threads)?;
         look.mention(&format!("reading votes: {}", plural(n_samples, "sample")));
     }
+    let (name, models) = (reader.name().to_owned(), reader.models());
     let inputs = reader.parts().to_vec();
-    for input in inputs.iter().filter(|input| input.is_transposed) {
-        let shown = input.path.display();
-        look.say(&format!("{shown}: taken as transposed, with more samples than models"));
+    for input in &inputs {
+        input.notes.iter().for_each(|note| look.note(&format!("{}: {note}", input.path.display())));
     }
-    let n_models = reader.n_models();
+    check_samples(n_samples, args)?;
     let ids = reader.finish()?;
     let signatures = builder.finish();
     look.say(&format!(
         "{} x {}: {}, read in {}",
         plural(n_samples, "sample"),
-        plural(n_models, "model"),
+        plural(models.len(), "model"),
         plural(signatures.len(), "distinct signature"),
         duration(start.elapsed().as_secs_f64()),
     ));
-    Ok(Given { signatures, ids, inputs })
+    Ok(Given { name, signatures, models, ids, inputs })
+}
+
+/// The number of samples has to be the one that was typed.
+fn check_samples(found: usize, args: &PseudoLabelArgs) -> Result<()> {
+    match args.samples {
+        Some(samples) if samples != found => {
+            bail!(
+                "{}: {found} samples, but --samples {samples}; check the file, or leave --samples out",
+                paths(&args.votes).join(", "),
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_truth(
@@ -139,7 +155,7 @@ fn check_truth(
     }
 }
 
-fn tell(look: &Look, min_agree: u16, extraction: &Extraction) {
+fn tell(look: &Look, min_agree: Strictness, extraction: &Extraction) {
     let labels = &extraction.pseudo_labels;
     look.say(&format!(
         "min_agree {min_agree}: {} agreed on ({}), in {}",
@@ -178,18 +194,28 @@ fn text(
         let without = plural(metrics.n_without_votes, "sample");
         rows.push(("without votes", format!("{without}, left without cluster and label")));
     }
-    if let Some(diversity) = metrics.rounds[0].diversity {
-        let models = plural(metrics.n_models, "model");
-        rows.push(("diversity", format!("{diversity:.3}: mean ARI of pairs of {models}")));
+    let unsure = metrics.n_samples - metrics.n_without_votes - metrics.n_passing_gate;
+    if unsure > 0 {
+        let bound = config.agreement.min_confidence;
+        let unsure = plural(unsure, "sample");
+        rows.push((
+            "unsure",
+            format!("{unsure}, not above --min-confidence {bound} in all models"),
+        ));
     }
+    rows.extend(diversity(metrics).map(|text| ("diversity", text)));
     if let (Some(acc), Some(nmi), Some(ari)) = (metrics.acc, metrics.nmi, metrics.ari) {
         rows.push(("scores", summary::scores(acc, nmi, ari, metrics.pseudo_labels.acc)));
     }
     rows.push(("time", summary::time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
     rows.push(("folder", folder.to_owned()));
+    let more = match metrics.inputs.len() {
+        1 => String::new(),
+        n => format!(" and {} more", n - 1),
+    };
     format!(
-        "{name}: {} x {}, K = {}\n\n{}\n{}{}Next: {folder}/pseudo_labels.csv has the \
-         samples agreed on, assignments.csv a cluster for every sample.\n",
+        "{name}{more}: {} x {}, K = {}\n\n{}\n{}{}Next: {folder}/pseudo_labels.csv has the samples agreed on, \
+         assignments.csv a cluster for every sample.\n",
         plural(metrics.n_samples, "sample"),
         plural(metrics.n_models, "model"),
         metrics.n_clusters,
@@ -199,8 +225,19 @@ fn text(
     )
 }
 
+/// Agreement is evidence only between models that err differently.
+fn diversity(metrics: &VotesMetrics) -> Option<String> {
+    let round = &metrics.rounds[0];
+    let models = plural(metrics.n_models, "model");
+    let equal = match round.n_equal_pairs {
+        0 => String::new(),
+        n => format!("; {} say just the same", plural(n, "pair")),
+    };
+    Some(format!("{:.3}: mean ARI of pairs of {models}, 1 if all alike{equal}", round.diversity?))
+}
+
 fn curve(points: &[CurvePoint]) -> String {
-    if points.is_empty() {
+    if points.len() < 2 {
         return String::new();
     }
     let scored = points.iter().any(|point| point.pseudo_labels.acc.is_some());
@@ -226,15 +263,24 @@ fn advice(metrics: &VotesMetrics, config: &VotesConfig) -> String {
     if metrics.complete {
         return String::new();
     }
+    let asked = config.agreement.min_agree;
     let found = metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
     let (k, used) = (metrics.n_clusters, metrics.consensus_min_agree);
-    let looser = metrics.curve.iter().find(|point| point.complete);
-    let way = looser.map_or("none finds all; try fewer clusters".into(), |point| {
-        format!("the strictest to find all is --min-agree {}", point.min_agree)
-    });
+    let more = if metrics.n_passing_gate < metrics.n_samples { " or --min-confidence" } else { "" };
+    let looser = metrics.curve.iter().skip_while(|point| point.min_agree != asked);
+    let way = looser
+        .skip(1)
+        .find(|point| point.complete)
+        .map_or(format!("try fewer clusters, or a lower --min-agree{more}"), |point| {
+            format!("the next lower to find all is --min-agree {}", point.min_agree)
+        });
+    let consensus = if found == 0 && used == asked {
+        "There is no consensus without mini-clusters.".into()
+    } else {
+        format!("The consensus starts from the mini-clusters of --min-agree {used}.")
+    };
     format!(
-        "Incomplete: at min_agree {} the models agree on only {found} of {k} mini-clusters; {way}.\n\
-         The consensus starts from the mini-clusters of min_agree {used}.\n\n",
-        config.agreement.min_agree,
+        "Incomplete: at --min-agree {asked} the models agree on only {found} of {k} mini-clusters; {way}.\n\
+         {consensus}\n\n"
     )
 }

@@ -57,19 +57,21 @@ pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
     Ok(config)
 }
 
-/// Checks that K was given for votes.
-pub(super) fn given_k(k: usize) -> Result<()> {
-    if k > 0 {
-        return Ok(());
+/// Checks that K was given for votes, on the command line or in the settings.
+pub(super) fn given_k(typed: Option<usize>, k: usize) -> Result<()> {
+    match (typed, k) {
+        (Some(0), _) => bail!("-k 0: give a number of clusters, at least 1"),
+        (_, 0) => bail!(
+            "-k is missing: votes don't say how many clusters to look for; add -k K, or try --k-range 2..20"
+        ),
+        _ => Ok(()),
     }
-    bail!(
-        "-k is missing: votes don't say how many clusters to look for; add -k K, or try --k-range 2..20"
-    )
 }
 
 fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
     agreement.min_agree = args.min_agree.unwrap_or(agreement.min_agree);
     agreement.max_agree = args.max_agree.unwrap_or(agreement.max_agree);
+    agreement.min_common = args.min_common.unwrap_or(agreement.min_common);
     agreement.min_confidence = args.min_confidence.unwrap_or(agreement.min_confidence);
 }
 

@@ -1,7 +1,7 @@
 //! `metrics.json` of `pseudo-label`: what became of votes, in numbers.
 
-use consilience_data::{Assignments, ClusterId, DataError, ModelIdx, Truth, VotesInfo};
-use consilience_graph::{Extraction, Signatures};
+use consilience_data::{DataError, ModelIdx, Truth, VotesInfo};
+use consilience_graph::{Extraction, Signatures, Strictness};
 use serde::Serialize;
 
 use super::{GraphMetrics, PseudoLabelMetrics, milliseconds, of_pseudo_labels, peak_rss_mb};
@@ -36,7 +36,7 @@ pub struct VotesMetrics {
     pub peak_rss_mb: Option<f64>,
     /// Always that nothing was trained.
     pub stop: StopReason,
-    /// Accuracy of the consensus: see [`Scores`]. Samples without votes are a cluster of their own.
+    /// Accuracy of the consensus: see [`Scores`]. Samples without votes count as wrong.
     pub acc: Option<f64>,
     /// Normalised mutual information of the consensus.
     pub nmi: Option<f64>,
@@ -48,12 +48,14 @@ pub struct VotesMetrics {
     pub mean_confidence: f64,
     /// Samples on which no model voted. They have neither a cluster nor a label.
     pub n_without_votes: usize,
+    /// Samples in which every model that voted is more confident than `min_confidence`; others get no label.
+    pub n_passing_gate: usize,
     /// The pseudo-labels.
     pub pseudo_labels: PseudoLabelMetrics,
     /// The agreement graph.
     pub graph: GraphMetrics,
     /// The `min_agree` of the mini-clusters from which the consensus starts.
-    pub consensus_min_agree: u16,
+    pub consensus_min_agree: Strictness,
     /// Coverage against strictness, strictest first.
     pub curve: Vec<CurvePoint>,
     /// The votes as a round that nobody trained.
@@ -67,8 +69,8 @@ pub struct VotesMetrics {
 /// What a strictness gives.
 #[derive(Debug, Clone, Serialize)]
 pub struct CurvePoint {
-    /// Models that have to put two samples together to join them.
-    pub min_agree: u16,
+    /// Models that have to put two samples together to join them: a number, or a share of those that voted.
+    pub min_agree: Strictness,
     /// Whether all K mini-clusters were found.
     pub complete: bool,
     /// Number of mini-clusters that were found.
@@ -89,6 +91,8 @@ pub struct VotesRound {
     pub models: Vec<VoterMetrics>,
     /// Mean pairwise adjusted Rand index of the models; `None` with one.
     pub diversity: Option<f64>,
+    /// Pairs of models that say the same.
+    pub n_equal_pairs: usize,
     /// The pseudo-labels.
     pub pseudo_labels: PseudoLabelMetrics,
     /// Accuracy of the consensus.
@@ -106,7 +110,7 @@ pub struct VoterMetrics {
     pub n_clusters: usize,
     /// Samples on which it did not vote.
     pub n_missing: usize,
-    /// Accuracy of its votes; samples without one are a cluster of their own.
+    /// Accuracy of its votes; samples without one count as wrong.
     pub acc: Option<f64>,
 }
 
@@ -132,7 +136,7 @@ impl CurvePoint {
     ///
     /// [`DataError::LabelCount`] if the truth is of other samples.
     pub fn of(
-        min_agree: u16,
+        min_agree: Strictness,
         extraction: &Extraction,
         k: usize,
         truth: Option<&Truth>,
@@ -160,9 +164,9 @@ impl VotesMetrics {
         context: VotesContext,
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
-        let assignments = outcome.consensus.assignments();
-        let scores = truth.map(|truth| Scores::of_assignments(truth, &assignments)).transpose()?;
-        let pseudo_labels = of_pseudo_labels(&outcome.extraction.pseudo_labels, truth)?;
+        let (clusters, k) = (&outcome.consensus.clusters, outcome.consensus.n_clusters);
+        let scores = truth.map(|truth| Scores::of_partial(truth, clusters, k)).transpose()?;
+        let pseudo_labels = of_pseudo_labels(&outcome.pseudo_labels, truth)?;
         let acc = scores.as_ref().map(|scores| scores.acc);
         let models: Result<Vec<_>, DataError> = context
             .models
@@ -173,7 +177,8 @@ impl VotesMetrics {
         let round = VotesRound {
             round: 0,
             models: models?,
-            diversity: outcome.diversity,
+            diversity: outcome.diversity.mean(),
+            n_equal_pairs: outcome.diversity.n_equal(),
             pseudo_labels: pseudo_labels.clone(),
             ensemble_acc: acc,
             consensus_ari_to_previous: None,
@@ -195,7 +200,8 @@ impl VotesMetrics {
             ari: scores.as_ref().map(|scores| scores.ari),
             complete: outcome.complete,
             mean_confidence: mean_confidence(outcome),
-            n_without_votes: outcome.extraction.n_without_votes,
+            n_without_votes: signatures.n_without_votes(),
+            n_passing_gate: signatures.n_passing_gate(),
             pseudo_labels,
             graph: GraphMetrics {
                 signatures: signatures.len(),
@@ -222,15 +228,11 @@ fn voter(
     signatures: &Signatures,
     truth: Option<&Truth>,
 ) -> Result<VoterMetrics, DataError> {
-    // Ids are dense; one more stands for no vote.
-    let votes = signatures.votes_of(ModelIdx::from_index(model));
-    let largest = votes.iter().flatten().max();
-    let n_clusters = largest.map_or(0, |cluster| cluster.index() + 1);
-    let acc = |truth| {
-        let left = ClusterId::from_index(n_clusters);
-        let clusters = votes.iter().map(|vote| vote.unwrap_or(left)).collect();
-        Ok(Scores::of_assignments(truth, &Assignments::new(clusters, n_clusters + 1))?.acc)
-    };
+    let model = ModelIdx::from_index(model);
+    let (votes, n_clusters) = (signatures.votes_of(model), signatures.n_clusters(model));
+    // Ids may have gaps where votes come from elsewhere than files.
+    let n_ids = votes.iter().flatten().max().map_or(0, |largest| largest.index() + 1);
+    let acc = |truth| Ok(Scores::of_partial(truth, &votes, n_ids)?.acc);
     Ok(VoterMetrics {
         name,
         n_clusters,
@@ -242,7 +244,9 @@ fn voter(
 #[expect(clippy::cast_precision_loss, reason = "a mean")]
 fn mean_confidence(outcome: &VotesOutcome) -> f64 {
     let confidences = &outcome.consensus.confidences;
-    let n_voted = confidences.len() - outcome.extraction.n_without_votes;
+    // Probabilities of the best of K are at least 1 / K; those without votes have 0.
+    let n_voted =
+        confidences.len() - confidences.iter().filter(|&&confidence| confidence == 0.0).count();
     let sum: f64 = confidences.iter().map(|&confidence| f64::from(confidence)).sum();
     sum / n_voted.max(1) as f64
 }

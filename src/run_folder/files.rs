@@ -127,7 +127,7 @@ pub fn write_from_votes(
     let results = Results {
         clusters: Cow::Borrowed(&outcome.consensus.clusters),
         confidences: &outcome.consensus.confidences,
-        pseudo_labels: &outcome.extraction.pseudo_labels,
+        pseudo_labels: &outcome.pseudo_labels,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]

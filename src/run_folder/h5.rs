@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use consilience_data::hdf5_file::Writer;
-use consilience_data::{ClusterId, DataError, Element, ModelIdx, SoftAssignments, Votes};
+use consilience_data::{
+    ClusterId, DataError, Element, ModelIdx, SampleIdx, SoftAssignments, Votes,
+};
 use ndarray::{Array2, ArrayView, Axis, Dimension, stack};
 
 use super::files::{Columns, GivenVotes, PSEUDO_LABELS, Results};
@@ -72,6 +74,15 @@ pub(super) fn write_votes(
     file.0.write_rows("votes", signatures.n_samples(), rows)?;
     let meaning = "cluster that each model votes for, numbered as vote_ids says; 65535: no vote";
     file.explain("votes", "(n_models, n_samples)", meaning)?;
+    let lowest: Vec<f32> = (0..signatures.n_samples())
+        .map(|sample| signatures.lowest_confidence(SampleIdx::from_index(sample)))
+        .collect();
+    if lowest.iter().any(|&confidence| confidence < 1.0 && confidence > 0.0) {
+        let rows = (0..n_models).map(|_| lowest.clone());
+        file.0.write_rows("confidences", signatures.n_samples(), rows)?;
+        let meaning = "the lowest of the models' confidences in a sample, the same for each: no others were kept";
+        file.explain("confidences", "(n_models, n_samples)", meaning)?;
+    }
     let most = votes.ids.iter().map(Vec::len).max().unwrap_or(0);
     let id = |(model, cluster): (usize, usize)| votes.ids[model].get(cluster).copied();
     let ids = Array2::from_shape_fn((n_models, most), |at| id(at).unwrap_or(-1));
@@ -86,7 +97,7 @@ fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> 
     let per_sample = "(n_samples)";
     let ids = results.clusters.iter().map(|cluster| cluster.map_or(NONE, |ClusterId(id)| id));
     let ids: Vec<u16> = ids.collect();
-    let meaning = "cluster of each sample, by consensus; 65535: none, as nobody voted on it";
+    let meaning = "cluster of each sample, by consensus; 65535: none";
     file.array("assignments", &ids, per_sample, meaning)?;
     let meaning = "its probability, by consensus";
     file.array("assignment_confidences", results.confidences, per_sample, meaning)?;

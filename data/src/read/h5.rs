@@ -15,7 +15,7 @@ use crate::DataError;
 /// Groups in groups are searched this deep; links can make a circle.
 const MAX_DEPTH: usize = 8;
 /// More datasets than this aren't listed.
-const MAX_LISTED: usize = 200;
+pub(crate) const MAX_LISTED: usize = 200;
 /// Values read and converted at a time, about.
 const BLOCK: usize = 1 << 20;
 

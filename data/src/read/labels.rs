@@ -45,6 +45,7 @@ pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)>
 ///
 /// Empty lines are an error, as they would shift the labels; those at the end are not.
 pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataError> {
+    text::check_encoding(&mut source)?;
     if table && let Some(delimiter) = text::delimiter(&mut source)? {
         return Err(DataError::Unsupported {
             source_name: source.name,

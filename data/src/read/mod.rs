@@ -96,12 +96,12 @@ pub(crate) struct Raw<T> {
 
 /// Reads data and stacks them by rows.
 ///
-/// A path is a file (`.npy`, `.npz`, IDX, CSV, HDF5 as `file.h5` or `file.h5:/dataset`), or the name of an
-/// embedded set where no such file exists. Arrays of more than two dimensions are flattened to samples x
+/// A path is a file (`.npy`, `.npz`, IDX, CSV, HDF5), one of its arrays (`file.h5:/dataset`, `file.npz:member`), or the
+/// name of an embedded set where no such file exists. Arrays of more than two dimensions are flattened to samples x
 /// features. Values are converted to `f32` as they are, without scaling.
 ///
 /// The truth comes from the files `labels` if there are any, else from beside the data if it is there for
-/// every path.
+/// every path. Nothing is beside an array that was chosen.
 ///
 /// # Errors
 ///
@@ -230,7 +230,7 @@ fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataEr
     let (path, dataset) = match location {
         Location::Embedded(name) => {
             let bytes = embedded::DIGITS;
-            let mut raw = npz::read(Cursor::new(bytes), bytes.len() as u64, name, role)?;
+            let mut raw = npz::read(Cursor::new(bytes), bytes.len() as u64, name, None, role)?;
             raw.info.format = format!("embedded set, {}", raw.info.format);
             return Ok(raw);
         }
@@ -241,25 +241,25 @@ fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataEr
         Format::Npy => npy::read(source),
         Format::Idx => idx::read(source),
         Format::Text => text::read(source),
-        Format::Npz => npz::read(source::reopen(path)?, source.len, &source.name, role),
+        Format::Npz => {
+            let member = dataset.as_deref();
+            npz::read(source::reopen(path)?, source.len, &source.name, member, role)
+        }
         Format::Hdf5 => read_hdf5(path, dataset.as_deref(), role),
     }
 }
 
-/// Opens a file and recognises its format; only HDF5 has datasets to choose from.
+/// Opens a file and recognises its format; only HDF5 and `.npz` have something to choose from.
 fn open(path: &Path, dataset: Option<&str>) -> Result<(Source, Format), DataError> {
     let mut source = Source::open(path)?;
     let format = source.format(path)?;
     match (format, dataset) {
         (Format::Hdf5, _) => source.expect_magic(format, "HDF5")?,
+        (Format::Npz, _) => source.expect_magic(format, ".npz (a zip archive)")?,
         (_, Some(dataset)) => {
-            return Err(DataError::Unsupported {
-                source_name: format!("{}:{dataset}", source.name),
-                found: format!("no datasets, so {dataset:?} can't be chosen from it"),
-                supported: "HDF5 (or name the file alone)",
-            });
+            let source_name = format!("{}:{dataset}", source.name);
+            return Err(DataError::NothingToChoose { source_name });
         }
-        (Format::Npz, None) => source.expect_magic(format, ".npz (a zip archive)")?,
         _ => {}
     }
     Ok((source, format))

@@ -14,19 +14,25 @@ use super::{PartInfo, Raw, Role, labels};
 use crate::{DataError, Truth};
 
 const DATA_MEMBERS: [&str; 2] = ["X", "x"];
-const LABEL_MEMBERS: [&str; 2] = ["y", "labels"];
+/// Members that are the truth.
+pub(crate) const LABEL_MEMBERS: [&str; 2] = ["y", "labels"];
 const CSR_MEMBERS: [&str; 4] = ["data", "indices", "indptr", "shape"];
 
-/// Reads the features (with the labels beside them, if asked for) or the labels of an archive.
+/// Reads the features (with the labels beside them, if asked for) or the labels of an archive, or a member as such.
 ///
 /// `len`: the archive's size in bytes.
 pub(crate) fn read<T: Target>(
     reader: impl Read + Seek,
     len: u64,
     name: &str,
+    member: Option<&str>,
     role: Role,
 ) -> Result<Raw<T>, DataError> {
     let mut archive = Archive::open(reader, len, name)?;
+    if let Some(member) = member {
+        let member = archive.named(member)?;
+        return archive.dense(&member);
+    }
     let (named, dimensions) = match role {
         Role::Data { .. } => (DATA_MEMBERS, 2..=2),
         Role::Labels => (LABEL_MEMBERS, 1..=1),
@@ -69,13 +75,37 @@ impl<R: Read + Seek> Archive<R> {
             .filter_map(|member| {
                 Some(std::str::from_utf8(member).ok()?.strip_suffix(".npy")?.into())
             })
-            .collect();
+            .collect::<Vec<_>>();
+        if members.is_empty() {
+            return Err(DataError::MissingMember {
+                source_name: name.into(),
+                wanted: "arrays".into(),
+                found: zip.file_names().flatten().map(String::from).collect(),
+            });
+        }
         Ok(Self { zip, name: name.into(), members, available: inflated_at_most(len) })
     }
 
     /// The first of `names` that is there.
     pub(crate) fn first_of<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
         names.iter().copied().find(|&name| self.members.iter().any(|member| member == name))
+    }
+
+    /// The member that an argument such as `file.npz:member` names.
+    pub(crate) fn named(&self, name: &str) -> Result<String, DataError> {
+        let wanted = name.trim_start_matches('/');
+        let found = self.members.iter().find(|&member| member == wanted);
+        found.cloned().ok_or_else(|| DataError::MissingMember {
+            source_name: self.name.clone(),
+            wanted: format!("member {wanted}"),
+            found: self.members.clone(),
+        })
+    }
+
+    /// All members' headers, in the order of the archive.
+    pub(crate) fn headers(&mut self) -> Result<Vec<(String, Header)>, DataError> {
+        let members = self.members.clone();
+        members.into_iter().map(|member| Ok((member.clone(), self.header(&member)?))).collect()
     }
 
     /// Runs `read` on a member, with its size as declared by the archive and its name for messages.
@@ -118,15 +148,14 @@ impl<R: Read + Seek> Archive<R> {
 
     /// The name of the only member with so many dimensions; none or several are an error that lists what there
     /// is.
-    pub(crate) fn only_one(
+    fn only_one(
         &mut self,
         dimensions: RangeInclusive<usize>,
         named: &[&str],
     ) -> Result<String, DataError> {
         let mut fitting = Vec::new();
         let mut found = Vec::new();
-        for member in self.members.clone() {
-            let header = self.header(&member)?;
+        for (member, header) in self.headers()? {
             found.push(format!("{member} {:?}", header.shape));
             if dimensions.contains(&header.shape.len()) {
                 fitting.push(member);
@@ -137,9 +166,10 @@ impl<R: Read + Seek> Archive<R> {
             _ => Err(DataError::MissingMember {
                 source_name: self.name.clone(),
                 wanted: format!(
-                    "member {} and no {} member that is the only one",
+                    "member {} and no {} member that is the only one; choose one by {}:NAME",
                     named.join(" or "),
                     dimensions.map(|count| format!("{count}-D")).collect::<Vec<_>>().join(" or "),
+                    self.name,
                 ),
                 found,
             }),

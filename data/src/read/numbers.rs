@@ -35,6 +35,10 @@ impl Kind {
         }
     }
 
+    pub(crate) fn is_integer(self) -> bool {
+        !matches!(self, Self::Bool | Self::F16 | Self::F32 | Self::F64)
+    }
+
     /// NumPy's name for the type.
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use crate::{DataError, embedded};
 pub(crate) enum Location {
     /// An embedded set, by its name.
     Embedded(&'static str),
-    /// A file, and the dataset inside it if the argument names one (`file.h5:/dataset`).
+    /// A file, and the dataset or member inside it if the argument names one (`file.h5:/dataset`, `file.npz:member`).
     File { path: PathBuf, dataset: Option<String> },
 }
 
@@ -32,7 +32,8 @@ impl Location {
         }
         for (colon, _) in text.rmatch_indices(':') {
             let path = Path::new(&text[..colon]);
-            if by_extension(path) == Some(Format::Hdf5) || path.is_file() {
+            let with_several = matches!(by_extension(path), Some(Format::Hdf5 | Format::Npz));
+            if with_several || path.is_file() {
                 return file(path, Some(text[colon + 1..].into()));
             }
         }
@@ -189,7 +190,8 @@ fn by_extension(path: &Path) -> Option<Format> {
 fn by_magic(start: &[u8]) -> Option<Format> {
     match start {
         [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Some(Format::Npy),
-        [b'P', b'K', 3, 4, ..] => Some(Format::Npz),
+        // The second is an archive of nothing.
+        [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Npz),
         [0x89, b'H', b'D', b'F', b'\r', b'\n', 0x1a, b'\n'] => Some(Format::Hdf5),
         [0, 0, 8 | 9 | 11..=14, 1..=8, ..] => Some(Format::Idx),
         _ => None,

@@ -1,8 +1,9 @@
-//! Tables of numbers as text: comma, tab or semicolon, with or without a header line.
+//! Tables of numbers as text: comma, tab, semicolon or blanks, with or without a header line.
 //!
 //! Cells are numbers, so a line is a row and quotes are mere decoration: read line by line, every error has
 //! its exact line.
 
+use std::collections::VecDeque;
 use std::io::BufRead;
 
 use super::numbers::Target;
@@ -14,75 +15,195 @@ use crate::DataError;
 const SHOWN: usize = 40;
 /// What a line may have at its ends. Tabs there are empty cells.
 const BLANK: [char; 3] = [' ', '\r', '\n'];
+/// What other tools write for a missing value, in lower case.
+const MISSING: [&str; 7] = ["na", "nan", "null", "none", "n/a", "#n/a", "<na>"];
+/// Bytes of a file in which its delimiter is looked for.
+const START: usize = 1 << 16;
 
 /// Reads a table. The first line is a header if it has a cell that is no number above one that is.
-pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
-    let delimiter = delimiter(&mut source)?;
-    let separator = delimiter.map_or(',', char::from);
-    let mut lines = Lines::new(source);
+pub(crate) fn read<T: Target>(source: Source) -> Result<Raw<T>, DataError> {
+    let Start { mut lines, delimiter, separator, columns, header, .. } =
+        Start::read(source, |_| false)?;
     let name = lines.source.name.clone();
-    let Some(first) = lines.next()? else {
-        return Err(DataError::Empty { source_name: name });
-    };
-    let first_line = lines.number;
-    let mut row = lines.next()?;
-    let header = row.as_ref().is_some_and(|second| is_header(&first, second, separator, |_| false));
-
-    let columns = cells(&first, separator).count();
     let mut table = Table { name: &name, separator, columns, values: Vec::new() };
-    if !header {
-        table.push(&first, first_line)?;
-    }
-    while let Some(line) = row {
-        table.push(&line, lines.number)?;
-        row = lines.next()?;
+    while let Some(row) = lines.next()? {
+        table.push(&row)?;
     }
     let shape = vec![table.values.len() / columns, columns];
     let values = table.values;
     let gzip = if lines.source.gzip { ", gzip" } else { "" };
     let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &shape);
     info.delimiter = delimiter.map(char::from);
-    info.header = Some(header);
+    info.header = Some(header.is_some());
     Ok(Raw { info, shape, values, truth: None })
 }
 
-/// The delimiter: the first of tab, semicolon and comma that is in the first line outside quotes, if any.
-pub(crate) fn delimiter(source: &mut Source) -> Result<Option<u8>, DataError> {
-    let start = source.peek(1 << 16)?;
-    let line = start.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-    let line = String::from_utf8_lossy(line.unwrap_or_default());
-    let has = |delimiter: &u8| cells(line.trim_matches(BLANK), char::from(*delimiter)).count() > 1;
-    Ok([b'\t', b';', b','].into_iter().find(has))
+/// What the first lines of a table say about it.
+pub(crate) struct Start {
+    /// The rows: what comes behind the header and comments.
+    pub(crate) lines: Lines,
+    pub(crate) delimiter: Option<u8>,
+    /// The delimiter, or one that isn't there.
+    pub(crate) separator: char,
+    /// Number of cells of the first line.
+    pub(crate) columns: usize,
+    /// The names of the columns, if they have any.
+    pub(crate) header: Option<Vec<String>>,
+    /// Number of the last line before the rows.
+    pub(crate) before: u64,
 }
 
-/// The lines that aren't empty, and the number of the last one, counted from 1.
+impl Start {
+    /// Reads up to the first row. `is_missing`: what stands for a missing number.
+    ///
+    /// Lines that start with `# ` are comments; the last one is the header, as numpy.savetxt writes it, if it has
+    /// as many cells as the line below.
+    pub(crate) fn read(
+        mut source: Source,
+        is_missing: fn(&str) -> bool,
+    ) -> Result<Self, DataError> {
+        check_encoding(&mut source)?;
+        let delimiter = delimiter(&mut source)?;
+        let separator = delimiter.map_or(',', char::from);
+        let mut lines = Lines::new(source);
+        let mut header = None;
+        while lines.look_ahead(1)?.front().is_some_and(|row| is_comment(&row.1)) {
+            header = lines.next()?;
+        }
+        let ahead = lines.look_ahead(2)?;
+        let (first, second) = (ahead.front().cloned(), ahead.get(1));
+        let Some((_, first)) = first else {
+            let source_name = lines.source.name;
+            return Err(match header {
+                Some(_) => DataError::NoRows { source_name },
+                None => DataError::Empty { source_name },
+            });
+        };
+        let columns = cells(&first, separator).count();
+        let is_value = |cell| is_missing(cell) || is_number(cell);
+        match second {
+            Some((_, second)) if is_header(&first, second, separator, is_missing) => {
+                header = lines.next()?;
+            }
+            None if !cells(&first, separator).any(is_value) => {
+                return Err(DataError::NoRows { source_name: lines.source.name });
+            }
+            _ => {}
+        }
+        let before = lines.number;
+        let header = header.map(|(_, line)| {
+            let names = cells(line.trim_start_matches('#').trim_start_matches(BLANK), separator);
+            names.map(str::to_owned).collect()
+        });
+        let header = header.filter(|names: &Vec<String>| names.len() == columns);
+        Ok(Self { lines, delimiter, separator, columns, header, before })
+    }
+}
+
+/// Refuses what Windows calls Unicode.
+pub(crate) fn check_encoding(source: &mut Source) -> Result<(), DataError> {
+    match source.peek(2)? {
+        [0xff, 0xfe] | [0xfe, 0xff] => Err(DataError::Utf16 { source_name: source.name.clone() }),
+        _ => Ok(()),
+    }
+}
+
+/// The delimiter: the first of tab, semicolon and comma that is in the first line outside quotes, if any; else a
+/// blank, if there are blanks between numbers.
+pub(crate) fn delimiter(source: &mut Source) -> Result<Option<u8>, DataError> {
+    let start = String::from_utf8_lossy(source.peek(START)?);
+    let lines = start.split('\n').map(trimmed);
+    let mut lines = lines.filter(|line| !line.is_empty() && !is_comment(line));
+    let (mut first, second) = (lines.next().unwrap_or_default(), lines.next());
+    let has = |delimiter: &u8| cells(first, char::from(*delimiter)).count() > 1;
+    if let Some(delimiter) = [b'\t', b';', b','].into_iter().find(has) {
+        return Ok(Some(delimiter));
+    }
+    if second.is_none() && start.len() >= START {
+        // The last cell may have been cut.
+        first = first.rsplit_once(' ').map_or(first, |(whole, _)| whole);
+    }
+    let count = cells(first, ' ').count();
+    let numbers = |line| {
+        cells(line, ' ').all(|cell| is_missing(cell) || is_number(cell))
+            && cells(line, ' ').any(is_number)
+    };
+    let below = |second| cells(second, ' ').count() == count && numbers(second);
+    Ok((count > 1 && (numbers(first) || second.is_some_and(below))).then_some(b' '))
+}
+
+/// A line that isn't empty, and its number, counted from 1.
+pub(crate) type Row = (u64, String);
+
+/// The lines that aren't empty.
 pub(crate) struct Lines {
     pub(crate) source: Source,
-    pub(crate) number: u64,
+    /// Number of the last line that was given.
+    number: u64,
+    /// Number of the last line that was read.
+    read: u64,
     buffer: Vec<u8>,
+    /// Lines that have been looked at.
+    ahead: VecDeque<Row>,
 }
 
 impl Lines {
-    pub(crate) fn new(source: Source) -> Self {
-        Self { source, number: 0, buffer: Vec::new() }
+    fn new(source: Source) -> Self {
+        Self { source, number: 0, read: 0, buffer: Vec::new(), ahead: VecDeque::new() }
     }
 
-    pub(crate) fn next(&mut self) -> Result<Option<String>, DataError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Row>, DataError> {
+        let next = match self.ahead.pop_front() {
+            None => self.read()?,
+            next => next,
+        };
+        self.number = next.as_ref().map_or(self.number, |row| row.0);
+        Ok(next)
+    }
+
+    /// The next `count` lines, which stay unread; fewer only if there aren't more.
+    pub(crate) fn look_ahead(&mut self, count: usize) -> Result<&VecDeque<Row>, DataError> {
+        while self.ahead.len() < count {
+            let Some(row) = self.read()? else { break };
+            self.ahead.push_back(row);
+        }
+        Ok(&self.ahead)
+    }
+
+    fn read(&mut self) -> Result<Option<Row>, DataError> {
         loop {
             self.buffer.clear();
             let read = self.source.reader.read_until(b'\n', &mut self.buffer);
             if read.map_err(|error| unreadable(&error, &self.source.name))? == 0 {
                 return Ok(None);
             }
-            self.number += 1;
+            self.read += 1;
             let text = String::from_utf8_lossy(&self.buffer);
-            // Spreadsheets like to start a file with a byte-order mark.
-            let text = text.trim_start_matches('\u{feff}').trim_matches(BLANK);
+            let text = trimmed(&text);
             if !text.is_empty() {
-                return Ok(Some(text.into()));
+                return Ok(Some((self.read, text.into())));
             }
         }
     }
+}
+
+/// A line without blanks at its ends, and without the byte-order mark with which spreadsheets like to start a file.
+fn trimmed(line: &str) -> &str {
+    line.trim_start_matches('\u{feff}').trim_matches(BLANK)
+}
+
+/// Whether a line is a comment and not, say, `#N/A`.
+fn is_comment(line: &str) -> bool {
+    line.strip_prefix('#').is_some_and(|rest| rest.is_empty() || rest.starts_with(BLANK))
+}
+
+pub(crate) fn is_number(cell: &str) -> bool {
+    cell.parse::<f64>().is_ok()
+}
+
+/// Whether a cell is empty or a word for a missing value.
+pub(crate) fn is_missing(cell: &str) -> bool {
+    cell.is_empty() || MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word))
 }
 
 struct Table<'a, T> {
@@ -93,12 +214,12 @@ struct Table<'a, T> {
 }
 
 impl<T: Target> Table<'_, T> {
-    fn push(&mut self, line: &str, number: u64) -> Result<(), DataError> {
+    fn push(&mut self, (number, line): &Row) -> Result<(), DataError> {
         let found = cells(line, self.separator).count();
         if found != self.columns {
             return Err(DataError::RaggedRow {
                 source_name: self.name.into(),
-                line: number,
+                line: *number,
                 found,
                 expected: self.columns,
             });
@@ -106,7 +227,7 @@ impl<T: Target> Table<'_, T> {
         for (column, cell) in cells(line, self.separator).enumerate() {
             let value = T::from_text(cell).ok_or_else(|| DataError::NotANumber {
                 source_name: self.name.into(),
-                line: number,
+                line: *number,
                 column: column + 1,
                 text: shown(cell),
             })?;
@@ -121,14 +242,16 @@ pub(crate) fn shown(cell: &str) -> String {
     cell.chars().take(SHOWN).collect()
 }
 
-/// A line's cells, without blanks and quotes around them. A separator inside quotes doesn't count.
+/// A line's cells, without blanks and quotes around them. A separator inside quotes doesn't count. If the separator
+/// is a blank, so is any white space, and several count as one.
 pub(crate) fn cells(line: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
-    let split = line.split(move |letter| {
+    let by_blanks = separator == ' ';
+    let split = line.split(move |letter: char| {
         quoted ^= letter == '"';
-        letter == separator && !quoted
+        (letter == separator || (by_blanks && letter.is_whitespace())) && !quoted
     });
-    split.map(|cell| {
+    split.filter(move |cell| !by_blanks || !cell.is_empty()).map(|cell| {
         let cell = cell.trim();
         let inside = cell.strip_prefix('"').and_then(|cell| cell.strip_suffix('"'));
         inside.map_or(cell, str::trim)
@@ -136,13 +259,8 @@ pub(crate) fn cells(line: &str, separator: char) -> impl Iterator<Item = &str> {
 }
 
 /// Whether a first line names the columns: it has a word above a number, or above what stands for a missing one.
-pub(crate) fn is_header(
-    first: &str,
-    second: &str,
-    separator: char,
-    is_missing: fn(&str) -> bool,
-) -> bool {
-    let is_value = |cell: &str| is_missing(cell) || cell.parse::<f64>().is_ok();
+fn is_header(first: &str, second: &str, separator: char, is_missing: fn(&str) -> bool) -> bool {
+    let is_value = |cell: &str| is_missing(cell) || is_number(cell);
     let mut pairs = cells(first, separator).zip(cells(second, separator));
     pairs.any(|(first, second)| !is_value(first) && is_value(second))
 }

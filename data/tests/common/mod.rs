@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use consilience_data::{Dataset, Truth, read_dataset, read_labels};
+use consilience_data::{DataError, Dataset, Truth, VotesReader, read_dataset, read_labels};
 use tempfile::TempDir;
 use zip::write::SimpleFileOptions;
 
@@ -110,6 +110,22 @@ pub fn data_error(path: &Path) -> String {
 /// The one-line error of reading labels.
 pub fn label_error(path: &Path) -> String {
     one_line(read_labels(&[path.into()]).unwrap_err().to_string())
+}
+
+/// Clusters of each model, and the ids that they had.
+pub type VotesFound = (Vec<Vec<u16>>, Vec<Vec<i64>>);
+
+pub fn read_votes(path: &Path) -> Result<VotesFound, DataError> {
+    let mut reader = VotesReader::open(&[path.into()])?;
+    let chunk = reader.next_chunk()?.expect("at least one sample");
+    assert!(reader.next_chunk()?.is_none());
+    let rows = chunk.clusters.rows().into_iter().map(|row| row.to_vec()).collect();
+    Ok((rows, reader.finish()?))
+}
+
+/// The one-line error of reading several files to the end.
+pub fn votes_errors(paths: &[PathBuf]) -> String {
+    one_line(VotesReader::open(paths).and_then(VotesReader::finish).unwrap_err().to_string())
 }
 
 fn one_line(message: String) -> String {

@@ -46,7 +46,7 @@ pub(crate) fn params() -> impl Strategy<Value = AgreementParams> {
     (thresholds, gate).prop_map(|((min_agree, max_agree, min_common), gate)| AgreementParams {
         min_agree,
         max_agree,
-        min_common,
+        min_common: Strictness::Count(min_common),
         min_confidence: gate.0,
         gate: if gate.1 { Gate::Both } else { Gate::Anchor },
         min_size: gate.2,
@@ -58,7 +58,7 @@ pub(crate) fn fitting(votes: &Votes, params: &AgreementParams) -> AgreementParam
     if params.check(votes.n_models()).is_ok() {
         params.clone()
     } else {
-        AgreementParams { min_common: 1, ..AgreementParams::default() }
+        AgreementParams { min_common: Strictness::Count(1), ..AgreementParams::default() }
     }
 }
 
@@ -67,6 +67,8 @@ pub(crate) struct Dense {
     pub(crate) agree: Array2<u16>,
     pub(crate) positive: Array2<bool>,
     pub(crate) negative: Array2<bool>,
+    /// Whether a sample has as many votes as half of those that have any, shape (n_samples).
+    pub(crate) can_start: Vec<bool>,
 }
 
 impl Dense {
@@ -79,6 +81,12 @@ impl Dense {
             let n =
                 both.filter(|&(&a, &b)| a != Votes::MISSING && b != Votes::MISSING && counts(a, b));
             u16::try_from(n.count()).expect("few models")
+        };
+        let min_common = match params.min_common {
+            Strictness::Count(count) => count,
+            Strictness::Share(share) => {
+                ceil(share, u16::try_from(votes.n_models()).expect("few models"))
+            }
         };
         let agree = Array2::from_shape_fn((n, n), |(i, j)| count(i, j, |a, b| a == b));
         let common = Array2::from_shape_fn((n, n), |(i, j)| count(i, j, |_, _| true));
@@ -93,7 +101,7 @@ impl Dense {
                 Strictness::Count(count) => count,
                 Strictness::Share(share) => ceil(share, common[at]),
             };
-            gate && common[at] >= params.min_common && agree[at] >= min_agree
+            gate && common[at] >= min_common && agree[at] >= min_agree
         });
         let negative = Array2::from_shape_fn((n, n), |at| {
             let max_agree = match params.max_agree {
@@ -105,9 +113,14 @@ impl Dense {
                 Strictness::Share(share) => ceil(share, common[at]),
             };
             // A pair that both thresholds claim is positive.
-            common[at] >= params.min_common && agree[at] <= max_agree && agree[at] < min_agree
+            common[at] >= min_common && agree[at] <= max_agree && agree[at] < min_agree
         });
-        Self { agree, positive, negative }
+        let n_votes: Vec<u16> = (0..n).map(|i| common[(i, i)]).collect();
+        let can_start = |i: usize| {
+            let more = n_votes.iter().filter(|&&others| others > n_votes[i]).count();
+            2 * more <= n_votes.iter().filter(|&&others| others > 0).count()
+        };
+        Self { agree, positive, negative, can_start: (0..n).map(can_start).collect() }
     }
 }
 
@@ -136,7 +149,8 @@ pub(crate) fn extract_dense(dense: &Dense, k: usize, min_size: usize) -> Vec<(us
     let mut minis = Vec::new();
     while minis.len() < k {
         let degree = |i: usize| left.iter().filter(|&&j| dense.positive[(i, j)]).count();
-        let Some(&anchor) = left.iter().max_by_key(|&&i| (degree(i), std::cmp::Reverse(i))) else {
+        let starts = left.iter().filter(|&&i| dense.can_start[i]);
+        let Some(&anchor) = starts.max_by_key(|&&i| (degree(i), std::cmp::Reverse(i))) else {
             break;
         };
         if degree(anchor) < min_size {

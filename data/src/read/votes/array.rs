@@ -27,26 +27,45 @@ pub(super) struct Grid {
     pub(super) n_samples: usize,
     /// The axis of the samples.
     pub(super) axis: usize,
+    /// Whether the axis is the one that fits the other files, and not the one that it would be by itself.
+    pub(super) is_turned: bool,
 }
 
 impl Grid {
     /// Takes (n_samples), (n_models, n_samples) or, if there are more rows than columns, (n_samples, n_models).
-    pub(super) fn new(source_name: &str, kind: Kind, shape: &[usize]) -> Result<Self, DataError> {
+    ///
+    /// `samples`: their number in the other files, which decides if one axis alone is as long.
+    pub(super) fn new(
+        source_name: &str,
+        kind: Kind,
+        shape: &[usize],
+        samples: Option<usize>,
+    ) -> Result<Self, DataError> {
         let source_name = source_name.to_owned();
         if shape.contains(&0) {
             return Err(DataError::Empty { source_name });
         }
-        let (n_models, n_samples, axis) = match *shape {
-            [samples] => (1, samples, 0),
-            [rows, columns] if rows > columns => (columns, rows, 0),
-            [rows, columns] => (rows, columns, 1),
+        let (n_models, n_samples, axis, is_turned) = match *shape {
+            [samples] => (1, samples, 0, false),
+            [rows, columns] => {
+                let long = rows > columns;
+                let fits = |length| Some(length) == samples;
+                let in_rows = if fits(rows) == fits(columns) { long } else { fits(rows) };
+                let is_turned = in_rows != long;
+                if in_rows { (columns, rows, 0, is_turned) } else { (rows, columns, 1, is_turned) }
+            }
             _ => {
                 let (found, expected) =
                     (shape.to_vec(), "votes: (n_models, n_samples) or one model's");
                 return Err(DataError::Dimensions { source_name, found, expected });
             }
         };
-        Ok(Self { source_name, kind, n_models, n_samples, axis })
+        Ok(Self { source_name, kind, n_models, n_samples, axis, is_turned })
+    }
+
+    /// Numbers of samples that an array of this shape can be on.
+    pub(super) fn fits(shape: &[usize]) -> &[usize] {
+        if shape.len() > 2 { &[] } else { shape }
     }
 
     /// Whether there are several models, in columns.
@@ -70,8 +89,7 @@ impl Grid {
     ) -> Result<(), DataError> {
         for (votes, sample) in votes.chunks_exact(range.len()).zip(start..) {
             for (&vote, model) in votes.iter().zip(range.clone()) {
-                let id =
-                    id(vote, self.kind).map_err(|value| self.not_whole(value, model, sample))?;
+                let id = id(vote, self.kind).ok_or_else(|| self.no_id(vote, model, sample))?;
                 clusters.push(models.cluster(model, id)?);
             }
         }
@@ -79,23 +97,30 @@ impl Grid {
     }
 
     #[cold]
-    fn not_whole(&self, value: f64, model: usize, sample: usize) -> DataError {
+    fn no_id(&self, vote: Number, model: usize, sample: usize) -> DataError {
         let index = if self.by_model() {
             model * self.n_samples + sample
         } else {
             sample * self.n_models + model
         };
-        DataError::NotWhole { source_name: self.source_name.clone(), index, value }
+        let source_name = self.source_name.clone();
+        let value = match vote {
+            Number::Signed(value) => value.to_string(),
+            Number::Unsigned(value) => value.to_string(),
+            Number::Float(value) if value.fract() == 0.0 => format!("{value:e}"),
+            Number::Float(value) => return DataError::NotWhole { source_name, index, value },
+        };
+        DataError::IdTooLarge { source_name, index, value }
     }
 }
 
 /// The id that a number is, negative if the vote is missing.
-fn id(vote: Number, kind: Kind) -> Result<i64, f64> {
+fn id(vote: Number, kind: Kind) -> Option<i64> {
     match vote.whole() {
         // What our own files have for a missing vote.
-        Ok(0xffff) if kind == Kind::U16 => Ok(-1),
-        Err(value) if value.is_nan() => Ok(-1),
-        id => id,
+        Ok(0xffff) if kind == Kind::U16 => Some(-1),
+        Err(value) if value.is_nan() => Some(-1),
+        id => id.ok(),
     }
 }
 

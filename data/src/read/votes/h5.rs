@@ -1,46 +1,76 @@
 //! Votes in a dataset of an HDF5 file.
 
-use std::path::Path;
-
 use hdf5::{Dataset, File};
 
 use super::array::{Grid, block};
 use super::models::Models;
-use super::open::model_names;
+use super::open::{Candidate, Request, stack};
 use super::{Blocks, Part, VotesChunk, VotesInfo};
 use crate::DataError;
 use crate::read::h5::{
-    check_size, datasets, format, kind, named, only_one, open as open_file, read_slab, whole_chunks,
+    MAX_LISTED, check_size, datasets, format, kind, named, only_one, open as open_file, read_slab,
+    whole_chunks,
 };
 use crate::read::numbers::{Kind, reserve};
 
-/// Opens the dataset named, else `votes`, else the only 2-D one, or the only 1-D one if there is no other.
-pub(super) fn open(path: &Path, dataset: Option<&str>, short: &str) -> Result<Part, DataError> {
-    let file_name = path.display().to_string();
-    let file = open_file(path)?;
-    let votes = match dataset {
-        Some(name) => named(&file, name, &file_name)?,
+/// Opens the dataset named, else `votes`, else the only 2-D one, else all 1-D ones.
+pub(super) fn open(request: &Request<'_>) -> Result<Vec<Part>, DataError> {
+    let file_name = request.path.display().to_string();
+    let file = open_file(request.path)?;
+    let chosen = match request.member {
+        Some(name) => vec![named(&file, name, &file_name)?],
         None => chosen(&file, &file_name)?,
     };
-    let name = format!("{file_name}:{}", votes.name());
-    let grid = Grid::new(&name, kind(&votes, &name)?, &votes.shape())?;
-    check_size(&votes, grid.kind.size(), &name)?;
-    let confidences = confidences(&file, &votes)?;
-
-    let models = Models::new(&name, model_names(short, grid.n_models));
-    let mut info = VotesInfo::of_array(path, format(&votes, grid.kind), &grid);
-    info.member = Some(votes.name());
-    info.has_confidences = confidences.is_some();
-    Ok(Part::new(info, models, Box::new(Slabs { votes, confidences, grid, next: 0 })))
+    let is_one_of = chosen.len() > 1;
+    chosen.into_iter().map(|votes| part(&file, votes, is_one_of, request)).collect()
 }
 
-fn chosen(file: &File, file_name: &str) -> Result<Dataset, DataError> {
-    let all = datasets(file);
+fn part(
+    file: &File,
+    votes: Dataset,
+    is_one_of: bool,
+    request: &Request<'_>,
+) -> Result<Part, DataError> {
+    let (member, shape) = (votes.name(), votes.shape());
+    let name = format!("{}:{member}", request.path.display());
+    let grid = Grid::new(&name, kind(&votes, &name)?, &shape, request.samples)?;
+    check_size(&votes, grid.kind.size(), &name)?;
+    let confidences = confidences(file, &votes)?;
+
+    let models = Models::new(&name, request.model_names(&member, is_one_of, grid.n_models));
+    let mut info = VotesInfo::of_array(request.path, format(&votes, grid.kind), &grid);
+    info.member = Some(member);
+    info.has_confidences = confidences.is_some();
+    let slabs = Slabs { votes, confidences, grid, next: 0 };
+    Ok(Part::new(info, Grid::fits(&shape), models, Box::new(slabs)))
+}
+
+fn chosen(file: &File, file_name: &str) -> Result<Vec<Dataset>, DataError> {
+    let mut all = datasets(file);
     if let Some(votes) = all.iter().find(|dataset| dataset.name() == "/votes") {
-        return Ok(votes.clone());
+        return Ok(vec![votes.clone()]);
     }
-    let table = all.iter().any(|dataset| dataset.ndim() == 2);
-    only_one(file, if table { 2 } else { 1 }, file_name)
+    if all.iter().any(|dataset| dataset.ndim() == 2) {
+        return Ok(vec![only_one(file, 2, file_name)?]);
+    }
+    if all.len() >= MAX_LISTED {
+        // There may be more.
+        return Ok(vec![only_one(file, 1, file_name)?]);
+    }
+    let mut seen = Vec::new();
+    // A link is one that has been there.
+    all.retain(|dataset| {
+        let token = dataset.loc_info().ok().map(|info| info.token);
+        let is_new = token.is_none() || !seen.contains(&token);
+        seen.push(token);
+        is_new
+    });
+    let candidate = |dataset: &Dataset| {
+        let name = dataset.name();
+        Candidate { kind: kind(dataset, &name).ok(), name, shape: dataset.shape() }
+    };
+    let names = stack(all.iter().map(candidate).collect(), 1..=1, "dataset", file_name)?;
+    Ok(all.into_iter().filter(|dataset| names.contains(&dataset.name())).collect())
 }
 
 /// The dataset `confidences` beside one that is called `votes`, if it is of the same shape.

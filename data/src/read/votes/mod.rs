@@ -46,6 +46,9 @@ pub struct VotesInfo {
     pub member: Option<String>,
     /// Whether there are confidences beside the votes.
     pub has_confidences: bool,
+    /// What a person should know about how the file was understood, if anything. All are there at the latest when the
+    /// file has been read to its end.
+    pub notes: Vec<String>,
 }
 
 /// All models' votes on some samples, in the order of the files.
@@ -68,6 +71,8 @@ trait Blocks {
 /// A file, and the block of which the samples from `used` on aren't in a chunk yet.
 struct Part {
     info: VotesInfo,
+    /// Numbers of samples that it can be on, the other way round included; empty for a long table of text.
+    fits: Vec<usize>,
     models: Models,
     /// Where models are columns of text: the first one's, counted from 1.
     first_column: Option<usize>,
@@ -103,19 +108,27 @@ impl Part {
         Ok(self.read)
     }
 
-    /// Refuses a column that numbers the samples.
-    fn check_columns(&self) -> Result<(), DataError> {
-        // The header `,0,1,2` that pandas writes above such a column reads as one more sample.
-        let least = self.read - usize::from(self.read > 10);
-        let unique = |&model: &usize| self.read > 2 && self.models.n_clusters(model) >= least;
-        match (self.first_column, (0..self.info.n_models).find(unique)) {
-            (Some(first), Some(model)) => Err(DataError::IndexColumn {
-                source_name: self.info.path.display().to_string(),
-                column: first + model,
-                name: self.models.names()[model].clone(),
-            }),
-            _ => Ok(()),
+    /// Refuses a model without votes, and one that numbers the samples.
+    fn check_models(&self) -> Result<(), DataError> {
+        // The header `,0,1,2` that pandas writes above a column of such numbers reads as one more sample.
+        let one_more = self.first_column.is_some() && self.read > 10;
+        let least = self.read - usize::from(one_more);
+        for (model, name) in self.models.names().iter().enumerate() {
+            let n_clusters = self.models.n_clusters(model);
+            if n_clusters > 0 && (n_clusters < least || self.read <= 2) {
+                continue;
+            }
+            let source_name = self.info.path.display().to_string();
+            let model = match self.first_column {
+                Some(first) => format!("column {}, counted from 1 ({name}),", first + model),
+                None => format!("model {name}"),
+            };
+            return Err(match n_clusters {
+                0 => DataError::ModelWithoutVotes { source_name, model },
+                _ => DataError::NumbersSamples { source_name, model },
+            });
         }
+        Ok(())
     }
 }
 
@@ -123,11 +136,16 @@ impl Part {
 ///
 /// A votes file is an array of shape (n_models, n_samples), or (n_samples) for one model, in `.npy`, `.npz`, IDX or
 /// HDF5, or a table of text with a sample a row and a model a column. An array with more rows than columns, and a
-/// table with more columns than rows, is taken as transposed. Our own `run.h5` and `assignments.csv` are votes files,
-/// and a run folder stands for its `run.h5` (without HDF5: its `assignments.npy`).
+/// table with more columns than rows, is taken as transposed, unless only the other way fits the other files. Our own
+/// `run.h5` and `assignments.csv` are votes files, and a run folder stands for its `run.h5` (without HDF5: its
+/// `assignments.npy`).
+///
+/// Of several arrays in an `.npz` or HDF5 file, the one called `votes` is read. Without it, all members of an `.npz`, or
+/// all 1-D datasets, are stacked and each is a part, if they are integers on the same samples. `file.npz:member` and
+/// `file.h5:/dataset` choose one.
 ///
 /// Ids may be any integers; each model's clusters are numbered anew in the order in which they appear. Negative ids
-/// and NaN are missing votes, as are 65535 in arrays of 16 bits and, in text, empty cells, `NA`, `null` and `None`.
+/// and NaN are missing votes, as are 65535 in arrays of 16 bits and, in text, empty cells, `NA`, `N/A`, `null` and `None`.
 ///
 /// # Complexity
 ///
@@ -170,14 +188,37 @@ impl VotesReader {
     /// [`DataError`] for no files, a file that can't be opened or understood, numbers of samples that differ, and
     /// over 65,535 models.
     pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
-        Self::with_limit(paths, MAX_SAMPLES)
+        Self::open_on(paths, None)
     }
 
-    fn with_limit(paths: &[PathBuf], limit: usize) -> Result<Self, DataError> {
+    /// As [`VotesReader::open`], with the number of samples where it is known from elsewhere: an array or a short table
+    /// that fits it only the other way round is taken like that. Whether all fit is for the caller to check.
+    ///
+    /// # Errors
+    ///
+    /// As [`VotesReader::open`].
+    pub fn open_on(paths: &[PathBuf], n_samples: Option<usize>) -> Result<Self, DataError> {
+        Self::with_limit(paths, n_samples, MAX_SAMPLES)
+    }
+
+    fn with_limit(
+        paths: &[PathBuf],
+        n_samples: Option<usize>,
+        limit: usize,
+    ) -> Result<Self, DataError> {
         let first = paths.first().ok_or(DataError::NoVotesFiles)?;
-        let parts: Result<Vec<Part>, DataError> =
-            paths.iter().map(|path| open::open(path)).collect();
-        let parts = parts?;
+        let files: Result<Vec<Vec<Part>>, DataError> =
+            paths.iter().map(|path| open::open(path, None)).collect();
+        let mut files = files?;
+        if let Some(samples) = n_samples.or_else(|| agreed(&files)) {
+            let differs = |part: &Part| part.info.n_samples.is_some_and(|other| other != samples);
+            for (parts, path) in files.iter_mut().zip(paths) {
+                if parts.iter().any(differs) {
+                    *parts = open::open(path, Some(samples))?;
+                }
+            }
+        }
+        let parts: Vec<Part> = files.into_iter().flatten().collect();
         let infos: Vec<VotesInfo> = parts.iter().map(|part| part.info.clone()).collect();
         let models = infos.iter().map(|info| info.n_models).sum();
         if models > MAX_MODELS {
@@ -206,13 +247,14 @@ impl VotesReader {
         self.infos.iter().map(|info| info.n_models).sum()
     }
 
-    /// A name for each model: its column's, else its file's, with a number counted from 0 if there are several.
+    /// A name for each model: its column's, or that of an array chosen or stacked, else its file's; with a number counted
+    /// from 0 if there are several.
     #[must_use]
     pub fn models(&self) -> Vec<String> {
         self.parts.iter().flat_map(|part| part.models.names().iter().cloned()).collect()
     }
 
-    /// What each file is, in order.
+    /// What each file is, in order; of a file with several arrays, what each of them is.
     #[must_use]
     pub fn parts(&self) -> &[VotesInfo] {
         &self.infos
@@ -239,6 +281,7 @@ impl VotesReader {
             return Err(mismatch((&self.infos[a], in_a?), (&self.infos[b], in_b?)));
         }
         for (info, part) in self.infos.iter_mut().zip(&self.parts) {
+            info.clone_from(&part.info);
             info.n_samples = Some(part.read);
         }
         Ok(None)
@@ -271,17 +314,29 @@ impl VotesReader {
     ///
     /// # Errors
     ///
-    /// As [`VotesReader::next_chunk`], and if there is no vote at all or a column of text numbers the samples.
+    /// As [`VotesReader::next_chunk`], and for a model without votes, or one that numbers the samples.
     pub fn finish(mut self) -> Result<Vec<Vec<i64>>, DataError> {
         while self.next_chunk()?.is_some() {}
-        self.parts.iter().try_for_each(Part::check_columns)?;
-        let ids: Vec<_> = self.parts.into_iter().flat_map(|part| part.models.into_ids()).collect();
-        if ids.iter().all(Vec::is_empty) {
-            let paths = self.infos.iter().map(|info| info.path.display().to_string());
-            return Err(DataError::NoVotes { source_name: paths.collect::<Vec<_>>().join(", ") });
+        if self.parts.iter().all(|part| part.models.are_empty()) {
+            let mut paths: Vec<_> =
+                self.infos.iter().map(|info| info.path.display().to_string()).collect();
+            paths.dedup();
+            return Err(DataError::NoVotes { source_name: paths.join(", ") });
         }
-        Ok(ids)
+        self.parts.iter().try_for_each(Part::check_models)?;
+        Ok(self.parts.into_iter().flat_map(|part| part.models.into_ids()).collect())
     }
+}
+
+/// The number of samples that fits all files, one of them as it is by itself and others the other way round. A single
+/// sample is no reason to turn a file.
+fn agreed(files: &[Vec<Part>]) -> Option<usize> {
+    let parts: Vec<&Part> = files.iter().flatten().filter(|part| !part.fits.is_empty()).collect();
+    let mut found = parts.iter().filter_map(|part| match part.fits[..] {
+        [only] => Some(only),
+        _ => part.info.n_samples,
+    });
+    found.find(|&samples| samples > 1 && parts.iter().all(|part| part.fits.contains(&samples)))
 }
 
 fn check_samples(rows: usize, info: &VotesInfo) -> Result<(), DataError> {
@@ -292,10 +347,16 @@ fn check_samples(rows: usize, info: &VotesInfo) -> Result<(), DataError> {
 }
 
 fn mismatch(first: (&VotesInfo, usize), other: (&VotesInfo, usize)) -> DataError {
+    let name = |info: &VotesInfo| match &info.member {
+        Some(member) if first.0.path == other.0.path => {
+            format!("{}:{member}", info.path.display())
+        }
+        _ => info.path.display().to_string(),
+    };
     DataError::SampleMismatch {
-        first: first.0.path.display().to_string(),
+        first: name(first.0),
         first_samples: first.1,
-        other: other.0.path.display().to_string(),
+        other: name(other.0),
         other_samples: other.1,
     }
 }

@@ -82,9 +82,14 @@ impl Models {
         DataError::TooManyClusters { source_name, model }
     }
 
-    /// Number of clusters of a model.
+    /// Number of clusters of a model, as far as it has been read.
     pub(super) fn n_clusters(&self, model: usize) -> usize {
         self.numberings[model].ids.len()
+    }
+
+    /// Whether no model has a vote, as far as they have been read.
+    pub(super) fn are_empty(&self) -> bool {
+        self.numberings.iter().all(|numbering| numbering.ids.is_empty())
     }
 
     /// The original id of each cluster of each model.

@@ -1,5 +1,7 @@
 //! From a path to votes.
 
+use std::io::{Read, Seek};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::array::{Array, Bytes, Grid};
@@ -8,9 +10,9 @@ use super::{Blocks, Part, VotesChunk, VotesInfo, table};
 use crate::DataError;
 use crate::read::npy::Header;
 use crate::read::npz::Archive;
-use crate::read::numbers::Encoding;
+use crate::read::numbers::{Encoding, Kind};
 use crate::read::source::{self, Format, Location, Source, unreadable};
-use crate::read::{self, idx};
+use crate::read::{self, idx, npz};
 
 /// What a run folder has to hold, in the order in which it is looked for.
 const IN_FOLDER: &[&str] =
@@ -18,8 +20,41 @@ const IN_FOLDER: &[&str] =
 /// Names of files in a folder that a message lists.
 const MAX_LISTED: usize = 12;
 
-/// Opens a votes file or a run folder.
-pub(super) fn open(argument: &Path) -> Result<Part, DataError> {
+/// What is asked for of a file.
+pub(super) struct Request<'a> {
+    pub(super) path: &'a Path,
+    /// The member or dataset that the argument names.
+    pub(super) member: Option<&'a str>,
+    /// The file's name without its extensions, or the run's.
+    short: &'a str,
+    /// Number of samples, if it is known and to decide what a row is.
+    pub(super) samples: Option<usize>,
+}
+
+impl Request<'_> {
+    /// Names for the models of a member; those of a file's only one, and of `votes`, are called like the file.
+    ///
+    /// `is_one_of`: whether there are several.
+    pub(super) fn model_names(
+        &self,
+        member: &str,
+        is_one_of: bool,
+        n_models: usize,
+    ) -> Vec<String> {
+        let by_member = (is_one_of || self.member.is_some()) && last(member) != "votes";
+        model_names(if by_member { member.trim_start_matches('/') } else { self.short }, n_models)
+    }
+}
+
+/// The name of a dataset without its groups'.
+fn last(member: &str) -> &str {
+    member.rsplit('/').next().unwrap_or(member)
+}
+
+/// Opens a votes file or a run folder; every part is an array of its own.
+///
+/// `samples`: their number if it is known, for arrays that fit it only the other way round.
+pub(super) fn open(argument: &Path, samples: Option<usize>) -> Result<Vec<Part>, DataError> {
     let (path, dataset) = match Location::resolve(argument) {
         Location::File { path, .. } if path.is_dir() => (in_folder(&path)?, None),
         Location::File { path, dataset } => (path, dataset),
@@ -33,12 +68,13 @@ pub(super) fn open(argument: &Path) -> Result<Part, DataError> {
     };
     let short = short_name(argument);
     let (source, format) = read::open(&path, dataset.as_deref())?;
+    let request = Request { path: &path, member: dataset.as_deref(), short: &short, samples };
     match format {
-        Format::Npy => npy(source, &path, &short),
-        Format::Npz => npz(&source, &path, &short),
-        Format::Idx => idx(source, &path, &short),
-        Format::Text => table::open(source, &short),
-        Format::Hdf5 => hdf5(&path, dataset.as_deref(), &short),
+        Format::Npy => Ok(vec![npy(source, &request)?]),
+        Format::Npz => archive(&source, &request),
+        Format::Idx => Ok(vec![idx(source, &request)?]),
+        Format::Text => Ok(vec![table::open(source, &short, samples)?]),
+        Format::Hdf5 => hdf5(&request),
     }
 }
 
@@ -82,8 +118,15 @@ pub(super) fn model_names(short: &str, n_models: usize) -> Vec<String> {
 }
 
 impl Part {
-    pub(super) fn new(info: VotesInfo, models: Models, blocks: Box<dyn Blocks>) -> Self {
-        Self { info, models, first_column: None, blocks, block: None, used: 0, read: 0 }
+    /// `fits`: numbers of samples that it can be on.
+    pub(super) fn new(
+        info: VotesInfo,
+        fits: &[usize],
+        models: Models,
+        blocks: Box<dyn Blocks>,
+    ) -> Self {
+        let fits = fits.to_vec();
+        Self { info, fits, models, first_column: None, blocks, block: None, used: 0, read: 0 }
     }
 }
 
@@ -97,8 +140,23 @@ impl VotesInfo {
             is_transposed: grid.is_transposed(),
             member: None,
             has_confidences: false,
+            notes: if grid.is_turned {
+                vec![turned(grid.n_models, grid.n_samples)]
+            } else if grid.is_transposed() {
+                vec![TRANSPOSED.into()]
+            } else {
+                vec![]
+            },
         }
     }
+}
+
+/// The note on an array or table whose sides say which one the samples are.
+pub(super) const TRANSPOSED: &str = "taken as transposed, with more samples than models";
+
+/// The note on one that fits the known number of samples only like this: more models than samples, and more than one.
+pub(super) fn turned(n_models: usize, n_samples: usize) -> String {
+    format!("taken as {n_models} models on {n_samples} samples")
 }
 
 /// Votes that are in memory.
@@ -110,74 +168,145 @@ impl Blocks for Whole {
     }
 }
 
-fn npy(mut source: Source, path: &Path, short: &str) -> Result<Part, DataError> {
+fn npy(mut source: Source, request: &Request<'_>) -> Result<Part, DataError> {
     source.expect_magic(Format::Npy, ".npy")?;
     let header = Header::read(&mut source.reader, &source.name)?;
     let encoding = header.encoding(&source.name)?;
     let gzip = if source.gzip { ", gzip" } else { "" };
     let format = format!("NPY{gzip}, {}", header.words(&source.name)?);
-    let grid = Grid::new(&source.name, encoding.kind, &header.shape)?;
-    let info = VotesInfo::of_array(path, format, &grid);
-    array(source, grid, encoding, header.fortran_order, header.len, info, short)
+    array(source, request, format, encoding, &header)
 }
 
-fn idx(mut source: Source, path: &Path, short: &str) -> Result<Part, DataError> {
+fn idx(mut source: Source, request: &Request<'_>) -> Result<Part, DataError> {
     let idx::Header { encoding, shape, len } = idx::Header::read(&mut source)?;
     let gzip = if source.gzip { ", gzip" } else { "" };
     let format = format!("IDX{gzip}, {}", encoding.kind.name());
-    let grid = Grid::new(&source.name, encoding.kind, &shape)?;
-    let info = VotesInfo::of_array(path, format, &grid);
-    array(source, grid, encoding, false, len, info, short)
+    let header = Header { descr: String::new(), fortran_order: false, shape, len };
+    array(source, request, format, encoding, &header)
 }
 
 /// The array behind a header.
 fn array(
     source: Source,
-    grid: Grid,
+    request: &Request<'_>,
+    format: String,
     encoding: Encoding,
-    fortran_order: bool,
-    offset: u64,
-    info: VotesInfo,
-    short: &str,
+    header: &Header,
 ) -> Result<Part, DataError> {
-    let models = Models::new(&source.name, model_names(short, grid.n_models));
+    let grid = Grid::new(&source.name, encoding.kind, &header.shape, request.samples)?;
+    let info = VotesInfo::of_array(request.path, format, &grid);
+    let models = Models::new(&source.name, model_names(request.short, grid.n_models));
     let bytes = match source.gzip {
         true => Bytes::Packed(Box::new(source.reader)),
-        false => Bytes::File(source::reopen(&info.path)?.into_inner()),
+        false => Bytes::File(source::reopen(request.path)?.into_inner()),
     };
-    let array = Array::new(grid, encoding, fortran_order, offset, source.available, bytes)?;
-    Ok(Part::new(info, models, Box::new(array)))
+    let array =
+        Array::new(grid, encoding, header.fortran_order, header.len, source.available, bytes)?;
+    Ok(Part::new(info, Grid::fits(&header.shape), models, Box::new(array)))
 }
 
-fn npz(source: &Source, path: &Path, short: &str) -> Result<Part, DataError> {
-    let mut archive = Archive::open(source::reopen(path)?, source.len, &source.name)?;
-    let member = match archive.first_of(&["votes"]) {
-        Some(member) => member.into(),
-        None => archive.only_one(1..=2, &["votes"])?,
+fn archive(source: &Source, request: &Request<'_>) -> Result<Vec<Part>, DataError> {
+    let mut archive = Archive::open(source::reopen(request.path)?, source.len, &source.name)?;
+    let members = match (request.member, archive.first_of(&["votes"])) {
+        (Some(member), _) => vec![archive.named(member)?],
+        (None, Some(votes)) => vec![votes.into()],
+        (None, None) => {
+            let all = archive.headers()?.into_iter().map(|(name, header)| {
+                let kind = header.encoding(&name).ok().map(|encoding| encoding.kind);
+                Candidate { name, kind, shape: header.shape }
+            });
+            stack(all.collect(), 1..=2, "member", &source.name)?
+        }
     };
-    archive.with_member(&member, |reader, available, name| {
+    let is_one_of = members.len() > 1;
+    members.iter().map(|name| member(&mut archive, name, is_one_of, request)).collect()
+}
+
+fn member<R: Read + Seek>(
+    archive: &mut Archive<R>,
+    member: &str,
+    is_one_of: bool,
+    request: &Request<'_>,
+) -> Result<Part, DataError> {
+    archive.with_member(member, |reader, available, name| {
         let header = Header::read(reader, name)?;
         let encoding = header.encoding(name)?;
-        let grid = Grid::new(name, encoding.kind, &header.shape)?;
+        let grid = Grid::new(name, encoding.kind, &header.shape, request.samples)?;
         let format = format!("NPZ, {}", header.words(name)?);
-        let mut info = VotesInfo::of_array(path, format, &grid);
-        info.member = Some(member.clone());
-        let mut models = Models::new(name, model_names(short, grid.n_models));
+        let mut info = VotesInfo::of_array(request.path, format, &grid);
+        info.member = Some(member.into());
+        let names = request.model_names(member, is_one_of, grid.n_models);
+        let mut models = Models::new(name, names);
         let bytes = Bytes::Packed(Box::new(reader));
         let mut array =
             Array::new(grid, encoding, header.fortran_order, header.len, available, bytes)?;
         // An archive gives its members only while it is borrowed.
         let votes = Whole(array.next(usize::MAX, &mut models)?);
-        Ok(Part::new(info, models, Box::new(votes)))
+        Ok(Part::new(info, Grid::fits(&header.shape), models, Box::new(votes)))
     })
 }
 
+/// An array of a file without one called `votes`.
+pub(super) struct Candidate {
+    pub(super) name: String,
+    /// `None` if it isn't of numbers.
+    pub(super) kind: Option<Kind>,
+    pub(super) shape: Vec<usize>,
+}
+
+/// The arrays of so many dimensions to be read: the only one, or several that can be stacked. Otherwise an error lists
+/// what there is.
+///
+/// `what`: what the format calls an array.
+pub(super) fn stack(
+    all: Vec<Candidate>,
+    dimensions: RangeInclusive<usize>,
+    what: &str,
+    file_name: &str,
+) -> Result<Vec<String>, DataError> {
+    let fitting = || all.iter().filter(|array| dimensions.contains(&array.shape.len()));
+    let reason = match fitting().count() {
+        0 => Some("none is of one or two dimensions".into()),
+        1 => None,
+        _ => not_stackable(fitting()),
+    };
+    let Some(reason) = reason else {
+        return Ok(fitting().map(|array| array.name.clone()).collect());
+    };
+    Err(DataError::MissingMember {
+        source_name: file_name.into(),
+        wanted: format!(
+            "{what} votes, and others can't be stacked as models ({reason}); choose one by {file_name}:NAME"
+        ),
+        found: all.iter().map(|array| format!("{} {:?}", array.name, array.shape)).collect(),
+    })
+}
+
+/// Why arrays aren't all votes on the same samples, if they aren't.
+fn not_stackable<'a>(arrays: impl Iterator<Item = &'a Candidate>) -> Option<String> {
+    let mut samples: Option<Vec<usize>> = None;
+    for Candidate { name, kind, shape } in arrays {
+        if npz::LABEL_MEMBERS.contains(&last(name)) {
+            return Some(format!("{name} may be the truth"));
+        }
+        if !kind.is_some_and(Kind::is_integer) {
+            return Some(format!("{name} is not of integers"));
+        }
+        let samples = samples.get_or_insert_with(|| shape.clone());
+        samples.retain(|length| Grid::fits(shape).contains(length));
+        if samples.is_empty() {
+            return Some(format!("{name} is not on the samples of those before"));
+        }
+    }
+    None
+}
+
 #[cfg(feature = "hdf5")]
-fn hdf5(path: &Path, dataset: Option<&str>, short: &str) -> Result<Part, DataError> {
-    super::h5::open(path, dataset, short)
+fn hdf5(request: &Request<'_>) -> Result<Vec<Part>, DataError> {
+    super::h5::open(request)
 }
 
 #[cfg(not(feature = "hdf5"))]
-fn hdf5(path: &Path, _: Option<&str>, _: &str) -> Result<Part, DataError> {
-    Err(DataError::WithoutHdf5 { source_name: path.display().to_string() })
+fn hdf5(request: &Request<'_>) -> Result<Vec<Part>, DataError> {
+    Err(DataError::WithoutHdf5 { source_name: request.path.display().to_string() })
 }

@@ -4,41 +4,53 @@ use std::collections::VecDeque;
 
 use super::array::block;
 use super::models::Models;
-use super::open::{Whole, model_names};
+use super::open::{TRANSPOSED, Whole, model_names, turned};
 use super::{Blocks, MAX_MODELS, Part, VotesChunk, VotesInfo};
 use crate::read::numbers::{Number, Target};
 use crate::read::source::Source;
-use crate::read::text::{Lines, cells, delimiter, is_header, shown};
+use crate::read::text::{Lines, Row, Start, cells, is_missing, is_number, shown};
 use crate::{DataError, Votes};
 
-/// What other tools write for a missing vote, in lower case.
-const MISSING: [&str; 4] = ["na", "nan", "null", "none"];
+/// Tables of fewer rows are counted before they are read, to see what the other files have to fit.
+const SHORT: usize = 256;
+/// Cells of a first line that a note repeats, at most.
+const SHOWN: usize = 5;
 
 /// Opens a table. It is transposed if there are more columns than rows, which takes a look at as many rows.
-pub(super) fn open(mut source: Source, short: &str) -> Result<Part, DataError> {
-    let separator = delimiter(&mut source)?.map_or(',', char::from);
-    let mut table = Table::open(source, separator)?;
+///
+/// `samples`: their number in the other files; a table that has as many rows isn't transposed.
+pub(super) fn open(source: Source, short: &str, samples: Option<usize>) -> Result<Part, DataError> {
+    let mut table = Table::open(source)?;
     let name = table.lines.source.name.clone();
     let column = table.only_column()?;
-    if column.is_none() {
-        table.look_ahead()?;
-    }
-    let is_transposed = column.is_none() && table.ahead.len() < table.columns;
+    let columns = table.columns;
+    // More rows than there are models at most aren't needed, as they would be models.
+    let rows = if column.is_some() { columns } else { table.look_ahead()? };
+    let is_wide = rows < columns;
+    let is_transposed = is_wide && samples != Some(rows);
     let n_models = match (column, is_transposed) {
         (Some(_), _) => 1,
-        (None, true) => table.ahead.len(),
-        (None, false) => table.columns,
+        (None, true) => rows,
+        (None, false) => columns,
     };
     table.column = column;
+    let note = if is_transposed {
+        Some(TRANSPOSED.into())
+    } else if is_wide {
+        Some(turned(n_models, rows))
+    } else {
+        table.numbered_columns()?
+    };
     let gzip = if table.lines.source.gzip { ", gzip" } else { "" };
     let info = VotesInfo {
         path: name.clone().into(),
         format: format!("CSV{gzip}"),
         n_models,
-        n_samples: is_transposed.then_some(table.columns),
+        n_samples: is_transposed.then_some(columns),
         is_transposed,
         member: column.map(|column| table.header[column].clone()),
         has_confidences: false,
+        notes: note.into_iter().collect(),
     };
     let mut names = model_names(short, n_models);
     if column.is_none() && !is_transposed {
@@ -50,16 +62,14 @@ pub(super) fn open(mut source: Source, short: &str) -> Result<Part, DataError> {
     }
     let mut models = Models::new(&name, names);
     if is_transposed {
-        let votes = table.transposed(&mut models)?;
-        return Ok(Part::new(info, models, Box::new(Whole(Some(votes)))));
+        let votes = table.transposed(rows, &mut models)?;
+        return Ok(Part::new(info, &[rows, columns], models, Box::new(Whole(Some(votes)))));
     }
-    let mut part = Part::new(info, models, Box::new(table));
+    let fits = table.count_short()?;
+    let mut part = Part::new(info, fits.as_slice(), models, Box::new(table));
     part.first_column = Some(column.unwrap_or_default() + 1);
     Ok(part)
 }
-
-/// A line that isn't empty, and its number.
-type Row = (u64, String);
 
 struct Table {
     lines: Lines,
@@ -70,32 +80,39 @@ struct Table {
     column: Option<usize>,
     /// Empty without a header line.
     header: Vec<String>,
-    /// Rows that have been looked at.
-    ahead: VecDeque<Row>,
     /// Number of the line that was used last.
     line: u64,
 }
 
 impl Table {
-    fn open(source: Source, separator: char) -> Result<Self, DataError> {
-        let mut lines = Lines::new(source);
-        let Some(first) = lines.next()? else {
-            return Err(DataError::Empty { source_name: lines.source.name });
-        };
-        let first_line = lines.number;
-        let second = lines.next()?.map(|second| (lines.number, second));
-        let is_header = second
-            .as_ref()
-            .is_some_and(|second| is_header(&first, &second.1, separator, is_missing));
+    fn open(source: Source) -> Result<Self, DataError> {
+        let Start { mut lines, separator, columns, header, before, .. } =
+            Start::read(source, is_missing)?;
+        let header = header.unwrap_or_default();
+        if header.is_empty()
+            && let Some((line, column, text)) = word(lines.look_ahead(2)?, separator)
+        {
+            let (source_name, advice) = (lines.source.name, WORDS);
+            return Err(DataError::NotAnId { source_name, line, column, text, advice });
+        }
+        Ok(Self { lines, separator, columns, column: None, header, line: before })
+    }
 
-        let cells: Vec<&str> = cells(&first, separator).collect();
-        let columns = cells.len();
-        let header =
-            if is_header { cells.into_iter().map(str::to_owned).collect() } else { vec![] };
-        let line = if is_header { first_line } else { 0 };
-        let first = (!is_header).then_some((first_line, first));
-        let ahead = first.into_iter().chain(second).collect();
-        Ok(Self { lines, separator, columns, column: None, header, ahead, line })
+    /// A note on a first line `0,1,2`, such as pandas writes it above columns without names.
+    fn numbered_columns(&mut self) -> Result<Option<String>, DataError> {
+        let first = self.lines.look_ahead(1)?.front().filter(|_| self.header.is_empty());
+        let Some((_, first)) = first.filter(|_| self.columns > 1) else { return Ok(None) };
+        let numbered = |(column, cell): (usize, &str)| cell.parse() == Ok(column);
+        if !cells(first, self.separator).enumerate().all(numbered) {
+            return Ok(None);
+        }
+        let numbers: Vec<_> =
+            (0..self.columns.min(SHOWN)).map(|number| number.to_string()).collect();
+        let more = if self.columns > SHOWN { ",..." } else { "" };
+        Ok(Some(format!(
+            "the first line, {}{more}, was taken as votes; if it names the columns, remove it",
+            numbers.join(",")
+        )))
     }
 
     /// The column to be taken from a table as our runs write it, with the samples' numbers.
@@ -107,25 +124,30 @@ impl Table {
                 found: "pseudo-labels, in which not every sample has a row".into(),
                 supported: "assignments (or name the run folder)",
             }),
-            (Some(_), column, None) => Ok(column),
+            // As our runs write it, or with one column beside the numbers; else all columns are models.
+            (Some(_), column, None)
+                if self.columns == 2 || (self.columns == 3 && find("confidence").is_some()) =>
+            {
+                Ok(column)
+            }
             _ => Ok(None),
         }
     }
 
-    /// Reads as many rows as there are columns, if there are.
-    fn look_ahead(&mut self) -> Result<(), DataError> {
-        while self.ahead.len() < self.columns.min(MAX_MODELS + 1) {
-            let Some(row) = self.lines.next()? else { break };
-            self.ahead.push_back((self.lines.number, row));
-        }
-        Ok(())
+    /// Number of rows, if there are fewer than columns.
+    fn look_ahead(&mut self) -> Result<usize, DataError> {
+        Ok(self.lines.look_ahead(self.columns.min(MAX_MODELS + 1))?.len())
     }
 
-    fn next_row(&mut self) -> Result<Option<Row>, DataError> {
-        match self.ahead.pop_front() {
-            Some(row) => Ok(Some(row)),
-            None => Ok(self.lines.next()?.map(|row| (self.lines.number, row))),
-        }
+    /// Number of samples of a short table.
+    fn count_short(&mut self) -> Result<Option<usize>, DataError> {
+        let rows = self.lines.look_ahead(SHORT)?;
+        let count = match rows.back() {
+            // Empty lines are samples.
+            Some((last, _)) if self.columns == 1 => usize::try_from(last - self.line).ok(),
+            _ => Some(rows.len()),
+        };
+        Ok(count.filter(|_| rows.len() < SHORT))
     }
 
     /// Appends the clusters in a row; `model` is the one that a column belongs to.
@@ -147,11 +169,16 @@ impl Table {
         }
         let (skipped, taken) = self.column.map_or((0, found), |column| (column, 1));
         for (column, cell) in cells(row, self.separator).enumerate().skip(skipped).take(taken) {
-            let id = id(cell).ok_or_else(|| DataError::NotAnId {
-                source_name: self.lines.source.name.clone(),
-                line: *line,
-                column: column + 1,
-                text: shown(cell),
+            let id = id(cell).ok_or_else(|| {
+                let has_votes = models.n_clusters(model(column - skipped)) > 0;
+                let others = cells(row, self.separator).skip(skipped).take(taken);
+                DataError::NotAnId {
+                    source_name: self.lines.source.name.clone(),
+                    line: *line,
+                    column: column + 1,
+                    text: shown(cell),
+                    advice: advice(cell, has_votes, others),
+                }
             })?;
             clusters.push(models.cluster(model(column - skipped), id)?);
         }
@@ -159,11 +186,10 @@ impl Table {
     }
 
     /// All votes, if a row is a model's.
-    fn transposed(mut self, models: &mut Models) -> Result<VotesChunk, DataError> {
-        let mut clusters = Vec::with_capacity(self.ahead.len() * self.columns);
-        let n_models = self.ahead.len();
+    fn transposed(mut self, n_models: usize, models: &mut Models) -> Result<VotesChunk, DataError> {
+        let mut clusters = Vec::with_capacity(n_models * self.columns);
         for model in 0..n_models {
-            let Some(row) = self.next_row()? else { break };
+            let Some(row) = self.lines.next()? else { break };
             self.number(&row, |_| model, models, &mut clusters)?;
         }
         Ok(VotesChunk { clusters: block(clusters, n_models, true), confidences: None })
@@ -175,7 +201,7 @@ impl Blocks for Table {
         let n_models = models.names().len();
         let mut clusters = Vec::with_capacity(limit * n_models);
         while clusters.len() < limit * n_models {
-            let Some(row) = self.next_row()? else { break };
+            let Some(row) = self.lines.next()? else { break };
             if self.columns == 1 {
                 // An empty line is an empty cell.
                 clusters.extend((self.line + 1..row.0).map(|_| Votes::MISSING));
@@ -190,6 +216,17 @@ impl Blocks for Table {
     }
 }
 
+/// Line, column and text of the first word in a second row, if there is no number in two. The first may name the columns.
+fn word(rows: &VecDeque<Row>, separator: char) -> Option<(u64, usize, String)> {
+    let (first, (line, second)) = (rows.front()?, rows.get(1)?);
+    if [&first.1, second].into_iter().any(|row| cells(row, separator).any(is_number)) {
+        return None;
+    }
+    let (column, cell) =
+        cells(second, separator).enumerate().find(|(_, cell)| !is_missing(cell))?;
+    Some((*line, column + 1, shown(cell)))
+}
+
 /// The id in a cell, negative if the vote is missing.
 fn id(cell: &str) -> Option<i64> {
     if let Ok(id) = cell.parse() {
@@ -201,6 +238,21 @@ fn id(cell: &str) -> Option<i64> {
     Number::from_text(cell)?.whole().ok()
 }
 
-fn is_missing(cell: &str) -> bool {
-    cell.is_empty() || MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word))
+const IDS: &str = "ids are whole numbers, and a missing vote is an empty cell or NA";
+const NAMES: &str = "drop the column if it names the samples; ids are whole numbers, and a missing vote is an empty cell or NA";
+const WORDS: &str = "give whole numbers; drop columns of names";
+const TOO_LARGE: &str = "it is too large for one, so number the clusters from 0";
+
+/// What to do about a cell that isn't an id; `others`: the cells of its row.
+fn advice<'a>(
+    cell: &str,
+    has_votes: bool,
+    mut others: impl Iterator<Item = &'a str>,
+) -> &'static str {
+    match cell.parse::<f64>() {
+        Ok(value) if value.fract() == 0.0 => TOO_LARGE,
+        Err(_) if !has_votes && others.any(is_number) => NAMES,
+        Err(_) if !has_votes => WORDS,
+        _ => IDS,
+    }
 }
