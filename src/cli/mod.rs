@@ -213,7 +213,9 @@ fn usage(error: &clap::Error) -> String {
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let problem = lines.iter().take_while(|line| !line.is_empty()).copied().collect::<Vec<_>>();
     let problem = problem.join(" ");
-    let tips = lines.iter().filter(|line| line.starts_with("tip:"));
+    // Clap takes a negative number for a flag; how to pass one as a file is no help.
+    let is_help = |line: &&&str| line.starts_with("tip:") && !line.contains("to pass '-");
+    let tips = lines.iter().filter(is_help);
     let tips: String = tips.map(|tip| format!("; {}", &tip["tip:".len()..].trim())).collect();
     let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
     format!("{problem}{tips}; 'consilience help' tells what can be given")
