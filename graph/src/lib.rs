@@ -45,6 +45,7 @@ mod consensus;
 mod curve;
 mod degrees;
 mod diversity;
+mod draw;
 mod error;
 mod export;
 mod extraction;

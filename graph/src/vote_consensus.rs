@@ -1,9 +1,12 @@
 //! One clustering out of votes that come without probabilities.
 
-use consilience_data::{ClusterId, PseudoLabels, SampleIdx};
+use consilience_data::{ClusterId, PseudoLabels};
 use rayon::prelude::*;
 
-use crate::{GraphError, SignatureIdx, Signatures, Threads};
+use crate::{
+    GraphError, SignatureIdx, Signatures, Threads,
+    draw::{BOUNDS, draw},
+};
 
 /// A cluster for every sample on which a model voted.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,18 +32,6 @@ impl VoteConsensus {
     }
 }
 
-/// What bounds the work and the memory.
-#[derive(Debug, Clone, Copy)]
-struct Bounds {
-    /// Samples that the probabilities are estimated from, at most: twice so many and two for each mini-cluster.
-    samples: usize,
-    /// The same, times K: with many clusters, fewer samples ...
-    cells: usize,
-    /// ... but so many at least.
-    least: usize,
-}
-
-const BOUNDS: Bounds = Bounds { samples: 1 << 16, cells: 1 << 22, least: 1 << 13 };
 /// Probabilities that can be estimated, in all models.
 const MAX_PROBABILITIES: usize = 1 << 30;
 /// Expectation maximisation ends when no sample's probability changes by more than this,
@@ -50,8 +41,8 @@ const MAX_ITERATIONS: usize = 100;
 
 /// The consensus of votes alone: each model's own clusters may be any number, and mean anything.
 ///
-/// How often each model names which of its clusters for the members of each mini-cluster is estimated, by expectation maximisation (Dawid and Skene, *Maximum Likelihood Estimation of Observer Error-Rates*,
-/// Applied Statistics 28, 1979). It starts from the mini-clusters, and counts as if one more member of each had been
+/// How often each model names which of its clusters for the members of each mini-cluster is estimated by expectation
+/// maximisation (Dawid and Skene, *Maximum Likelihood Estimation of Observer Error-Rates*, Applied Statistics 28, 1979). It starts from the mini-clusters, and counts as if one more member of each had been
 /// spread over a model's clusters. So a model that merges two mini-clusters, splits one, or errs often, counts for
 /// just what its vote tells. Probabilities are those of the mini-clusters given a sample's votes; as models are taken
 /// to err independently, they are near 0 or 1 more often than they are right.
@@ -88,7 +79,7 @@ pub fn consensus_of_votes(
     threads.run(|| {
         let mut observers = Observers::new(signatures, n_clusters)?;
         observers.start(pseudo_labels);
-        observers.fit(&drawn(signatures, pseudo_labels, BOUNDS));
+        observers.fit(&draw(signatures, pseudo_labels, BOUNDS));
         Ok(observers.consensus())
     })
 }
@@ -99,15 +90,11 @@ pub fn consensus_of_votes(
 ///
 /// [`GraphError::ConsensusSize`].
 pub fn check_consensus_size(signatures: &Signatures, k: usize) -> Result<(), GraphError> {
-    let n_clusters = starts(signatures)[signatures.n_models()];
-    if n_clusters.saturating_mul(k) > MAX_PROBABILITIES {
-        return Err(GraphError::ConsensusSize { k, n_clusters });
-    }
-    Ok(())
+    starts(signatures, k).map(|_| ())
 }
 
-/// Where each model's clusters start among those of all models, length n_models + 1.
-fn starts(signatures: &Signatures) -> Vec<usize> {
+/// Where each model's clusters start among those of all models, length n_models + 1, unless there are too many.
+fn starts(signatures: &Signatures, k: usize) -> Result<Vec<usize>, GraphError> {
     let mut starts = vec![0; signatures.n_models() + 1];
     for node in signatures.iter() {
         for (model, start) in starts[1..].iter_mut().enumerate() {
@@ -118,84 +105,11 @@ fn starts(signatures: &Signatures) -> Vec<usize> {
     for model in 0..signatures.n_models() {
         starts[model + 1] += starts[model];
     }
-    starts
-}
-
-/// Signatures to estimate from, each with the number of samples that it stands for.
-///
-/// Samples are drawn one from each of equal stretches of every mini-cluster, so that none is forgotten, and of those in
-/// none. Where in its stretch one lies has no pattern, as the order of the data may have one.
-fn drawn(
-    signatures: &Signatures,
-    pseudo_labels: &PseudoLabels,
-    bounds: Bounds,
-) -> Vec<(SignatureIdx, f64)> {
-    let (k, n_samples) = (pseudo_labels.n_clusters(), signatures.n_samples());
-    let wanted = (bounds.cells / k).clamp(bounds.least, bounds.samples);
-    let mut sizes = pseudo_labels.sizes();
-    sizes.push(n_samples - pseudo_labels.len());
-    let mut stretches: Vec<Stretches> = sizes
-        .iter()
-        .enumerate()
-        .map(|(part, &size)| {
-            Stretches::new(size, if part < k { (wanted / k).max(2) } else { wanted })
-        })
-        .collect();
-    let mut weights = vec![0.0; signatures.len()];
-    let mut labelled = pseudo_labels.entries().iter().peekable();
-    for sample in (0..n_samples).map(SampleIdx::from_index) {
-        let label = labelled.next_if(|entry| entry.sample == sample);
-        let part = label.map_or(k, |entry| entry.label.index());
-        if let Some(weight) = stretches[part].draw() {
-            weights[signatures.of_sample(sample).index()] += weight;
-        }
+    let n_clusters = starts[signatures.n_models()];
+    if n_clusters.saturating_mul(k) > MAX_PROBABILITIES {
+        return Err(GraphError::ConsensusSize { k, n_clusters });
     }
-    signatures.iter().zip(weights).filter(|&(_, weight)| weight > 0.0).collect()
-}
-
-/// Draws one of each stretch of samples that come one after the other.
-struct Stretches {
-    size: usize,
-    wanted: usize,
-    /// Number of samples seen, and of stretches that are over.
-    seen: usize,
-    over: usize,
-    /// Which one is drawn from the current stretch.
-    next: usize,
-}
-
-impl Stretches {
-    fn new(size: usize, wanted: usize) -> Self {
-        let wanted = wanted.min(size);
-        let mut stretches = Self { size, wanted, seen: 0, over: 0, next: 0 };
-        stretches.aim();
-        stretches
-    }
-
-    fn end_of(&self, stretch: usize) -> usize {
-        stretch * self.size / self.wanted.max(1)
-    }
-
-    fn aim(&mut self) {
-        let (start, end) = (self.end_of(self.over), self.end_of(self.over + 1));
-        // Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4) of the stretch's number.
-        let hash = (self.over as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let offset = (hash * (end - start) as u64) >> 32;
-        self.next = start + usize::try_from(offset).unwrap_or(0);
-    }
-
-    /// For the next sample, how many it stands for; `None` if it isn't drawn.
-    #[expect(clippy::cast_precision_loss, reason = "a weight")]
-    fn draw(&mut self) -> Option<f64> {
-        let is_drawn = self.seen == self.next;
-        let length = self.end_of(self.over + 1) - self.end_of(self.over);
-        self.seen += 1;
-        if self.seen == self.end_of(self.over + 1) {
-            self.over += 1;
-            self.aim();
-        }
-        is_drawn.then_some(length as f64)
-    }
+    Ok(starts)
 }
 
 /// How the models vote, as far as known.
@@ -212,8 +126,7 @@ struct Observers<'a> {
 
 impl<'a> Observers<'a> {
     fn new(signatures: &'a Signatures, k: usize) -> Result<Self, GraphError> {
-        check_consensus_size(signatures, k)?;
-        let starts = starts(signatures);
+        let starts = starts(signatures, k)?;
         let (log_votes, log_prior) = (vec![0.0; starts[signatures.n_models()] * k], vec![0.0; k]);
         Ok(Self { signatures, k, starts, log_votes, log_prior })
     }
@@ -381,6 +294,7 @@ mod tests {
     use crate::{
         AgreementGraph, AgreementParams,
         common::{fitting, params, votes},
+        draw::Bounds,
     };
 
     /// Sample by sample, in products of probabilities and not in logarithms, without any bound.
@@ -472,23 +386,13 @@ mod tests {
             let labels = graph.extract(period + 9, &threads).unwrap().pseudo_labels;
             let mut observers = Observers::new(&signatures, labels.n_clusters()).unwrap();
             observers.start(&labels);
-            let nodes = drawn(&signatures, &labels, bounds);
+            let nodes = draw(&signatures, &labels, bounds);
             assert_eq!(nodes.iter().map(|(_, weight)| weight).sum::<f64>(), 5000.0);
             observers.fit(&nodes);
             let found = observers.consensus().clusters;
             for entry in labels.entries() {
                 assert_eq!(found[entry.sample.index()], Some(entry.label), "period {period}");
             }
-        }
-    }
-
-    #[test]
-    fn one_is_drawn_of_each_stretch() {
-        for (size, wanted) in [(10, 3), (10, 10), (10, 20), (1, 5), (0, 4), (1000, 7)] {
-            let mut stretches = Stretches::new(size, wanted);
-            let drawn: Vec<f64> = (0..size).filter_map(|_| stretches.draw()).collect();
-            assert_eq!(drawn.len(), wanted.min(size));
-            assert_eq!(drawn.iter().sum::<f64>(), size as f64);
         }
     }
 

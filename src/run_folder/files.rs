@@ -132,6 +132,7 @@ pub fn write_from_votes(
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
     super::h5::write_votes(&folder.join("run.h5"), votes, &results)?;
+    // Only run.h5 holds them.
     #[cfg(not(feature = "hdf5"))]
     let _ = votes;
     Ok(())
