@@ -7,6 +7,7 @@
 //! ground truth, and none knows of the agreement graph.
 
 mod adam;
+mod batches;
 mod clusterer;
 mod decoder;
 mod encoder;
@@ -15,13 +16,16 @@ mod error;
 mod kmeans;
 mod labels;
 mod losses;
+mod math;
 mod neighbours;
 mod network;
+mod noise;
 mod ops;
 mod params;
 mod perturbation;
 mod prepared;
 mod save;
+mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
 pub use ensemble::Ensemble;

@@ -1,0 +1,42 @@
+//! Which samples a network sees in which step, and with which random numbers: the same on every device.
+
+use consilience_data::{ModelIdx, Stream};
+
+use crate::Prepared;
+use crate::noise::Noise;
+
+/// One pass of one network over the data.
+#[derive(Debug)]
+pub(crate) struct Epoch {
+    order: Vec<usize>,
+    batch_size: usize,
+    /// Of corrupted encoders.
+    pub(crate) noise: Noise,
+    /// Of directions in which samples are moved.
+    pub(crate) perturbation: Noise,
+}
+
+impl Epoch {
+    /// The `epoch`-th over all phases. A batch larger than the data is all of it.
+    pub(crate) fn new(data: &Prepared, model: ModelIdx, epoch: u64, batch_size: usize) -> Self {
+        let (model, n) = (u64::from(model.0), data.features().n_samples());
+        Self {
+            order: data.rng(Stream::Shuffle { model, epoch }).permutation(n),
+            batch_size: batch_size.min(n),
+            noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
+            perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
+        }
+    }
+
+    /// The samples of every step. A last, smaller batch waits for the next epoch's order: its statistics would be poor.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = (u32, &[usize])> {
+        (0u32..).zip(self.order.chunks_exact(self.batch_size))
+    }
+}
+
+/// Learning rates of a phase, step by step: constant, or falling linearly to zero.
+pub(crate) fn rates(rate: f64, steps: usize, anneal: bool) -> impl Iterator<Item = f64> {
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    let share_left = move |step: usize| 1.0 - step as f64 / steps as f64;
+    (0..steps).map(move |step| if anneal { rate * share_left(step) } else { rate })
+}
