@@ -47,11 +47,11 @@ impl Ensemble {
                 let params = params.clone();
                 Ok(match kind {
                     MemberKind::Ladder => {
-                        Box::new(Network::new(model, "ladder", params, data, n_clusters)?)
+                        Box::new(Network::new(model, "ladder", params, data, n_clusters))
                     }
                     MemberKind::VatIm => {
                         let plain = (*params).clone().plain().check()?;
-                        Box::new(Network::new(model, "vat-im", plain, data, n_clusters)?)
+                        Box::new(Network::new(model, "vat-im", plain, data, n_clusters))
                     }
                     MemberKind::KMeans => Box::new(KMeansModel::new(model, n_clusters)),
                 })

@@ -6,24 +6,20 @@
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
 
-mod adam;
 mod batches;
 mod clusterer;
-mod decoder;
-mod encoder;
+mod cpu;
 mod ensemble;
 mod error;
 mod kmeans;
 mod labels;
-mod losses;
 mod math;
 mod neighbours;
 mod network;
 mod noise;
-mod ops;
 mod params;
-mod perturbation;
 mod prepared;
+mod profile;
 mod save;
 mod weights;
 
@@ -34,3 +30,4 @@ pub use kmeans::KMeansModel;
 pub use network::Network;
 pub use params::{Consistency, MemberKind, NetworkParams, Scaling, ValidNetworkParams};
 pub use prepared::Prepared;
+pub use profile::Profile;

@@ -67,6 +67,16 @@ impl Noise {
         }
     }
 
+    /// Adds to columns 0.. of a matrix's row what is drawn for them, times `std`.
+    #[inline(always)]
+    pub(crate) fn add(&self, place: Place, row: usize, std: f32, values: &mut [f32]) {
+        for (block, values) in values.chunks_mut(BLOCK).enumerate() {
+            let mut noise = [0.0; BLOCK];
+            self.draw(place, row, block * BLOCK, &mut noise);
+            values.iter_mut().zip(noise).for_each(|(value, noise)| *value += noise * std);
+        }
+    }
+
     /// The numbers of 16 counters, from `first` on.
     #[inline(always)]
     fn block(&self, first: [u32; 4]) -> [f32; BLOCK] {
@@ -180,10 +190,11 @@ mod tests {
             assert!((found - expected).abs() < bound, "moment {power}: {found}");
         }
         values.sort_by(f32::total_cmp);
-        let share = |bound: f32| {
-            values.partition_point(|&x| x < bound) as f64 / values.len() as f64
-        };
-        for (bound, expected) in [(-1.96, 0.025), (-1.0, 0.158_66), (0.5, 0.691_46), (2.0, 0.977_25)] {
+        let share =
+            |bound: f32| values.partition_point(|&x| x < bound) as f64 / values.len() as f64;
+        for (bound, expected) in
+            [(-1.96, 0.025), (-1.0, 0.158_66), (0.5, 0.691_46), (2.0, 0.977_25)]
+        {
             assert!((share(bound) - expected).abs() < 0.004, "{bound}: {}", share(bound));
         }
     }
@@ -196,7 +207,12 @@ mod tests {
             out
         };
         let base = draw([1, 2], 3, 4, 5);
-        for other in [draw([1, 3], 3, 4, 5), draw([1, 2], 4, 4, 5), draw([1, 2], 3, 5, 5), draw([1, 2], 3, 4, 6)] {
+        for other in [
+            draw([1, 3], 3, 4, 5),
+            draw([1, 2], 4, 4, 5),
+            draw([1, 2], 3, 5, 5),
+            draw([1, 2], 3, 4, 6),
+        ] {
             assert_ne!(base, other);
         }
     }

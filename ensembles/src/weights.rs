@@ -27,7 +27,7 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
-    fn new(name: String, shape: &[usize], value: Vec<f32>) -> Self {
+    pub(crate) fn new(name: String, shape: &[usize], value: Vec<f32>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), value.len());
         let zeros = vec![0.0; value.len()];
         Self { name, shape: shape.into(), value, first: zeros.clone(), second: zeros, steps: 0 }
@@ -153,9 +153,10 @@ impl Weights {
 
     /// All that is learnt, always in the same order.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &Parameter> {
-        let encoder = self.encoder.iter().flat_map(|layer| {
-            [&layer.weight, &layer.shift].into_iter().chain(&layer.scale)
-        });
+        let encoder = self
+            .encoder
+            .iter()
+            .flat_map(|layer| [&layer.weight, &layer.shift].into_iter().chain(&layer.scale));
         let decoder = self.decoder.iter().flat_map(|d| d.downward.iter().chain(&d.combinators));
         encoder.chain(decoder)
     }
@@ -165,10 +166,8 @@ impl Weights {
         let encoder = self.encoder.iter_mut().flat_map(|layer| {
             [&mut layer.weight, &mut layer.shift].into_iter().chain(&mut layer.scale)
         });
-        let decoder = self
-            .decoder
-            .iter_mut()
-            .flat_map(|d| d.downward.iter_mut().chain(&mut d.combinators));
+        let decoder =
+            self.decoder.iter_mut().flat_map(|d| d.downward.iter_mut().chain(&mut d.combinators));
         encoder.chain(decoder)
     }
 }
