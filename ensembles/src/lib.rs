@@ -25,6 +25,7 @@ mod params;
 mod perturbation;
 mod prepared;
 mod save;
+mod stacked;
 mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};

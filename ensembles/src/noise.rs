@@ -180,10 +180,11 @@ mod tests {
             assert!((found - expected).abs() < bound, "moment {power}: {found}");
         }
         values.sort_by(f32::total_cmp);
-        let share = |bound: f32| {
-            values.partition_point(|&x| x < bound) as f64 / values.len() as f64
-        };
-        for (bound, expected) in [(-1.96, 0.025), (-1.0, 0.158_66), (0.5, 0.691_46), (2.0, 0.977_25)] {
+        let share =
+            |bound: f32| values.partition_point(|&x| x < bound) as f64 / values.len() as f64;
+        for (bound, expected) in
+            [(-1.96, 0.025), (-1.0, 0.158_66), (0.5, 0.691_46), (2.0, 0.977_25)]
+        {
             assert!((share(bound) - expected).abs() < 0.004, "{bound}: {}", share(bound));
         }
     }
@@ -196,7 +197,12 @@ mod tests {
             out
         };
         let base = draw([1, 2], 3, 4, 5);
-        for other in [draw([1, 3], 3, 4, 5), draw([1, 2], 4, 4, 5), draw([1, 2], 3, 5, 5), draw([1, 2], 3, 4, 6)] {
+        for other in [
+            draw([1, 3], 3, 4, 5),
+            draw([1, 2], 4, 4, 5),
+            draw([1, 2], 3, 5, 5),
+            draw([1, 2], 3, 4, 6),
+        ] {
             assert_ne!(base, other);
         }
     }

@@ -9,7 +9,7 @@ use crate::NetworkParams;
 pub(crate) const N_COMBINATOR: usize = 10;
 
 /// Added to variances, so that a unit that never changes is 0 and not a division by zero.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// A parameter and what Adam remembers of its gradients.
 #[derive(Debug, Clone, PartialEq)]
@@ -153,9 +153,10 @@ impl Weights {
 
     /// All that is learnt, always in the same order.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &Parameter> {
-        let encoder = self.encoder.iter().flat_map(|layer| {
-            [&layer.weight, &layer.shift].into_iter().chain(&layer.scale)
-        });
+        let encoder = self
+            .encoder
+            .iter()
+            .flat_map(|layer| [&layer.weight, &layer.shift].into_iter().chain(&layer.scale));
         let decoder = self.decoder.iter().flat_map(|d| d.downward.iter().chain(&d.combinators));
         encoder.chain(decoder)
     }
@@ -165,10 +166,8 @@ impl Weights {
         let encoder = self.encoder.iter_mut().flat_map(|layer| {
             [&mut layer.weight, &mut layer.shift].into_iter().chain(&mut layer.scale)
         });
-        let decoder = self
-            .decoder
-            .iter_mut()
-            .flat_map(|d| d.downward.iter_mut().chain(&mut d.combinators));
+        let decoder =
+            self.decoder.iter_mut().flat_map(|d| d.downward.iter_mut().chain(&mut d.combinators));
         encoder.chain(decoder)
     }
 }
