@@ -21,6 +21,7 @@ mod params;
 mod prepared;
 mod profile;
 mod save;
+mod stacked;
 mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};

@@ -9,7 +9,7 @@ use crate::NetworkParams;
 pub(crate) const N_COMBINATOR: usize = 10;
 
 /// Added to variances, so that a unit that never changes is 0 and not a division by zero.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// A parameter and what Adam remembers of its gradients.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,100 @@
+//! Losses from logits of shape (models, n, n_clusters), each of shape (models); log-probabilities keep them finite
+//! where probabilities round to 0.
+
+use candle_core::{D, Result, Tensor};
+
+use super::held;
+
+/// Shape as that of `logits`. Where the maximum is taken doesn't change the result, so no gradient flows through it.
+fn log_softmax(logits: &Tensor) -> Result<Tensor> {
+    let largest = logits.detach().max_keepdim(D::Minus1)?;
+    let shifted = logits.broadcast_sub(&largest)?;
+    let log_sum = shifted.exp()?.sum_keepdim(D::Minus1)?.log()?;
+    shifted.broadcast_sub(&log_sum)
+}
+
+/// Probabilities, shape as that of `logits`.
+pub(super) fn softmax(logits: &Tensor) -> Result<Tensor> {
+    log_softmax(logits)?.exp()
+}
+
+/// Sum over clusters, mean over samples: (models, n, n_clusters) to (models).
+fn mean_of_samples(values: &Tensor) -> Result<Tensor> {
+    values.sum(2)?.mean(1)
+}
+
+/// Negative mutual information of sample and cluster, weighted: mean over the batch of H(p(x)) - `mu` H(mean p(x)).
+///
+/// Few clusters for each sample, all clusters for all samples (Krause et al., 2010; Hu et al., IMSAT, 2017).
+pub(super) fn information_maximisation(logits: &Tensor, mu: f64) -> Result<Tensor> {
+    let log_p = log_softmax(logits)?;
+    let of_samples = mean_of_samples(&(log_p.exp()? * &log_p)?)?.neg()?;
+    let largest = log_p.detach().max_keepdim(1)?;
+    let mean = log_p.broadcast_sub(&largest)?.exp()?.mean_keepdim(1)?;
+    let log_mean = (mean.log()? + largest)?;
+    let of_mean = mean_of_samples(&(log_mean.exp()? * &log_mean)?)?.neg()?;
+    of_samples - (of_mean * mu)?
+}
+
+/// Mean over the batch of KL(p || q), with p, the softmax of `anchor`, held constant.
+pub(super) fn consistency(anchor: &Tensor, moved: &Tensor) -> Result<Tensor> {
+    let log_p = log_softmax(&held(anchor))?;
+    let log_q = log_softmax(moved)?;
+    mean_of_samples(&(log_p.exp()? * (&log_p - &log_q)?)?)
+}
+
+/// Mean cross-entropy of the softmax of `logits` with `labels`, shape (models, n, 1), each below n_clusters.
+pub(super) fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    mean_of_samples(&log_softmax(logits)?.gather(labels, 2)?)?.neg()
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device, Var};
+
+    use super::*;
+
+    /// Straight from the definitions; the second model's rows are the first's, in another order.
+    #[test]
+    fn values_equal_the_definitions_for_every_model() {
+        let p = [[0.7_f64, 0.2, 0.1], [0.1, 0.1, 0.8]];
+        let q = [[0.5_f64, 0.25, 0.25], [0.3, 0.3, 0.4]];
+        let logits = |p: [[f64; 3]; 2]| {
+            let both = [p, [p[1], p[0]]];
+            Tensor::new(&both, &Device::Cpu).unwrap().log().unwrap().to_dtype(DType::F32).unwrap()
+        };
+        let entropy = |p: &[f64]| -p.iter().map(|p| p * p.ln()).sum::<f64>();
+        let mean: Vec<f64> = (0..3).map(|k| (p[0][k] + p[1][k]) / 2.0).collect();
+        let information = (entropy(&p[0]) + entropy(&p[1])) / 2.0 - 4.0 * entropy(&mean);
+        let kl = |i: usize| (0..3).map(|k| p[i][k] * (p[i][k] / q[i][k]).ln()).sum::<f64>();
+        let labels = Tensor::new(&[[[1u32], [2]], [[2], [1]]], &Device::Cpu).unwrap();
+        for (found, expected) in [
+            (information_maximisation(&logits(p), 4.0), information),
+            (consistency(&logits(p), &logits(q)), f64::midpoint(kl(0), kl(1))),
+            (cross_entropy(&logits(p), &labels), -f64::midpoint(0.2_f64.ln(), 0.8_f64.ln())),
+        ] {
+            let found = found.unwrap().to_vec1::<f32>().unwrap();
+            assert_eq!(found.len(), 2);
+            for found in found {
+                assert!((f64::from(found) - expected).abs() < 1e-5, "{found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn extreme_logits_stay_finite() {
+        let extreme = [[[200f32, -200.0, 0.0], [200.0, -200.0, -200.0]]];
+        let variable = Var::new(&extreme, &Device::Cpu).unwrap();
+        let labels = Tensor::new(&[[[1u32], [1]]], &Device::Cpu).unwrap();
+        for loss in [
+            information_maximisation(&variable, 4.0).unwrap(),
+            consistency(&variable.neg().unwrap(), &variable).unwrap(),
+            cross_entropy(&variable, &labels).unwrap(),
+        ] {
+            assert!(loss.to_vec1::<f32>().unwrap()[0].is_finite());
+            let gradients = loss.backward().unwrap();
+            let gradient = gradients.get(&variable).unwrap().flatten_all().unwrap();
+            assert!(gradient.to_vec1::<f32>().unwrap().iter().all(|g| g.is_finite()));
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Networks of one shape trained as one: every tensor has a first dimension for the models, so that a GPU's matrix
+//! products are large enough to keep it busy.
+//!
+//! Nothing is shared among the models of a stack: the loss is the sum of theirs, and a parameter's gradient that of its
+//! own model's loss. Batches, noise and labels come from each model's own streams, so that a model becomes the same
+//! whatever it is stacked with.
+
+#![cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "used where there is a GPU"))]
+
+mod decoder;
+mod encoder;
+mod losses;
+mod noise;
+mod ops;
+mod parameters;
+mod perturbation;
+#[cfg(test)]
+mod tests;
+
+use candle_core::{DType, Device, Result, Tensor};
+
+use decoder::Decoder;
+use encoder::{Corruption, Encoder, Layer};
+use losses::{consistency, cross_entropy, information_maximisation};
+use ops::Statistics;
+use parameters::{Parameter, to_host};
+
+use crate::noise::Place;
+use crate::weights::{self, Weights};
+use crate::{Consistency, ValidNetworkParams};
+
+pub(crate) use noise::Streams;
+
+/// Networks of one shape, with one set of parameters, on a device.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    params: ValidNetworkParams,
+    /// Feature values' spread (the root of their total variance), of which the probe's length is a multiple.
+    spread: f32,
+    encoder: Encoder,
+    decoder: Option<Decoder>,
+    /// In the order of [`Weights::parameters`].
+    parameters: Vec<Parameter>,
+}
+
+/// What the models of a stack see in one step, each its own.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    /// Counted within the epoch.
+    pub(crate) step: u32,
+    /// Whether the decoder works in this round.
+    pub(crate) decoder: bool,
+    /// Shape (models, n, n_features).
+    pub(crate) samples: Tensor,
+    /// Distances to a neighbour, by which samples are moved, shape (models, n, 1); needed if the consistency term moves
+    /// samples.
+    pub(crate) distances: Option<Tensor>,
+    pub(crate) labelled: Option<Labelled>,
+    /// Of corrupted encoders.
+    pub(crate) noise: Streams,
+    /// Of directions in which samples are moved.
+    pub(crate) perturbation: Streams,
+}
+
+/// Samples with pseudo-labels.
+#[derive(Debug)]
+pub(crate) struct Labelled {
+    /// Shape (models, n, n_features).
+    pub(crate) samples: Tensor,
+    /// Shape (models, n, 1), of type u32.
+    pub(crate) labels: Tensor,
+}
+
+/// Values by the names of parameters, in the order of [`Weights::parameters`].
+pub(crate) type Named = Vec<(String, Vec<f32>)>;
+
+impl Stack {
+    /// Copies what `members` have learnt to `device`. They have the same shape, and were trained for as many steps.
+    ///
+    /// `spread`: that of the data, of [`crate::Prepared`].
+    pub(crate) fn new(
+        params: &ValidNetworkParams,
+        spread: f32,
+        members: &[&Weights],
+        device: &Device,
+    ) -> Result<Self> {
+        Self::of_type(params, spread, members, DType::F32, device)
+    }
+
+    fn of_type(
+        params: &ValidNetworkParams,
+        spread: f32,
+        members: &[&Weights],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut parameters = Vec::new();
+        let mut upload = |part: &dyn Fn(&Weights) -> &weights::Parameter| {
+            let of_models: Vec<_> = members.iter().map(|weights| part(weights)).collect();
+            let parameter = Parameter::upload(&of_models, dtype, device)?;
+            let tensor = parameter.value.as_tensor().clone();
+            parameters.push(parameter);
+            Ok::<_, candle_core::Error>(tensor)
+        };
+        let mut layers = Vec::new();
+        for (index, layer) in members[0].encoder.iter().enumerate() {
+            layers.push(Layer {
+                weight: upload(&|weights| &weights.encoder[index].weight)?,
+                shift: upload(&|weights| &weights.encoder[index].shift)?,
+                scale: match &layer.scale {
+                    Some(_) => Some(upload(&|weights| {
+                        weights.encoder[index].scale.as_ref().expect("networks of one shape")
+                    })?),
+                    None => None,
+                },
+                normalised: layer.normalised,
+                population: population(members, index, dtype, device)?,
+            });
+        }
+        let decoder = match &members[0].decoder {
+            None => None,
+            Some(first) => {
+                let mut downward = Vec::new();
+                for index in 0..first.downward.len() {
+                    downward.push(upload(&|weights| &decoder_of(weights).downward[index])?);
+                }
+                let mut combinators = Vec::new();
+                for index in 0..first.combinators.len() {
+                    combinators.push(upload(&|weights| &decoder_of(weights).combinators[index])?);
+                }
+                Some(Decoder { downward, combinators, costs: first.costs.clone() })
+            }
+        };
+        let encoder = Encoder { layers };
+        Ok(Self { params: params.clone(), spread, encoder, decoder, parameters })
+    }
+
+    /// Writes everything back to where it came from.
+    pub(crate) fn download(&self, members: &mut [&mut Weights]) -> Result<()> {
+        let mut of_members: Vec<_> =
+            members.iter_mut().map(|weights| weights.parameters_mut()).collect();
+        for parameter in &self.parameters {
+            let mut of_models: Vec<&mut weights::Parameter> = of_members
+                .iter_mut()
+                .map(|parameters| parameters.next().expect("as many parameters as were uploaded"))
+                .collect();
+            parameter.download(&mut of_models)?;
+        }
+        drop(of_members);
+        for (index, layer) in self.encoder.layers.iter().enumerate() {
+            let Some(statistics) = &layer.population else { continue };
+            let (mean, inverse_std) =
+                (to_host(&statistics.mean)?, to_host(&statistics.inverse_std)?);
+            let width = mean.len() / members.len();
+            for (model, weights) in members.iter_mut().enumerate() {
+                let place = model * width..(model + 1) * width;
+                weights.encoder[index].population = Some(weights::Statistics {
+                    mean: mean[place.clone()].to_vec(),
+                    inverse_std: inverse_std[place].to_vec(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Every model's loss of one step, shape (models): information maximisation and consistency, and, where they are at
+    /// work, the decoder's cost and the pseudo-labels' cross-entropy.
+    fn losses(&self, batch: &Batch) -> Result<Tensor> {
+        let params = &self.params;
+        let information =
+            |logits: &Tensor| information_maximisation(logits, params.im_mu)? * params.im_weight;
+        let clean = self.encoder.forward(&batch.samples, None)?;
+        let mut loss = information(&clean.logits)?;
+
+        let decoder = self.decoder.as_ref().filter(|_| batch.decoder);
+        if decoder.is_some() || params.consistency == Consistency::NoiseKl {
+            let corruption = self.corruption(batch, false);
+            let corrupted = self.encoder.forward(&batch.samples, corruption)?;
+            loss = (loss + information(&corrupted.logits)?)?;
+            if params.consistency == Consistency::NoiseKl {
+                let change = consistency(&clean.logits, &corrupted.logits)?;
+                loss = (loss + (change * params.consistency_weight)?)?;
+            }
+            if let Some(decoder) = decoder {
+                loss = (loss + decoder.cost(&clean, &corrupted)?)?;
+            }
+        }
+        if let Some(moved) = self.moved(batch, &clean.logits)? {
+            let answer = self.encoder.forward(&moved, None)?.logits;
+            let change = consistency(&clean.logits, &answer)?;
+            loss = (loss + (change * params.consistency_weight)?)?;
+        }
+        if let Some(labelled) = &batch.labelled {
+            let corruption = self.corruption(batch, true);
+            let corrupted = self.encoder.forward(&labelled.samples, corruption)?;
+            let cost = cross_entropy(&corrupted.logits, &labelled.labels)?;
+            loss = (loss + (cost * params.label_weight)?)?;
+        }
+        Ok(loss)
+    }
+
+    /// The batch moved by small steps, if the consistency term asks for it.
+    fn moved(&self, batch: &Batch, logits: &Tensor) -> Result<Option<Tensor>> {
+        let Some(distances) = &batch.distances else { return Ok(None) };
+        if !self.params.consistency.moves_samples() {
+            return Ok(None);
+        }
+        let samples = &batch.samples;
+        let (_, rows, width) = samples.dims3()?;
+        let directions = batch.perturbation.draw(Place::direction(batch.step), rows, width)?;
+        let directions = directions.to_dtype(samples.dtype())?;
+        let radii = (distances * self.params.radius)?;
+        let moved = if self.params.consistency == Consistency::Random {
+            perturbation::random(samples, &directions, &radii)?
+        } else {
+            let probe = self.params.probe * f64::from(self.spread);
+            let reach = (&radii, probe);
+            perturbation::adversarial(&self.encoder, samples, logits, &directions, reach)?
+        };
+        Ok(Some(moved))
+    }
+
+    fn corruption<'a>(&self, batch: &'a Batch, labelled: bool) -> Option<Corruption<'a>> {
+        let (std, step) = (self.params.noise_std, batch.step);
+        (std > 0.0).then_some(Corruption { std, streams: &batch.noise, step, labelled })
+    }
+
+    /// Every model's loss of one step, and the gradients of its parameters. A parameter that had no part in the loss is
+    /// left out.
+    pub(crate) fn loss_and_gradients(&self, batch: &Batch) -> Result<(Vec<f32>, Vec<Named>)> {
+        let losses = self.losses(batch)?;
+        let gradients = losses.sum_all()?.backward()?;
+        let losses = to_host(&losses)?;
+        let mut of_models = vec![Vec::new(); losses.len()];
+        for parameter in &self.parameters {
+            let Some(gradient) = gradients.get(&parameter.value) else { continue };
+            let values = to_host(gradient)?;
+            let length = values.len() / losses.len();
+            for (named, values) in of_models.iter_mut().zip(values.chunks_exact(length)) {
+                named.push((parameter.name.clone(), values.to_vec()));
+            }
+        }
+        Ok((losses, of_models))
+    }
+}
+
+fn decoder_of(weights: &Weights) -> &weights::DecoderWeights {
+    weights.decoder.as_ref().expect("networks of one shape")
+}
+
+/// Population statistics of layer `index`, where all models have them.
+fn population(
+    members: &[&Weights],
+    index: usize,
+    dtype: DType,
+    device: &Device,
+) -> Result<Option<Statistics>> {
+    let of_models: Option<Vec<&weights::Statistics>> =
+        members.iter().map(|weights| weights.encoder[index].population.as_ref()).collect();
+    let Some(of_models) = of_models else { return Ok(None) };
+    let stacked = |values: fn(&weights::Statistics) -> &[f32]| {
+        let values: Vec<f32> =
+            of_models.iter().flat_map(|of_model| values(of_model)).copied().collect();
+        let shape = (of_models.len(), 1, values.len() / of_models.len());
+        Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
+    };
+    Ok(Some(Statistics {
+        mean: stacked(|statistics| &statistics.mean)?,
+        inverse_std: stacked(|statistics| &statistics.inverse_std)?,
+    }))
+}
+
+/// `tensor` held constant: no gradient flows into it.
+fn held(tensor: &Tensor) -> Tensor {
+    #[cfg(test)]
+    let tensor = &tests::held(tensor);
+    tensor.detach()
+}
