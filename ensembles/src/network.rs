@@ -9,7 +9,7 @@ use ndarray::Array2;
 use crate::batches::{Epoch, rates};
 use crate::cpu::{Batch, Trainer, fit_population, probabilities};
 use crate::labels::LabelCycle;
-use crate::save::save;
+use crate::save::save_weights;
 use crate::weights::Weights;
 use crate::{
     Clusterer, EnsembleError, EpochEnd, Phase, Prepared, Profile, Progress, ValidNetworkParams,
@@ -153,6 +153,6 @@ impl Clusterer for Network {
 
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {
         self.need_trained()?;
-        save(&self.weights, path)
+        save_weights(&self.weights, path)
     }
 }

@@ -18,6 +18,8 @@ mod matrix;
 mod optimiser;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod trainer;
 
 pub(crate) use inference::{fit_population, probabilities};

@@ -87,7 +87,7 @@ impl Stack {
         Self::of_type(params, spread, members, DType::F32, device)
     }
 
-    fn of_type(
+    pub(crate) fn of_type(
         params: &ValidNetworkParams,
         spread: f32,
         members: &[&Weights],
