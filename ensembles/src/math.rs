@@ -5,7 +5,7 @@
 use std::f32::consts::{FRAC_PI_2, LN_2, LOG2_E};
 
 /// Runs `kernel` with the widest vector instructions that this machine has (AVX-512, AVX2 with FMA, NEON): whatever is
-/// inlined into it is compiled for each of them.
+/// inlined into it is compiled for each of them. So mark it, and all that it calls, `#[inline(always)]`.
 #[inline(always)]
 pub(crate) fn vectorised<R>(kernel: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(kernel)

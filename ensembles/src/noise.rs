@@ -158,7 +158,10 @@ mod tests {
         assert_eq!(words([u32::MAX; 4], [u32::MAX; 2]), ones);
         // And the lanes are the same.
         let noise = Noise { key: [3, 4] };
-        let block = vectorised(|| noise.block([32, 5, 6, 7]));
+        let block = vectorised(
+            #[inline(always)]
+            || noise.block([32, 5, 6, 7]),
+        );
         for lane in 0..LANES {
             let [a, b, c, d] = words([32 + lane as u32, 5, 6, 7], [3, 4]);
             let pairs = [normal_pair(a, b), normal_pair(c, d)];
@@ -175,9 +178,15 @@ mod tests {
         let place = Place { step: 3, layer: 1 };
         let mut values = vec![0.0; 200_000];
         for (row, values) in values.chunks_exact_mut(1000).enumerate() {
-            vectorised(|| noise.draw(place, row, 0, values));
+            vectorised(
+                #[inline(always)]
+                || noise.draw(place, row, 0, values),
+            );
             let mut part = [0.0; 100];
-            vectorised(|| noise.draw(place, row, 128, &mut part));
+            vectorised(
+                #[inline(always)]
+                || noise.draw(place, row, 128, &mut part),
+            );
             assert_eq!(part, values[128..228]);
         }
         let moment = |power: i32| {

@@ -56,41 +56,42 @@ impl Guess<'_> {
         by_columns(
             threads,
             matrices,
-            |range, [mut u, mut s, mut guess, mut of_guess, mut of_clean, mut errors]| {
-                vectorised(|| {
-                    normalise(&mut u, &mut s);
-                    let a = parameter_rows(&parameters, &range);
-                    let (lateral, clean) = (columns(&lateral, &range), columns(&clean, &range));
-                    let (mut mean, mut slope) = ([0.0_f32; COLUMNS], [1.0_f32; COLUMNS]);
-                    if let Some(statistics) = &clean_statistics {
-                        mean[..range.len()].copy_from_slice(&row(statistics, 0)[range.clone()]);
-                        slope[..range.len()].copy_from_slice(&row(statistics, 1)[range.clone()]);
-                    }
-                    let mut sums = [0.0_f32; COLUMNS];
-                    let wanted = of_clean.nrows() > 0;
-                    let mut slopes_of_clean = [0.0_f32; COLUMNS];
-                    for index in 0..u.nrows() {
-                        let (u, z) = (row(&u, index), row(&lateral, index));
-                        let clean = row(&clean, index);
-                        let guess = row_mut(&mut guess, index);
-                        let of_guess = row_mut(&mut of_guess, index);
-                        for unit in 0..range.len() {
-                            let a = a.map(|row| row[unit]);
-                            let (mu, v) = (curve(&a[..5], u[unit]), curve(&a[5..], u[unit]));
-                            let value = (z[unit] - mu) * v + mu;
-                            let error = clean[unit] - (value - mean[unit]) * slope[unit];
-                            guess[unit] = value;
-                            sums[unit] += error * error;
-                            slopes_of_clean[unit] = slope_of_cost * error;
-                            of_guess[unit] = -slope_of_cost * error * slope[unit];
+            |range, [mut u, mut s, mut guess, mut of_guess, mut of_clean, mut of_units]| {
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        normalise(&mut u, &mut s);
+                        let (width, a) =
+                            (range.len().min(COLUMNS), parameter_rows(&parameters, &range));
+                        let (lateral, clean) = (columns(&lateral, &range), columns(&clean, &range));
+                        let (mut mean, mut slope) = ([0.0_f32; COLUMNS], [1.0_f32; COLUMNS]);
+                        if let Some(statistics) = &clean_statistics {
+                            mean[..width].copy_from_slice(&row(statistics, 0)[range.clone()]);
+                            slope[..width].copy_from_slice(&row(statistics, 1)[range.clone()]);
                         }
-                        if wanted {
-                            row_mut(&mut of_clean, index)
-                                .copy_from_slice(&slopes_of_clean[..range.len()]);
+                        let mut sums = [0.0_f32; COLUMNS];
+                        let mut errors = [0.0_f32; COLUMNS];
+                        for index in 0..u.nrows() {
+                            let (u, z) = (&row(&u, index)[..width], &row(&lateral, index)[..width]);
+                            let clean = &row(&clean, index)[..width];
+                            let guess = &mut row_mut(&mut guess, index)[..width];
+                            let of_guess = &mut row_mut(&mut of_guess, index)[..width];
+                            for unit in 0..width {
+                                let (mu, v) = curves(&a, unit, u[unit]);
+                                let value = (z[unit] - mu) * v + mu;
+                                let error = clean[unit] - (value - mean[unit]) * slope[unit];
+                                guess[unit] = value;
+                                sums[unit] += error * error;
+                                errors[unit] = slope_of_cost * error;
+                                of_guess[unit] = -slope_of_cost * error * slope[unit];
+                            }
+                            if of_clean.nrows() > 0 {
+                                row_mut(&mut of_clean, index).copy_from_slice(&errors[..width]);
+                            }
                         }
-                    }
-                    row_mut(&mut errors, 0).copy_from_slice(&sums[..range.len()]);
-                });
+                        row_mut(&mut of_units, 0).copy_from_slice(&sums[..width]);
+                    },
+                );
             },
         );
         let total: f64 = self.errors.iter().map(|&error| f64::from(error)).sum();
@@ -120,42 +121,58 @@ impl GuessBackward<'_> {
         let (lateral, parameters, statistics) = (self.lateral, self.parameters, self.statistics);
         let matrices = [self.vertical, self.of_lateral, self.of_parameters, self.of_guess];
         by_columns(threads, matrices, |range, [mut u, mut of_lateral, mut of_a, mut g]| {
-            vectorised(|| {
-                let a = parameter_rows(&parameters, &range);
-                let lateral = columns(&lateral, &range);
-                let mut sums = [[0.0_f32; COLUMNS]; N_COMBINATOR];
-                let mut slopes_of_lateral = [0.0_f32; COLUMNS];
-                let wanted = of_lateral.nrows() > 0;
-                for index in 0..u.nrows() {
-                    let (u, z) = (row(&u, index), row(&lateral, index));
-                    let g = row_mut(&mut g, index);
-                    for unit in 0..range.len() {
-                        let slopes = slopes(&a.map(|row| row[unit]), z[unit], u[unit], g[unit]);
-                        slopes_of_lateral[unit] = slopes.of_lateral;
-                        g[unit] = slopes.of_vertical;
-                        for (sums, slope) in sums.iter_mut().zip(slopes.of_parameters) {
-                            sums[unit] += slope;
+            vectorised(
+                #[inline(always)]
+                || {
+                    let (width, a) =
+                        (range.len().min(COLUMNS), parameter_rows(&parameters, &range));
+                    let lateral = columns(&lateral, &range);
+                    let mut sums = [[0.0_f32; COLUMNS]; N_COMBINATOR];
+                    let mut of_z = [0.0_f32; COLUMNS];
+                    for index in 0..u.nrows() {
+                        let (u, z) = (&row(&u, index)[..width], &row(&lateral, index)[..width]);
+                        let g = &mut row_mut(&mut g, index)[..width];
+                        for unit in 0..width {
+                            let slopes = slopes(&a, unit, z[unit], u[unit], g[unit]);
+                            of_z[unit] = slopes.of_lateral;
+                            g[unit] = slopes.of_vertical;
+                            for parameter in 0..N_COMBINATOR {
+                                sums[parameter][unit] += slopes.of_parameters[parameter];
+                            }
+                        }
+                        if of_lateral.nrows() > 0 {
+                            row_mut(&mut of_lateral, index).copy_from_slice(&of_z[..width]);
                         }
                     }
-                    if wanted {
-                        let of_lateral = row_mut(&mut of_lateral, index);
-                        of_lateral.copy_from_slice(&slopes_of_lateral[..range.len()]);
+                    for (index, sums) in sums.iter().enumerate() {
+                        row_mut(&mut of_a, index).copy_from_slice(&sums[..width]);
                     }
-                }
-                for (index, sums) in sums.iter().enumerate() {
-                    row_mut(&mut of_a, index).copy_from_slice(&sums[..range.len()]);
-                }
-                normalise_backward(&mut g, &u.view(), &row(&statistics, 1)[range.clone()]);
-                u.assign(&g);
-            });
+                    normalise_backward(&mut g, &u.view(), &row(&statistics, 1)[range.clone()]);
+                    u.assign(&g);
+                },
+            );
         });
     }
 }
 
-/// a1 sigmoid(a2 u + a3) + a4 u + a5.
+/// A block of every parameter's row.
+type Parameters = [[f32; COLUMNS]; N_COMBINATOR];
+
 #[inline(always)]
-fn curve(a: &[f32], u: f32) -> f32 {
-    a[0] * sigmoid(a[1] * u + a[2]) + a[3] * u + a[4]
+fn parameter_rows(parameters: &ArrayView2<'_, f32>, range: &Range<usize>) -> Parameters {
+    let mut rows = [[0.0; COLUMNS]; N_COMBINATOR];
+    for (index, values) in rows.iter_mut().enumerate() {
+        values[..range.len()].copy_from_slice(&row(parameters, index)[range.clone()]);
+    }
+    rows
+}
+
+/// mu(u) and v(u) of one unit.
+#[inline(always)]
+fn curves(a: &Parameters, unit: usize, u: f32) -> (f32, f32) {
+    let mu = a[0][unit] * sigmoid(a[1][unit] * u + a[2][unit]) + a[3][unit] * u + a[4][unit];
+    let v = a[5][unit] * sigmoid(a[6][unit] * u + a[7][unit]) + a[8][unit] * u + a[9][unit];
+    (mu, v)
 }
 
 struct Slopes {
@@ -166,16 +183,19 @@ struct Slopes {
 
 /// What changes in a guess, times its gradient `g`.
 #[inline(always)]
-fn slopes(a: &[f32; N_COMBINATOR], z: f32, u: f32, g: f32) -> Slopes {
-    let (s_mu, s_v) = (sigmoid(a[1] * u + a[2]), sigmoid(a[6] * u + a[7]));
-    let mu = a[0] * s_mu + a[3] * u + a[4];
-    let v = a[5] * s_v + a[8] * u + a[9];
+fn slopes(a: &Parameters, unit: usize, z: f32, u: f32, g: f32) -> Slopes {
+    let s_mu = sigmoid(a[1][unit] * u + a[2][unit]);
+    let s_v = sigmoid(a[6][unit] * u + a[7][unit]);
+    let mu = a[0][unit] * s_mu + a[3][unit] * u + a[4][unit];
+    let v = a[5][unit] * s_v + a[8][unit] * u + a[9][unit];
     // Slopes of the sigmoids' outer terms with respect to their arguments.
-    let (slope_mu, slope_v) = (a[0] * s_mu * (1.0 - s_mu), a[5] * s_v * (1.0 - s_v));
+    let slope_mu = a[0][unit] * s_mu * (1.0 - s_mu);
+    let slope_v = a[5][unit] * s_v * (1.0 - s_v);
     let (g_mu, g_v) = (g * (1.0 - v), g * (z - mu));
     Slopes {
         of_lateral: g * v,
-        of_vertical: g_mu * (slope_mu * a[1] + a[3]) + g_v * (slope_v * a[6] + a[8]),
+        of_vertical: g_mu * (slope_mu * a[1][unit] + a[3][unit])
+            + g_v * (slope_v * a[6][unit] + a[8][unit]),
         of_parameters: [
             g_mu * s_mu,
             g_mu * slope_mu * u,
@@ -189,13 +209,4 @@ fn slopes(a: &[f32; N_COMBINATOR], z: f32, u: f32, g: f32) -> Slopes {
             g_v,
         ],
     }
-}
-
-/// A block of every parameter's row.
-#[inline(always)]
-fn parameter_rows<'a>(
-    parameters: &'a ArrayView2<'_, f32>,
-    range: &Range<usize>,
-) -> [&'a [f32]; N_COMBINATOR] {
-    std::array::from_fn(|index| &row(parameters, index)[range.clone()])
 }

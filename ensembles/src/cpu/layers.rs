@@ -38,26 +38,29 @@ impl Forward<'_> {
         let shift = self.shift;
         let matrices = [self.normalised, self.noisy, self.hidden, self.statistics];
         by_columns(threads, matrices, |range, [mut y, mut z, mut hidden, mut statistics]| {
-            vectorised(|| {
-                if kind.normalised {
-                    normalise(&mut y, &mut statistics);
-                }
-                let (noisy, shift) = (z.nrows() > 0, &shift[range.clone()]);
-                for index in 0..y.nrows() {
-                    let mut z_row = row(&y, index);
-                    if noisy {
-                        let noise = row_mut(&mut z, index);
-                        noise.iter_mut().zip(z_row).for_each(|(z, y)| *z += y);
-                        z_row = noise;
+            vectorised(
+                #[inline(always)]
+                || {
+                    if kind.normalised {
+                        normalise(&mut y, &mut statistics);
                     }
-                    let hidden = row_mut(&mut hidden, index).iter_mut();
-                    for ((hidden, z), shift) in hidden.zip(z_row).zip(shift) {
-                        let shifted = z + shift;
-                        // Not `max`, which turns NaN into 0 and so would hide that training diverged.
-                        *hidden = if kind.rectified && shifted < 0.0 { 0.0 } else { shifted };
+                    let (noisy, shift) = (z.nrows() > 0, &shift[range.clone()]);
+                    for index in 0..y.nrows() {
+                        let mut z_row = row(&y, index);
+                        if noisy {
+                            let noise = row_mut(&mut z, index);
+                            noise.iter_mut().zip(z_row).for_each(|(z, y)| *z += y);
+                            z_row = noise;
+                        }
+                        let hidden = row_mut(&mut hidden, index).iter_mut();
+                        for ((hidden, z), shift) in hidden.zip(z_row).zip(shift) {
+                            let shifted = z + shift;
+                            // Not `max`, which turns NaN into 0 and so would hide that training diverged.
+                            *hidden = if kind.rectified && shifted < 0.0 { 0.0 } else { shifted };
+                        }
                     }
-                }
-            });
+                },
+            );
         });
     }
 }
@@ -137,26 +140,29 @@ impl Backward<'_> {
     pub(super) fn run(self, kind: Kind, threads: usize) {
         let Self { extra, normalised, hidden, statistics, .. } = self;
         by_columns(threads, [self.gradient, self.of_shift], |range, [mut g, mut of_shift]| {
-            vectorised(|| {
-                let (hidden, extra) = (columns(&hidden, &range), columns(&extra, &range));
-                let of_shift = row_mut(&mut of_shift, 0);
-                for index in 0..g.nrows() {
-                    let g = row_mut(&mut g, index);
-                    if kind.rectified {
-                        for (g, hidden) in g.iter_mut().zip(row(&hidden, index)) {
-                            *g = if *hidden > 0.0 { *g } else { 0.0 };
+            vectorised(
+                #[inline(always)]
+                || {
+                    let (hidden, extra) = (columns(&hidden, &range), columns(&extra, &range));
+                    let of_shift = row_mut(&mut of_shift, 0);
+                    for index in 0..g.nrows() {
+                        let g = row_mut(&mut g, index);
+                        if kind.rectified {
+                            for (g, hidden) in g.iter_mut().zip(row(&hidden, index)) {
+                                *g = if *hidden > 0.0 { *g } else { 0.0 };
+                            }
+                        }
+                        of_shift.iter_mut().zip(&*g).for_each(|(sum, g)| *sum += g);
+                        if extra.nrows() > 0 {
+                            g.iter_mut().zip(row(&extra, index)).for_each(|(g, extra)| *g += extra);
                         }
                     }
-                    of_shift.iter_mut().zip(&*g).for_each(|(sum, g)| *sum += g);
-                    if extra.nrows() > 0 {
-                        g.iter_mut().zip(row(&extra, index)).for_each(|(g, extra)| *g += extra);
+                    if kind.normalised {
+                        let y = columns(&normalised, &range);
+                        normalise_backward(&mut g, &y, &row(&statistics, 1)[range.clone()]);
                     }
-                }
-                if kind.normalised {
-                    let y = columns(&normalised, &range);
-                    normalise_backward(&mut g, &y, &row(&statistics, 1)[range.clone()]);
-                }
-            });
+                },
+            );
         });
     }
 }
@@ -177,17 +183,20 @@ pub(super) fn apply(
     shift: &[f32],
     rectified: bool,
 ) {
-    vectorised(|| {
-        for index in 0..product.nrows() {
-            let values = row_mut(&mut product, index);
-            if let Some(Statistics { mean, inverse_std }) = population {
-                let units = values.iter_mut().zip(mean).zip(inverse_std);
-                units.for_each(|((x, mean), inverse_std)| *x = (*x - mean) * inverse_std);
+    vectorised(
+        #[inline(always)]
+        || {
+            for index in 0..product.nrows() {
+                let values = row_mut(&mut product, index);
+                if let Some(Statistics { mean, inverse_std }) = population {
+                    let units = values.iter_mut().zip(mean).zip(inverse_std);
+                    units.for_each(|((x, mean), inverse_std)| *x = (*x - mean) * inverse_std);
+                }
+                for (x, shift) in values.iter_mut().zip(shift) {
+                    let shifted = *x + shift;
+                    *x = if rectified && shifted < 0.0 { 0.0 } else { shifted };
+                }
             }
-            for (x, shift) in values.iter_mut().zip(shift) {
-                let shifted = *x + shift;
-                *x = if rectified && shifted < 0.0 { 0.0 } else { shifted };
-            }
-        }
-    });
+        },
+    );
 }

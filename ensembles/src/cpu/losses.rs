@@ -21,24 +21,27 @@ impl Answers {
             (self.p, self.log_p) = (Array2::zeros(logits.dim()), Array2::zeros(logits.dim()));
         }
         let (mut p, mut log_p) = (self.p.view_mut(), self.log_p.view_mut());
-        vectorised(|| {
-            for index in 0..logits.nrows() {
-                let (p, log_p) = (row_mut(&mut p, index), row_mut(&mut log_p, index));
-                log_p.copy_from_slice(row(logits, index));
-                let largest = log_p
-                    .iter()
-                    .fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most });
-                let mut sum = 0.0;
-                for (p, log_p) in p.iter_mut().zip(&mut *log_p) {
-                    *log_p -= largest;
-                    *p = exp(*log_p);
-                    sum += *p;
+        vectorised(
+            #[inline(always)]
+            || {
+                for index in 0..logits.nrows() {
+                    let (p, log_p) = (row_mut(&mut p, index), row_mut(&mut log_p, index));
+                    log_p.copy_from_slice(row(logits, index));
+                    let largest = log_p
+                        .iter()
+                        .fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most });
+                    let mut sum = 0.0;
+                    for (p, log_p) in p.iter_mut().zip(&mut *log_p) {
+                        *log_p -= largest;
+                        *p = exp(*log_p);
+                        sum += *p;
+                    }
+                    let (log_sum, factor) = (ln(sum), 1.0 / sum);
+                    log_p.iter_mut().for_each(|log_p| *log_p -= log_sum);
+                    p.iter_mut().for_each(|p| *p *= factor);
                 }
-                let (log_sum, factor) = (ln(sum), 1.0 / sum);
-                log_p.iter_mut().for_each(|log_p| *log_p -= log_sum);
-                p.iter_mut().for_each(|p| *p *= factor);
-            }
-        });
+            },
+        );
     }
 }
 

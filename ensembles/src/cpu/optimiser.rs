@@ -45,14 +45,18 @@ impl Learn for Adam {
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let (rate, correction2) = ((self.rate / correction1) as f32, correction2.recip() as f32);
         let step = |value: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]| {
-            vectorised(|| {
-                let moments = first.iter_mut().zip(second);
-                for ((value, (first, second)), g) in value.iter_mut().zip(moments).zip(gradient) {
-                    *first = BETA1 * *first + (1.0 - BETA1) * g;
-                    *second = BETA2 * *second + (1.0 - BETA2) * g * g;
-                    *value -= rate * *first / ((*second * correction2).sqrt() + EPSILON);
-                }
-            });
+            vectorised(
+                #[inline(always)]
+                || {
+                    let moments = first.iter_mut().zip(second);
+                    for ((value, (first, second)), g) in value.iter_mut().zip(moments).zip(gradient)
+                    {
+                        *first = BETA1 * *first + (1.0 - BETA1) * g;
+                        *second = BETA2 * *second + (1.0 - BETA2) * g * g;
+                        *value -= rate * *first / ((*second * correction2).sqrt() + EPSILON);
+                    }
+                },
+            );
         };
         let Parameter { value, first, second, .. } = parameter;
         if self.threads > 1 && value.len() > CHUNK {

@@ -235,7 +235,10 @@ fn add_noise(
         return;
     }
     let add = |index: usize, values: &mut [f32]| {
-        vectorised(|| noise.add(place, index, std, values));
+        vectorised(
+            #[inline(always)]
+            || noise.add(place, index, std, values),
+        );
     };
     if threads > 1 {
         let rows = out.axis_iter_mut(Axis(0)).into_par_iter().enumerate();

@@ -21,14 +21,17 @@ impl Streams {
     pub(super) fn draw(&self, place: Place, rows: usize, width: usize) -> Result<Tensor> {
         let models = self.streams.len();
         let mut values = vec![0.0; models * rows * width];
-        vectorised(|| {
-            let of_models = values.chunks_exact_mut(rows * width);
-            for (stream, values) in self.streams.iter().zip(of_models) {
-                for (row, values) in values.chunks_exact_mut(width).enumerate() {
-                    stream.draw(place, row, 0, values);
+        vectorised(
+            #[inline(always)]
+            || {
+                let of_models = values.chunks_exact_mut(rows * width);
+                for (stream, values) in self.streams.iter().zip(of_models) {
+                    for (row, values) in values.chunks_exact_mut(width).enumerate() {
+                        stream.draw(place, row, 0, values);
+                    }
                 }
-            }
-        });
+            },
+        );
         Tensor::from_vec(values, (models, rows, width), &self.device)
     }
 }
