@@ -25,7 +25,6 @@ pub struct Network {
     pub(crate) epochs_done: u64,
     /// Whether a phase has ended well, so that population statistics are there.
     pub(crate) trained: bool,
-    threads: usize,
     profile: Profile,
 }
 
@@ -48,7 +47,6 @@ impl Network {
             weights,
             epochs_done: 0,
             trained: false,
-            threads: 1,
             profile: Profile::default(),
         }
     }
@@ -121,7 +119,7 @@ impl Clusterer for Network {
         let labelled = cycle.as_ref().map_or(0, LabelCycle::batch_size);
         let steps = phase.epochs * (data.features().n_samples() / n);
         let mut rates = rates(self.params.learning_rate, steps, phase.anneal);
-        let (size, threads) = ((n, labelled), self.threads);
+        let (size, threads) = ((n, labelled), rayon::current_num_threads());
         let mut trainer = Trainer::new(&self.params, &self.weights, size, phase.round, threads);
         for epoch in 0..phase.epochs {
             let loss = self.epoch(&mut trainer, data, &mut cycle, &mut rates);
@@ -133,7 +131,7 @@ impl Clusterer for Network {
         }
         self.profile += trainer.profile;
         let start = Instant::now();
-        fit_population(&mut self.weights, data.features(), self.threads);
+        fit_population(&mut self.weights, data.features(), threads);
         self.profile.prediction += start.elapsed();
         self.trained = true;
         Ok(())
@@ -141,7 +139,8 @@ impl Clusterer for Network {
 
     fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError> {
         self.need_trained()?;
-        let probabilities = probabilities(&self.weights, data.features(), self.threads);
+        let threads = rayon::current_num_threads();
+        let probabilities = probabilities(&self.weights, data.features(), threads);
         // The last step's weights have no loss that would show it.
         if !probabilities.iter().all(|probability| probability.is_finite()) {
             return Err(self.diverged());
@@ -149,6 +148,10 @@ impl Clusterer for Network {
         let shape = (data.features().n_samples(), self.weights.n_clusters());
         let shaped = Array2::from_shape_vec(shape, probabilities);
         Ok(SoftAssignments::new(shaped.expect("a row of probabilities for every sample")))
+    }
+
+    fn profile(&self) -> Profile {
+        self.profile
     }
 
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::math::vectorised;
+use crate::math::{reciprocal, sqrt, vectorised};
 use crate::weights::Parameter;
 
 const BETA1: f32 = 0.9;
@@ -53,7 +53,8 @@ impl Learn for Adam {
                     {
                         *first = BETA1 * *first + (1.0 - BETA1) * g;
                         *second = BETA2 * *second + (1.0 - BETA2) * g * g;
-                        *value -= rate * *first / ((*second * correction2).sqrt() + EPSILON);
+                        let root = sqrt(*second * correction2);
+                        *value -= rate * *first * reciprocal(root + EPSILON);
                     }
                 },
             );
