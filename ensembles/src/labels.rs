@@ -23,6 +23,11 @@ impl LabelCycle {
         (!clusters.is_empty()).then_some(Self { clusters, positions, per_cluster })
     }
 
+    /// Samples a batch.
+    pub(crate) fn batch_len(&self) -> usize {
+        self.clusters.len() * self.per_cluster
+    }
+
     /// The next batch: samples and their labels.
     pub(crate) fn next_batch(&mut self) -> (Vec<usize>, Vec<u32>) {
         let (mut batch, mut labels) = (Vec::new(), Vec::new());

@@ -1,10 +1,12 @@
 //! The networks that map samples to clusters: the ladder's encoder, and the whole of a plain network.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
+use super::Part;
 use super::noise::Streams;
 use super::ops::{Statistics, linear, normalise, shift_relu};
 use crate::noise::Place;
+use crate::weights::{self, Weights};
 
 /// One fully connected layer of every model: product, batch normalisation, shift, rectifier. The last has no rectifier.
 #[derive(Debug, Clone)]
@@ -46,6 +48,31 @@ pub(super) struct Pass {
 }
 
 impl Encoder {
+    /// `upload` puts the same parameter of all `members` on the device.
+    pub(super) fn upload(
+        members: &[&Weights],
+        dtype: DType,
+        device: &Device,
+        upload: &mut dyn FnMut(Part<'_>) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let mut layers = Vec::new();
+        for (index, layer) in members[0].encoder.iter().enumerate() {
+            layers.push(Layer {
+                weight: upload(&|weights| &weights.encoder[index].weight)?,
+                shift: upload(&|weights| &weights.encoder[index].shift)?,
+                scale: match &layer.scale {
+                    None => None,
+                    Some(_) => Some(upload(&|weights| {
+                        weights.encoder[index].scale.as_ref().expect("networks of one shape")
+                    })?),
+                },
+                normalised: layer.normalised,
+                population: population(members, index, dtype, device)?,
+            });
+        }
+        Ok(Self { layers })
+    }
+
     /// The same networks with their weights held fixed: gradients flow to the input alone.
     pub(super) fn frozen(&self) -> Self {
         let mut frozen = self.clone();
@@ -135,4 +162,25 @@ impl Corruption<'_> {
         let noise = self.streams.draw(place, rows, width)?.to_dtype(z.dtype())?;
         z + (noise * self.std)?
     }
+}
+
+/// Population statistics of layer `index`, where all models have them.
+fn population(
+    members: &[&Weights],
+    index: usize,
+    dtype: DType,
+    device: &Device,
+) -> Result<Option<Statistics>> {
+    let of_models: Option<Vec<&weights::Statistics>> =
+        members.iter().map(|weights| weights.encoder[index].population.as_ref()).collect();
+    let Some(of_models) = of_models else { return Ok(None) };
+    let stacked = |values: fn(&weights::Statistics) -> &[f32]| {
+        let values: Vec<f32> =
+            of_models.iter().flat_map(|of_model| values(of_model)).copied().collect();
+        Tensor::from_vec(values, (of_models.len(), 1, ()), device)?.to_dtype(dtype)
+    };
+    Ok(Some(Statistics {
+        mean: stacked(|statistics| &statistics.mean)?,
+        inverse_std: stacked(|statistics| &statistics.inverse_std)?,
+    }))
 }
