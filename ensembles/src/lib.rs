@@ -10,6 +10,7 @@ mod adam;
 mod batches;
 mod clusterer;
 mod decoder;
+mod device;
 mod encoder;
 mod ensemble;
 mod error;
@@ -29,6 +30,7 @@ mod stacked;
 mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
+pub use device::Device;
 pub use ensemble::Ensemble;
 pub use error::EnsembleError;
 pub use kmeans::KMeansModel;

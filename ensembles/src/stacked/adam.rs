@@ -1,8 +1,12 @@
 //! Adam (Kingma and Ba, 2015), in place and on the device.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp2, Layout, Result, bail};
 
+#[cfg(any(feature = "cuda", test))]
+use super::kernels::{Call, Inputs, Memory};
 use super::parameters::Parameter;
 
 const BETA1: f32 = 0.9;
@@ -35,9 +39,50 @@ struct Update {
     inverse_correction: f32,
 }
 
+#[cfg(any(feature = "cuda", test))]
+impl Average {
+    /// By a kernel.
+    fn change<S: Memory>(&self, moments: (&mut S, &Layout), gradient: (&S, &Layout)) -> Result<()> {
+        let call = call("adam_average", gradient.1, (BETA1, BETA2))?;
+        S::change(&call, moments, &Inputs::new([Some(gradient)]))
+    }
+}
+
+#[cfg(any(feature = "cuda", test))]
+impl Update {
+    /// By a kernel.
+    fn change<S: Memory>(
+        &self,
+        parameter: (&mut S, &Layout),
+        moments: (&S, &Layout),
+    ) -> Result<()> {
+        let call = call("adam_update", parameter.1, (self.rate, self.inverse_correction))?;
+        S::change(&call, parameter, &Inputs::new([Some(moments)]))
+    }
+}
+
+/// `layout` is that of a parameter.
+#[cfg(any(feature = "cuda", test))]
+fn call(kernel: &'static str, layout: &Layout, (x, y): (f32, f32)) -> Result<Call> {
+    let (models, rows, width) = layout.shape().dims3()?;
+    let threads = models * rows * width;
+    Ok(Call { kernel, threads, models, rows, width, x, y, ..Call::default() })
+}
+
 impl InplaceOp2 for Average {
     fn name(&self) -> &'static str {
         "stacked-adam-average"
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        moments: &mut CudaStorage,
+        moments_layout: &Layout,
+        gradient: &CudaStorage,
+        gradient_layout: &Layout,
+    ) -> Result<()> {
+        self.change((moments, moments_layout), (gradient, gradient_layout))
     }
 
     fn cpu_fwd(
@@ -47,6 +92,10 @@ impl InplaceOp2 for Average {
         gradient: &CpuStorage,
         gradient_layout: &Layout,
     ) -> Result<()> {
+        #[cfg(test)]
+        if super::emulator::is_on() {
+            return self.change((moments, moments_layout), (gradient, gradient_layout));
+        }
         let gradient = values(gradient, gradient_layout)?;
         let moments = values_mut(moments, moments_layout)?;
         let (first, second) = moments.split_at_mut(gradient.len());
@@ -63,6 +112,17 @@ impl InplaceOp2 for Update {
         "stacked-adam-update"
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        parameter: &mut CudaStorage,
+        parameter_layout: &Layout,
+        moments: &CudaStorage,
+        moments_layout: &Layout,
+    ) -> Result<()> {
+        self.change((parameter, parameter_layout), (moments, moments_layout))
+    }
+
     fn cpu_fwd(
         &self,
         parameter: &mut CpuStorage,
@@ -70,6 +130,10 @@ impl InplaceOp2 for Update {
         moments: &CpuStorage,
         moments_layout: &Layout,
     ) -> Result<()> {
+        #[cfg(test)]
+        if super::emulator::is_on() {
+            return self.change((parameter, parameter_layout), (moments, moments_layout));
+        }
         let parameter = values_mut(parameter, parameter_layout)?;
         let (first, second) = values(moments, moments_layout)?.split_at(parameter.len());
         for ((parameter, first), second) in parameter.iter_mut().zip(first).zip(second) {

@@ -91,7 +91,7 @@ impl Encoder {
         corruption: Option<Corruption<'_>>,
     ) -> Result<Pass> {
         let corrupt = |layer: usize, z: Tensor| match corruption {
-            Some(corruption) => corruption.add_to(z, layer),
+            Some(corruption) => corruption.add_to(&z, layer),
             None => Ok(z),
         };
         let mut hidden = corrupt(0, input.clone())?;
@@ -156,11 +156,9 @@ impl Layer {
 
 impl Corruption<'_> {
     /// `z`, shape (models, n, width), with noise; layer 0 is the input.
-    fn add_to(self, z: Tensor, layer: usize) -> Result<Tensor> {
-        let (_, rows, width) = z.dims3()?;
+    fn add_to(self, z: &Tensor, layer: usize) -> Result<Tensor> {
         let place = Place::corrupted(self.step, layer, self.labelled);
-        let noise = self.streams.draw(place, rows, width)?.to_dtype(z.dtype())?;
-        z + (noise * self.std)?
+        self.streams.add_to(z, self.std, place)
     }
 }
 
@@ -174,13 +172,8 @@ fn population(
     let of_models: Option<Vec<&weights::Statistics>> =
         members.iter().map(|weights| weights.encoder[index].population.as_ref()).collect();
     let Some(of_models) = of_models else { return Ok(None) };
-    let stacked = |values: fn(&weights::Statistics) -> &[f32]| {
-        let values: Vec<f32> =
-            of_models.iter().flat_map(|of_model| values(of_model)).copied().collect();
-        Tensor::from_vec(values, (of_models.len(), 1, ()), device)?.to_dtype(dtype)
-    };
-    Ok(Some(Statistics {
-        mean: stacked(|statistics| &statistics.mean)?,
-        inverse_std: stacked(|statistics| &statistics.inverse_std)?,
-    }))
+    let values: Vec<f32> =
+        of_models.iter().flat_map(|of| [&of.mean, &of.inverse_std]).flatten().copied().collect();
+    let stacked = Tensor::from_vec(values, (of_models.len(), 2, ()), device)?;
+    Ok(Some(Statistics(stacked.to_dtype(dtype)?)))
 }

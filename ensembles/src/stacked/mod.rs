@@ -9,7 +9,15 @@
 
 mod adam;
 mod decoder;
+#[cfg(test)]
+mod emulator;
 mod encoder;
+#[cfg(any(feature = "cuda", test))]
+mod fused;
+#[cfg(any(feature = "cuda", test))]
+mod kernels;
+#[cfg(feature = "cuda")]
+pub(crate) mod launch;
 mod losses;
 mod noise;
 mod ops;
@@ -138,14 +146,13 @@ impl Stack {
         drop(of_members);
         for (index, layer) in self.encoder.layers.iter().enumerate() {
             let Some(statistics) = &layer.population else { continue };
-            let (mean, inverse_std) =
-                (to_host(&statistics.mean)?, to_host(&statistics.inverse_std)?);
-            let width = mean.len() / members.len();
-            for (model, weights) in members.iter_mut().enumerate() {
-                let place = model * width..(model + 1) * width;
+            let values = to_host(&statistics.0)?;
+            let width = values.len() / members.len() / 2;
+            for (weights, values) in members.iter_mut().zip(values.chunks_exact(2 * width)) {
+                let (mean, inverse_std) = values.split_at(width);
                 weights.encoder[index].population = Some(weights::Statistics {
-                    mean: mean[place.clone()].to_vec(),
-                    inverse_std: inverse_std[place].to_vec(),
+                    mean: mean.to_vec(),
+                    inverse_std: inverse_std.to_vec(),
                 });
             }
         }
@@ -195,9 +202,9 @@ impl Stack {
             return Ok(None);
         }
         let samples = &batch.samples;
-        let (_, rows, width) = samples.dims3()?;
-        let directions = batch.perturbation.draw(Place::direction(batch.step), rows, width)?;
-        let directions = directions.to_dtype(samples.dtype())?;
+        let directions = samples.zeros_like()?;
+        let directions =
+            batch.perturbation.add_to(&directions, 1.0, Place::direction(batch.step))?;
         let radii = (distances * self.params.radius)?;
         let moved = if self.params.consistency == Consistency::Random {
             perturbation::random(samples, &directions, &radii)?

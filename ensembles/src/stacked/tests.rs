@@ -18,6 +18,8 @@ use crate::{EnsembleError, EpochEnd, NetworkParams, Phase, Prepared, Progress, S
 const FEATURES: usize = 5;
 const CLUSTERS: u8 = 3;
 const ROWS: usize = 8;
+/// More than a kernel's thread adds up, and layers wider than a block of noise.
+const MANY: (usize, [usize; 2]) = (70, [130, 4]);
 const LABELLED: u8 = 6;
 
 /// What is held constant in a loss: as it comes, or, for finite differences, as it was at the point of departure.
@@ -64,7 +66,7 @@ fn weights(params: &ValidNetworkParams, model: u8) -> Weights {
 }
 
 /// A batch of the given models, each with its own samples, noise and labels.
-fn batch(models: &[u8], labelled: bool, dtype: DType) -> Batch {
+fn batch(models: &[u8], rows: usize, labelled: bool, dtype: DType) -> Batch {
     let each = |make: &dyn Fn(u8) -> Tensor| {
         let tensors: Vec<_> = models.iter().map(|&model| make(model)).collect();
         Tensor::stack(&tensors, 0).unwrap()
@@ -78,11 +80,11 @@ fn batch(models: &[u8], labelled: bool, dtype: DType) -> Batch {
             (0..LABELLED).map(|row| u32::from((row + model) % CLUSTERS)).collect();
         Tensor::from_vec(labels, (usize::from(LABELLED), 1), &Device::Cpu).unwrap()
     };
-    let distances = |model| normal(100 + u64::from(model), &[ROWS, 1], dtype).abs().unwrap();
+    let distances = |model| normal(100 + u64::from(model), &[rows, 1], dtype).abs().unwrap();
     Batch {
         step: 2,
         decoder: true,
-        samples: each(&|model| normal(model.into(), &[ROWS, FEATURES], dtype)),
+        samples: each(&|model| normal(model.into(), &[rows, FEATURES], dtype)),
         distances: Some(each(&distances)),
         labelled: labelled.then(|| Labelled {
             samples: each(&|model| {
@@ -96,7 +98,7 @@ fn batch(models: &[u8], labelled: bool, dtype: DType) -> Batch {
 }
 
 /// Every kind of loss: settings, and whether there are labels.
-fn cases() -> Vec<(ValidNetworkParams, bool)> {
+fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
     let mut cases = Vec::new();
     for consistency in
         [Consistency::None, Consistency::NoiseKl, Consistency::Random, Consistency::Adversarial]
@@ -104,7 +106,7 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
         for denoising in [vec![], vec![3.0, 2.0, 1.0]] {
             for labelled in [false, true] {
                 let params = NetworkParams {
-                    hidden: vec![7, 4],
+                    hidden: hidden.into(),
                     consistency,
                     denoising: denoising.clone(),
                     im_weight: 0.7,
@@ -128,13 +130,13 @@ fn describe(params: &ValidNetworkParams, labelled: bool) -> String {
 #[test]
 fn gradients_equal_finite_differences() {
     const STEP: f64 = 1e-5;
-    for (params, labelled) in cases() {
+    for (params, labelled) in cases([7, 4]) {
         let case = describe(&params, labelled);
         let members = [weights(&params, 1), weights(&params, 2)];
         let stack =
             Stack::of_type(&params, 1.5, &[&members[0], &members[1]], DType::F64, &Device::Cpu)
                 .unwrap();
-        let batch = batch(&[1, 2], labelled, DType::F64);
+        let batch = batch(&[1, 2], ROWS, labelled, DType::F64);
         HELD.replace(Held::Recorded(VecDeque::new()));
         let gradients = stack.losses(&batch).unwrap().sum_all().unwrap().backward().unwrap();
         let Held::Recorded(recorded) = HELD.replace(Held::Now) else { unreachable!() };
@@ -176,14 +178,14 @@ fn gradients_equal_finite_differences() {
 
 #[test]
 fn a_model_in_a_stack_is_as_it_is_alone() {
-    for (params, labelled) in cases() {
+    for (params, labelled) in cases([7, 4]) {
         let case = describe(&params, labelled);
         let members = [1, 2, 3].map(|model| weights(&params, model));
         let run = |models: &[u8]| {
             let members: Vec<&Weights> =
                 models.iter().map(|&model| &members[usize::from(model) - 1]).collect();
             let stack = Stack::new(&params, 1.5, &members, &Device::Cpu).unwrap();
-            stack.loss_and_gradients(&batch(models, labelled, DType::F32)).unwrap()
+            stack.loss_and_gradients(&batch(models, ROWS, labelled, DType::F32)).unwrap()
         };
         let (losses, gradients) = run(&[1, 2, 3]);
         for model in [1, 2, 3] {
@@ -195,9 +197,44 @@ fn a_model_in_a_stack_is_as_it_is_alone() {
     }
 }
 
+/// Found and expected, each relative to the largest value expected.
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(1e-3_f32, |most, value| most.max(value.abs()));
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found - expected).abs() / largest;
+        assert!(error <= tolerance, "{what} [{index}]: {found}, expected {expected}");
+    }
+}
+
+/// The kernels, as the host's C compiler understands them, against the composed operations.
+#[test]
+fn kernels_make_the_same_losses_and_gradients() {
+    for (params, labelled) in cases(MANY.1) {
+        let case = describe(&params, labelled);
+        let members = [weights(&params, 1), weights(&params, 2)];
+        let stack = Stack::new(&params, 1.5, &[&members[0], &members[1]], &Device::Cpu).unwrap();
+        let batch = batch(&[1, 2], MANY.0, labelled, DType::F32);
+        let (losses, gradients) = stack.loss_and_gradients(&batch).unwrap();
+        let Some((found, of_found)) =
+            emulator::with_kernels(|| stack.loss_and_gradients(&batch).unwrap())
+        else {
+            return;
+        };
+        assert_close(&found, &losses, 1e-5, &case);
+        for (found, expected) in of_found.iter().zip(&gradients) {
+            assert_eq!(found.len(), expected.len(), "{case}");
+            for ((name, found), (expected_name, expected)) in found.iter().zip(expected) {
+                assert_eq!(name, expected_name);
+                assert_close(found, expected, 2e-4, &format!("{case}: {name}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_uploaded_comes_back() {
-    let (params, _) = cases().pop().unwrap();
+    let (params, _) = cases([7, 4]).pop().unwrap();
     let mut members = [weights(&params, 1), weights(&params, 2)];
     for (number, parameter) in members.iter_mut().flat_map(Weights::parameters_mut).enumerate() {
         parameter.first.fill(number as f32);
@@ -347,6 +384,28 @@ fn a_stack_learns_and_its_size_does_not_matter() {
     assert!(right >= 2, "{:?}", together.1.iter().map(accuracy).collect::<Vec<_>>());
     for stack in [1, 2] {
         assert!(run(stack) == together, "stacks of {stack}");
+    }
+}
+
+/// Two steps of the whole, with Adam's kernels, and predictions.
+#[test]
+fn kernels_train_as_composed_operations_do() {
+    let data = blobs();
+    let params = NetworkParams { batch_size: 550, ..learner() };
+    let run = || {
+        let mut networks = Networks::new(params.clone(), &data, 2);
+        let losses = networks.train(&data, phase(1, 1), &[], 2).unwrap();
+        (losses, networks.predict(&data, 2))
+    };
+    let Some((found, of_found)) = emulator::with_kernels(run) else { return };
+    let (losses, soft) = run();
+    for (found, expected) in found.iter().zip(losses) {
+        let error = (found.loss - expected.loss).abs();
+        assert!(error < 1e-4 * expected.loss.abs(), "{found:?} {expected:?}");
+    }
+    for (found, expected) in of_found.iter().zip(soft) {
+        let difference = &found.view() - &expected.view();
+        assert!(difference.iter().all(|difference| difference.abs() < 2e-3));
     }
 }
 

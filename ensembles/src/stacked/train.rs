@@ -9,6 +9,7 @@ use super::ops::Statistics;
 use super::parameters::to_host;
 use super::{Batch, Labelled, Stack, adam};
 use crate::batches::{Epoch, rates};
+use crate::device::while_training;
 use crate::labels::LabelCycle;
 use crate::weights::{self, Weights};
 use crate::{EnsembleError, EpochEnd, Phase, Prepared, Progress, ValidNetworkParams};
@@ -88,7 +89,8 @@ impl Resident {
 /// # Errors
 ///
 /// [`EnsembleError::Diverged`] with the first member whose loss isn't finite, [`EnsembleError::Setting`] if distances are
-/// missing, [`EnsembleError::Tensor`] if the device gives up. Members keep what they knew.
+/// missing, [`EnsembleError::DeviceMemory`] if the stack is too large for the device, [`EnsembleError::Tensor`] if it gives
+/// up. Members that were at work keep what they knew.
 pub(crate) fn train(
     members: &mut [Member<'_>],
     data: &Prepared,
@@ -119,7 +121,9 @@ pub(crate) fn train(
         }
         waiting = rest;
         let (mut members, mut cycles): (Vec<_>, Vec<_>) = together.into_iter().unzip();
-        train_stack(&mut members, data, resident, phase, &mut cycles, progress)?;
+        let models = members.len();
+        train_stack(&mut members, data, resident, phase, &mut cycles, progress)
+            .map_err(|error| explained(error, models))?;
     }
     Ok(())
 }
@@ -145,8 +149,9 @@ pub(crate) fn predict(
         let together = rest.iter().take(stack.max(1)).take_while(like).count();
         let (stacked, later) = rest.split_at(together);
         let weights: Vec<&Weights> = stacked.iter().map(|member| member.weights).collect();
-        let probabilities =
-            Stack::fixed(first.params, &weights, &resident.device)?.probabilities(resident)?;
+        let probabilities = Stack::fixed(first.params, &weights, &resident.device)
+            .and_then(|stack| stack.probabilities(resident))
+            .map_err(|error| while_training(error, together))?;
         let n_clusters = first.weights.n_clusters();
         for (member, values) in stacked.iter().zip(probabilities) {
             // The last step's weights have no loss that would show it.
@@ -337,14 +342,9 @@ impl Stack {
             // (chunks, models, 2, width)
             let values = to_host(&Tensor::stack(&chunks, 0)?)?;
             let width = values.len() / (rows.len() * models * 2);
-            let (mean, variance) = merge(&values, &rows, models, width);
-            let of_models = weights::Statistics::new(mean, &variance);
-            let upload =
-                |values: Vec<f32>| Tensor::from_vec(values, (models, 1, width), &resident.device);
-            fitted.layers[index].population = Some(Statistics {
-                mean: upload(of_models.mean)?,
-                inverse_std: upload(of_models.inverse_std)?,
-            });
+            let merged = merge(&values, &rows, models, width);
+            let merged = Tensor::from_vec(merged, (models, 2, width), &resident.device)?;
+            fitted.layers[index].population = Some(Statistics(merged));
         }
         for (layer, fitted) in self.encoder.layers.iter_mut().zip(fitted.layers) {
             layer.population = fitted.population;
@@ -364,7 +364,7 @@ impl Stack {
     }
 }
 
-/// Means and variances from those of chunks, of every model one after the other.
+/// Means and 1 / standard deviations from means and squares of chunks, shape (models, 2, width).
 ///
 /// `values`: mean and sum of squares about it, shape (chunks, models, 2, width); `rows` of each chunk.
 #[expect(
@@ -372,10 +372,11 @@ impl Stack {
     clippy::cast_possible_truncation,
     reason = "f64 sums, f32 storage"
 )]
-fn merge(values: &[f32], rows: &[usize], models: usize, width: usize) -> (Vec<f32>, Vec<f32>) {
+fn merge(values: &[f32], rows: &[usize], models: usize, width: usize) -> Vec<f32> {
     let n = rows.iter().sum::<usize>() as f64;
-    let (mut means, mut variances) = (Vec::new(), Vec::new());
+    let mut merged = Vec::with_capacity(models * 2 * width);
     for model in 0..models {
+        let (mut means, mut variances) = (Vec::new(), Vec::new());
         for unit in 0..width {
             let of_chunks = |part: usize| {
                 let chunks = values.chunks_exact(models * 2 * width);
@@ -390,8 +391,10 @@ fn merge(values: &[f32], rows: &[usize], models: usize, width: usize) -> (Vec<f3
             means.push(mean as f32);
             variances.push(((between + within) / n) as f32);
         }
+        let of_model = weights::Statistics::new(means, &variances);
+        merged.extend([of_model.mean, of_model.inverse_std].concat());
     }
-    (means, variances)
+    merged
 }
 
 fn need_distances(members: &[Member<'_>], data: &Prepared) -> Result<(), EnsembleError> {
@@ -403,6 +406,14 @@ fn need_distances(members: &[Member<'_>], data: &Prepared) -> Result<(), Ensembl
             got: format!("{:?}", member.params.consistency),
         }),
         _ => Ok(()),
+    }
+}
+
+/// An error of the device, where it is one of memory, says how many models it was too small for.
+fn explained(error: EnsembleError, models: usize) -> EnsembleError {
+    match error {
+        EnsembleError::Tensor(error) => while_training(error, models),
+        other => other,
     }
 }
 
