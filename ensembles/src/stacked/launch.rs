@@ -105,3 +105,31 @@ fn view<'a, T: CudaDType>(storage: &'a CudaStorage, layout: &Layout) -> Result<C
     };
     Ok(storage.as_cuda_slice::<T>()?.slice(first..last))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// As far as it can be seen without a GPU.
+    #[test]
+    fn kernels_compile() {
+        let names =
+            SOURCE.lines().filter_map(|line| line.strip_prefix("KERNEL(")?.split(')').next());
+        let names: Vec<_> = names.filter(|name| *name != "name").collect();
+        assert!(names.len() > 10);
+        match compiled() {
+            Ok(code) => {
+                for name in names {
+                    assert!(code.contains(&format!(".entry {name}(")), "{name}");
+                }
+            }
+            Err(error) if error.to_string().contains("NVRTC_ERROR_INTERNAL_ERROR") => {
+                let _ =
+                    std::io::stderr().write_all(b"SKIPPED: no libnvrtc to compile kernels with\n");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
