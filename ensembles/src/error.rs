@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::Device;
+
 /// What went wrong in preparing, training, predicting or saving.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -25,6 +27,14 @@ pub enum EnsembleError {
 
     #[error("can't start {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
+
+    #[error("can't use {device}: {reason}")]
+    Device { device: Device, reason: String },
+
+    #[error(
+        "the GPU's memory is too small to train {models} models at once; train fewer with --stack, or lower batch_size"
+    )]
+    DeviceMemory { models: usize },
 
     #[error("k-means: {0}")]
     KMeans(String),

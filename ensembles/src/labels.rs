@@ -24,7 +24,7 @@ impl LabelCycle {
     }
 
     /// Samples in every batch.
-    pub(crate) fn batch_size(&self) -> usize {
+    pub(crate) fn batch_len(&self) -> usize {
         self.clusters.len() * self.per_cluster
     }
 

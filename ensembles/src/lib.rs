@@ -9,6 +9,7 @@
 mod batches;
 mod clusterer;
 mod cpu;
+mod device;
 mod ensemble;
 mod error;
 mod kmeans;
@@ -25,6 +26,7 @@ mod stacked;
 mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
+pub use device::Device;
 pub use ensemble::Ensemble;
 pub use error::EnsembleError;
 pub use kmeans::KMeansModel;

@@ -116,7 +116,7 @@ impl Clusterer for Network {
         let mut cycle =
             LabelCycle::new(labels, self.params.label_batch_size, &mut data.rng(stream));
         let n = self.params.batch_size.min(data.features().n_samples());
-        let labelled = cycle.as_ref().map_or(0, LabelCycle::batch_size);
+        let labelled = cycle.as_ref().map_or(0, LabelCycle::batch_len);
         let steps = phase.epochs * (data.features().n_samples() / n);
         let mut rates = rates(self.params.learning_rate, steps, phase.anneal);
         let (size, threads) = ((n, labelled), rayon::current_num_threads());

@@ -3,9 +3,11 @@
 
 use candle_core::{Result, Tensor};
 
+use super::Part;
 use super::encoder::Pass;
 use super::losses::softmax;
 use super::ops::{combine, denoising_cost, linear, normalise};
+use crate::weights::{DecoderWeights, Weights};
 
 /// The decoders of all models.
 #[derive(Debug, Clone)]
@@ -19,6 +21,26 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
+    /// `upload` puts the same parameter of all models on the device; `first` is that of the first model.
+    pub(super) fn upload(
+        first: &DecoderWeights,
+        upload: &mut dyn FnMut(Part<'_>) -> Result<Tensor>,
+    ) -> Result<Self> {
+        fn of(weights: &Weights) -> &DecoderWeights {
+            weights.decoder.as_ref().expect("networks of one shape")
+        }
+        let downward =
+            (0..first.downward.len()).map(|index| upload(&|weights| &of(weights).downward[index]));
+        let downward = downward.collect::<Result<_>>()?;
+        let combinators = (0..first.combinators.len())
+            .map(|index| upload(&|weights| &of(weights).combinators[index]));
+        Ok(Self {
+            downward,
+            combinators: combinators.collect::<Result<_>>()?,
+            costs: first.costs.clone(),
+        })
+    }
+
     /// Weighted sum over layers of the mean squared denoising error, shape (models).
     ///
     /// The target learns too, as in the authors' code: of a last layer that isn't normalised, this keeps the logits from

@@ -1,10 +1,12 @@
 //! The networks that map samples to clusters: the ladder's encoder, and the whole of a plain network.
 
-use candle_core::{Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
+use super::Part;
 use super::noise::Streams;
 use super::ops::{Statistics, linear, normalise, shift_relu};
 use crate::noise::Place;
+use crate::weights::{self, Weights};
 
 /// One fully connected layer of every model: product, batch normalisation, shift, rectifier. The last has no rectifier.
 #[derive(Debug, Clone)]
@@ -46,6 +48,31 @@ pub(super) struct Pass {
 }
 
 impl Encoder {
+    /// `upload` puts the same parameter of all `members` on the device.
+    pub(super) fn upload(
+        members: &[&Weights],
+        dtype: DType,
+        device: &Device,
+        upload: &mut dyn FnMut(Part<'_>) -> Result<Tensor>,
+    ) -> Result<Self> {
+        let mut layers = Vec::new();
+        for (index, layer) in members[0].encoder.iter().enumerate() {
+            layers.push(Layer {
+                weight: upload(&|weights| &weights.encoder[index].weight)?,
+                shift: upload(&|weights| &weights.encoder[index].shift)?,
+                scale: match &layer.scale {
+                    None => None,
+                    Some(_) => Some(upload(&|weights| {
+                        weights.encoder[index].scale.as_ref().expect("networks of one shape")
+                    })?),
+                },
+                normalised: layer.normalised,
+                population: population(members, index, dtype, device)?,
+            });
+        }
+        Ok(Self { layers })
+    }
+
     /// The same networks with their weights held fixed: gradients flow to the input alone.
     pub(super) fn frozen(&self) -> Self {
         let mut frozen = self.clone();
@@ -64,7 +91,7 @@ impl Encoder {
         corruption: Option<Corruption<'_>>,
     ) -> Result<Pass> {
         let corrupt = |layer: usize, z: Tensor| match corruption {
-            Some(corruption) => corruption.add_to(z, layer),
+            Some(corruption) => corruption.add_to(&z, layer),
             None => Ok(z),
         };
         let mut hidden = corrupt(0, input.clone())?;
@@ -129,10 +156,24 @@ impl Layer {
 
 impl Corruption<'_> {
     /// `z`, shape (models, n, width), with noise; layer 0 is the input.
-    fn add_to(self, z: Tensor, layer: usize) -> Result<Tensor> {
-        let (_, rows, width) = z.dims3()?;
+    fn add_to(self, z: &Tensor, layer: usize) -> Result<Tensor> {
         let place = Place::corrupted(self.step, layer, self.labelled);
-        let noise = self.streams.draw(place, rows, width)?.to_dtype(z.dtype())?;
-        z + (noise * self.std)?
+        self.streams.add_to(z, self.std, place)
     }
+}
+
+/// Population statistics of layer `index`, where all models have them.
+fn population(
+    members: &[&Weights],
+    index: usize,
+    dtype: DType,
+    device: &Device,
+) -> Result<Option<Statistics>> {
+    let of_models: Option<Vec<&weights::Statistics>> =
+        members.iter().map(|weights| weights.encoder[index].population.as_ref()).collect();
+    let Some(of_models) = of_models else { return Ok(None) };
+    let values: Vec<f32> =
+        of_models.iter().flat_map(|of| [&of.mean, &of.inverse_std]).flatten().copied().collect();
+    let stacked = Tensor::from_vec(values, (of_models.len(), 2, ()), device)?;
+    Ok(Some(Statistics(stacked.to_dtype(dtype)?)))
 }

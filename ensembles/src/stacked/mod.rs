@@ -7,8 +7,17 @@
 
 #![cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "used where there is a GPU"))]
 
+mod adam;
 mod decoder;
+#[cfg(test)]
+mod emulator;
 mod encoder;
+#[cfg(any(feature = "cuda", test))]
+mod fused;
+#[cfg(any(feature = "cuda", test))]
+mod kernels;
+#[cfg(feature = "cuda")]
+pub(crate) mod launch;
 mod losses;
 mod noise;
 mod ops;
@@ -16,13 +25,13 @@ mod parameters;
 mod perturbation;
 #[cfg(test)]
 mod tests;
+mod train;
 
 use candle_core::{DType, Device, Result, Tensor};
 
 use decoder::Decoder;
-use encoder::{Corruption, Encoder, Layer};
+use encoder::{Corruption, Encoder};
 use losses::{consistency, cross_entropy, information_maximisation};
-use ops::Statistics;
 use parameters::{Parameter, to_host};
 
 use crate::noise::Place;
@@ -30,6 +39,8 @@ use crate::weights::{self, Weights};
 use crate::{Consistency, ValidNetworkParams};
 
 pub(crate) use noise::Streams;
+#[cfg_attr(not(feature = "cuda"), allow(unused_imports, reason = "used where there is a GPU"))]
+pub(crate) use train::{Member, Resident, Trained, predict, train};
 
 /// Networks of one shape, with one set of parameters, on a device.
 #[derive(Debug)]
@@ -87,6 +98,17 @@ impl Stack {
         Self::of_type(params, spread, members, DType::F32, device)
     }
 
+    /// Networks that don't learn any more, for predictions alone: without decoder and moments.
+    fn fixed(params: &ValidNetworkParams, members: &[&Weights], device: &Device) -> Result<Self> {
+        let mut upload = |part: Part<'_>| {
+            let of_models: Vec<_> = members.iter().map(|weights| part(weights)).collect();
+            parameters::values(&of_models, DType::F32, device)
+        };
+        let encoder = Encoder::upload(members, DType::F32, device, &mut upload)?;
+        let params = params.clone();
+        Ok(Self { params, spread: 0.0, encoder, decoder: None, parameters: Vec::new() })
+    }
+
     pub(crate) fn of_type(
         params: &ValidNetworkParams,
         spread: f32,
@@ -95,43 +117,18 @@ impl Stack {
         device: &Device,
     ) -> Result<Self> {
         let mut parameters = Vec::new();
-        let mut upload = |part: &dyn Fn(&Weights) -> &weights::Parameter| {
+        let mut upload = |part: Part<'_>| {
             let of_models: Vec<_> = members.iter().map(|weights| part(weights)).collect();
             let parameter = Parameter::upload(&of_models, dtype, device)?;
             let tensor = parameter.value.as_tensor().clone();
             parameters.push(parameter);
-            Ok::<_, candle_core::Error>(tensor)
+            Ok(tensor)
         };
-        let mut layers = Vec::new();
-        for (index, layer) in members[0].encoder.iter().enumerate() {
-            layers.push(Layer {
-                weight: upload(&|weights| &weights.encoder[index].weight)?,
-                shift: upload(&|weights| &weights.encoder[index].shift)?,
-                scale: match &layer.scale {
-                    Some(_) => Some(upload(&|weights| {
-                        weights.encoder[index].scale.as_ref().expect("networks of one shape")
-                    })?),
-                    None => None,
-                },
-                normalised: layer.normalised,
-                population: population(members, index, dtype, device)?,
-            });
-        }
+        let encoder = Encoder::upload(members, dtype, device, &mut upload)?;
         let decoder = match &members[0].decoder {
             None => None,
-            Some(first) => {
-                let mut downward = Vec::new();
-                for index in 0..first.downward.len() {
-                    downward.push(upload(&|weights| &decoder_of(weights).downward[index])?);
-                }
-                let mut combinators = Vec::new();
-                for index in 0..first.combinators.len() {
-                    combinators.push(upload(&|weights| &decoder_of(weights).combinators[index])?);
-                }
-                Some(Decoder { downward, combinators, costs: first.costs.clone() })
-            }
+            Some(first) => Some(Decoder::upload(first, &mut upload)?),
         };
-        let encoder = Encoder { layers };
         Ok(Self { params: params.clone(), spread, encoder, decoder, parameters })
     }
 
@@ -149,14 +146,13 @@ impl Stack {
         drop(of_members);
         for (index, layer) in self.encoder.layers.iter().enumerate() {
             let Some(statistics) = &layer.population else { continue };
-            let (mean, inverse_std) =
-                (to_host(&statistics.mean)?, to_host(&statistics.inverse_std)?);
-            let width = mean.len() / members.len();
-            for (model, weights) in members.iter_mut().enumerate() {
-                let place = model * width..(model + 1) * width;
+            let values = to_host(&statistics.0)?;
+            let width = values.len() / members.len() / 2;
+            for (weights, values) in members.iter_mut().zip(values.chunks_exact(2 * width)) {
+                let (mean, inverse_std) = values.split_at(width);
                 weights.encoder[index].population = Some(weights::Statistics {
-                    mean: mean[place.clone()].to_vec(),
-                    inverse_std: inverse_std[place].to_vec(),
+                    mean: mean.to_vec(),
+                    inverse_std: inverse_std.to_vec(),
                 });
             }
         }
@@ -206,9 +202,9 @@ impl Stack {
             return Ok(None);
         }
         let samples = &batch.samples;
-        let (_, rows, width) = samples.dims3()?;
-        let directions = batch.perturbation.draw(Place::direction(batch.step), rows, width)?;
-        let directions = directions.to_dtype(samples.dtype())?;
+        let directions = samples.zeros_like()?;
+        let directions =
+            batch.perturbation.add_to(&directions, 1.0, Place::direction(batch.step))?;
         let radii = (distances * self.params.radius)?;
         let moved = if self.params.consistency == Consistency::Random {
             perturbation::random(samples, &directions, &radii)?
@@ -244,31 +240,8 @@ impl Stack {
     }
 }
 
-fn decoder_of(weights: &Weights) -> &weights::DecoderWeights {
-    weights.decoder.as_ref().expect("networks of one shape")
-}
-
-/// Population statistics of layer `index`, where all models have them.
-fn population(
-    members: &[&Weights],
-    index: usize,
-    dtype: DType,
-    device: &Device,
-) -> Result<Option<Statistics>> {
-    let of_models: Option<Vec<&weights::Statistics>> =
-        members.iter().map(|weights| weights.encoder[index].population.as_ref()).collect();
-    let Some(of_models) = of_models else { return Ok(None) };
-    let stacked = |values: fn(&weights::Statistics) -> &[f32]| {
-        let values: Vec<f32> =
-            of_models.iter().flat_map(|of_model| values(of_model)).copied().collect();
-        let shape = (of_models.len(), 1, values.len() / of_models.len());
-        Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
-    };
-    Ok(Some(Statistics {
-        mean: stacked(|statistics| &statistics.mean)?,
-        inverse_std: stacked(|statistics| &statistics.inverse_std)?,
-    }))
-}
+/// One parameter of a model.
+type Part<'a> = &'a dyn Fn(&Weights) -> &weights::Parameter;
 
 /// `tensor` held constant: no gradient flows into it.
 fn held(tensor: &Tensor) -> Tensor {

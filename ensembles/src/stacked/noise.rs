@@ -9,29 +9,39 @@ use crate::noise::{Noise, Place};
 #[derive(Debug, Clone)]
 pub(crate) struct Streams {
     streams: Vec<Noise>,
-    device: Device,
+    /// The streams' keys on the device, shape (models, 2).
+    keys: Tensor,
 }
 
 impl Streams {
     pub(crate) fn new(streams: Vec<Noise>, device: &Device) -> Result<Self> {
-        Ok(Self { streams, device: device.clone() })
+        let keys = streams.iter().flat_map(|stream| stream.key).collect();
+        let keys = Tensor::from_vec(keys, (streams.len(), 2), device)?;
+        Ok(Self { streams, keys })
     }
 
-    /// Shape (models, `rows`, `width`).
-    pub(super) fn draw(&self, place: Place, rows: usize, width: usize) -> Result<Tensor> {
-        let models = self.streams.len();
-        let mut values = vec![0.0; models * rows * width];
+    /// `values`, shape (models, n, width), and `std` times normal numbers.
+    pub(super) fn add_to(&self, values: &Tensor, std: f64, place: Place) -> Result<Tensor> {
+        #[cfg(any(feature = "cuda", test))]
+        if super::ops::has_kernels(values) {
+            #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+            return super::fused::add_noise(values, &self.keys, std as f32, place);
+        }
+        let (models, rows, width) = values.dims3()?;
+        debug_assert_eq!(models, self.streams.len());
+        let mut noise = vec![0.0; models * rows * width];
         vectorised(
             #[inline(always)]
             || {
-                let of_models = values.chunks_exact_mut(rows * width);
-                for (stream, values) in self.streams.iter().zip(of_models) {
-                    for (row, values) in values.chunks_exact_mut(width).enumerate() {
-                        stream.draw(place, row, 0, values);
+                let of_models = noise.chunks_exact_mut(rows * width);
+                for (stream, noise) in self.streams.iter().zip(of_models) {
+                    for (row, noise) in noise.chunks_exact_mut(width).enumerate() {
+                        stream.draw(place, row, 0, noise);
                     }
                 }
             },
         );
-        Tensor::from_vec(values, (models, rows, width), &self.device)
+        let noise = Tensor::from_vec(noise, (models, rows, width), values.device())?;
+        values + (noise.to_dtype(values.dtype())? * std)?
     }
 }

@@ -1,9 +1,11 @@
 //! What networks are made of, for a stack of them: every tensor is (models, n, width), parameters alike with their
-//! rows for n. Composed of candle's operations, with its gradients.
+//! rows for n. Composed of candle's operations, with its gradients; on a GPU, kernels of our own (`fused.rs`).
 
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
+#[cfg(any(feature = "cuda", test))]
+use super::fused;
 use super::held;
 use crate::weights::EPSILON;
 
@@ -71,35 +73,38 @@ impl CustomOp2 for Linear {
     }
 }
 
-/// Mean and 1 / standard deviation of every unit, shape (models, 1, width) each.
+/// Mean and 1 / standard deviation of every unit, held constant: shape (models, 2, width).
 #[derive(Debug, Clone)]
-pub(super) struct Statistics {
-    pub(super) mean: Tensor,
-    pub(super) inverse_std: Tensor,
-}
+pub(super) struct Statistics(pub(super) Tensor);
 
 impl Statistics {
-    /// (`values` - mean) / standard deviation, with no gradient to the statistics but what they bring along.
+    /// (`values` - mean) / standard deviation.
     pub(super) fn apply(&self, values: &Tensor) -> Result<Tensor> {
-        values.broadcast_sub(&self.mean)?.broadcast_mul(&self.inverse_std)
-    }
-
-    fn held(&self) -> Self {
-        Self { mean: held(&self.mean), inverse_std: held(&self.inverse_std) }
+        let (mean, inverse_std) = (self.0.narrow(1, 0, 1)?, self.0.narrow(1, 1, 1)?);
+        values.broadcast_sub(&mean)?.broadcast_mul(&inverse_std)
     }
 }
 
-/// Batch normalisation without scale and shift (Ioffe and Szegedy, 2015), and what was normalised with, held constant.
+/// Batch normalisation without scale and shift (Ioffe and Szegedy, 2015), and what was normalised with.
 pub(super) fn normalise(values: &Tensor) -> Result<(Tensor, Statistics)> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(values) {
+        return fused::normalise(values);
+    }
     let mean = values.mean_keepdim(1)?;
-    let variance = values.broadcast_sub(&mean)?.sqr()?.mean_keepdim(1)?;
+    let centred = values.broadcast_sub(&mean)?;
+    let variance = centred.sqr()?.mean_keepdim(1)?;
     let inverse_std = (variance + f64::from(EPSILON))?.sqrt()?.recip()?;
-    let statistics = Statistics { mean, inverse_std };
-    Ok((statistics.apply(values)?, statistics.held()))
+    let normalised = centred.broadcast_mul(&inverse_std)?;
+    Ok((normalised, Statistics(held(&Tensor::cat(&[mean, inverse_std], 1)?))))
 }
 
 /// max(0, `values` + `shift`), with `shift` (models, 1, width). NaN stays, and 0 has slope 0.
 pub(super) fn shift_relu(values: &Tensor, shift: &Tensor) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(values) {
+        return fused::shift_relu(values, shift);
+    }
     let shifted = values.broadcast_add(shift)?;
     let positive = shifted.detach().gt(0.0)?.to_dtype(shifted.dtype())?;
     shifted * positive
@@ -110,6 +115,10 @@ pub(super) fn shift_relu(values: &Tensor, shift: &Tensor) -> Result<Tensor> {
 ///
 /// `parameters`: (models, 10, width).
 pub(super) fn combine(lateral: &Tensor, vertical: &Tensor, parameters: &Tensor) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(lateral) {
+        return fused::combine(lateral, vertical, parameters);
+    }
     let row = |index: usize| parameters.narrow(1, index, 1);
     let part = |first: usize| -> Result<Tensor> {
         let inner = vertical.broadcast_mul(&row(first + 1)?)?.broadcast_add(&row(first + 2)?)?;
@@ -129,9 +138,23 @@ pub(super) fn denoising_cost(
     guess: &Tensor,
     statistics: Option<&Statistics>,
 ) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(clean) {
+        return fused::denoising_cost(clean, guess, statistics);
+    }
     let guess = match statistics {
         Some(statistics) => statistics.apply(guess)?,
         None => guess.clone(),
     };
     (clean - guess)?.sqr()?.flatten_from(1)?.mean(1)
+}
+
+/// Whether `tensor` is where kernels run.
+#[cfg(any(feature = "cuda", test))]
+pub(super) fn has_kernels(tensor: &Tensor) -> bool {
+    #[cfg(test)]
+    if super::emulator::is_on() {
+        return true;
+    }
+    tensor.device().is_cuda()
 }

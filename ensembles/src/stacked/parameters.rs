@@ -9,10 +9,8 @@ use crate::weights;
 pub(super) struct Parameter {
     pub(super) name: String,
     pub(super) value: Var,
-    /// Running mean of gradients.
-    pub(super) first: Tensor,
-    /// Running mean of their squares.
-    pub(super) second: Tensor,
+    /// Running means of gradients and of their squares, shape (2, models, rows, columns).
+    pub(super) moments: Tensor,
     /// Steps that it has been trained for: as many in every model.
     pub(super) steps: i32,
 }
@@ -25,31 +23,23 @@ impl Parameter {
         device: &Device,
     ) -> Result<Self> {
         let first = of_models[0];
-        debug_assert!(of_models.iter().all(|other| other.shape == first.shape));
         debug_assert!(of_models.iter().all(|other| other.steps == first.steps));
-        let (rows, columns) = match first.shape[..] {
-            [rows, columns] => (rows, columns),
-            _ => (1, first.value.len()),
-        };
-        let stacked = |values: fn(&weights::Parameter) -> &[f32]| {
-            let values: Vec<f32> =
-                of_models.iter().flat_map(|parameter| values(parameter)).copied().collect();
-            Tensor::from_vec(values, (of_models.len(), rows, columns), device)?.to_dtype(dtype)
-        };
+        let moments = [
+            stacked(of_models, |parameter| &parameter.first, dtype, device)?,
+            stacked(of_models, |parameter| &parameter.second, dtype, device)?,
+        ];
         Ok(Self {
             name: first.name.clone(),
-            value: Var::from_tensor(&stacked(|parameter| &parameter.value)?)?,
-            first: stacked(|parameter| &parameter.first)?,
-            second: stacked(|parameter| &parameter.second)?,
+            value: Var::from_tensor(&values(of_models, dtype, device)?)?,
+            moments: Tensor::stack(&moments, 0)?,
             steps: first.steps,
         })
     }
 
     /// Writes it back to where it came from.
     pub(super) fn download(&self, of_models: &mut [&mut weights::Parameter]) -> Result<()> {
-        let [value, first, second] =
-            [self.value.as_tensor(), &self.first, &self.second].map(to_host);
-        let (value, first, second) = (value?, first?, second?);
+        let (value, moments) = (to_host(&self.value)?, to_host(&self.moments)?);
+        let (first, second) = moments.split_at(value.len());
         let length = value.len() / of_models.len();
         for (model, parameter) in of_models.iter_mut().enumerate() {
             debug_assert_eq!(parameter.name, self.name);
@@ -61,6 +51,29 @@ impl Parameter {
         }
         Ok(())
     }
+}
+
+/// The same parameter of several models, one above the other: shape (models, rows, columns).
+pub(super) fn values(
+    of_models: &[&weights::Parameter],
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
+    stacked(of_models, |parameter| &parameter.value, dtype, device)
+}
+
+fn stacked(
+    of_models: &[&weights::Parameter],
+    part: fn(&weights::Parameter) -> &[f32],
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
+    let shape = &of_models[0].shape;
+    debug_assert!(of_models.iter().all(|other| other.shape == *shape));
+    let rows = if shape.len() == 2 { shape[0] } else { 1 };
+    let values: Vec<f32> =
+        of_models.iter().flat_map(|parameter| part(parameter)).copied().collect();
+    Tensor::from_vec(values, (of_models.len(), rows, ()), device)?.to_dtype(dtype)
 }
 
 /// All values, in order.

@@ -2,18 +2,25 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::Mutex;
 
 use candle_core::{DType, Device, Tensor};
-use consilience_data::{Seed, Stream};
+use consilience_data::{
+    ClusterId, Features, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Seed, SoftAssignments,
+    Stream,
+};
+use ndarray::Array2;
 
 use super::*;
-use crate::NetworkParams;
 use crate::noise::Noise;
+use crate::{EnsembleError, EpochEnd, NetworkParams, Phase, Prepared, Progress, Scaling};
 
 const FEATURES: usize = 5;
-const CLUSTERS: usize = 3;
+const CLUSTERS: u8 = 3;
 const ROWS: usize = 8;
-const LABELLED: usize = 6;
+/// More than a kernel's thread adds up, and layers wider than a block of noise.
+const MANY: (usize, [usize; 2]) = (70, [130, 4]);
+const LABELLED: u8 = 6;
 
 /// What is held constant in a loss: as it comes, or, for finite differences, as it was at the point of departure.
 enum Held {
@@ -47,9 +54,10 @@ fn normal(seed: u64, shape: &[usize], dtype: DType) -> Tensor {
 }
 
 /// Weights away from the start, where many slopes are 0.
-fn weights(params: &ValidNetworkParams, model: u64) -> Weights {
+fn weights(params: &ValidNetworkParams, model: u8) -> Weights {
+    let model = u64::from(model);
     let mut rng = Seed(model).rng(Stream::Weights { model });
-    let mut weights = Weights::new(params, FEATURES, CLUSTERS, &mut rng);
+    let mut weights = Weights::new(params, FEATURES, CLUSTERS.into(), &mut rng);
     for parameter in weights.parameters_mut() {
         let moves = rng.normal(parameter.value.len());
         parameter.value.iter_mut().zip(moves).for_each(|(value, by)| *value += 0.3 * by);
@@ -58,29 +66,30 @@ fn weights(params: &ValidNetworkParams, model: u64) -> Weights {
 }
 
 /// A batch of the given models, each with its own samples, noise and labels.
-fn batch(models: &[u64], labelled: bool, dtype: DType) -> Batch {
-    let each = |make: &dyn Fn(u64) -> Tensor| {
+fn batch(models: &[u8], rows: usize, labelled: bool, dtype: DType) -> Batch {
+    let each = |make: &dyn Fn(u8) -> Tensor| {
         let tensors: Vec<_> = models.iter().map(|&model| make(model)).collect();
         Tensor::stack(&tensors, 0).unwrap()
     };
     let streams = |offset: u32| {
-        let keys =
-            models.iter().map(|&model| Noise { key: [u32::try_from(model).unwrap(), offset] });
+        let keys = models.iter().map(|&model| Noise { key: [model.into(), offset] });
         Streams::new(keys.collect(), &Device::Cpu).unwrap()
     };
     let labels = |model| {
         let labels: Vec<u32> =
-            (0..LABELLED as u64).map(|row| ((row + model) % CLUSTERS as u64) as u32).collect();
-        Tensor::from_vec(labels, (LABELLED, 1), &Device::Cpu).unwrap()
+            (0..LABELLED).map(|row| u32::from((row + model) % CLUSTERS)).collect();
+        Tensor::from_vec(labels, (usize::from(LABELLED), 1), &Device::Cpu).unwrap()
     };
-    let distances = |model| normal(100 + model, &[ROWS, 1], dtype).abs().unwrap();
+    let distances = |model| normal(100 + u64::from(model), &[rows, 1], dtype).abs().unwrap();
     Batch {
         step: 2,
         decoder: true,
-        samples: each(&|model| normal(model, &[ROWS, FEATURES], dtype)),
+        samples: each(&|model| normal(model.into(), &[rows, FEATURES], dtype)),
         distances: Some(each(&distances)),
         labelled: labelled.then(|| Labelled {
-            samples: each(&|model| normal(200 + model, &[LABELLED, FEATURES], dtype)),
+            samples: each(&|model| {
+                normal(200 + u64::from(model), &[LABELLED.into(), FEATURES], dtype)
+            }),
             labels: each(&labels),
         }),
         noise: streams(1),
@@ -89,7 +98,7 @@ fn batch(models: &[u64], labelled: bool, dtype: DType) -> Batch {
 }
 
 /// Every kind of loss: settings, and whether there are labels.
-fn cases() -> Vec<(ValidNetworkParams, bool)> {
+fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
     let mut cases = Vec::new();
     for consistency in
         [Consistency::None, Consistency::NoiseKl, Consistency::Random, Consistency::Adversarial]
@@ -97,7 +106,7 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
         for denoising in [vec![], vec![3.0, 2.0, 1.0]] {
             for labelled in [false, true] {
                 let params = NetworkParams {
-                    hidden: vec![7, 4],
+                    hidden: hidden.into(),
                     consistency,
                     denoising: denoising.clone(),
                     im_weight: 0.7,
@@ -121,13 +130,13 @@ fn describe(params: &ValidNetworkParams, labelled: bool) -> String {
 #[test]
 fn gradients_equal_finite_differences() {
     const STEP: f64 = 1e-5;
-    for (params, labelled) in cases() {
+    for (params, labelled) in cases([7, 4]) {
         let case = describe(&params, labelled);
         let members = [weights(&params, 1), weights(&params, 2)];
         let stack =
             Stack::of_type(&params, 1.5, &[&members[0], &members[1]], DType::F64, &Device::Cpu)
                 .unwrap();
-        let batch = batch(&[1, 2], labelled, DType::F64);
+        let batch = batch(&[1, 2], ROWS, labelled, DType::F64);
         HELD.replace(Held::Recorded(VecDeque::new()));
         let gradients = stack.losses(&batch).unwrap().sum_all().unwrap().backward().unwrap();
         let Held::Recorded(recorded) = HELD.replace(Held::Now) else { unreachable!() };
@@ -169,28 +178,63 @@ fn gradients_equal_finite_differences() {
 
 #[test]
 fn a_model_in_a_stack_is_as_it_is_alone() {
-    for (params, labelled) in cases() {
+    for (params, labelled) in cases([7, 4]) {
         let case = describe(&params, labelled);
         let members = [1, 2, 3].map(|model| weights(&params, model));
-        let run = |models: &[u64]| {
+        let run = |models: &[u8]| {
             let members: Vec<&Weights> =
-                models.iter().map(|&model| &members[model as usize - 1]).collect();
+                models.iter().map(|&model| &members[usize::from(model) - 1]).collect();
             let stack = Stack::new(&params, 1.5, &members, &Device::Cpu).unwrap();
-            stack.loss_and_gradients(&batch(models, labelled, DType::F32)).unwrap()
+            stack.loss_and_gradients(&batch(models, ROWS, labelled, DType::F32)).unwrap()
         };
         let (losses, gradients) = run(&[1, 2, 3]);
         for model in [1, 2, 3] {
             let (alone, of_alone) = run(&[model]);
-            let index = model as usize - 1;
+            let index = usize::from(model) - 1;
             assert_eq!(alone[0].to_bits(), losses[index].to_bits(), "{case}");
             assert_eq!(of_alone[0], gradients[index], "{case}");
         }
     }
 }
 
+/// Found and expected, each relative to the largest value expected.
+fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let largest = expected.iter().fold(1e-3_f32, |most, value| most.max(value.abs()));
+    for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let error = (found - expected).abs() / largest;
+        assert!(error <= tolerance, "{what} [{index}]: {found}, expected {expected}");
+    }
+}
+
+/// The kernels, as the host's C compiler understands them, against the composed operations.
+#[test]
+fn kernels_make_the_same_losses_and_gradients() {
+    for (params, labelled) in cases(MANY.1) {
+        let case = describe(&params, labelled);
+        let members = [weights(&params, 1), weights(&params, 2)];
+        let stack = Stack::new(&params, 1.5, &[&members[0], &members[1]], &Device::Cpu).unwrap();
+        let batch = batch(&[1, 2], MANY.0, labelled, DType::F32);
+        let (losses, gradients) = stack.loss_and_gradients(&batch).unwrap();
+        let Some((found, of_found)) =
+            emulator::with_kernels(|| stack.loss_and_gradients(&batch).unwrap())
+        else {
+            return;
+        };
+        assert_close(&found, &losses, 1e-5, &case);
+        for (found, expected) in of_found.iter().zip(&gradients) {
+            assert_eq!(found.len(), expected.len(), "{case}");
+            for ((name, found), (expected_name, expected)) in found.iter().zip(expected) {
+                assert_eq!(name, expected_name);
+                assert_close(found, expected, 2e-4, &format!("{case}: {name}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn what_is_uploaded_comes_back() {
-    let (params, _) = cases().pop().unwrap();
+    let (params, _) = cases([7, 4]).pop().unwrap();
     let mut members = [weights(&params, 1), weights(&params, 2)];
     for (number, parameter) in members.iter_mut().flat_map(Weights::parameters_mut).enumerate() {
         parameter.first.fill(number as f32);
@@ -206,4 +250,189 @@ fn what_is_uploaded_comes_back() {
     let [one, two] = &mut members;
     stack.download(&mut [one, two]).unwrap();
     assert_eq!(members, expected);
+}
+
+/// Sample i is in blob i % 3.
+fn blobs() -> Prepared {
+    const SAMPLES: usize = 1100; // more than goes through a stack at a time
+    let noise = Seed(5).rng(Stream::Subset).normal(SAMPLES * 4);
+    let values = Array2::from_shape_fn((SAMPLES, 4), |(sample, feature)| {
+        let centre = if sample % 3 == feature { 8.0 } else { 0.0 };
+        centre + noise[sample * 4 + feature]
+    });
+    let features = Features::new(values, "blobs").unwrap();
+    let mut data = Prepared::new(&features, Scaling::Auto, Seed(3)).unwrap();
+    data.measure_distances(2).unwrap();
+    data
+}
+
+/// Share of samples whose cluster is that of most of their blob.
+fn accuracy(soft: &SoftAssignments) -> f64 {
+    let (found, _) = soft.harden();
+    let mut counts = [[0usize; 3]; 3];
+    for (sample, cluster) in found.clusters().iter().enumerate() {
+        counts[sample % 3][cluster.index()] += 1;
+    }
+    let hits: usize = counts.iter().map(|row| row.iter().max().unwrap()).sum();
+    hits as f64 / found.clusters().len() as f64
+}
+
+/// The true blobs of some samples, in the numbering that `soft` has.
+fn labels(soft: &SoftAssignments) -> PseudoLabels {
+    let (found, _) = soft.harden();
+    let entries = (0..60).map(|sample| PseudoLabel {
+        sample: SampleIdx::from_index(sample),
+        label: ClusterId(found.clusters()[sample].0),
+        agreement: 1,
+        margin: 1,
+        confidence: 1.0,
+    });
+    PseudoLabels::new(entries.collect(), 3, found.clusters().len())
+}
+
+fn learner() -> NetworkParams {
+    NetworkParams {
+        hidden: vec![32],
+        batch_size: 100,
+        label_batch_size: 30,
+        ..NetworkParams::default()
+    }
+}
+
+#[derive(Default)]
+struct Losses(Mutex<Vec<EpochEnd>>);
+
+impl Progress for Losses {
+    fn epoch_end(&self, epoch: EpochEnd) {
+        self.0.lock().unwrap().push(epoch);
+    }
+}
+
+/// Networks as an ensemble keeps them between phases.
+struct Networks {
+    params: ValidNetworkParams,
+    weights: Vec<Weights>,
+    epochs_done: u64,
+}
+
+impl Networks {
+    fn new(params: NetworkParams, data: &Prepared, models: u16) -> Self {
+        let params = params.check().unwrap();
+        let weights = (0..models).map(|model| {
+            let mut rng = data.rng(Stream::Weights { model: model.into() });
+            Weights::new(&params, data.features().n_features(), 3, &mut rng)
+        });
+        Self { weights: weights.collect(), params, epochs_done: 0 }
+    }
+
+    fn train(
+        &mut self,
+        data: &Prepared,
+        phase: Phase,
+        labels: &[PseudoLabels],
+        stack: usize,
+    ) -> std::result::Result<Vec<EpochEnd>, EnsembleError> {
+        let resident = Resident::new(data, &Device::Cpu)?;
+        let none = PseudoLabels::default();
+        let labels: Vec<_> =
+            (0..self.weights.len()).map(|model| labels.get(model).unwrap_or(&none)).collect();
+        let (params, epochs_done) = (&self.params, self.epochs_done);
+        let member =
+            |(model, weights)| Member { model: ModelIdx(model), params, weights, epochs_done };
+        let mut members: Vec<_> = (0..).zip(&mut self.weights).map(member).collect();
+        let losses = Losses::default();
+        train(&mut members, data, &resident, &phase, &labels, stack, &losses)?;
+        self.epochs_done = members[0].epochs_done;
+        Ok(losses.0.into_inner().unwrap())
+    }
+
+    fn predict(&self, data: &Prepared, stack: usize) -> Vec<SoftAssignments> {
+        let resident = Resident::new(data, &Device::Cpu).unwrap();
+        let (params, epochs_done) = (&self.params, self.epochs_done);
+        let member =
+            |(model, weights)| Trained { model: ModelIdx(model), params, weights, epochs_done };
+        let members: Vec<_> = (0..).zip(&self.weights).map(member).collect();
+        predict(&members, data, &resident, stack).unwrap()
+    }
+}
+
+fn phase(round: usize, epochs: usize) -> Phase {
+    Phase { round, epochs, anneal: round > 0 }
+}
+
+#[test]
+fn a_stack_learns_and_its_size_does_not_matter() {
+    let data = blobs();
+    let params = NetworkParams { consistency: Consistency::NoiseKl, ..learner() };
+    let run = |stack| {
+        let mut networks = Networks::new(params.clone(), &data, 3);
+        let losses = networks.train(&data, phase(0, 20), &[], stack).unwrap();
+        for model in 0..3 {
+            let mut of_model = losses.iter().filter(|end| end.model == ModelIdx(model));
+            let (first, last) = (of_model.next().unwrap(), of_model.next_back().unwrap());
+            assert!(last.loss < first.loss && last.epoch == 20, "{first:?} {last:?}");
+        }
+        let mut targets: Vec<_> = networks.predict(&data, stack).iter().map(labels).collect();
+        // One learns without labels: it can't be stacked with the others.
+        targets[1] = PseudoLabels::default();
+        networks.train(&data, phase(1, 5), &targets, stack).unwrap();
+        let soft = networks.predict(&data, stack);
+        (networks.weights, soft)
+    };
+    let together = run(3);
+    let right = together.1.iter().filter(|&soft| accuracy(soft) > 0.95).count();
+    assert!(right >= 2, "{:?}", together.1.iter().map(accuracy).collect::<Vec<_>>());
+    for stack in [1, 2] {
+        assert!(run(stack) == together, "stacks of {stack}");
+    }
+}
+
+/// Two steps of the whole, with Adam's kernels, and predictions.
+#[test]
+fn kernels_train_as_composed_operations_do() {
+    let data = blobs();
+    let params = NetworkParams { batch_size: 550, ..learner() };
+    let run = || {
+        let mut networks = Networks::new(params.clone(), &data, 2);
+        let losses = networks.train(&data, phase(1, 1), &[], 2).unwrap();
+        (losses, networks.predict(&data, 2))
+    };
+    let Some((found, of_found)) = emulator::with_kernels(run) else { return };
+    let (losses, soft) = run();
+    for (found, expected) in found.iter().zip(losses) {
+        let error = (found.loss - expected.loss).abs();
+        assert!(error < 1e-4 * expected.loss.abs(), "{found:?} {expected:?}");
+    }
+    for (found, expected) in of_found.iter().zip(soft) {
+        let difference = &found.view() - &expected.view();
+        assert!(difference.iter().all(|difference| difference.abs() < 2e-3));
+    }
+}
+
+#[test]
+fn a_batch_of_everything_is_the_population() {
+    let data = blobs();
+    let mut networks = Networks::new(learner(), &data, 2);
+    networks.train(&data, phase(0, 1), &[], 2).unwrap();
+    let members: Vec<&Weights> = networks.weights.iter().collect();
+    let stack = Stack::new(&networks.params, 1.0, &members, &Device::Cpu).unwrap();
+    let shape = (data.features().n_samples(), data.features().n_features());
+    let all = Tensor::from_slice(data.features().as_slice(), shape, &Device::Cpu).unwrap();
+    let all = Tensor::stack(&[&all, &all], 0).unwrap();
+    let of_batch = to_host(&stack.encoder.forward(&all, None).unwrap().logits).unwrap();
+    let of_population = to_host(&stack.encoder.logits(&all).unwrap()).unwrap();
+    for (found, expected) in of_population.iter().zip(of_batch) {
+        assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} {expected}");
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_said() {
+    let mut data = blobs();
+    let params = NetworkParams { learning_rate: 1e30, ..learner() };
+    let error = Networks::new(params, &data, 2).train(&data, phase(0, 3), &[], 2).unwrap_err();
+    assert!(matches!(error, EnsembleError::Diverged { model: 0, .. }), "{error}");
+    data = Prepared::new(data.features(), Scaling::None, Seed(3)).unwrap();
+    let error = Networks::new(learner(), &data, 2).train(&data, phase(0, 1), &[], 2).unwrap_err();
+    assert!(error.to_string().contains("measure_distances"), "{error}");
 }
