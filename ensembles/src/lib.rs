@@ -27,7 +27,7 @@ mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
 pub use device::Device;
-pub use ensemble::Ensemble;
+pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
 pub use kmeans::KMeansModel;
 pub use network::Network;

@@ -79,7 +79,7 @@ pub(crate) fn ln(x: f32) -> f32 {
     let p = p.mul_add(r, -1.666_805_8e-1);
     let p = p.mul_add(r, 2.000_071_5e-1);
     let p = p.mul_add(r, -2.499_999_4e-1);
-    let p = p.mul_add(r, 3.333_333_1e-1);
+    let p = p.mul_add(r, 0.333_333_3);
     let r2 = r * r;
     n.mul_add(LN_2, p.mul_add(r2 * r, r2.mul_add(-0.5, r)))
 }
@@ -117,8 +117,12 @@ mod tests {
         assert!(error(-1e-3, 1e-3, exp, f64::exp) < 2e-7);
         assert!(error(1e-7, 1.0, ln, f64::ln) < 3e-7);
         assert!(error(0.5, 2.0, ln, f64::ln) < 1e-6);
-        assert!(error(-0.5, 0.5, |x| cos_sin(x).0, |x| (x * 1.570_796_326_794_896_6).cos()) < 2e-7);
-        assert!(error(-0.5, 0.5, |x| cos_sin(x).1, |x| (x * 1.570_796_326_794_896_6).sin()) < 2e-7);
+        assert!(
+            error(-0.5, 0.5, |x| cos_sin(x).0, |x| (x * std::f64::consts::FRAC_PI_2).cos()) < 2e-7
+        );
+        assert!(
+            error(-0.5, 0.5, |x| cos_sin(x).1, |x| (x * std::f64::consts::FRAC_PI_2).sin()) < 2e-7
+        );
         assert!(error(1e-3, 1e3, reciprocal, f64::recip) < 2e-7);
         assert!(error(1.0, 1e37, reciprocal, f64::recip) < 2e-7);
         assert!(error(0.0, 1e-3, sqrt, f64::sqrt) < 3e-7);

@@ -10,6 +10,7 @@ use crate::batches::{Epoch, rates};
 use crate::cpu::{Batch, Trainer, fit_population, probabilities};
 use crate::labels::LabelCycle;
 use crate::save::save_weights;
+use crate::stacked;
 use crate::weights::Weights;
 use crate::{
     Clusterer, EnsembleError, EpochEnd, Phase, Prepared, Profile, Progress, ValidNetworkParams,
@@ -17,14 +18,14 @@ use crate::{
 
 /// A ladder network (or a plain one), its optimiser's state, and how long it has been trained.
 pub struct Network {
-    pub(crate) model: ModelIdx,
+    model: ModelIdx,
     kind: &'static str,
-    pub(crate) params: ValidNetworkParams,
-    pub(crate) weights: Weights,
+    params: ValidNetworkParams,
+    weights: Weights,
     /// Epochs over all phases, which number the random streams.
-    pub(crate) epochs_done: u64,
+    epochs_done: u64,
     /// Whether a phase has ended well, so that population statistics are there.
-    pub(crate) trained: bool,
+    trained: bool,
     profile: Profile,
 }
 
@@ -78,7 +79,7 @@ impl Network {
         sum / f64::from(steps)
     }
 
-    pub(crate) fn need_distances(&self, data: &Prepared) -> Result<(), EnsembleError> {
+    fn need_distances(&self, data: &Prepared) -> Result<(), EnsembleError> {
         if !self.params.consistency.moves_samples() || data.neighbour_distances().is_some() {
             return Ok(());
         }
@@ -87,6 +88,25 @@ impl Network {
             need: "data on which Prepared::measure_distances was called",
             got: format!("{:?}", self.params.consistency),
         })
+    }
+
+    /// For a GPU to train.
+    pub(crate) fn in_training(&mut self) -> stacked::Member<'_> {
+        let Self { model, params, weights, epochs_done, .. } = self;
+        stacked::Member { model: *model, params, weights, epochs_done: *epochs_done }
+    }
+
+    /// What a GPU has done, but for the weights.
+    pub(crate) fn trained_for(&mut self, phase: &Phase) {
+        self.epochs_done += phase.epochs as u64;
+        self.trained = true;
+    }
+
+    /// For a GPU to predict with.
+    pub(crate) fn in_use(&self) -> Result<stacked::Trained<'_>, EnsembleError> {
+        self.need_trained()?;
+        let Self { model, params, weights, epochs_done, .. } = self;
+        Ok(stacked::Trained { model: *model, params, weights, epochs_done: *epochs_done })
     }
 
     fn need_trained(&self) -> Result<(), EnsembleError> {

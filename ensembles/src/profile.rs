@@ -17,6 +17,8 @@ pub struct Profile {
     pub backward: Duration,
     /// Adam.
     pub optimiser: Duration,
+    /// Training on a GPU, whose parts can't be told apart without waiting for each.
+    pub gpu: Duration,
     /// Population statistics and predictions.
     pub prediction: Duration,
 }
@@ -27,6 +29,7 @@ impl AddAssign for Profile {
         self.forward += other.forward;
         self.backward += other.backward;
         self.optimiser += other.optimiser;
+        self.gpu += other.gpu;
         self.prediction += other.prediction;
     }
 }

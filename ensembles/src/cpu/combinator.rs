@@ -136,8 +136,8 @@ impl GuessBackward<'_> {
                             let slopes = slopes(&a, unit, z[unit], u[unit], g[unit]);
                             of_z[unit] = slopes.of_lateral;
                             g[unit] = slopes.of_vertical;
-                            for parameter in 0..N_COMBINATOR {
-                                sums[parameter][unit] += slopes.of_parameters[parameter];
+                            for (sums, slope) in sums.iter_mut().zip(slopes.of_parameters) {
+                                sums[unit] += slope;
                             }
                         }
                         if of_lateral.nrows() > 0 {

@@ -76,11 +76,11 @@ pub(super) fn normalise(
     let scale = 1.0 / n as f32;
     let (mut mean, mut spread) = ([0.0_f32; COLUMNS], [0.0_f32; COLUMNS]);
     for index in 0..n {
-        mean.iter_mut().zip(row(&values, index)).for_each(|(sum, x)| *sum += x);
+        mean.iter_mut().zip(row(values, index)).for_each(|(sum, x)| *sum += x);
     }
     mean.iter_mut().for_each(|sum| *sum *= scale);
     for index in 0..n {
-        let units = spread.iter_mut().zip(row(&values, index)).zip(&mean);
+        let units = spread.iter_mut().zip(row(values, index)).zip(&mean);
         units.for_each(|((sum, x), mean)| *sum += (x - mean) * (x - mean));
     }
     spread.iter_mut().for_each(|sum| *sum = inverse_std(*sum * scale));
@@ -105,7 +105,7 @@ pub(super) fn normalise_backward(
     let scale = 1.0 / n as f32;
     let (mut mean, mut product) = ([0.0_f32; COLUMNS], [0.0_f32; COLUMNS]);
     for index in 0..n {
-        let units = row(&gradient, index).iter().zip(row(y, index));
+        let units = row(gradient, index).iter().zip(row(y, index));
         for ((mean, product), (g, y)) in mean.iter_mut().zip(&mut product).zip(units) {
             *mean += g;
             *product += g * y;

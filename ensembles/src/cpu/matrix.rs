@@ -12,7 +12,7 @@ pub(super) const COLUMNS: usize = 128;
 
 /// What happens to what `out` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Write {
+pub(crate) enum Write {
     Replace,
     Add,
 }
@@ -22,7 +22,7 @@ pub(super) enum Write {
 /// # Panics
 ///
 /// If the shapes don't fit together.
-pub(super) fn multiply(
+pub(crate) fn multiply(
     a: ArrayView2<'_, f32>,
     b: ArrayView2<'_, f32>,
     mut out: ArrayViewMut2<'_, f32>,

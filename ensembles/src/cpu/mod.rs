@@ -23,4 +23,5 @@ mod tests;
 mod trainer;
 
 pub(crate) use inference::{fit_population, probabilities};
+pub(crate) use matrix::{Write, multiply};
 pub(crate) use trainer::{Batch, Trainer};
