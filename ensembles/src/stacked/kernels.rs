@@ -96,6 +96,7 @@ pub(super) fn make<const N: usize>(
 }
 
 /// Where kernels can't run; tests have C code in the GPU's place.
+#[cfg(not(all(feature = "cuda", test)))]
 macro_rules! no_kernels {
     ($storage:ty) => {
         impl Memory for $storage {

@@ -14,6 +14,8 @@ mod emulator;
 mod encoder;
 #[cfg(any(feature = "cuda", test))]
 mod fused;
+#[cfg(all(feature = "cuda", test))]
+mod gpu_tests;
 #[cfg(any(feature = "cuda", test))]
 mod kernels;
 #[cfg(feature = "cuda")]
@@ -83,6 +85,7 @@ pub(crate) struct Labelled {
 }
 
 /// Values by the names of parameters, in the order of [`Weights::parameters`].
+#[cfg(test)]
 pub(crate) type Named = Vec<(String, Vec<f32>)>;
 
 impl Stack {
@@ -221,6 +224,7 @@ impl Stack {
         (std > 0.0).then_some(Corruption { std, streams: &batch.noise, step, labelled })
     }
 
+    #[cfg(test)]
     /// Every model's loss of one step, and the gradients of its parameters. A parameter that had no part in the loss is
     /// left out.
     pub(crate) fn loss_and_gradients(&self, batch: &Batch) -> Result<(Vec<f32>, Vec<Named>)> {
