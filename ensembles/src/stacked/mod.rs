@@ -14,6 +14,8 @@ mod emulator;
 mod encoder;
 #[cfg(any(feature = "cuda", test))]
 mod fused;
+#[cfg(any(feature = "cuda", test))]
+mod fused_losses;
 #[cfg(all(feature = "cuda", test))]
 mod gpu_tests;
 #[cfg(any(feature = "cuda", test))]
