@@ -72,14 +72,16 @@ fn launch(
         values.push(input.map(|(storage, layout)| view::<f32>(storage, layout)).transpose()?);
     }
     let keys = inputs.keys.map(|(storage, layout)| view::<u32>(storage, layout)).transpose()?;
-    let mut sizes = [0u32; 4];
-    for (size, value) in sizes.iter_mut().zip([call.models, call.rows, call.width, call.threads]) {
+    let mut sizes = [0u32; 5];
+    // Kernels count in 32 bits.
+    let all = [call.models, call.rows, call.width, call.threads, out.len()];
+    for (size, value) in sizes.iter_mut().zip(all) {
         let Ok(value) = u32::try_from(value) else {
             bail!("{}: {value} is too much for one kernel", call.kernel)
         };
         *size = value;
     }
-    let [models, rows, width, threads] = sizes;
+    let [models, rows, width, threads, _] = sizes;
     let nothing = 0u64;
     let mut arguments = function.builder();
     arguments.arg(out);
