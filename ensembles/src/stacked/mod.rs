@@ -27,6 +27,7 @@ mod noise;
 mod ops;
 mod parameters;
 mod perturbation;
+mod population;
 #[cfg(test)]
 mod tests;
 mod train;
