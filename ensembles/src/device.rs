@@ -54,6 +54,13 @@ fn open_cuda(number: usize) -> Result<candle_core::Device, String> {
     // One stream for all threads: each thread's own would not wait for the others' copies.
     let device = candle_core::Device::new_cuda_with_stream(number).map_err(problem)?;
     let cuda = device.as_cuda_device().map_err(problem)?;
+    #[allow(
+        unsafe_code,
+        reason = "one stream does everything in order: no other's use is to be waited for"
+    )]
+    unsafe {
+        cuda.disable_event_tracking();
+    }
     crate::stacked::launch::load(cuda).map_err(problem)?;
     Ok(device)
 }

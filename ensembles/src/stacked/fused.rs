@@ -9,20 +9,20 @@ use crate::noise::Place;
 use crate::weights::{EPSILON, N_COMBINATOR};
 
 /// Shape (models, rows, width), and a call with a thread for each of its elements.
-fn element_call(kernel: &'static str, shape: &Shape) -> Result<Call> {
+pub(super) fn element_call(kernel: &'static str, shape: &Shape) -> Result<Call> {
     let (models, rows, width) = shape.dims3()?;
     let threads = models * rows * width;
     Ok(Call { kernel, threads, models, rows, width, ..Call::default() })
 }
 
 /// The same, with a thread for each part of a column.
-fn part_call(kernel: &'static str, shape: &Shape) -> Result<Call> {
+pub(super) fn part_call(kernel: &'static str, shape: &Shape) -> Result<Call> {
     let call = element_call(kernel, shape)?;
     Ok(Call { threads: call.models * parts(call.rows) * call.width, ..call })
 }
 
 /// `factor` times the sum over rows: (models, rows, ...) to (models, `shape`).
-fn sum_rows(values: &Tensor, factor: f32, shape: (usize, usize)) -> Result<Tensor> {
+pub(super) fn sum_rows(values: &Tensor, factor: f32, shape: (usize, usize)) -> Result<Tensor> {
     let (models, rows) = (values.dims()[0], values.dims()[1]);
     let width = shape.0 * shape.1;
     let threads = models * width;
@@ -31,8 +31,17 @@ fn sum_rows(values: &Tensor, factor: f32, shape: (usize, usize)) -> Result<Tenso
     make(&call, [Some(values)], (models, shape.0, shape.1))
 }
 
-/// The forward passes of a custom operation of 2 or 3 inputs, by its `compute`.
+/// The forward passes of a custom operation of 1 to 3 inputs, by its `compute`.
 macro_rules! on_every_device {
+    (1) => {
+        fn cpu_fwd(&self, a: &CpuStorage, la: &Layout) -> Result<(CpuStorage, Shape)> {
+            self.compute([(a, la)])
+        }
+
+        fn cuda_fwd(&self, a: &CudaStorage, la: &Layout) -> Result<(CudaStorage, Shape)> {
+            self.compute([(a, la)])
+        }
+    };
     (2) => {
         fn cpu_fwd(
             &self,
@@ -80,6 +89,8 @@ macro_rules! on_every_device {
         }
     };
 }
+
+pub(super) use on_every_device;
 
 /// `values` + `std` * normal numbers; `keys`, (models, 2) of type u32, are those of the models' streams.
 pub(super) fn add_noise(values: &Tensor, keys: &Tensor, std: f32, place: Place) -> Result<Tensor> {

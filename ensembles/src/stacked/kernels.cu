@@ -283,6 +283,84 @@ KERNEL(denoising_back)
     out[i + models * rows * width] = -slope * inverse_std;
 }
 
+/* A row of `width` values, and the logarithm of the sum of their exponentials. */
+#define LOGITS(tensor) ((tensor) + i * width)
+
+__device__ float log_sum_exp(const float *row, unsigned width)
+{
+    float largest = row[0], sum = 0.0f;
+    for (unsigned unit = 1; unit < width; unit++)
+        largest = row[unit] > largest ? row[unit] : largest;
+    for (unsigned unit = 0; unit < width; unit++)
+        sum += expf(row[unit] - largest);
+    return largest + logf(sum);
+}
+
+/* out: probabilities. a: logits. A thread a row. */
+KERNEL(softmax)
+{
+    THREAD(models *rows)
+    float whole = log_sum_exp(LOGITS(a), width);
+    for (unsigned unit = 0; unit < width; unit++)
+        LOGITS(out)[unit] = expf(LOGITS(a)[unit] - whole);
+}
+
+/* out: gradient of logits. a: probabilities; b: their gradient. A thread a row. */
+KERNEL(softmax_back)
+{
+    THREAD(models *rows)
+    float mean = 0.0f;
+    for (unsigned unit = 0; unit < width; unit++)
+        mean += LOGITS(a)[unit] * LOGITS(b)[unit];
+    for (unsigned unit = 0; unit < width; unit++)
+        LOGITS(out)[unit] = LOGITS(a)[unit] * (LOGITS(b)[unit] - mean);
+}
+
+/* Losses of rows, of which a model's is the mean: out has every row's slopes for its logits, (models, rows, width), and after
+ * them every row's loss, (models, rows). A thread a row. */
+#define LOSS out[models * rows * width + i]
+
+/* H(p) - x H(mean p), as the sum of p (x log mean p - log p). a: logits; b: mean p, (models, 1, width). */
+KERNEL(information_rows)
+{
+    THREAD(models *rows)
+    unsigned model = i / rows;
+    float whole = log_sum_exp(LOGITS(a), width), loss = 0.0f;
+    for (int again = 0; again < 2; again++)
+        for (unsigned unit = 0; unit < width; unit++) {
+            float mean = b[ROW(1u, 0u)], log_p = LOGITS(a)[unit] - whole;
+            float cost = x * logf(mean > 1e-37f ? mean : 1e-37f) - log_p;
+            if (again)
+                LOGITS(out)[unit] = expf(log_p) * (cost - loss);
+            else
+                loss += expf(log_p) * cost;
+        }
+    LOSS = loss;
+}
+
+/* KL(p || q). a: logits of p, which is held constant; b: logits of q. */
+KERNEL(consistency_rows)
+{
+    THREAD(models *rows)
+    float whole_p = log_sum_exp(LOGITS(a), width), whole_q = log_sum_exp(LOGITS(b), width), loss = 0.0f;
+    for (unsigned unit = 0; unit < width; unit++) {
+        float log_p = LOGITS(a)[unit] - whole_p, log_q = LOGITS(b)[unit] - whole_q;
+        loss += expf(log_p) * (log_p - log_q);
+        LOGITS(out)[unit] = expf(log_q) - expf(log_p);
+    }
+    LOSS = loss;
+}
+
+/* Cross-entropy. a: logits; keys: labels, (models, rows), below width; NaN if not. */
+KERNEL(label_rows)
+{
+    THREAD(models *rows)
+    float whole = log_sum_exp(LOGITS(a), width);
+    for (unsigned unit = 0; unit < width; unit++)
+        LOGITS(out)[unit] = expf(LOGITS(a)[unit] - whole) - (unit == keys[i] ? 1.0f : 0.0f);
+    LOSS = keys[i] < width ? whole - LOGITS(a)[keys[i]] : logf(-1.0f);
+}
+
 /* out: (2, models, rows, width), Adam's running averages of gradients (decay x) and of their squares (decay y), brought
  * up to date. a: the gradient. */
 KERNEL(adam_average)

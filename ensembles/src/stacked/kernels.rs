@@ -49,6 +49,11 @@ impl<'a, S> Inputs<'a, S> {
         inputs.values[..N].copy_from_slice(&values);
         inputs
     }
+
+    /// The tensor of this place, keys being last.
+    fn set(&mut self, index: usize, input: (&'a S, &'a Layout)) {
+        *self.values.get_mut(index).unwrap_or(&mut self.keys) = Some(input);
+    }
 }
 
 /// Where kernels can run.
@@ -66,9 +71,19 @@ pub(super) fn make<const N: usize>(
     inputs: [Option<&Tensor>; N],
     shape: impl Into<Shape>,
 ) -> Result<Tensor> {
+    make_with_keys(call, inputs, None, shape)
+}
+
+/// The same, of a kernel that reads whole numbers too.
+pub(super) fn make_with_keys<const N: usize>(
+    call: &Call,
+    inputs: [Option<&Tensor>; N],
+    keys: Option<&Tensor>,
+    shape: impl Into<Shape>,
+) -> Result<Tensor> {
     let shape = shape.into();
-    let mut contiguous = Vec::with_capacity(N);
-    for input in inputs {
+    let mut contiguous = Vec::with_capacity(5);
+    for input in inputs.into_iter().chain([None; 4]).take(4).chain([keys]) {
         contiguous.push(input.map(Tensor::contiguous).transpose()?);
     }
     let guards: Vec<_> =
@@ -77,12 +92,8 @@ pub(super) fn make<const N: usize>(
     for (index, guard) in guards.iter().enumerate() {
         match guard.as_ref().map(|(storage, layout)| (&**storage, *layout)) {
             None => {}
-            Some((Storage::Cpu(storage), layout)) => {
-                on_host.values[index] = Some((storage, layout))
-            }
-            Some((Storage::Cuda(storage), layout)) => {
-                on_gpu.values[index] = Some((storage, layout))
-            }
+            Some((Storage::Cpu(storage), layout)) => on_host.set(index, (storage, layout)),
+            Some((Storage::Cuda(storage), layout)) => on_gpu.set(index, (storage, layout)),
             Some(_) => bail!("{}: no such kernel on this device", call.kernel),
         }
     }
@@ -96,6 +107,7 @@ pub(super) fn make<const N: usize>(
 }
 
 /// Where kernels can't run; tests have C code in the GPU's place.
+#[cfg(not(all(feature = "cuda", test)))]
 macro_rules! no_kernels {
     ($storage:ty) => {
         impl Memory for $storage {

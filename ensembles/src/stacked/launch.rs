@@ -2,7 +2,9 @@
 
 use std::sync::OnceLock;
 
-use candle_core::cuda_backend::cudarc::driver::{CudaView, LaunchConfig, PushKernelArg};
+use candle_core::cuda_backend::cudarc::driver::{
+    CudaView, CudaViewMut, LaunchConfig, PushKernelArg,
+};
 use candle_core::cuda_backend::cudarc::nvrtc;
 use candle_core::cuda_backend::{CudaDType, WrapErr};
 use candle_core::{CudaDevice, CudaStorage, Layout, Result, bail};
@@ -17,6 +19,13 @@ const BLOCK: u32 = 256;
 /// Compiles the kernels and loads them, so that it is known early whether this machine can.
 pub(crate) fn load(device: &CudaDevice) -> Result<()> {
     device.get_or_load_custom_func("add_noise", "stacked", compiled()?).map(drop)
+}
+
+/// Whether matrix products of f32 may round their inputs to 10 bits (TF32), in the whole process. Only to measure what it
+/// does to losses: nobody trains with it.
+#[cfg(test)]
+pub(crate) fn allow_tf32(allowed: bool) {
+    candle_core::cuda_backend::set_gemm_reduced_precision_f32(allowed);
 }
 
 fn compiled() -> Result<&'static str> {
@@ -54,7 +63,7 @@ impl Memory for CudaStorage {
 fn launch(
     device: &CudaDevice,
     call: &Call,
-    out: &mut candle_core::cuda_backend::cudarc::driver::CudaViewMut<'_, f32>,
+    out: &mut CudaViewMut<'_, f32>,
     inputs: &Inputs<'_, CudaStorage>,
 ) -> Result<()> {
     let function = device.get_or_load_custom_func(call.kernel, "stacked", compiled()?)?;
@@ -63,14 +72,16 @@ fn launch(
         values.push(input.map(|(storage, layout)| view::<f32>(storage, layout)).transpose()?);
     }
     let keys = inputs.keys.map(|(storage, layout)| view::<u32>(storage, layout)).transpose()?;
-    let mut sizes = [0u32; 4];
-    for (size, value) in sizes.iter_mut().zip([call.models, call.rows, call.width, call.threads]) {
+    let mut sizes = [0u32; 5];
+    // Kernels count in 32 bits.
+    let all = [call.models, call.rows, call.width, call.threads, out.len()];
+    for (size, value) in sizes.iter_mut().zip(all) {
         let Ok(value) = u32::try_from(value) else {
             bail!("{}: {value} is too much for one kernel", call.kernel)
         };
         *size = value;
     }
-    let [models, rows, width, threads] = sizes;
+    let [models, rows, width, threads, _] = sizes;
     let nothing = 0u64;
     let mut arguments = function.builder();
     arguments.arg(out);

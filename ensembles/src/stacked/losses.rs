@@ -3,7 +3,11 @@
 
 use candle_core::{D, Result, Tensor};
 
+#[cfg(any(feature = "cuda", test))]
+use super::fused_losses;
 use super::held;
+#[cfg(any(feature = "cuda", test))]
+use super::ops::has_kernels;
 
 /// Shape as that of `logits`. Where the maximum is taken doesn't change the result, so no gradient flows through it.
 fn log_softmax(logits: &Tensor) -> Result<Tensor> {
@@ -15,6 +19,10 @@ fn log_softmax(logits: &Tensor) -> Result<Tensor> {
 
 /// Probabilities, shape as that of `logits`.
 pub(super) fn softmax(logits: &Tensor) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(logits) {
+        return fused_losses::softmax(logits);
+    }
     log_softmax(logits)?.exp()
 }
 
@@ -27,6 +35,10 @@ fn mean_of_samples(values: &Tensor) -> Result<Tensor> {
 ///
 /// Few clusters for each sample, all clusters for all samples (Krause et al., 2010; Hu et al., IMSAT, 2017).
 pub(super) fn information_maximisation(logits: &Tensor, mu: f64) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(logits) {
+        return fused_losses::information_maximisation(logits, mu);
+    }
     let log_p = log_softmax(logits)?;
     let of_samples = mean_of_samples(&(log_p.exp()? * &log_p)?)?.neg()?;
     let largest = log_p.detach().max_keepdim(1)?;
@@ -38,6 +50,10 @@ pub(super) fn information_maximisation(logits: &Tensor, mu: f64) -> Result<Tenso
 
 /// Mean over the batch of KL(p || q), with p, the softmax of `anchor`, held constant.
 pub(super) fn consistency(anchor: &Tensor, moved: &Tensor) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(moved) {
+        return fused_losses::consistency(&held(anchor), moved);
+    }
     let log_p = log_softmax(&held(anchor))?;
     let log_q = log_softmax(moved)?;
     mean_of_samples(&(log_p.exp()? * (&log_p - &log_q)?)?)
@@ -45,6 +61,10 @@ pub(super) fn consistency(anchor: &Tensor, moved: &Tensor) -> Result<Tensor> {
 
 /// Mean cross-entropy of the softmax of `logits` with `labels`, shape (models, n, 1), each below n_clusters.
 pub(super) fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
+    #[cfg(any(feature = "cuda", test))]
+    if has_kernels(logits) {
+        return fused_losses::cross_entropy(logits, labels);
+    }
     mean_of_samples(&log_softmax(logits)?.gather(labels, 2)?)?.neg()
 }
 
@@ -52,11 +72,17 @@ pub(super) fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> 
 mod tests {
     use candle_core::{DType, Device, Var};
 
+    use super::super::emulator;
     use super::*;
 
     /// Straight from the definitions; the second model's rows are the first's, in another order.
     #[test]
     fn values_equal_the_definitions_for_every_model() {
+        values();
+        emulator::with_kernels(values);
+    }
+
+    fn values() {
         let p = [[0.7_f64, 0.2, 0.1], [0.1, 0.1, 0.8]];
         let q = [[0.5_f64, 0.25, 0.25], [0.3, 0.3, 0.4]];
         let logits = |p: [[f64; 3]; 2]| {
@@ -83,6 +109,11 @@ mod tests {
 
     #[test]
     fn extreme_logits_stay_finite() {
+        extremes();
+        emulator::with_kernels(extremes);
+    }
+
+    fn extremes() {
         let extreme = [[[200f32, -200.0, 0.0], [200.0, -200.0, -200.0]]];
         let variable = Var::new(&extreme, &Device::Cpu).unwrap();
         let labels = Tensor::new(&[[[1u32], [1]]], &Device::Cpu).unwrap();

@@ -15,6 +15,10 @@ mod encoder;
 #[cfg(any(feature = "cuda", test))]
 mod fused;
 #[cfg(any(feature = "cuda", test))]
+mod fused_losses;
+#[cfg(all(feature = "cuda", test))]
+mod gpu_tests;
+#[cfg(any(feature = "cuda", test))]
 mod kernels;
 #[cfg(feature = "cuda")]
 pub(crate) mod launch;
@@ -23,6 +27,7 @@ mod noise;
 mod ops;
 mod parameters;
 mod perturbation;
+mod population;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -83,6 +88,7 @@ pub(crate) struct Labelled {
 }
 
 /// Values by the names of parameters, in the order of [`Weights::parameters`].
+#[cfg(test)]
 pub(crate) type Named = Vec<(String, Vec<f32>)>;
 
 impl Stack {
@@ -221,6 +227,7 @@ impl Stack {
         (std > 0.0).then_some(Corruption { std, streams: &batch.noise, step, labelled })
     }
 
+    #[cfg(test)]
     /// Every model's loss of one step, and the gradients of its parameters. A parameter that had no part in the loss is
     /// left out.
     pub(crate) fn loss_and_gradients(&self, batch: &Batch) -> Result<(Vec<f32>, Vec<Named>)> {

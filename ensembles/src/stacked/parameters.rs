@@ -71,9 +71,8 @@ fn stacked(
     let shape = &of_models[0].shape;
     debug_assert!(of_models.iter().all(|other| other.shape == *shape));
     let rows = if shape.len() == 2 { shape[0] } else { 1 };
-    let values: Vec<f32> =
-        of_models.iter().flat_map(|parameter| part(parameter)).copied().collect();
-    Tensor::from_vec(values, (of_models.len(), rows, ()), device)?.to_dtype(dtype)
+    let values: Vec<&[f32]> = of_models.iter().map(|parameter| part(parameter)).collect();
+    Tensor::from_vec(values.concat(), (of_models.len(), rows, ()), device)?.to_dtype(dtype)
 }
 
 /// All values, in order.

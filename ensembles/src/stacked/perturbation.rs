@@ -37,7 +37,10 @@ pub(super) fn adversarial(
 ///
 /// Gradients of confident samples are tiny: their squares would vanish. So rows are first divided by their largest value.
 fn unit(rows: &Tensor) -> Result<Tensor> {
-    let or_one = |lengths: Tensor| lengths.eq(0.0)?.to_dtype(rows.dtype())? + lengths;
+    let or_one = |lengths: Tensor| {
+        let zeros = lengths.eq(&lengths.zeros_like()?)?;
+        zeros.to_dtype(rows.dtype())? + lengths
+    };
     let largest = or_one(rows.abs()?.max_keepdim(D::Minus1)?)?;
     let rows = rows.broadcast_div(&largest)?;
     let lengths = or_one(rows.sqr()?.sum_keepdim(D::Minus1)?.sqrt()?)?;

@@ -19,7 +19,7 @@ const FEATURES: usize = 5;
 const CLUSTERS: u8 = 3;
 const ROWS: usize = 8;
 /// More than a kernel's thread adds up, and layers wider than a block of noise.
-const MANY: (usize, [usize; 2]) = (70, [130, 4]);
+pub(super) const MANY: (usize, [usize; 2]) = (70, [130, 4]);
 const LABELLED: u8 = 6;
 
 /// What is held constant in a loss: as it comes, or, for finite differences, as it was at the point of departure.
@@ -54,7 +54,7 @@ fn normal(seed: u64, shape: &[usize], dtype: DType) -> Tensor {
 }
 
 /// Weights away from the start, where many slopes are 0.
-fn weights(params: &ValidNetworkParams, model: u8) -> Weights {
+pub(super) fn weights(params: &ValidNetworkParams, model: u8) -> Weights {
     let model = u64::from(model);
     let mut rng = Seed(model).rng(Stream::Weights { model });
     let mut weights = Weights::new(params, FEATURES, CLUSTERS.into(), &mut rng);
@@ -66,14 +66,20 @@ fn weights(params: &ValidNetworkParams, model: u8) -> Weights {
 }
 
 /// A batch of the given models, each with its own samples, noise and labels.
-fn batch(models: &[u8], rows: usize, labelled: bool, dtype: DType) -> Batch {
+pub(super) fn batch(
+    models: &[u8],
+    rows: usize,
+    labelled: bool,
+    dtype: DType,
+    device: &Device,
+) -> Batch {
     let each = |make: &dyn Fn(u8) -> Tensor| {
         let tensors: Vec<_> = models.iter().map(|&model| make(model)).collect();
-        Tensor::stack(&tensors, 0).unwrap()
+        Tensor::stack(&tensors, 0).unwrap().to_device(device).unwrap()
     };
     let streams = |offset: u32| {
         let keys = models.iter().map(|&model| Noise { key: [model.into(), offset] });
-        Streams::new(keys.collect(), &Device::Cpu).unwrap()
+        Streams::new(keys.collect(), device).unwrap()
     };
     let labels = |model| {
         let labels: Vec<u32> =
@@ -98,7 +104,7 @@ fn batch(models: &[u8], rows: usize, labelled: bool, dtype: DType) -> Batch {
 }
 
 /// Every kind of loss: settings, and whether there are labels.
-fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
+pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
     let mut cases = Vec::new();
     for consistency in
         [Consistency::None, Consistency::NoiseKl, Consistency::Random, Consistency::Adversarial]
@@ -123,7 +129,7 @@ fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
     cases
 }
 
-fn describe(params: &ValidNetworkParams, labelled: bool) -> String {
+pub(super) fn describe(params: &ValidNetworkParams, labelled: bool) -> String {
     format!("{:?}, denoising {:?}, labelled {labelled}", params.consistency, params.denoising)
 }
 
@@ -136,7 +142,7 @@ fn gradients_equal_finite_differences() {
         let stack =
             Stack::of_type(&params, 1.5, &[&members[0], &members[1]], DType::F64, &Device::Cpu)
                 .unwrap();
-        let batch = batch(&[1, 2], ROWS, labelled, DType::F64);
+        let batch = batch(&[1, 2], ROWS, labelled, DType::F64, &Device::Cpu);
         HELD.replace(Held::Recorded(VecDeque::new()));
         let gradients = stack.losses(&batch).unwrap().sum_all().unwrap().backward().unwrap();
         let Held::Recorded(recorded) = HELD.replace(Held::Now) else { unreachable!() };
@@ -185,7 +191,9 @@ fn a_model_in_a_stack_is_as_it_is_alone() {
             let members: Vec<&Weights> =
                 models.iter().map(|&model| &members[usize::from(model) - 1]).collect();
             let stack = Stack::new(&params, 1.5, &members, &Device::Cpu).unwrap();
-            stack.loss_and_gradients(&batch(models, ROWS, labelled, DType::F32)).unwrap()
+            stack
+                .loss_and_gradients(&batch(models, ROWS, labelled, DType::F32, &Device::Cpu))
+                .unwrap()
         };
         let (losses, gradients) = run(&[1, 2, 3]);
         for model in [1, 2, 3] {
@@ -198,7 +206,7 @@ fn a_model_in_a_stack_is_as_it_is_alone() {
 }
 
 /// Found and expected, each relative to the largest value expected.
-fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
+pub(super) fn assert_close(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(1e-3_f32, |most, value| most.max(value.abs()));
     for (index, (found, expected)) in found.iter().zip(expected).enumerate() {
@@ -214,7 +222,7 @@ fn kernels_make_the_same_losses_and_gradients() {
         let case = describe(&params, labelled);
         let members = [weights(&params, 1), weights(&params, 2)];
         let stack = Stack::new(&params, 1.5, &[&members[0], &members[1]], &Device::Cpu).unwrap();
-        let batch = batch(&[1, 2], MANY.0, labelled, DType::F32);
+        let batch = batch(&[1, 2], MANY.0, labelled, DType::F32, &Device::Cpu);
         let (losses, gradients) = stack.loss_and_gradients(&batch).unwrap();
         let Some((found, of_found)) =
             emulator::with_kernels(|| stack.loss_and_gradients(&batch).unwrap())
@@ -253,7 +261,7 @@ fn what_is_uploaded_comes_back() {
 }
 
 /// Sample i is in blob i % 3.
-fn blobs() -> Prepared {
+pub(super) fn blobs() -> Prepared {
     const SAMPLES: usize = 1100; // more than goes through a stack at a time
     let noise = Seed(5).rng(Stream::Subset).normal(SAMPLES * 4);
     let values = Array2::from_shape_fn((SAMPLES, 4), |(sample, feature)| {
@@ -278,7 +286,7 @@ fn accuracy(soft: &SoftAssignments) -> f64 {
 }
 
 /// The true blobs of some samples, in the numbering that `soft` has.
-fn labels(soft: &SoftAssignments) -> PseudoLabels {
+pub(super) fn labels(soft: &SoftAssignments) -> PseudoLabels {
     let (found, _) = soft.harden();
     let entries = (0..60).map(|sample| PseudoLabel {
         sample: SampleIdx::from_index(sample),
@@ -290,7 +298,7 @@ fn labels(soft: &SoftAssignments) -> PseudoLabels {
     PseudoLabels::new(entries.collect(), 3, found.clusters().len())
 }
 
-fn learner() -> NetworkParams {
+pub(super) fn learner() -> NetworkParams {
     NetworkParams {
         hidden: vec![32],
         batch_size: 100,
@@ -300,7 +308,7 @@ fn learner() -> NetworkParams {
 }
 
 #[derive(Default)]
-struct Losses(Mutex<Vec<EpochEnd>>);
+pub(super) struct Losses(pub(super) Mutex<Vec<EpochEnd>>);
 
 impl Progress for Losses {
     fn epoch_end(&self, epoch: EpochEnd) {
@@ -309,30 +317,58 @@ impl Progress for Losses {
 }
 
 /// Networks as an ensemble keeps them between phases.
-struct Networks {
-    params: ValidNetworkParams,
-    weights: Vec<Weights>,
+pub(super) struct Networks {
+    pub(super) params: ValidNetworkParams,
+    pub(super) weights: Vec<Weights>,
     epochs_done: u64,
+    device: Device,
 }
 
 impl Networks {
-    fn new(params: NetworkParams, data: &Prepared, models: u16) -> Self {
+    pub(super) fn new(params: NetworkParams, data: &Prepared, models: u16) -> Self {
+        Self::of_clusters(params, data, models, 3)
+    }
+
+    pub(super) fn of_clusters(
+        params: NetworkParams,
+        data: &Prepared,
+        models: u16,
+        n_clusters: usize,
+    ) -> Self {
         let params = params.check().unwrap();
         let weights = (0..models).map(|model| {
             let mut rng = data.rng(Stream::Weights { model: model.into() });
-            Weights::new(&params, data.features().n_features(), 3, &mut rng)
+            Weights::new(&params, data.features().n_features(), n_clusters, &mut rng)
         });
-        Self { weights: weights.collect(), params, epochs_done: 0 }
+        Self { weights: weights.collect(), params, epochs_done: 0, device: Device::Cpu }
     }
 
-    fn train(
+    #[cfg(feature = "cuda")]
+    pub(super) fn on(self, device: &Device) -> Self {
+        Self { device: device.clone(), ..self }
+    }
+
+    pub(super) fn train(
         &mut self,
         data: &Prepared,
         phase: Phase,
         labels: &[PseudoLabels],
         stack: usize,
     ) -> std::result::Result<Vec<EpochEnd>, EnsembleError> {
-        let resident = Resident::new(data, &Device::Cpu)?;
+        let losses = Losses::default();
+        self.train_with(data, phase, labels, stack, &losses)?;
+        Ok(losses.0.into_inner().unwrap())
+    }
+
+    pub(super) fn train_with(
+        &mut self,
+        data: &Prepared,
+        phase: Phase,
+        labels: &[PseudoLabels],
+        stack: usize,
+        progress: &dyn Progress,
+    ) -> std::result::Result<(), EnsembleError> {
+        let resident = Resident::new(data, &self.device)?;
         let none = PseudoLabels::default();
         let labels: Vec<_> =
             (0..self.weights.len()).map(|model| labels.get(model).unwrap_or(&none)).collect();
@@ -340,14 +376,13 @@ impl Networks {
         let member =
             |(model, weights)| Member { model: ModelIdx(model), params, weights, epochs_done };
         let mut members: Vec<_> = (0..).zip(&mut self.weights).map(member).collect();
-        let losses = Losses::default();
-        train(&mut members, data, &resident, &phase, &labels, stack, &losses)?;
+        train(&mut members, data, &resident, &phase, &labels, stack, progress)?;
         self.epochs_done = members[0].epochs_done;
-        Ok(losses.0.into_inner().unwrap())
+        Ok(())
     }
 
-    fn predict(&self, data: &Prepared, stack: usize) -> Vec<SoftAssignments> {
-        let resident = Resident::new(data, &Device::Cpu).unwrap();
+    pub(super) fn predict(&self, data: &Prepared, stack: usize) -> Vec<SoftAssignments> {
+        let resident = Resident::new(data, &self.device).unwrap();
         let (params, epochs_done) = (&self.params, self.epochs_done);
         let member =
             |(model, weights)| Trained { model: ModelIdx(model), params, weights, epochs_done };
@@ -356,7 +391,7 @@ impl Networks {
     }
 }
 
-fn phase(round: usize, epochs: usize) -> Phase {
+pub(super) fn phase(round: usize, epochs: usize) -> Phase {
     Phase { round, epochs, anneal: round > 0 }
 }
 

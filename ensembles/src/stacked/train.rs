@@ -5,13 +5,12 @@ use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use ndarray::Array2;
 
 use super::noise::Streams;
-use super::ops::Statistics;
 use super::parameters::to_host;
 use super::{Batch, Labelled, Stack, adam};
 use crate::batches::{Epoch, rates};
 use crate::device::while_training;
 use crate::labels::LabelCycle;
-use crate::weights::{self, Weights};
+use crate::weights::Weights;
 use crate::{EnsembleError, EpochEnd, Phase, Prepared, Progress, ValidNetworkParams};
 
 /// Rows of data that go through a stack at a time when nothing is learnt.
@@ -20,7 +19,7 @@ const CHUNK: usize = 1000;
 /// Data on a device, there for a whole run.
 #[derive(Debug)]
 pub(crate) struct Resident {
-    device: Device,
+    pub(super) device: Device,
     /// Scaled features, shape (n_samples, n_features).
     features: Tensor,
     /// Every sample's distance to its neighbour, shape (n_samples, 1).
@@ -71,7 +70,7 @@ impl Resident {
     }
 
     /// All samples in order, [`CHUNK`] at a time, the same for every model: shape (models, n, n_features).
-    fn chunks(&self, models: usize) -> impl Iterator<Item = TensorResult<Tensor>> + '_ {
+    pub(super) fn chunks(&self, models: usize) -> impl Iterator<Item = TensorResult<Tensor>> + '_ {
         let n = self.features.dims()[0];
         (0..n).step_by(CHUNK).map(move |first| {
             let rows = self.features.narrow(0, first, CHUNK.min(n - first))?;
@@ -320,38 +319,6 @@ impl Stack {
         Ok(sum.to_vec1::<f64>()?.into_iter().map(|sum| sum / steps).collect())
     }
 
-    /// Computes and stores the statistics of every normalised layer over all samples, from the first layer up, each
-    /// with the stored statistics of those below. O(layers) passes over the data.
-    ///
-    /// Chunks' means and squares about them are the device's; they are put together in f64 (Chan et al., 1979).
-    fn fit_population(&mut self, resident: &Resident) -> TensorResult<()> {
-        let mut fitted = self.encoder.frozen();
-        for index in 0..fitted.layers.len() {
-            if !fitted.layers[index].normalised {
-                continue;
-            }
-            let models = fitted.layers[index].weight.dims()[0];
-            let (mut rows, mut chunks) = (Vec::new(), Vec::new());
-            for chunk in resident.chunks(models) {
-                let product = fitted.product(&chunk?, index)?;
-                let mean = product.mean_keepdim(1)?;
-                let squares = product.broadcast_sub(&mean)?.sqr()?.sum_keepdim(1)?;
-                rows.push(product.dims()[1]);
-                chunks.push(Tensor::cat(&[mean, squares], 1)?);
-            }
-            // (chunks, models, 2, width)
-            let values = to_host(&Tensor::stack(&chunks, 0)?)?;
-            let width = values.len() / (rows.len() * models * 2);
-            let merged = merge(&values, &rows, models, width);
-            let merged = Tensor::from_vec(merged, (models, 2, width), &resident.device)?;
-            fitted.layers[index].population = Some(Statistics(merged));
-        }
-        for (layer, fitted) in self.encoder.layers.iter_mut().zip(fitted.layers) {
-            layer.population = fitted.population;
-        }
-        Ok(())
-    }
-
     /// Probabilities of all samples, (n_samples, n_clusters) of each model.
     fn probabilities(&self, resident: &Resident) -> TensorResult<Vec<Vec<f32>>> {
         let models = self.encoder.layers[0].weight.dims()[0];
@@ -362,39 +329,6 @@ impl Stack {
         let all = Tensor::cat(&chunks, 1)?;
         (0..models).map(|model| to_host(&all.get(model)?)).collect()
     }
-}
-
-/// Means and 1 / standard deviations from means and squares of chunks, shape (models, 2, width).
-///
-/// `values`: mean and sum of squares about it, shape (chunks, models, 2, width); `rows` of each chunk.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "f64 sums, f32 storage"
-)]
-fn merge(values: &[f32], rows: &[usize], models: usize, width: usize) -> Vec<f32> {
-    let n = rows.iter().sum::<usize>() as f64;
-    let mut merged = Vec::with_capacity(models * 2 * width);
-    for model in 0..models {
-        let (mut means, mut variances) = (Vec::new(), Vec::new());
-        for unit in 0..width {
-            let of_chunks = |part: usize| {
-                let chunks = values.chunks_exact(models * 2 * width);
-                let value =
-                    move |chunk: &[f32]| f64::from(chunk[(model * 2 + part) * width + unit]);
-                chunks.map(value).zip(rows.iter().map(|&rows| rows as f64))
-            };
-            let mean = of_chunks(0).map(|(mean, rows)| mean * rows).sum::<f64>() / n;
-            let between: f64 =
-                of_chunks(0).map(|(of_chunk, rows)| (of_chunk - mean).powi(2) * rows).sum();
-            let within: f64 = of_chunks(1).map(|(squares, _)| squares).sum();
-            means.push(mean as f32);
-            variances.push(((between + within) / n) as f32);
-        }
-        let of_model = weights::Statistics::new(means, &variances);
-        merged.extend([of_model.mean, of_model.inverse_std].concat());
-    }
-    merged
 }
 
 fn need_distances(members: &[Member<'_>], data: &Prepared) -> Result<(), EnsembleError> {
