@@ -86,20 +86,8 @@ impl Encoder {
 
     /// Noise of the layers above the input, shape (n, width), to be filled in before [`Encoder::forward`].
     pub(super) fn noise(&mut self, pass: Pass) -> impl Iterator<Item = ArrayViewMut2<'_, f32>> {
-        let rows = self.noisy_rows(pass);
+        let rows = noisy_rows(&self.rows, pass);
         self.noisy.iter_mut().map(move |noisy| noisy.slice_mut(s![rows.clone(), ..]))
-    }
-
-    /// The rows of a pass in `noisy`.
-    fn noisy_rows(&self, pass: Pass) -> Range<usize> {
-        let first = self.rows[Pass::Corrupted as usize].start;
-        match pass {
-            Pass::Corrupted | Pass::Labelled => {
-                let rows = self.rows(pass);
-                rows.start - first..rows.end - first
-            }
-            Pass::Clean | Pass::Moved => 0..0,
-        }
     }
 
     /// Shape (n, n_clusters).
@@ -120,7 +108,7 @@ impl Encoder {
             None => [clean, corrupted].map(|rows| self.hidden[0].slice(s![rows, ..])),
             Some(above) => [
                 self.normalised[above].slice(s![clean, ..]),
-                self.noisy[above].slice(s![self.noisy_rows(Pass::Corrupted), ..]),
+                self.noisy[above].slice(s![noisy_rows(&self.rows, Pass::Corrupted), ..]),
             ],
         }
     }
@@ -144,13 +132,7 @@ impl Encoder {
                 if rows.is_empty() {
                     continue;
                 }
-                let noisy = match pass {
-                    Pass::Corrupted | Pass::Labelled => {
-                        let start = self.rows[Pass::Corrupted as usize].start;
-                        rows.start - start..rows.end - start
-                    }
-                    Pass::Clean | Pass::Moved => 0..0,
-                };
+                let noisy = noisy_rows(&self.rows, pass);
                 let forward = Forward {
                     normalised: self.normalised[index].slice_mut(s![rows.clone(), ..]),
                     noisy: self.noisy[index].slice_mut(s![noisy, ..]),
@@ -209,31 +191,21 @@ impl Encoder {
         }
     }
 
-    /// The gradient of one pass's input, shape (n, n_features), with the weights held fixed.
-    pub(super) fn input_gradient(
-        &mut self,
-        weights: &Weights,
-        pass: Pass,
-        threads: usize,
-    ) -> ArrayView2<'_, f32> {
+    /// Replaces one pass's input with the loss's gradient by it; the weights are held fixed.
+    pub(super) fn turn_into_gradient(&mut self, weights: &Weights, pass: Pass, threads: usize) {
         let rows = self.rows(pass);
         self.unscale(&weights.encoder, rows.clone());
         let top = weights.encoder.len() - 1;
         for (index, layer) in weights.encoder.iter().enumerate().rev() {
             let mut unused = Array2::zeros((1, layer.shift.value.len()));
-            self.layer_backward(
-                index,
-                kind(layer, index, top),
-                rows.clone(),
-                None,
-                &mut unused,
-                threads,
-            );
+            let kind = kind(layer, index, top);
+            self.layer_backward(index, kind, rows.clone(), None, &mut unused, threads);
             self.flow_down(index, layer, rows.len(), threads);
             let [flowing, below] = &mut self.flowing;
             std::mem::swap(flowing, below);
         }
-        matrix(&self.flowing[0], rows.len(), weights.widths()[0])
+        let mut input = self.hidden[0].slice_mut(s![rows, ..]);
+        input.assign(&matrix(&self.flowing[0], input.nrows(), input.ncols()));
     }
 
     /// The gradient of logits, on its way: that of logits before they are scaled.
@@ -296,6 +268,18 @@ impl Encoder {
         let gradient = matrix(flowing, n, output);
         let below = matrix_mut(below, n, input);
         multiply(gradient, layer.weight.matrix().reversed_axes(), below, Write::Replace, threads);
+    }
+}
+
+/// Where a pass is in matrices that have rows for noise alone.
+fn noisy_rows(rows: &[Range<usize>; 4], pass: Pass) -> Range<usize> {
+    let first = rows[Pass::Corrupted as usize].start;
+    match pass {
+        Pass::Corrupted | Pass::Labelled => {
+            let rows = &rows[pass as usize];
+            rows.start - first..rows.end - first
+        }
+        Pass::Clean | Pass::Moved => 0..0,
     }
 }
 

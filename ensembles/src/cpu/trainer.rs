@@ -1,6 +1,6 @@
 //! One step of one network: what it minimises on a batch, in order.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ndarray::{ArrayViewMut2, Axis};
 use rayon::prelude::*;
@@ -95,9 +95,12 @@ impl Trainer {
         batch: &Batch<'_>,
         learn: &mut dyn Learn,
     ) -> f64 {
-        let (params, threads) = (self.params.clone(), self.threads);
+        let (threads, kind) = (self.threads, self.params.consistency);
+        let (mu, im_weight) = (self.params.im_mu, self.params.im_weight);
+        let (change_weight, label_weight) =
+            (self.params.consistency_weight, self.params.label_weight);
         let mut clock = Instant::now();
-        let mut lap = |spent: &mut std::time::Duration| {
+        let mut lap = |spent: &mut Duration| {
             let now = Instant::now();
             *spent += now - clock;
             clock = now;
@@ -108,27 +111,25 @@ impl Trainer {
         self.encoder.forward(weights, Pass::Clean, Pass::Moved, threads);
         self.clean.of(&self.encoder.logits(Pass::Clean));
         self.encoder.gradient.fill(0.0);
-        let im = (params.im_mu, params.im_weight);
         let gradient = self.encoder.gradient(Pass::Clean);
-        let mut loss = information_maximisation(&self.clean, im.0, im.1, gradient);
+        let mut loss = information_maximisation(&self.clean, mu, im_weight, gradient);
 
         if !self.encoder.rows(Pass::Corrupted).is_empty() {
             self.corrupted.of(&self.encoder.logits(Pass::Corrupted));
             let gradient = self.encoder.gradient(Pass::Corrupted);
-            loss += information_maximisation(&self.corrupted, im.0, im.1, gradient);
-            if params.consistency == Consistency::NoiseKl {
+            loss += information_maximisation(&self.corrupted, mu, im_weight, gradient);
+            if kind == Consistency::NoiseKl {
                 let gradient = self.encoder.gradient(Pass::Corrupted);
-                let weight = params.consistency_weight;
-                loss += consistency(&self.clean, &self.corrupted, weight, gradient);
+                loss += consistency(&self.clean, &self.corrupted, change_weight, gradient);
             }
         }
         if !batch.labelled.0.is_empty() {
             self.labelled.of(&self.encoder.logits(Pass::Labelled));
             let gradient = self.encoder.gradient(Pass::Labelled);
-            loss += cross_entropy(&self.labelled, batch.labelled.1, params.label_weight, gradient);
+            loss += cross_entropy(&self.labelled, batch.labelled.1, label_weight, gradient);
         }
-        if params.consistency.moves_samples() {
-            if params.consistency == Consistency::Adversarial {
+        if kind.moves_samples() {
+            if kind == Consistency::Adversarial {
                 self.moved.of(&self.encoder.logits(Pass::Moved));
                 lap(&mut self.profile.forward);
                 self.move_against(weights, data, batch.samples);
@@ -138,7 +139,7 @@ impl Trainer {
             self.moved.of(&self.encoder.logits(Pass::Moved));
             let mut gradient = self.encoder.gradient(Pass::Moved);
             gradient.fill(0.0);
-            loss += consistency(&self.clean, &self.moved, params.consistency_weight, gradient);
+            loss += consistency(&self.clean, &self.moved, change_weight, gradient);
         }
         lap(&mut self.profile.forward);
 
@@ -197,13 +198,11 @@ impl Trainer {
     fn move_against(&mut self, weights: &Weights, data: &Prepared, samples: &[usize]) {
         let gradient = self.encoder.gradient(Pass::Moved);
         consistency(&self.clean, &self.moved, 1.0, gradient);
-        let directions = self.encoder.input_gradient(weights, Pass::Moved, self.threads);
-        let directions = directions.to_owned();
+        self.encoder.turn_into_gradient(weights, Pass::Moved, self.threads);
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let radius = self.params.radius as f32;
         let distances = data.neighbour_distances().unwrap_or(&[]);
         let mut moved = self.encoder.input(Pass::Moved);
-        moved.assign(&directions);
         scale_rows(&mut moved, |row| radius * distances[samples[row]]);
         add_samples(data, samples, moved);
     }
@@ -251,13 +250,25 @@ fn add_noise(
 /// Gives each row the Euclidean length `length(row)`; a row of zeros stays.
 fn scale_rows(values: &mut ArrayViewMut2<'_, f32>, length: impl Fn(usize) -> f32) {
     for index in 0..values.nrows() {
-        let row = row_mut(values, index);
-        // Gradients of confident samples are tiny: their squares would vanish in f32.
-        let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
-        if norm > 0.0 {
-            let factor = f64::from(length(index)) / norm;
-            #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-            row.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
-        }
+        let (row, length) = (row_mut(values, index), f64::from(length(index)));
+        vectorised(
+            #[inline(always)]
+            || scale(row, length),
+        );
+    }
+}
+
+#[inline(always)]
+fn scale(values: &mut [f32], length: f64) {
+    // Gradients of confident samples are tiny: their squares would vanish in f32. Eight sums are a vector.
+    let mut sums = [0.0_f64; 8];
+    for values in values.chunks(8) {
+        sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
+    }
+    let norm = sums.iter().sum::<f64>().sqrt();
+    if norm > 0.0 {
+        let factor = length / norm;
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        values.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
     }
 }
