@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use consilience_data::{ClusterId, Features, PseudoLabel, PseudoLabels, SampleIdx, Seed, Stream};
 use consilience_ensembles::{
-    Consistency, Ensemble, EpochEnd, MemberKind, NetworkParams, Phase, Prepared, Progress, Scaling,
+    Compute, Consistency, Ensemble, EpochEnd, MemberKind, NetworkParams, Phase, Prepared, Progress,
+    Scaling,
 };
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use serde_json::{Value, json};
@@ -92,7 +93,7 @@ impl Bench {
 
 fn ensemble(kinds: &[MemberKind], params: NetworkParams, data: &Prepared) -> Ensemble {
     let params = params.check().expect("settings fit");
-    Ensemble::of_kinds(kinds, &params, data, K, kinds.len()).expect("an ensemble")
+    Ensemble::of_kinds(kinds, &params, data, K, &Compute::cpu(kinds.len())).expect("an ensemble")
 }
 
 /// Values in 0..=1 around ten centres.
@@ -227,7 +228,6 @@ fn losses(folder: &Path) -> Value {
 
 #[allow(clippy::print_stdout, reason = "what the scripts read")]
 fn main() {
-    keep_candle_on_the_callers_thread();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--json", case, threads, seconds] => {
@@ -240,14 +240,5 @@ fn main() {
             steps(&mut criterion);
             criterion.final_summary();
         }
-    }
-}
-
-/// As the program does in its first line.
-#[allow(unsafe_code, reason = "sound where it stands, as the first line of main")]
-fn keep_candle_on_the_callers_thread() {
-    for variable in ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"] {
-        // SAFETY: no other thread exists yet that could read the environment meanwhile.
-        unsafe { std::env::set_var(variable, "1") };
     }
 }

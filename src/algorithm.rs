@@ -29,14 +29,14 @@ pub fn run(
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
     let k = config.n_clusters;
-    let threads = Threads::new(config.threads)?;
+    let threads = Threads::new(config.compute.threads)?;
     observer.step(&Step::Prepare);
     let mut data = Prepared::new(features, config.scaling, config.seed)?;
     if config.needs_distances() {
-        data.measure_distances(config.threads)?;
+        data.measure_distances(config.compute.threads)?;
     }
     let mut ensemble =
-        Ensemble::of_kinds(&config.members, &config.network, &data, k, config.threads)?;
+        Ensemble::of_kinds(&config.members, &config.network, &data, k, &config.compute)?;
 
     let mut rounds: Vec<Round> = Vec::new();
     let mut choice = Choice::new(features.n_samples());
@@ -63,7 +63,7 @@ pub fn run(
         let consensus = consensus(&soft, &alignment)?;
         let diversity = Diversity::of(&signatures, &threads).mean();
         let total = start.elapsed().as_secs_f64();
-        let seconds = Seconds { total, graph: agree_seconds };
+        let seconds = Seconds { total, graph: agree_seconds, models: ensemble.profile() };
         let record =
             Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
         observer.step(&Step::Record(&record));

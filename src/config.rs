@@ -2,7 +2,7 @@
 
 use consilience_data::{Features, Seed};
 use consilience_ensembles::{
-    Consistency, MemberKind, NetworkParams, Phase, Scaling, ValidNetworkParams,
+    Compute, Consistency, MemberKind, NetworkParams, Phase, Scaling, ValidNetworkParams,
 };
 use consilience_graph::{AgreementParams, Strictness, ValidAgreement};
 use serde::{Deserialize, Serialize};
@@ -115,12 +115,17 @@ impl Config {
         }
     }
 
-    /// Checks every setting, alone and against the data, for work on `threads` threads.
+    /// Checks every setting, alone and against the data, for work on `compute`: a number of threads, or a GPU.
     ///
     /// # Errors
     ///
     /// [`RunError`] with the first setting that can't be, and what it has to be.
-    pub fn check(self, features: &Features, threads: usize) -> Result<ValidConfig, RunError> {
+    pub fn check(
+        self,
+        features: &Features,
+        compute: impl Into<Compute>,
+    ) -> Result<ValidConfig, RunError> {
+        let compute = compute.into();
         let (k, n) = (self.n_clusters, features.n_samples());
         need(
             (2..=n.min(65_535)).contains(&k),
@@ -140,7 +145,7 @@ impl Config {
             "1 to 65535 models",
             &self.members.len(),
         )?;
-        need(threads >= 1, "threads", "at least 1", &threads)?;
+        need(compute.threads >= 1, "threads", "at least 1", &compute.threads)?;
         for (name, schedule) in [("first.epochs", self.first), ("retrain.epochs", self.retrain)] {
             need(schedule.epochs >= 1, name, "at least 1", &schedule.epochs)?;
         }
@@ -154,7 +159,7 @@ impl Config {
         )?;
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n / batch;
-        Ok(ValidConfig { config: self, network, agreement, threads, batches })
+        Ok(ValidConfig { config: self, network, agreement, compute, batches })
     }
 }
 
@@ -179,8 +184,8 @@ pub struct ValidConfig {
     pub network: ValidNetworkParams,
     /// The agreement graph's settings for this number of models.
     pub agreement: ValidAgreement,
-    /// Threads to work on. They don't change the result.
-    pub threads: usize,
+    /// What to work on. The number of threads doesn't change the result.
+    pub compute: Compute,
     /// Steps in a pass over the data.
     batches: usize,
 }
@@ -230,6 +235,8 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
+    use consilience_ensembles::Profile;
+
     use crate::outcome::Seconds;
 
     fn features() -> Features {
@@ -278,7 +285,7 @@ mod tests {
             confidence: vec![1.0; 4],
             diversity: None,
             ari_to_previous,
-            seconds: Seconds { total: 0.0, graph: 0.0 },
+            seconds: Seconds { total: 0.0, graph: 0.0, models: Profile::default() },
         }
     }
 

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use consilience_data::{Features, ModelIdx};
+use consilience_ensembles::Compute;
 use consilience_graph::{AgreementGraph, AgreementParams, Diversity, KPoint, Signatures, Threads};
 use serde::Serialize;
 
@@ -104,6 +105,7 @@ pub fn of_votes(
 /// # Arguments
 ///
 /// * `config`: of the runs, but for K; a round or two are enough.
+/// * `compute`: what to work on.
 /// * `observe`: is given each row when it is known.
 ///
 /// # Errors
@@ -113,15 +115,15 @@ pub fn of_runs(
     features: &Features,
     config: &Config,
     ks: RangeInclusive<usize>,
-    threads: usize,
+    compute: Compute,
     observer: &dyn Observer,
     mut observe: impl FnMut(&KRow),
 ) -> Result<Vec<KRow>, RunError> {
-    let with = |k| Config { n_clusters: k, ..config.clone() }.check(features, threads);
+    let with = |k| Config { n_clusters: k, ..config.clone() }.check(features, compute);
     // Both ends, so that nothing is refused after hours.
     with(*ks.start())?;
     with(*ks.end())?;
-    let pool = Threads::new(threads)?;
+    let pool = Threads::new(compute.threads)?;
     let row = |k| {
         let config = with(k)?;
         let outcome = run(features, &config, observer)?;

@@ -26,9 +26,6 @@
 //! assert!(Scores::of_assignments(&truth, &last.consensus)?.acc > 0.6);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! Candle's own thread pools make members that train side by side wait for each other: set `CANDLE_NUM_THREADS=1` and
-//! `RAYON_NUM_THREADS=1` in the environment of a program that uses this library, as the program `consilience` does.
 
 pub mod algorithm;
 mod choice;

@@ -4,7 +4,7 @@ use consilience_data::{
     Assignments, ClusterId, Contingency, PseudoLabel, PseudoLabels, SampleIdx, SoftAssignments,
     Votes,
 };
-use consilience_ensembles::{Ensemble, Prepared};
+use consilience_ensembles::{Ensemble, Prepared, Profile};
 use consilience_graph::{Extraction, maximum_matching};
 use serde::Serialize;
 
@@ -45,13 +45,15 @@ pub enum StopReason {
     NoTraining,
 }
 
-/// Wall-clock seconds of a round.
+/// How long a round took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Seconds {
-    /// Training, votes, graph and consensus.
+    /// Wall-clock seconds: training, votes, graph and consensus.
     pub total: f64,
-    /// Votes to pseudo-labels.
+    /// Wall-clock seconds, votes to pseudo-labels.
     pub graph: f64,
+    /// Time of all models together since the start of the run, by what they did.
+    pub models: Profile,
 }
 
 /// What one round did.

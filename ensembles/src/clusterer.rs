@@ -4,11 +4,12 @@ use std::path::Path;
 
 use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments};
 
-use crate::{EnsembleError, Prepared};
+use crate::{EnsembleError, Prepared, Profile};
 
 /// A clustering model that can be trained on, again and again.
 ///
-/// Write your own, and it can vote beside ours.
+/// Write your own, and it can vote beside ours. It is called in a rayon pool whose threads are all its own (often there
+/// is only one); what comes out may not depend on their number.
 pub trait Clusterer: Send + Sync {
     /// What kind of model this is, for people: `ladder`, `vat-im`, `k-means`.
     fn kind(&self) -> &'static str;
@@ -33,6 +34,11 @@ pub trait Clusterer: Send + Sync {
     ///
     /// [`EnsembleError::Untrained`] before the first phase.
     fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError>;
+
+    /// Time that training has taken so far, by what was done; zero if nobody measures.
+    fn profile(&self) -> Profile {
+        Profile::default()
+    }
 
     /// Writes everything that prediction needs beside [`Prepared::transform`] to `path`, in the safetensors format.
     ///

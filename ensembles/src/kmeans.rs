@@ -1,9 +1,7 @@
 //! k-means as a member, and as the baseline.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use candle_core::{Device, Tensor};
 use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use linfa::DatasetBase;
 use linfa::prelude::{Fit, Predict};
@@ -13,7 +11,7 @@ use ndarray::Array2;
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::save::save_tensors;
+use crate::save::save_arrays;
 use crate::{Clusterer, EnsembleError, Phase, Prepared, Progress};
 
 /// Runs from other starting points, of which the one of lowest inertia is kept.
@@ -77,7 +75,7 @@ impl Clusterer for KMeansModel {
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {
         let centroids = self.fitted()?.centroids();
         let values: Vec<f32> = centroids.iter().copied().collect();
-        let tensor = Tensor::from_vec(values, centroids.dim(), &Device::Cpu)?;
-        save_tensors(&HashMap::from([("centroids".into(), tensor)]), path)
+        let (rows, columns) = centroids.dim();
+        save_arrays(&[("centroids".into(), vec![rows, columns], values)], path)
     }
 }

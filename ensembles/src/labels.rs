@@ -23,7 +23,7 @@ impl LabelCycle {
         (!clusters.is_empty()).then_some(Self { clusters, positions, per_cluster })
     }
 
-    /// Samples a batch.
+    /// Samples in every batch.
     pub(crate) fn batch_len(&self) -> usize {
         self.clusters.len() * self.per_cluster
     }

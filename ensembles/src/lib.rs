@@ -6,34 +6,31 @@
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
 
-mod adam;
 mod batches;
 mod clusterer;
-mod decoder;
+mod cpu;
 mod device;
-mod encoder;
 mod ensemble;
 mod error;
 mod kmeans;
 mod labels;
-mod losses;
 mod math;
 mod neighbours;
 mod network;
 mod noise;
-mod ops;
 mod params;
-mod perturbation;
 mod prepared;
+mod profile;
 mod save;
 mod stacked;
 mod weights;
 
 pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
 pub use device::Device;
-pub use ensemble::Ensemble;
+pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
 pub use kmeans::KMeansModel;
 pub use network::Network;
 pub use params::{Consistency, MemberKind, NetworkParams, Scaling, ValidNetworkParams};
 pub use prepared::Prepared;
+pub use profile::Profile;

@@ -1,10 +1,11 @@
 //! Distances to nearest neighbours.
 
-use candle_core::{Device, Tensor};
 use consilience_data::{Features, Seed, Stream};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::EnsembleError;
+use crate::cpu::{Write, multiply};
 
 /// Samples whose neighbours are sought at a time, and samples among which.
 const QUERIES: usize = 500;
@@ -40,9 +41,9 @@ pub(crate) fn distances_to_neighbour(
     let search =
         Search { features, mean: &mean, references, squared_lengths: &squared_lengths, rank };
     let blocks = n.div_ceil(QUERIES);
-    let found: Result<Vec<Vec<f32>>, EnsembleError> =
+    let found: Vec<Vec<f32>> =
         pool.install(|| (0..blocks).into_par_iter().map(|block| search.block(block)).collect());
-    Ok(found?.concat())
+    Ok(found.concat())
 }
 
 /// The mean of every feature, and every sample's squared distance to it. Products of centred rows are small, so that
@@ -75,15 +76,16 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The distances of [`QUERIES`] samples.
-    fn block(&self, block: usize) -> Result<Vec<f32>, EnsembleError> {
+    fn block(&self, block: usize) -> Vec<f32> {
         let last = ((block + 1) * QUERIES).min(self.features.n_samples());
         let queries: Vec<usize> = (block * QUERIES..last).collect();
-        let of_queries = self.rows(&queries)?;
+        let of_queries = self.rows(&queries);
         let mut nearest: Vec<Vec<f32>> = vec![Vec::with_capacity(self.rank + 1); queries.len()];
         for candidates in self.references.chunks(CANDIDATES) {
-            let products = of_queries.matmul(&self.rows(candidates)?.t()?)?.flatten_all()?;
-            let products = products.to_vec1::<f32>()?;
-            let rows = products.chunks_exact(candidates.len());
+            let rows = self.rows(candidates);
+            let mut products = Array2::zeros((queries.len(), candidates.len()));
+            multiply(of_queries.view(), rows.t(), products.view_mut(), Write::Replace, 1);
+            let rows = products.rows().into_iter();
             for ((&query, nearest), products) in queries.iter().zip(&mut nearest).zip(rows) {
                 for (&candidate, product) in candidates.iter().zip(products) {
                     let lengths = self.squared_lengths[query] + self.squared_lengths[candidate];
@@ -94,17 +96,18 @@ impl Search<'_> {
             }
         }
         let farthest = |nearest: &Vec<f32>| nearest.last().map_or(0.0, |last| last.max(0.0).sqrt());
-        Ok(nearest.iter().map(farthest).collect())
+        nearest.iter().map(farthest).collect()
     }
 
-    fn rows(&self, samples: &[usize]) -> candle_core::Result<Tensor> {
+    /// Centred rows of some samples, shape (samples, n_features).
+    fn rows(&self, samples: &[usize]) -> Array2<f32> {
         let width = self.features.n_features();
         let mut values = Vec::with_capacity(samples.len() * width);
         for &sample in samples {
             let row = self.features.row(sample).iter().zip(self.mean);
             values.extend(row.map(|(value, mean)| value - mean));
         }
-        Tensor::from_vec(values, (samples.len(), width), &Device::Cpu)
+        Array2::from_shape_vec((samples.len(), width), values).expect("a row for every sample")
     }
 }
 

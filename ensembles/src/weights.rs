@@ -27,7 +27,7 @@ pub(crate) struct Parameter {
 }
 
 impl Parameter {
-    fn new(name: String, shape: &[usize], value: Vec<f32>) -> Self {
+    pub(crate) fn new(name: String, shape: &[usize], value: Vec<f32>) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), value.len());
         let zeros = vec![0.0; value.len()];
         Self { name, shape: shape.into(), value, first: zeros.clone(), second: zeros, steps: 0 }

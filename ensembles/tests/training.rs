@@ -9,8 +9,8 @@ use consilience_data::{
     Stream,
 };
 use consilience_ensembles::{
-    Consistency, Ensemble, EnsembleError, EpochEnd, MemberKind, NetworkParams, Phase, Prepared,
-    Progress, Scaling,
+    Compute, Consistency, Ensemble, EnsembleError, EpochEnd, MemberKind, NetworkParams, Phase,
+    Prepared, Progress, Scaling,
 };
 use ndarray::Array2;
 
@@ -48,7 +48,8 @@ fn ensemble(
     data: &Prepared,
     threads: usize,
 ) -> Ensemble {
-    Ensemble::of_kinds(kinds, &params.check().unwrap(), data, BLOBS, threads).unwrap()
+    Ensemble::of_kinds(kinds, &params.check().unwrap(), data, BLOBS, &Compute::cpu(threads))
+        .unwrap()
 }
 
 fn phase(round: usize, epochs: usize) -> Phase {

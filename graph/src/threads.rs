@@ -6,8 +6,7 @@ use crate::GraphError;
 
 /// A private pool of threads.
 ///
-/// Private because the program holds rayon's global pool at one thread, for candle's sake (DESIGN §6).
-/// Answers don't depend on the number of threads.
+/// Private, so that a caller decides how many threads its work gets. Answers don't depend on their number.
 #[derive(Debug)]
 pub struct Threads(ThreadPool);
 

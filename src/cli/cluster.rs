@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use consilience::Config;
 use consilience::k_range::KRow;
-use consilience::metrics::{Circumstances, Metrics};
+use consilience::metrics::Metrics;
 use consilience::run_folder::{self, Destination};
 use consilience_data::read_dataset;
+use consilience_ensembles::Compute;
 
 use super::k_range::{self, KRange};
 use super::summary::Summary;
@@ -20,26 +21,24 @@ use super::{ClusterArgs, answer, interrupt, settings};
 pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let start = Instant::now();
     interrupt::install()?;
-    check_device(&args.device)?;
+    let compute = settings::compute(args)?;
     let mut config = settings::resolve(args)?;
-    let threads = args.threads.unwrap_or_else(settings::cores);
     if let Some(range) = &args.k_range {
         config.rounds = args.rounds.unwrap_or(1);
-        return try_out(range, &config, threads, args);
+        return try_out(range, &config, compute, args);
     }
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset(&args.data, &args.labels)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
     let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
-    let config = config.check(&data.features, threads).map_err(settings::hint)?;
+    let config = config.check(&data.features, compute).map_err(settings::hint)?;
 
     let watcher = Watcher::new(&config.members, args.told.quiet);
     let outcome = consilience::run(&data.features, &config, &watcher)?;
     watcher.finish();
 
     let seconds = start.elapsed().as_secs_f64();
-    let circumstances = Circumstances { device: args.device.clone(), seconds };
-    let metrics = Metrics::new(&outcome, &config, &circumstances, data.truth.as_ref())?;
+    let metrics = Metrics::new(&outcome, &config, seconds, data.truth.as_ref())?;
     let staging = destination.stage(&data.name)?;
     interrupt::remove_on_exit(staging.leftovers());
     run_folder::write(staging.path(), &outcome, &metrics, &written)?;
@@ -49,7 +48,8 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
         metrics.to_json()
     } else {
         let sizes = outcome.last().consensus.sizes();
-        let summary = Summary { name: &data.name, metrics: &metrics, sizes: &sizes };
+        let profile = args.profile;
+        let summary = Summary { name: &data.name, metrics: &metrics, sizes: &sizes, profile };
         summary.text(&folder)
     };
     answer(&text)?;
@@ -60,26 +60,18 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 fn try_out(
     range: &KRange,
     config: &Config,
-    threads: usize,
+    compute: Compute,
     args: &ClusterArgs,
 ) -> Result<ExitCode> {
     let features = read_dataset(&args.data, &[])?.features;
     let watcher = Watcher::new(&config.members, args.told.quiet);
     let observe = |row: &KRow| watcher.say(&k_range::line(row));
     let rows =
-        consilience::k_range::of_runs(&features, config, range.ks(), threads, &watcher, observe);
+        consilience::k_range::of_runs(&features, config, range.ks(), compute, &watcher, observe);
     let rows = rows.map_err(settings::hint)?;
     watcher.finish();
     answer(&k_range::text(&rows, args.told.json)?)?;
     Ok(ExitCode::SUCCESS)
-}
-
-fn check_device(device: &str) -> Result<()> {
-    match device.split(':').next() {
-        Some("cpu") if device == "cpu" => Ok(()),
-        Some("cuda") => bail!("--device {device}: this build has no CUDA; use --device cpu"),
-        _ => bail!("--device {device}: no such device; use --device cpu"),
-    }
 }
 
 fn source(args: &ClusterArgs) -> run_folder::Source {
@@ -87,6 +79,6 @@ fn source(args: &ClusterArgs) -> run_folder::Source {
     run_folder::Source {
         data: names(&args.data),
         labels: names(&args.labels),
-        device: args.device.clone(),
+        device: args.device.to_string(),
     }
 }

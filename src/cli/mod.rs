@@ -16,11 +16,12 @@ mod text;
 mod watcher;
 
 use std::io::{self, ErrorKind, Write};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use consilience_ensembles::MemberKind;
+use consilience_ensembles::{Device, MemberKind};
 use consilience_graph::Strictness;
 
 use self::k_range::KRange;
@@ -87,12 +88,18 @@ struct ClusterArgs {
     /// Kind of all models: ladder, vat-im or k-means
     #[arg(long, value_name = "KIND", value_parser = settings::member_kind)]
     member: Option<MemberKind>,
-    /// Where to train
+    /// Where to train: cpu, cuda, or cuda:1 for the second GPU
     #[arg(long, default_value = "cpu")]
-    device: String,
+    device: Device,
+    /// Models that a GPU trains at once at most: fewer take less of its memory [default: all]
+    #[arg(long, value_name = "M")]
+    stack: Option<NonZero<usize>>,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = settings::threads)]
     threads: Option<usize>,
+    /// Say at the end where the time went
+    #[arg(long)]
+    profile: bool,
     #[command(flatten)]
     agreement: AgreementArgs,
     #[command(flatten)]

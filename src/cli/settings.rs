@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
 use consilience::{Config, RunError};
 use consilience_data::{Dataset, Seed};
-use consilience_ensembles::MemberKind;
+use consilience_ensembles::{Compute, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -73,6 +73,14 @@ fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
     agreement.max_agree = args.max_agree.unwrap_or(agreement.max_agree);
     agreement.min_common = args.min_common.unwrap_or(agreement.min_common);
     agreement.min_confidence = args.min_confidence.unwrap_or(agreement.min_confidence);
+}
+
+/// What to train on. A GPU is looked for right away.
+pub(super) fn compute(args: &ClusterArgs) -> Result<Compute> {
+    let device = args.device;
+    device.check().with_context(|| format!("--device {device}"))?;
+    let cpu = Compute::cpu(args.threads.unwrap_or_else(cores));
+    Ok(Compute { device, stack: args.stack.unwrap_or(cpu.stack), ..cpu })
 }
 
 /// The number of clusters: as typed, else as in the settings, else as the data declare.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience::metrics::PseudoLabelMetrics;
+use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
 use super::text::{count, duration, percent, plural, table};
@@ -14,6 +14,8 @@ pub(super) struct Summary<'a> {
     pub(super) metrics: &'a Metrics,
     /// Number of samples in each cluster.
     pub(super) sizes: &'a [usize],
+    /// Whether to say where the time went.
+    pub(super) profile: bool,
 }
 
 impl Summary<'_> {
@@ -31,8 +33,9 @@ impl Summary<'_> {
         rows.push(("stop", self.stop()));
         let folder = folder.display();
         rows.push(("folder", folder.to_string()));
+        let profile = if self.profile { profile(&metrics.profile) } else { String::new() };
         format!(
-            "{}: {} x {}, K = {}\n\n{}\n{}Next: {folder}/assignments.csv has a cluster for every sample, \
+            "{}: {} x {}, K = {}\n\n{}\n{profile}{}Next: {folder}/assignments.csv has a cluster for every sample, \
              pseudo_labels.csv those agreed on.\n",
             self.name,
             plural(metrics.n_samples, "sample"),
@@ -87,6 +90,27 @@ impl Summary<'_> {
             self.metrics.n_clusters
         )
     }
+}
+
+/// Where the time went: seconds and shares.
+fn profile(profile: &ProfileMetrics) -> String {
+    let ProfileMetrics { noise, forward, backward, optimiser, gpu, prediction, graph } = *profile;
+    let parts = [
+        ("batches, noise", noise),
+        ("forward", forward),
+        ("backward", backward),
+        ("optimiser", optimiser),
+        ("GPU", gpu),
+        ("prediction", prediction),
+        ("graph", graph),
+    ];
+    let total: f64 = parts.iter().map(|(_, seconds)| seconds).sum();
+    let rows: Vec<_> = parts
+        .into_iter()
+        .filter(|&(_, seconds)| seconds > 0.0)
+        .map(|(name, seconds)| (name, format!("{seconds:9.2} s  {:>6}", percent(seconds / total))))
+        .collect();
+    format!("Where the time went, summed over models that work side by side:\n\n{}\n", table(&rows))
 }
 
 /// The first sizes of clusters, and how many there are.

@@ -6,7 +6,9 @@
 mod votes;
 
 use consilience_data::{Assignments, DataError, ModelIdx, PseudoLabels, Seed, Truth};
-use consilience_ensembles::MemberKind;
+use std::time::Duration;
+
+use consilience_ensembles::{Device, MemberKind};
 use serde::Serialize;
 
 use crate::evaluation::Scores;
@@ -27,7 +29,7 @@ pub struct Metrics {
     /// The seed of the run.
     pub seed: Seed,
     /// Where the networks were trained.
-    pub device: String,
+    pub device: Device,
     /// Threads worked on.
     pub threads: usize,
     /// Wall-clock seconds, reading included, writing not.
@@ -50,6 +52,8 @@ pub struct Metrics {
     pub pseudo_labels: PseudoLabelMetrics,
     /// The agreement graph.
     pub graph: GraphMetrics,
+    /// Where the time went.
+    pub profile: ProfileMetrics,
     /// All rounds.
     pub rounds: Vec<RoundMetrics>,
     /// All scores of the assignments: also purity, each class, and the contingency table.
@@ -76,6 +80,45 @@ pub struct GraphMetrics {
     pub signatures: usize,
     /// Wall-clock seconds from votes to pseudo-labels, over all rounds.
     pub seconds: f64,
+}
+
+/// Where the time went, in seconds. What models do is summed over them, who work side by side; the graph is one.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ProfileMetrics {
+    /// Gathering batches and drawing noise and directions.
+    pub noise: f64,
+    /// Activations and losses.
+    pub forward: f64,
+    /// Gradients, those of adversarial directions included.
+    pub backward: f64,
+    /// Adam.
+    pub optimiser: f64,
+    /// All of these on a GPU, where they can't be told apart without waiting for each.
+    pub gpu: f64,
+    /// Population statistics and votes.
+    pub prediction: f64,
+    /// Votes to pseudo-labels.
+    pub graph: f64,
+}
+
+impl ProfileMetrics {
+    fn new(outcome: &Outcome) -> Self {
+        let models = outcome.last().seconds.models;
+        let seconds = |time: Duration| milliseconds(time.as_secs_f64());
+        Self {
+            noise: seconds(models.noise),
+            forward: seconds(models.forward),
+            backward: seconds(models.backward),
+            optimiser: seconds(models.optimiser),
+            gpu: seconds(models.gpu),
+            prediction: seconds(models.prediction),
+            graph: graph_seconds(outcome),
+        }
+    }
+}
+
+fn graph_seconds(outcome: &Outcome) -> f64 {
+    milliseconds(outcome.rounds.iter().map(|round| round.seconds.graph).sum())
 }
 
 /// A round in numbers.
@@ -112,17 +155,8 @@ pub struct ModelMetrics {
     pub mean_confidence: f64,
 }
 
-/// What the outcome of a run doesn't tell.
-#[derive(Debug, Clone)]
-pub struct Circumstances {
-    /// Where the networks were trained.
-    pub device: String,
-    /// Wall-clock seconds so far.
-    pub seconds: f64,
-}
-
 impl Metrics {
-    /// Puts a run's numbers together, and scores it if there is `truth`.
+    /// Puts a run's numbers together, and scores it if there is `truth`. `seconds`: by the wall's clock, so far.
     ///
     /// # Errors
     ///
@@ -130,7 +164,7 @@ impl Metrics {
     pub fn new(
         outcome: &Outcome,
         config: &ValidConfig,
-        circumstances: &Circumstances,
+        seconds: f64,
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
         let (last, data) = (outcome.last(), outcome.data.features());
@@ -143,9 +177,9 @@ impl Metrics {
             n_features: data.n_features(),
             n_clusters: config.n_clusters,
             seed: config.seed,
-            device: circumstances.device.clone(),
-            threads: config.threads,
-            seconds: milliseconds(circumstances.seconds),
+            device: config.compute.device,
+            threads: config.compute.threads,
+            seconds: milliseconds(seconds),
             peak_rss_mb: peak_rss_mb(),
             stop: outcome.stop,
             acc: scores.as_ref().map(|scores| scores.acc),
@@ -154,10 +188,8 @@ impl Metrics {
             complete: last.complete,
             mean_confidence: mean(&last.confidence),
             pseudo_labels: of_pseudo_labels(&last.pseudo_labels, truth)?,
-            graph: GraphMetrics {
-                signatures: last.n_signatures,
-                seconds: milliseconds(outcome.rounds.iter().map(|round| round.seconds.graph).sum()),
-            },
+            graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
+            profile: ProfileMetrics::new(outcome),
             rounds: rounds?,
             scores,
         })

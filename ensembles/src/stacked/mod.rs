@@ -115,7 +115,7 @@ impl Stack {
         Ok(Self { params, spread: 0.0, encoder, decoder: None, parameters: Vec::new() })
     }
 
-    fn of_type(
+    pub(crate) fn of_type(
         params: &ValidNetworkParams,
         spread: f32,
         members: &[&Weights],

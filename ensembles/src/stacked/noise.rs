@@ -30,14 +30,17 @@ impl Streams {
         let (models, rows, width) = values.dims3()?;
         debug_assert_eq!(models, self.streams.len());
         let mut noise = vec![0.0; models * rows * width];
-        vectorised(|| {
-            let of_models = noise.chunks_exact_mut(rows * width);
-            for (stream, noise) in self.streams.iter().zip(of_models) {
-                for (row, noise) in noise.chunks_exact_mut(width).enumerate() {
-                    stream.draw(place, row, 0, noise);
+        vectorised(
+            #[inline(always)]
+            || {
+                let of_models = noise.chunks_exact_mut(rows * width);
+                for (stream, noise) in self.streams.iter().zip(of_models) {
+                    for (row, noise) in noise.chunks_exact_mut(width).enumerate() {
+                        stream.draw(place, row, 0, noise);
+                    }
                 }
-            }
-        });
+            },
+        );
         let noise = Tensor::from_vec(noise, (models, rows, width), values.device())?;
         values + (noise.to_dtype(values.dtype())? * std)?
     }

@@ -1,0 +1,156 @@
+//! What the networks minimise, and its gradient, all from logits of shape (n, n_clusters); finite for logits of any size.
+//!
+//! Every function adds its gradient to `gradient`, of the logits' shape, and returns its share of the loss.
+
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
+
+use super::matrix::{row, row_mut};
+use crate::math::{exp, ln, vectorised};
+
+/// Probabilities and their logarithms, shape (n, n_clusters) each.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub(super) p: Array2<f32>,
+    pub(super) log_p: Array2<f32>,
+}
+
+impl Answers {
+    /// The softmax of `logits`. O(n n_clusters).
+    pub(super) fn of(&mut self, logits: &ArrayView2<'_, f32>) {
+        if self.p.dim() != logits.dim() {
+            (self.p, self.log_p) = (Array2::zeros(logits.dim()), Array2::zeros(logits.dim()));
+        }
+        let (mut p, mut log_p) = (self.p.view_mut(), self.log_p.view_mut());
+        vectorised(
+            #[inline(always)]
+            || {
+                for index in 0..logits.nrows() {
+                    let (p, log_p) = (row_mut(&mut p, index), row_mut(&mut log_p, index));
+                    log_p.copy_from_slice(row(logits, index));
+                    let largest = log_p
+                        .iter()
+                        .fold(f32::NEG_INFINITY, |most, &x| if x > most { x } else { most });
+                    let mut sum = 0.0;
+                    for (p, log_p) in p.iter_mut().zip(&mut *log_p) {
+                        *log_p -= largest;
+                        *p = exp(*log_p);
+                        sum += *p;
+                    }
+                    let (log_sum, factor) = (ln(sum), 1.0 / sum);
+                    log_p.iter_mut().for_each(|log_p| *log_p -= log_sum);
+                    p.iter_mut().for_each(|p| *p *= factor);
+                }
+            },
+        );
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+fn mean_weight(weight: f64, n: usize) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    let weight = weight as f32;
+    weight / n as f32
+}
+
+/// Negative mutual information of sample and cluster, weighted: mean over the batch of H(p(x)) - `mu` H(mean p(x)), times
+/// `weight`.
+///
+/// Few clusters for each sample, all clusters for all samples (Krause et al., 2010; Hu et al., IMSAT, 2017, with
+/// `mu` = 4). Nats.
+pub(super) fn information_maximisation(
+    answers: &Answers,
+    mu: f64,
+    weight: f64,
+    mut gradient: ArrayViewMut2<'_, f32>,
+) -> f64 {
+    let (n, clusters) = answers.p.dim();
+    let scale = mean_weight(weight, n);
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    let mu_scale = mu as f32 * scale;
+    let mut mean = vec![0.0_f64; clusters];
+    for p in answers.p.rows() {
+        mean.iter_mut().zip(p).for_each(|(sum, &p)| *sum += f64::from(p));
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+    mean.iter_mut().for_each(|sum| *sum /= n as f64);
+    // A cluster that nobody is in: p ln p is 0, and so is its gradient.
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    let log_mean: Vec<f32> =
+        mean.iter().map(|&mean| mean.max(f64::from(f32::MIN_POSITIVE)).ln() as f32).collect();
+    let of_mean: f64 = mean.iter().zip(&log_mean).map(|(&p, &log_p)| -p * f64::from(log_p)).sum();
+    let mut of_samples = 0.0;
+    for index in 0..n {
+        let (p, log_p) = (answers.p.row(index), answers.log_p.row(index));
+        let entropy: f32 = p.iter().zip(log_p).map(|(p, log_p)| -p * log_p).sum();
+        let crossed: f32 = p.iter().zip(&log_mean).map(|(p, log_mean)| p * log_mean).sum();
+        of_samples += f64::from(entropy);
+        let cells =
+            row_mut(&mut gradient, index).iter_mut().zip(p.iter().zip(log_p)).zip(&log_mean);
+        for ((gradient, (p, log_p)), log_mean) in cells {
+            *gradient += p * (mu_scale * (log_mean - crossed) - scale * (log_p + entropy));
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
+    let of_samples = of_samples / n as f64;
+    weight * (of_samples - mu * of_mean)
+}
+
+/// Mean over the batch of KL(p || q), with p, the answers of `anchor`, held constant, times `weight`. Nats.
+pub(super) fn consistency(
+    anchor: &Answers,
+    moved: &Answers,
+    weight: f64,
+    mut gradient: ArrayViewMut2<'_, f32>,
+) -> f64 {
+    let n = anchor.p.nrows();
+    let scale = mean_weight(weight, n);
+    let mut sum = 0.0;
+    for index in 0..n {
+        let (p, log_p) = (anchor.p.row(index), anchor.log_p.row(index));
+        let (q, log_q) = (moved.p.row(index), moved.log_p.row(index));
+        let divergence: f32 = p
+            .iter()
+            .zip(log_p.iter().zip(log_q))
+            .map(|(p, (log_p, log_q))| p * (log_p - log_q))
+            .sum();
+        sum += f64::from(divergence);
+        for ((gradient, p), q) in row_mut(&mut gradient, index).iter_mut().zip(p).zip(q) {
+            *gradient += scale * (q - p);
+        }
+    }
+    sum * f64::from(scale)
+}
+
+/// Mean cross-entropy of the answers with `labels`, each below n_clusters, times `weight`. Nats.
+pub(super) fn cross_entropy(
+    answers: &Answers,
+    labels: &[u32],
+    weight: f64,
+    mut gradient: ArrayViewMut2<'_, f32>,
+) -> f64 {
+    let scale = mean_weight(weight, labels.len());
+    let mut sum = 0.0;
+    for (index, &label) in labels.iter().enumerate() {
+        let label = label as usize;
+        sum -= f64::from(answers.log_p[[index, label]]);
+        let gradient = row_mut(&mut gradient, index);
+        gradient.iter_mut().zip(answers.p.row(index)).for_each(|(g, p)| *g += scale * p);
+        gradient[label] -= scale;
+    }
+    sum * f64::from(scale)
+}
+
+/// From the gradient of probabilities to that of logits.
+pub(super) fn softmax_backward(
+    answers: &Answers,
+    of_p: &ArrayView2<'_, f32>,
+    mut gradient: ArrayViewMut2<'_, f32>,
+) {
+    for index in 0..of_p.nrows() {
+        let (p, of_p) = (answers.p.row(index), of_p.row(index));
+        let mean: f32 = p.iter().zip(of_p).map(|(p, of_p)| p * of_p).sum();
+        for ((gradient, p), of_p) in row_mut(&mut gradient, index).iter_mut().zip(p).zip(of_p) {
+            *gradient += p * (of_p - mean);
+        }
+    }
+}

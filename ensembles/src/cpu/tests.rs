@@ -1,0 +1,176 @@
+//! A whole step by hand, held against the same step as candle differentiates it, in 64 bits.
+
+use candle_core::{DType, Device, Tensor};
+use consilience_data::{Features, Seed, Stream};
+use ndarray::Array2;
+
+use super::optimiser::Learn;
+use super::*;
+use crate::noise::Noise;
+use crate::stacked::{self, Stack, Streams};
+use crate::weights::{Parameter, Weights};
+use crate::{Consistency, NetworkParams, Prepared, Scaling, ValidNetworkParams};
+
+const SAMPLES: usize = 40;
+/// More than a block of columns, and no whole number of vectors.
+const FEATURES: usize = 150;
+const CLUSTERS: usize = 3;
+const ROUND: usize = 1;
+
+/// Keeps gradients instead of learning from them.
+#[derive(Default)]
+struct Recorder(Vec<(String, Vec<f32>)>);
+
+impl Learn for Recorder {
+    fn learn(&mut self, parameter: &mut Parameter, gradient: &[f32]) {
+        self.0.push((parameter.name.clone(), gradient.to_vec()));
+    }
+}
+
+fn data() -> Prepared {
+    let values = Seed(1).rng(Stream::Subset).normal(SAMPLES * FEATURES);
+    let values = Array2::from_shape_vec((SAMPLES, FEATURES), values).unwrap();
+    let features = Features::new(values, "normal").unwrap();
+    let mut data = Prepared::new(&features, Scaling::None, Seed(2)).unwrap();
+    data.measure_distances(1).unwrap();
+    data
+}
+
+/// Weights away from the start, where many slopes are 0.
+fn weights(params: &ValidNetworkParams) -> Weights {
+    let mut rng = Seed(3).rng(Stream::Weights { model: 0 });
+    let mut weights = Weights::new(params, FEATURES, CLUSTERS, &mut rng);
+    for parameter in weights.parameters_mut() {
+        let moves = rng.normal(parameter.value.len());
+        let size = if parameter.name.contains("weight") { 0.02 } else { 0.3 };
+        parameter.value.iter_mut().zip(moves).for_each(|(value, by)| *value += size * by);
+    }
+    weights
+}
+
+/// Every kind of step: settings, and whether there are labels.
+fn cases() -> Vec<(ValidNetworkParams, bool)> {
+    let mut cases = Vec::new();
+    for consistency in
+        [Consistency::None, Consistency::NoiseKl, Consistency::Random, Consistency::Adversarial]
+    {
+        for denoising in [vec![], vec![3.0, 2.0, 1.0]] {
+            for labelled in [false, true] {
+                for normalise_last in [false, true] {
+                    let params = NetworkParams {
+                        hidden: vec![130, 20],
+                        consistency,
+                        denoising: denoising.clone(),
+                        normalise_last,
+                        im_weight: 0.7,
+                        label_weight: 1.5,
+                        consistency_weight: 2.0,
+                        probe: 0.2,
+                        ..NetworkParams::default()
+                    };
+                    cases.push((params.check().unwrap(), labelled));
+                }
+            }
+        }
+    }
+    cases
+}
+
+/// Samples and labels of the only batch.
+const BATCH: [usize; 16] = [3, 39, 0, 7, 21, 22, 8, 9, 30, 31, 32, 1, 17, 16, 15, 5];
+const LABELLED: ([usize; 5], [u32; 5]) = ([4, 5, 6, 7, 8], [0, 2, 1, 1, 0]);
+
+fn batch(labelled: bool) -> Batch<'static> {
+    Batch {
+        samples: &BATCH,
+        labelled: if labelled { (&LABELLED.0, &LABELLED.1) } else { (&[], &[]) },
+        step: 2,
+        noise: Noise { key: [5, 6] },
+        perturbation: Noise { key: [7, 8] },
+    }
+}
+
+/// The same for a stack of one.
+fn stacked_batch(data: &Prepared, labelled: bool) -> stacked::Batch {
+    let batch = batch(labelled);
+    let gathered = |samples: &[usize]| {
+        let rows: Vec<f32> =
+            samples.iter().flat_map(|&sample| data.features().row(sample)).copied().collect();
+        let tensor = Tensor::from_vec(rows, (1, samples.len(), FEATURES), &Device::Cpu).unwrap();
+        tensor.to_dtype(DType::F64).unwrap()
+    };
+    let distances: Vec<f32> =
+        batch.samples.iter().map(|&sample| data.neighbour_distances().unwrap()[sample]).collect();
+    let distances = Tensor::from_vec(distances, (1, batch.samples.len(), 1), &Device::Cpu).unwrap();
+    let (samples, labels) = batch.labelled;
+    stacked::Batch {
+        step: batch.step,
+        decoder: true,
+        samples: gathered(batch.samples),
+        distances: Some(distances.to_dtype(DType::F64).unwrap()),
+        labelled: labelled.then(|| stacked::Labelled {
+            samples: gathered(samples),
+            labels: Tensor::from_slice(labels, (1, labels.len(), 1), &Device::Cpu).unwrap(),
+        }),
+        noise: Streams::new(vec![batch.noise], &Device::Cpu).unwrap(),
+        perturbation: Streams::new(vec![batch.perturbation], &Device::Cpu).unwrap(),
+    }
+}
+
+/// Loss and gradients by hand.
+fn by_hand(
+    params: &ValidNetworkParams,
+    labelled: bool,
+    data: &Prepared,
+    threads: usize,
+) -> (f64, Vec<(String, Vec<f32>)>) {
+    let (mut weights, mut recorder) = (weights(params), Recorder::default());
+    let batch = batch(labelled);
+    let size = (batch.samples.len(), batch.labelled.0.len());
+    let mut trainer = Trainer::new(params, &weights, size, ROUND, threads);
+    // Twice: nothing may be left of the step before.
+    trainer.loss(&mut weights, data, &batch, &mut Recorder::default());
+    let loss = trainer.loss(&mut weights, data, &batch, &mut recorder);
+    recorder.0.sort_by(|a, b| a.0.cmp(&b.0));
+    (loss, recorder.0)
+}
+
+#[test]
+fn a_step_equals_candles() {
+    let data = data();
+    for (params, labelled) in cases() {
+        let case = format!(
+            "{:?}, {:?}, labelled {labelled}, normalise_last {}",
+            params.consistency, params.denoising, params.normalise_last
+        );
+        let (loss, gradients) = by_hand(&params, labelled, &data, 1);
+        let weights = weights(&params);
+        let stack =
+            Stack::of_type(&params, data.spread(), &[&weights], DType::F64, &Device::Cpu).unwrap();
+        let (losses, mut named) =
+            stack.loss_and_gradients(&stacked_batch(&data, labelled)).unwrap();
+        let exact = f64::from(losses[0]);
+        assert!((loss - exact).abs() < 1e-4 * exact.abs().max(1.0), "{case}: {loss} {exact}");
+        let mut expected = named.remove(0);
+        expected.sort_by(|a, b| a.0.cmp(&b.0));
+        let names = |named: &[(String, Vec<f32>)]| -> Vec<String> {
+            named.iter().map(|(name, _)| name.clone()).collect()
+        };
+        assert_eq!(names(&gradients), names(&expected), "{case}");
+        for ((name, found), (_, expected)) in gradients.iter().zip(&expected) {
+            let size = expected.iter().fold(0f32, |most, g| most.max(g.abs()));
+            let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+            assert!(worst <= 1e-4 * size.max(1e-3), "{case}: {name}: off by {worst} of {size}");
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit_of_a_step() {
+    let data = data();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    for (params, labelled) in cases() {
+        let shared = pool.install(|| by_hand(&params, labelled, &data, 3));
+        assert_eq!(shared, by_hand(&params, labelled, &data, 1));
+    }
+}

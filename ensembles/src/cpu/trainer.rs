@@ -1,0 +1,263 @@
+//! One step of one network: what it minimises on a batch, in order.
+
+use std::time::Instant;
+
+use ndarray::{ArrayViewMut2, Axis};
+use rayon::prelude::*;
+
+use super::decoder::Decoder;
+use super::encoder::{Encoder, Pass};
+use super::losses::{Answers, consistency, cross_entropy, information_maximisation};
+use super::matrix::row_mut;
+use super::optimiser::{Adam, Learn};
+use crate::math::vectorised;
+use crate::noise::{Noise, Place};
+use crate::profile::Profile;
+use crate::weights::Weights;
+use crate::{Consistency, Prepared, ValidNetworkParams};
+
+/// What a network sees in one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) samples: &'a [usize],
+    /// Pseudo-labelled samples, and their labels.
+    pub(crate) labelled: (&'a [usize], &'a [u32]),
+    /// Counted within the epoch.
+    pub(crate) step: u32,
+    /// Of corrupted encoders.
+    pub(crate) noise: Noise,
+    /// Of directions in which samples are moved.
+    pub(crate) perturbation: Noise,
+}
+
+/// Buffers for a network's steps, all of the same size: nothing is allocated from the second step on but small change.
+#[derive(Debug)]
+pub(crate) struct Trainer {
+    params: ValidNetworkParams,
+    threads: usize,
+    encoder: Encoder,
+    decoder: Option<Decoder>,
+    clean: Answers,
+    corrupted: Answers,
+    labelled: Answers,
+    moved: Answers,
+    pub(crate) profile: Profile,
+}
+
+impl Trainer {
+    /// For `n` samples a step and `labelled` pseudo-labelled ones, in this round. A step's work is shared by `threads` of
+    /// the current pool's threads, which changes no result.
+    pub(crate) fn new(
+        params: &ValidNetworkParams,
+        weights: &Weights,
+        (n, labelled): (usize, usize),
+        round: usize,
+        threads: usize,
+    ) -> Self {
+        let decodes = weights.decoder.is_some() && round >= params.decoder_from_round;
+        let corrupted = decodes || params.consistency == Consistency::NoiseKl;
+        let moves = params.consistency.moves_samples();
+        let rows = [n, if corrupted { n } else { 0 }, labelled, if moves { n } else { 0 }];
+        Self {
+            params: params.clone(),
+            threads,
+            encoder: Encoder::new(weights, rows),
+            decoder: decodes.then(|| Decoder::new(weights, n)),
+            clean: Answers::default(),
+            corrupted: Answers::default(),
+            labelled: Answers::default(),
+            moved: Answers::default(),
+            profile: Profile::default(),
+        }
+    }
+
+    /// Moves the weights by one step of Adam; the loss before it.
+    pub(crate) fn step(
+        &mut self,
+        weights: &mut Weights,
+        data: &Prepared,
+        batch: &Batch<'_>,
+        rate: f64,
+    ) -> f64 {
+        let mut adam = Adam::new(rate, self.threads);
+        let loss = self.loss(weights, data, batch, &mut adam);
+        self.profile.optimiser += adam.spent;
+        self.profile.backward = self.profile.backward.saturating_sub(adam.spent);
+        loss
+    }
+
+    /// The loss of one batch; every parameter's gradient goes to `learn`: information maximisation and consistency, and,
+    /// where they are at work, the decoder's cost and the pseudo-labels' cross-entropy.
+    pub(super) fn loss(
+        &mut self,
+        weights: &mut Weights,
+        data: &Prepared,
+        batch: &Batch<'_>,
+        learn: &mut dyn Learn,
+    ) -> f64 {
+        let (params, threads) = (self.params.clone(), self.threads);
+        let mut clock = Instant::now();
+        let mut lap = |spent: &mut std::time::Duration| {
+            let now = Instant::now();
+            *spent += now - clock;
+            clock = now;
+        };
+        self.fill(data, batch);
+        lap(&mut self.profile.noise);
+
+        self.encoder.forward(weights, Pass::Clean, Pass::Moved, threads);
+        self.clean.of(&self.encoder.logits(Pass::Clean));
+        self.encoder.gradient.fill(0.0);
+        let im = (params.im_mu, params.im_weight);
+        let gradient = self.encoder.gradient(Pass::Clean);
+        let mut loss = information_maximisation(&self.clean, im.0, im.1, gradient);
+
+        if !self.encoder.rows(Pass::Corrupted).is_empty() {
+            self.corrupted.of(&self.encoder.logits(Pass::Corrupted));
+            let gradient = self.encoder.gradient(Pass::Corrupted);
+            loss += information_maximisation(&self.corrupted, im.0, im.1, gradient);
+            if params.consistency == Consistency::NoiseKl {
+                let gradient = self.encoder.gradient(Pass::Corrupted);
+                let weight = params.consistency_weight;
+                loss += consistency(&self.clean, &self.corrupted, weight, gradient);
+            }
+        }
+        if !batch.labelled.0.is_empty() {
+            self.labelled.of(&self.encoder.logits(Pass::Labelled));
+            let gradient = self.encoder.gradient(Pass::Labelled);
+            loss += cross_entropy(&self.labelled, batch.labelled.1, params.label_weight, gradient);
+        }
+        if params.consistency.moves_samples() {
+            if params.consistency == Consistency::Adversarial {
+                self.moved.of(&self.encoder.logits(Pass::Moved));
+                lap(&mut self.profile.forward);
+                self.move_against(weights, data, batch.samples);
+                lap(&mut self.profile.backward);
+                self.encoder.forward(weights, Pass::Moved, Pass::Moved, threads);
+            }
+            self.moved.of(&self.encoder.logits(Pass::Moved));
+            let mut gradient = self.encoder.gradient(Pass::Moved);
+            gradient.fill(0.0);
+            loss += consistency(&self.clean, &self.moved, params.consistency_weight, gradient);
+        }
+        lap(&mut self.profile.forward);
+
+        let mut of_activations = &[][..];
+        if let (Some(decoder), Some(mut of_decoder)) = (&mut self.decoder, weights.decoder.take()) {
+            let (encoder, corrupted) = (&mut self.encoder, &self.corrupted);
+            loss += decoder.forward(encoder, weights, &of_decoder, corrupted, threads);
+            lap(&mut self.profile.forward);
+            decoder.backward(encoder, &mut of_decoder, corrupted, learn, threads);
+            weights.decoder = Some(of_decoder);
+            of_activations = &decoder.of_activations;
+        }
+        self.encoder.backward(weights, of_activations, learn, threads);
+        lap(&mut self.profile.backward);
+        loss
+    }
+
+    /// Gathers the batch, and draws its noise and its directions.
+    fn fill(&mut self, data: &Prepared, batch: &Batch<'_>) {
+        let (params, threads, encoder) = (&self.params, self.threads, &mut self.encoder);
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        let (std, radius, probe) =
+            (params.noise_std as f32, params.radius as f32, params.probe as f32 * data.spread());
+        gather(data, batch.samples, encoder.input(Pass::Clean));
+        for (pass, samples) in
+            [(Pass::Corrupted, batch.samples), (Pass::Labelled, batch.labelled.0)]
+        {
+            if encoder.rows(pass).is_empty() {
+                continue;
+            }
+            gather(data, samples, encoder.input(pass));
+            let place = |layer| Place::corrupted(batch.step, layer, pass == Pass::Labelled);
+            add_noise(batch.noise, place(0), std, encoder.input(pass), threads);
+            for (layer, mut noise) in encoder.noise(pass).enumerate() {
+                noise.fill(0.0);
+                add_noise(batch.noise, place(layer + 1), std, noise, threads);
+            }
+        }
+        if params.consistency.moves_samples() {
+            let distances = data.neighbour_distances().unwrap_or(&[]);
+            let random = params.consistency == Consistency::Random;
+            let length = |row: usize| {
+                if random { radius * distances[batch.samples[row]] } else { probe }
+            };
+            let mut moved = encoder.input(Pass::Moved);
+            moved.fill(0.0);
+            let place = Place::direction(batch.step);
+            add_noise(batch.perturbation, place, 1.0, moved.view_mut(), threads);
+            scale_rows(&mut moved, length);
+            add_samples(data, batch.samples, moved);
+        }
+    }
+
+    /// Moves samples in the direction that changes the network's answer most: virtual adversarial training, with one
+    /// power iteration (Miyato et al., 2018, algorithm 1). The moved pass holds the probes and their answers.
+    fn move_against(&mut self, weights: &Weights, data: &Prepared, samples: &[usize]) {
+        let gradient = self.encoder.gradient(Pass::Moved);
+        consistency(&self.clean, &self.moved, 1.0, gradient);
+        let directions = self.encoder.input_gradient(weights, Pass::Moved, self.threads);
+        let directions = directions.to_owned();
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        let radius = self.params.radius as f32;
+        let distances = data.neighbour_distances().unwrap_or(&[]);
+        let mut moved = self.encoder.input(Pass::Moved);
+        moved.assign(&directions);
+        scale_rows(&mut moved, |row| radius * distances[samples[row]]);
+        add_samples(data, samples, moved);
+    }
+}
+
+/// Rows of the scaled features.
+fn gather(data: &Prepared, samples: &[usize], mut out: ArrayViewMut2<'_, f32>) {
+    for (row, &sample) in samples.iter().enumerate() {
+        row_mut(&mut out, row).copy_from_slice(data.features().row(sample));
+    }
+}
+
+fn add_samples(data: &Prepared, samples: &[usize], mut moves: ArrayViewMut2<'_, f32>) {
+    for (row, &sample) in samples.iter().enumerate() {
+        let moved = row_mut(&mut moves, row).iter_mut();
+        moved.zip(data.features().row(sample)).for_each(|(moved, x)| *moved += x);
+    }
+}
+
+/// Adds normal numbers of standard deviation `std`.
+fn add_noise(
+    noise: Noise,
+    place: Place,
+    std: f32,
+    mut out: ArrayViewMut2<'_, f32>,
+    threads: usize,
+) {
+    if std == 0.0 {
+        return;
+    }
+    let add = |index: usize, values: &mut [f32]| {
+        vectorised(
+            #[inline(always)]
+            || noise.add(place, index, std, values),
+        );
+    };
+    if threads > 1 {
+        let rows = out.axis_iter_mut(Axis(0)).into_par_iter().enumerate();
+        rows.for_each(|(index, row)| add(index, row.into_slice().expect("rows are contiguous")));
+    } else {
+        (0..out.nrows()).for_each(|index| add(index, row_mut(&mut out, index)));
+    }
+}
+
+/// Gives each row the Euclidean length `length(row)`; a row of zeros stays.
+fn scale_rows(values: &mut ArrayViewMut2<'_, f32>, length: impl Fn(usize) -> f32) {
+    for index in 0..values.nrows() {
+        let row = row_mut(values, index);
+        // Gradients of confident samples are tiny: their squares would vanish in f32.
+        let norm = row.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        if norm > 0.0 {
+            let factor = f64::from(length(index)) / norm;
+            #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+            row.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+        }
+    }
+}
