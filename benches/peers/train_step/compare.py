@@ -10,9 +10,11 @@ from datetime import date
 from importlib import metadata
 from pathlib import Path
 from statistics import median
+from threading import Timer
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+TIMEOUT = 600  # seconds, compiling included
 CASES = ["vat-im-64", "vat-im-784", "ladder", "ladder-labels", "ladder-vat", "ladder-vat-labels"]
 COLUMNS = ["eager", "eager x2", "compile", "compile x2"]
 TABLE = [
@@ -55,9 +57,17 @@ class Contestant:
             self.process.stdin.flush()
 
     def answer(self) -> dict:
-        if self.process:
-            return json.loads(self.process.stdout.readline())
-        return json.loads(subprocess.run(self.command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        if not self.process:
+            run = subprocess.run(self.command, check=True, stdout=subprocess.PIPE, text=True, timeout=TIMEOUT)
+            return json.loads(run.stdout)
+        # A worker that died would keep its siblings waiting for ever.
+        timer = Timer(TIMEOUT, self.process.kill)
+        timer.start()
+        line = self.process.stdout.readline()
+        timer.cancel()
+        if not line:
+            sys.exit(f"no answer within {TIMEOUT} s: {' '.join(self.command)}")
+        return json.loads(line)
 
     def measure(self) -> dict:
         self.order()
