@@ -1,5 +1,7 @@
 //! A GPU against the processors, and its speed. `benches/gpu.sh` runs them; elsewhere they are skipped, and say so.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use std::io::Write;
 use std::sync::Mutex;
 use std::time::Instant;
