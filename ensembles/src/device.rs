@@ -89,7 +89,9 @@ fn explain(error: &str) -> String {
         ),
     ];
     let found = meaning.iter().find(|(sign, _)| error.contains(sign));
-    found.map_or_else(|| error.into(), |(_, meaning)| format!("{meaning} ({error})"))
+    // The driver's own name for it; its description needs the driver.
+    let name = error.split(", \"").next().unwrap_or_default().trim_start_matches("DriverError(");
+    found.map_or_else(|| error.into(), |(_, meaning)| format!("{meaning} ({name})"))
 }
 
 /// An error of a device that trains `models` models at once.
@@ -182,7 +184,8 @@ mod tests {
     #[test]
     fn errors_are_explained() {
         let stub = explain("DriverError(CUDA_ERROR_STUB_LIBRARY, \"x\")\nbacktrace");
-        assert!(stub.starts_with("no NVIDIA driver") && !stub.contains('\n'), "{stub}");
+        let expected = "no NVIDIA driver (libcuda.so.1) on this machine (CUDA_ERROR_STUB_LIBRARY)";
+        assert_eq!(stub, expected);
         assert_eq!(explain("something else"), "something else");
         let full = candle_core::Error::Msg("DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"\")".into());
         let text = while_training(full, 7).to_string();

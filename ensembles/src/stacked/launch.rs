@@ -22,7 +22,8 @@ pub(crate) fn load(device: &CudaDevice) -> Result<()> {
 }
 
 /// Whether matrix products of f32 may round their inputs to 10 bits (TF32), in the whole process. Only to measure what it
-/// does to losses: nobody trains with it.
+/// does: nobody trains with it. With inputs so rounded on the processors, losses differed by up to 2e-3 (most by 5e-5), but
+/// the gradients of single parameters by up to 8 %, where rectifiers turn over.
 #[cfg(test)]
 pub(crate) fn allow_tf32(allowed: bool) {
     candle_core::cuda_backend::set_gemm_reduced_precision_f32(allowed);

@@ -99,6 +99,7 @@ pub(crate) fn train(
     stack: usize,
     progress: &dyn Progress,
 ) -> Result<(), EnsembleError> {
+    debug_assert_eq!(members.len(), labels.len());
     need_distances(members, data)?;
     let mut waiting: Vec<(&mut Member<'_>, Option<LabelCycle>)> = Vec::new();
     for (member, labels) in members.iter_mut().zip(labels) {
