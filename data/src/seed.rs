@@ -27,6 +27,8 @@ pub enum Stream {
     Labels { model: u64, epoch: u64 },
     /// Starting points of k-means.
     Centroids { model: u64 },
+    /// Which of a sample's neighbours it is held against.
+    Neighbours { model: u64, epoch: u64 },
     /// Subsets of samples, such as for estimating a scale.
     Subset,
 }
@@ -42,6 +44,7 @@ impl Stream {
             Self::Labels { model, epoch } => [5, model, epoch],
             Self::Centroids { model } => [6, model, 0],
             Self::Subset => [7, 0, 0],
+            Self::Neighbours { model, epoch } => [8, model, epoch],
         }
     }
 }

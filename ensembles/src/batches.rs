@@ -14,17 +14,27 @@ pub(crate) struct Epoch {
     pub(crate) noise: Noise,
     /// Of directions in which samples are moved.
     pub(crate) perturbation: Noise,
+    /// A neighbour of every sample.
+    pub(crate) neighbours: Vec<usize>,
 }
 
 impl Epoch {
     /// The `epoch`-th over all phases. A batch larger than the data is all of it.
     pub(crate) fn new(data: &Prepared, model: ModelIdx, epoch: u64, batch_size: usize) -> Self {
         let (model, n) = (u64::from(model.0), data.features().n_samples());
+        let mut rng = data.rng(Stream::Neighbours { model, epoch });
+        let mut drawn = |sample: usize| {
+            let near = data.neighbours(sample).unwrap_or(&[]);
+            #[expect(clippy::cast_possible_truncation, reason = "a rest is small")]
+            let index = rng.bits() as usize % near.len().max(1);
+            near.get(index).map_or(sample, |&neighbour| neighbour as usize)
+        };
         Self {
             order: data.rng(Stream::Shuffle { model, epoch }).permutation(n),
             batch_size: batch_size.min(n),
             noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
             perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
+            neighbours: (0..n).map(&mut drawn).collect(),
         }
     }
 

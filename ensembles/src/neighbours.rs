@@ -16,18 +16,36 @@ const CANDIDATES: usize = 2000;
 /// an epoch of training.
 const REFERENCES: usize = 20_000;
 
-/// Every sample's Euclidean distance to its `rank`-th nearest other sample (the farthest, if there are fewer), length
-/// n_samples; estimated with more than 20,000 samples.
+/// What is near every sample.
+#[derive(Debug, Clone)]
+pub(crate) struct Neighbourhoods {
+    /// Euclidean distance to the `rank`-th nearest other sample (the farthest, if there are fewer), length n_samples.
+    pub(crate) distances: Vec<f32>,
+    /// The nearest other samples, nearest first, `rank` a sample (fewer, if there are fewer samples).
+    nearest: Vec<u32>,
+    count: usize,
+}
+
+impl Neighbourhoods {
+    /// The nearest other samples of `sample`, nearest first.
+    pub(crate) fn of(&self, sample: usize) -> &[u32] {
+        &self.nearest[sample * self.count..(sample + 1) * self.count]
+    }
+}
+
+/// Every sample's `rank` nearest others, and the distance to the last of them. With more than 20,000 samples, of a random
+/// subset of so many; the distance is then an estimate of that among all.
 ///
 /// O(n min(n, 20,000) d) time, in blocks of matrix products; O(n rank) memory beside the references.
-pub(crate) fn distances_to_neighbour(
+pub(crate) fn neighbourhoods(
     features: &Features,
     rank: usize,
     seed: Seed,
     threads: usize,
-) -> Result<Vec<f32>, EnsembleError> {
+) -> Result<Neighbourhoods, EnsembleError> {
     let n = features.n_samples();
     let mut references: Vec<usize> = (0..n).collect();
+    let count = rank.min(n - 1).min(REFERENCES - 1);
     let mut rank = rank;
     if n > REFERENCES {
         references = seed.rng(Stream::Subset).permutation(n);
@@ -39,11 +57,20 @@ pub(crate) fn distances_to_neighbour(
     let (mean, squared_lengths) = centre(features);
     let references = &references;
     let search =
-        Search { features, mean: &mean, references, squared_lengths: &squared_lengths, rank };
+        Search { features, mean: &mean, references, squared_lengths: &squared_lengths, count };
     let blocks = n.div_ceil(QUERIES);
-    let found: Vec<Vec<f32>> =
+    let found: Vec<Vec<Vec<(f32, u32)>>> =
         pool.install(|| (0..blocks).into_par_iter().map(|block| search.block(block)).collect());
-    Ok(found.concat())
+    let of_samples = || found.iter().flatten();
+    let distance = |nearest: &Vec<(f32, u32)>| {
+        nearest.get(rank.min(count).wrapping_sub(1)).map_or(0.0, |last| last.0.max(0.0).sqrt())
+    };
+    let ids = of_samples().flatten().map(|&(_, sample)| sample);
+    Ok(Neighbourhoods {
+        distances: of_samples().map(distance).collect(),
+        nearest: ids.collect(),
+        count,
+    })
 }
 
 /// The mean of every feature, and every sample's squared distance to it. Products of centred rows are small, so that
@@ -71,16 +98,17 @@ struct Search<'a> {
     /// Samples among which neighbours are sought, ascending.
     references: &'a [usize],
     squared_lengths: &'a [f32],
-    rank: usize,
+    /// How many are sought.
+    count: usize,
 }
 
 impl Search<'_> {
-    /// The distances of [`QUERIES`] samples.
-    fn block(&self, block: usize) -> Vec<f32> {
+    /// Squared distances and neighbours of [`QUERIES`] samples, nearest first.
+    fn block(&self, block: usize) -> Vec<Vec<(f32, u32)>> {
         let last = ((block + 1) * QUERIES).min(self.features.n_samples());
         let queries: Vec<usize> = (block * QUERIES..last).collect();
         let of_queries = self.rows(&queries);
-        let mut nearest: Vec<Vec<f32>> = vec![Vec::with_capacity(self.rank + 1); queries.len()];
+        let mut nearest = vec![Vec::with_capacity(self.count + 1); queries.len()];
         for candidates in self.references.chunks(CANDIDATES) {
             let rows = self.rows(candidates);
             let mut products = Array2::zeros((queries.len(), candidates.len()));
@@ -90,13 +118,16 @@ impl Search<'_> {
                 for (&candidate, product) in candidates.iter().zip(products) {
                     let lengths = self.squared_lengths[query] + self.squared_lengths[candidate];
                     if candidate != query {
-                        insert(nearest, lengths - 2.0 * product, self.rank);
+                        #[expect(
+                            clippy::cast_possible_truncation,
+                            reason = "samples are counted in u32"
+                        )]
+                        insert(nearest, (lengths - 2.0 * product, candidate as u32), self.count);
                     }
                 }
             }
         }
-        let farthest = |nearest: &Vec<f32>| nearest.last().map_or(0.0, |last| last.max(0.0).sqrt());
-        nearest.iter().map(farthest).collect()
+        nearest
     }
 
     /// Centred rows of some samples, shape (samples, n_features).
@@ -111,15 +142,15 @@ impl Search<'_> {
     }
 }
 
-/// Keeps the `limit` smallest values, ascending.
-fn insert(smallest: &mut Vec<f32>, value: f32, limit: usize) {
+/// Keeps the `limit` smallest values, ascending; of equal ones, those that came first.
+fn insert(smallest: &mut Vec<(f32, u32)>, value: (f32, u32), limit: usize) {
     if smallest.len() == limit {
-        if smallest.last().is_some_and(|&largest| value >= largest) {
+        if smallest.last().is_none_or(|largest| value.0 >= largest.0) {
             return;
         }
         smallest.pop();
     }
-    let position = smallest.partition_point(|&kept| kept <= value);
+    let position = smallest.partition_point(|kept| kept.0 <= value.0);
     smallest.insert(position, value);
 }
 
@@ -150,8 +181,8 @@ mod tests {
     #[test]
     fn equals_sorting_all_distances() {
         let features = normal(1, 2100, 3);
-        let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
-        assert_eq!(found, distances_to_neighbour(&features, 10, Seed(1), 3).unwrap());
+        let found = neighbourhoods(&features, 10, Seed(1), 2).unwrap().distances;
+        assert_eq!(found, neighbourhoods(&features, 10, Seed(1), 3).unwrap().distances);
         for sample in (0..2100).step_by(97) {
             let expected = tenth(&features, sample);
             assert!((found[sample] - expected).abs() < 1e-3, "{} {expected}", found[sample]);
@@ -161,7 +192,7 @@ mod tests {
     #[test]
     fn of_many_samples_the_scale_is_estimated() {
         let features = normal(2, 22_000, 2);
-        let found = distances_to_neighbour(&features, 10, Seed(1), 2).unwrap();
+        let found = neighbourhoods(&features, 10, Seed(1), 2).unwrap().distances;
         let ratios =
             (0..22_000).step_by(220).map(|sample| found[sample] / tenth(&features, sample));
         let mean = ratios.sum::<f32>() / 100.0;
@@ -172,7 +203,7 @@ mod tests {
     fn a_large_offset_costs_no_digits() {
         let values = [0.0, 0.1, 0.3].map(|value| 1000.0 + value).to_vec();
         let features = Features::new(Array2::from_shape_vec((3, 1), values).unwrap(), "x").unwrap();
-        let found = distances_to_neighbour(&features, 1, Seed(1), 1).unwrap();
+        let found = neighbourhoods(&features, 1, Seed(1), 1).unwrap().distances;
         assert!(found.iter().zip([0.1, 0.1, 0.2]).all(|(a, b)| (a - b).abs() < 1e-3), "{found:?}");
     }
 
@@ -181,7 +212,7 @@ mod tests {
         let features =
             Features::new(Array2::from_shape_vec((3, 1), vec![0.0, 1.0, 3.0]).unwrap(), "x");
         assert_eq!(
-            distances_to_neighbour(&features.unwrap(), 10, Seed(1), 1).unwrap(),
+            neighbourhoods(&features.unwrap(), 10, Seed(1), 1).unwrap().distances,
             [3.0, 2.0, 3.0]
         );
     }

@@ -67,6 +67,7 @@ impl Network {
             let batch = Batch {
                 samples,
                 labelled: (&labelled.0, &labelled.1),
+                neighbours: &epoch.neighbours,
                 step,
                 noise: epoch.noise,
                 perturbation: epoch.perturbation,

@@ -80,6 +80,8 @@ pub struct NetworkParams {
     /// several spreads, as the default, gives the direction in which the sample's cluster loses ground in general.
     /// It differs from model to model, and is known also where the network is sure and curvature vanishes.
     pub probe: f64,
+    /// Weight of the KL between a sample's answer and that of one of its ten nearest neighbours, drawn anew in every epoch.
+    pub neighbour_weight: f64,
     /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
     /// of its own, where something needs it: the decoder or noise-KL. Labels go through it, too.
     pub noise_std: f64,
@@ -108,6 +110,7 @@ impl Default for NetworkParams {
             consistency_weight: 1.0,
             radius: 0.5,
             probe: 3.0,
+            neighbour_weight: 0.0,
             noise_std: 0.3,
             denoising: vec![1000.0, 10.0, 0.1],
             decoder_from_round: 1,
@@ -158,6 +161,7 @@ impl NetworkParams {
             ("im_weight", self.im_weight),
             ("im_mu", self.im_mu),
             ("consistency_weight", self.consistency_weight),
+            ("neighbour_weight", self.neighbour_weight),
             ("noise_std", self.noise_std),
             ("label_weight", self.label_weight),
         ] {

@@ -3,7 +3,8 @@
 use consilience_data::{Features, Seed, Stream};
 use ndarray::ArrayView2;
 
-use crate::{EnsembleError, Scaling, neighbours};
+use crate::neighbours::{self, Neighbourhoods};
+use crate::{EnsembleError, Scaling};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017).
 const NEIGHBOUR: usize = 10;
@@ -17,7 +18,7 @@ pub struct Prepared {
     features: Features,
     scale: Vec<f32>,
     shift: Vec<f32>,
-    neighbour_distances: Option<Vec<f32>>,
+    neighbourhoods: Option<Neighbourhoods>,
     spread: f32,
     seed: Seed,
 }
@@ -45,7 +46,7 @@ impl Prepared {
                 need: "features whose spread fits into 32-bit floats",
                 got: format!("{scaling:?}"),
             })?;
-        Ok(Self { features, scale, shift, neighbour_distances: None, spread, seed })
+        Ok(Self { features, scale, shift, neighbourhoods: None, spread, seed })
     }
 
     /// Measures every sample's distance to its 10th neighbour, which models that move samples need.
@@ -57,9 +58,8 @@ impl Prepared {
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn measure_distances(&mut self, threads: usize) -> Result<(), EnsembleError> {
         let features = &self.features;
-        let distances =
-            neighbours::distances_to_neighbour(features, NEIGHBOUR, self.seed, threads)?;
-        self.neighbour_distances = Some(distances);
+        let found = neighbours::neighbourhoods(features, NEIGHBOUR, self.seed, threads)?;
+        self.neighbourhoods = Some(found);
         Ok(())
     }
 
@@ -72,7 +72,12 @@ impl Prepared {
     /// Every sample's distance to its 10th neighbour, length n_samples, in units of the scaled features, if measured.
     #[must_use]
     pub fn neighbour_distances(&self) -> Option<&[f32]> {
-        self.neighbour_distances.as_deref()
+        self.neighbourhoods.as_ref().map(|found| &found.distances[..])
+    }
+
+    /// The ten nearest other samples of `sample`, nearest first, if measured; among a random subset, if there are many.
+    pub(crate) fn neighbours(&self, sample: usize) -> Option<&[u32]> {
+        self.neighbourhoods.as_ref().map(|found| found.of(sample))
     }
 
     /// The root of the total variance of the scaled features: the root mean square distance of samples to their mean.

@@ -84,6 +84,7 @@ fn batch(labelled: bool) -> Batch<'static> {
     Batch {
         samples: &BATCH,
         labelled: if labelled { (&LABELLED.0, &LABELLED.1) } else { (&[], &[]) },
+        neighbours: &[],
         step: 2,
         noise: Noise { key: [5, 6] },
         perturbation: Noise { key: [7, 8] },

@@ -22,6 +22,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) samples: &'a [usize],
     /// Pseudo-labelled samples, and their labels.
     pub(crate) labelled: (&'a [usize], &'a [u32]),
+    /// A neighbour of each of all samples.
+    pub(crate) neighbours: &'a [usize],
     /// Counted within the epoch.
     pub(crate) step: u32,
     /// Of corrupted encoders.
@@ -40,6 +42,7 @@ pub(crate) struct Trainer {
     clean: Answers,
     corrupted: Answers,
     labelled: Answers,
+    neighbour: Answers,
     moved: Answers,
     pub(crate) profile: Profile,
 }
@@ -57,7 +60,9 @@ impl Trainer {
         let decodes = weights.decoder.is_some() && round >= params.decoder_from_round;
         let corrupted = decodes || params.consistency == Consistency::NoiseKl;
         let moves = params.consistency.moves_samples();
-        let rows = [n, if corrupted { n } else { 0 }, labelled, if moves { n } else { 0 }];
+        let near = params.neighbour_weight > 0.0;
+        let rows = |wanted: bool| if wanted { n } else { 0 };
+        let rows = [n, rows(corrupted), labelled, rows(near), rows(moves)];
         Self {
             params: params.clone(),
             threads,
@@ -66,6 +71,7 @@ impl Trainer {
             clean: Answers::default(),
             corrupted: Answers::default(),
             labelled: Answers::default(),
+            neighbour: Answers::default(),
             moved: Answers::default(),
             profile: Profile::default(),
         }
@@ -128,6 +134,12 @@ impl Trainer {
             let gradient = self.encoder.gradient(Pass::Labelled);
             loss += cross_entropy(&self.labelled, batch.labelled.1, label_weight, gradient);
         }
+        if self.params.neighbour_weight > 0.0 {
+            self.neighbour.of(&self.encoder.logits(Pass::Neighbour));
+            let (weight, gradient) =
+                (self.params.neighbour_weight, self.encoder.gradient(Pass::Neighbour));
+            loss += consistency(&self.clean, &self.neighbour, weight, gradient);
+        }
         if kind.moves_samples() {
             if kind == Consistency::Adversarial {
                 self.moved.of(&self.encoder.logits(Pass::Moved));
@@ -177,6 +189,11 @@ impl Trainer {
                 noise.fill(0.0);
                 add_noise(batch.noise, place(layer + 1), std, noise, threads);
             }
+        }
+        if params.neighbour_weight > 0.0 {
+            let near: Vec<usize> =
+                batch.samples.iter().map(|&sample| batch.neighbours[sample]).collect();
+            gather(data, &near, encoder.input(Pass::Neighbour));
         }
         if params.consistency.moves_samples() {
             let distances = data.neighbour_distances().unwrap_or(&[]);
