@@ -202,7 +202,7 @@ impl ValidConfig {
     /// Whether any model's training needs distances among samples.
     pub(crate) fn needs_distances(&self) -> bool {
         self.members.iter().any(|kind| match kind {
-            MemberKind::Ladder => self.network.consistency.moves_samples(),
+            MemberKind::Ladder => self.network.needs_neighbours(),
             MemberKind::VatIm => true,
             MemberKind::KMeans => false,
         })

@@ -48,7 +48,7 @@ fn differing(sandbox: &Sandbox, first: &str, second: &str) -> Vec<String> {
 fn without_times(mut metrics: Value) -> Value {
     match &mut metrics {
         Value::Object(fields) => {
-            for key in ["seconds", "peak_rss_mb", "threads"] {
+            for key in ["seconds", "profile", "peak_rss_mb", "threads"] {
                 fields.remove(key);
             }
             fields.values_mut().for_each(|value| *value = without_times(value.take()));

@@ -2,8 +2,8 @@
 
 use consilience_data::{ModelIdx, Stream};
 
-use crate::Prepared;
 use crate::noise::Noise;
+use crate::{NetworkParams, Prepared};
 
 /// One pass of one network over the data.
 #[derive(Debug)]
@@ -14,13 +14,18 @@ pub(crate) struct Epoch {
     pub(crate) noise: Noise,
     /// Of directions in which samples are moved.
     pub(crate) perturbation: Noise,
-    /// A neighbour of every sample.
+    /// For every sample, the one of its neighbours that it is held against; nothing if the loss has no term for them.
     pub(crate) neighbours: Vec<usize>,
 }
 
 impl Epoch {
     /// The `epoch`-th over all phases. A batch larger than the data is all of it.
-    pub(crate) fn new(data: &Prepared, model: ModelIdx, epoch: u64, batch_size: usize) -> Self {
+    pub(crate) fn new(
+        data: &Prepared,
+        model: ModelIdx,
+        epoch: u64,
+        params: &NetworkParams,
+    ) -> Self {
         let (model, n) = (u64::from(model.0), data.features().n_samples());
         let mut rng = data.rng(Stream::Neighbours { model, epoch });
         let mut drawn = |sample: usize| {
@@ -31,10 +36,14 @@ impl Epoch {
         };
         Self {
             order: data.rng(Stream::Shuffle { model, epoch }).permutation(n),
-            batch_size: batch_size.min(n),
+            batch_size: params.batch_size.min(n),
             noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
             perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
-            neighbours: (0..n).map(&mut drawn).collect(),
+            neighbours: if params.neighbour_weight > 0.0 {
+                (0..n).map(&mut drawn).collect()
+            } else {
+                Vec::new()
+            },
         }
     }
 

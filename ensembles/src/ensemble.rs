@@ -141,7 +141,8 @@ impl Ensemble {
     ///
     /// # Errors
     ///
-    /// The first model's error, in the order of models.
+    /// The first model's error, in the order of models; on a GPU, after those of models that aren't trained there. The
+    /// ensemble can't be used after it.
     pub fn train(
         &mut self,
         data: &Prepared,

@@ -11,13 +11,13 @@ pub(crate) fn vectorised<R>(kernel: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(kernel)
 }
 
-/// e^x within 2e-7 of its value. Below -87 it stays at the smallest normal number; NaN stays NaN.
+/// e^x within 2e-7 of its value for |x| <= 87; beyond it stays as it is there, so that the reciprocal is finite. NaN stays NaN.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     /// 1.5 * 2^23: what is added to it is rounded to a whole number, in the last bits.
     const ROUND: f32 = 12_582_912.0;
     let x = if x < -87.0 { -87.0 } else { x };
-    let x = if x > 88.0 { 88.0 } else { x };
+    let x = if x > 87.0 { 87.0 } else { x };
     let shifted = x.mul_add(LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, of which the first has few bits.
@@ -40,7 +40,7 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     reciprocal(1.0 + exp(-x))
 }
 
-/// 1 / x of a positive, normal x within 2e-7 of its value.
+/// 1 / x, for x from 1e-37 to 1e38, within 2e-7 of its value.
 ///
 /// A first guess from the bits and three of Newton's steps take a quarter of the time of a division, of which a core has
 /// one unit.
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn functions_equal_the_standard_librarys() {
-        assert!(error(-87.0, 88.0, exp, f64::exp) < 3e-7);
+        assert!(error(-87.0, 87.0, exp, f64::exp) < 3e-7);
         assert!(error(-1e-3, 1e-3, exp, f64::exp) < 2e-7);
         assert!(error(1e-7, 1.0, ln, f64::ln) < 3e-7);
         assert!(error(0.5, 2.0, ln, f64::ln) < 1e-6);
@@ -127,7 +127,7 @@ mod tests {
         assert!(error(1.0, 1e37, reciprocal, f64::recip) < 2e-7);
         assert!(error(0.0, 1e-3, sqrt, f64::sqrt) < 3e-7);
         assert!(error(0.0, 1e30, sqrt, f64::sqrt) < 3e-7);
-        assert!(error(-80.0, 80.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())) < 3e-7);
+        assert!(error(-300.0, 300.0, sigmoid, |x| 1.0 / (1.0 + (-x).exp())) < 3e-7);
     }
 
     #[test]

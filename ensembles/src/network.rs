@@ -60,7 +60,7 @@ impl Network {
         labels: &mut Option<LabelCycle>,
         rates: &mut impl Iterator<Item = f64>,
     ) -> f64 {
-        let epoch = Epoch::new(data, self.model, self.epochs_done, self.params.batch_size);
+        let epoch = Epoch::new(data, self.model, self.epochs_done, &self.params);
         let (mut sum, mut steps) = (0.0, 0);
         for (step, samples) in epoch.batches() {
             let labelled = labels.as_mut().map(LabelCycle::next_batch).unwrap_or_default();
@@ -81,7 +81,7 @@ impl Network {
     }
 
     fn need_distances(&self, data: &Prepared) -> Result<(), EnsembleError> {
-        if !self.params.consistency.moves_samples() || data.neighbour_distances().is_some() {
+        if !self.params.needs_neighbours() || data.neighbour_distances().is_some() {
             return Ok(());
         }
         Err(EnsembleError::Setting {

@@ -80,7 +80,8 @@ pub struct NetworkParams {
     /// several spreads, as the default, gives the direction in which the sample's cluster loses ground in general.
     /// It differs from model to model, and is known also where the network is sure and curvature vanishes.
     pub probe: f64,
-    /// Weight of the KL between a sample's answer and that of one of its ten nearest neighbours, drawn anew in every epoch.
+    /// Weight of the KL between a sample's answer and that of one of its ten nearest neighbours, drawn anew in every epoch;
+    /// 0: no such term.
     pub neighbour_weight: f64,
     /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
     /// of its own, where something needs it: the decoder or noise-KL. Labels go through it, too.
@@ -172,6 +173,12 @@ impl NetworkParams {
         Ok(ValidNetworkParams(self))
     }
 
+    /// Whether training needs to know what is near a sample.
+    #[must_use]
+    pub fn needs_neighbours(&self) -> bool {
+        self.consistency.moves_samples() || self.neighbour_weight > 0.0
+    }
+
     /// The settings of a plain network: no noise, no decoder, and the adversarial term.
     #[must_use]
     pub fn plain(mut self) -> Self {
@@ -203,6 +210,7 @@ mod tests {
         assert!(rejected(|p| p.im_weight = -1.0).contains("im_weight"));
         assert!(rejected(|p| p.im_mu = f64::INFINITY).contains("im_mu"));
         assert!(rejected(|p| p.consistency_weight = -1.0).contains("consistency_weight"));
+        assert!(rejected(|p| p.neighbour_weight = -1.0).contains("neighbour_weight"));
         assert!(rejected(|p| p.noise_std = -1.0).contains("noise_std"));
         assert!(rejected(|p| p.label_weight = -1.0).contains("label_weight"));
         assert!(rejected(|p| p.denoising = vec![1.0, -1.0]).contains("denoising"));

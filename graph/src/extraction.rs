@@ -56,7 +56,7 @@ pub fn extract(
 }
 
 impl AgreementGraph<'_> {
-    /// Takes up to `k` mini-clusters, greedily (Kingdra; Gupta et al., ICLR 2020, algorithm 1; DESIGN §2.5).
+    /// Takes up to `k` mini-clusters, greedily (Kingdra; Gupta et al., ICLR 2020, algorithm 1).
     ///
     /// Time and again, the sample with the most strong positive edges among those left (counting itself; ties:
     /// the lowest sample) becomes an *anchor*; it and its strong positive neighbours among those left become a

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
 use consilience::{Config, RunError};
 use consilience_data::{Dataset, Seed};
-use consilience_ensembles::{Compute, MemberKind};
+use consilience_ensembles::{Compute, Device, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -79,6 +79,9 @@ fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
 pub(super) fn compute(args: &ClusterArgs) -> Result<Compute> {
     let device = args.device;
     device.check().with_context(|| format!("--device {device}"))?;
+    if device == Device::Cpu && args.stack.is_some() {
+        bail!("--stack: only a GPU trains models as a stack; leave it out, or add --device cuda");
+    }
     let cpu = Compute::cpu(args.threads.unwrap_or_else(cores));
     Ok(Compute { device, stack: args.stack.unwrap_or(cpu.stack), ..cpu })
 }

@@ -154,3 +154,27 @@ pub(super) fn softmax_backward(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn extreme_logits_stay_finite() {
+        let (mut anchor, mut answers) = (Answers::default(), Answers::default());
+        let logits = array![[200f32, -200.0, 0.0], [200.0, -200.0, -200.0]];
+        answers.of(&logits.view());
+        anchor.of(&(-&logits).view());
+        let mut gradient = Array2::zeros(logits.dim());
+        let losses = [
+            information_maximisation(&answers, 4.0, 1.0, gradient.view_mut()),
+            consistency(&anchor, &answers, 1.0, gradient.view_mut()),
+            cross_entropy(&answers, &[1, 1], 1.0, gradient.view_mut()),
+        ];
+        assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");
+        assert!(gradient.iter().all(|slope| slope.is_finite()), "{gradient}");
+        assert!((losses[2] - 400.0).abs() < 1e-3, "{losses:?}");
+    }
+}

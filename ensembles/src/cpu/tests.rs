@@ -15,7 +15,6 @@ const SAMPLES: usize = 40;
 /// More than a block of columns, and no whole number of vectors.
 const FEATURES: usize = 150;
 const CLUSTERS: usize = 3;
-const ROUND: usize = 1;
 
 /// Keeps gradients instead of learning from them.
 #[derive(Default)]
@@ -65,6 +64,7 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
                         im_weight: 0.7,
                         label_weight: 1.5,
                         consistency_weight: 2.0,
+                        neighbour_weight: if labelled == normalise_last { 0.6 } else { 0.0 },
                         probe: 0.2,
                         ..NetworkParams::default()
                     };
@@ -78,13 +78,23 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
 
 /// Samples and labels of the only batch.
 const BATCH: [usize; 16] = [3, 39, 0, 7, 21, 22, 8, 9, 30, 31, 32, 1, 17, 16, 15, 5];
+/// Whom each sample is held against.
+static NEIGHBOURS: [usize; SAMPLES] = {
+    let mut neighbours = [0; SAMPLES];
+    let mut sample = 0;
+    while sample < SAMPLES {
+        neighbours[sample] = (sample + 7) % SAMPLES;
+        sample += 1;
+    }
+    neighbours
+};
 const LABELLED: ([usize; 5], [u32; 5]) = ([4, 5, 6, 7, 8], [0, 2, 1, 1, 0]);
 
 fn batch(labelled: bool) -> Batch<'static> {
     Batch {
         samples: &BATCH,
         labelled: if labelled { (&LABELLED.0, &LABELLED.1) } else { (&[], &[]) },
-        neighbours: &[],
+        neighbours: &NEIGHBOURS,
         step: 2,
         noise: Noise { key: [5, 6] },
         perturbation: Noise { key: [7, 8] },
@@ -92,7 +102,7 @@ fn batch(labelled: bool) -> Batch<'static> {
 }
 
 /// The same for a stack of one.
-fn stacked_batch(data: &Prepared, labelled: bool) -> stacked::Batch {
+fn stacked_batch(data: &Prepared, labelled: bool, near: bool, round: usize) -> stacked::Batch {
     let batch = batch(labelled);
     let gathered = |samples: &[usize]| {
         let rows: Vec<f32> =
@@ -106,9 +116,10 @@ fn stacked_batch(data: &Prepared, labelled: bool) -> stacked::Batch {
     let (samples, labels) = batch.labelled;
     stacked::Batch {
         step: batch.step,
-        decoder: true,
+        decoder: round >= 1,
         samples: gathered(batch.samples),
         distances: Some(distances.to_dtype(DType::F64).unwrap()),
+        neighbours: near.then(|| gathered(&BATCH.map(|sample| NEIGHBOURS[sample]))),
         labelled: labelled.then(|| stacked::Labelled {
             samples: gathered(samples),
             labels: Tensor::from_slice(labels, (1, labels.len(), 1), &Device::Cpu).unwrap(),
@@ -123,15 +134,17 @@ fn by_hand(
     params: &ValidNetworkParams,
     labelled: bool,
     data: &Prepared,
+    round: usize,
     threads: usize,
 ) -> (f64, Vec<(String, Vec<f32>)>) {
     let (mut weights, mut recorder) = (weights(params), Recorder::default());
     let batch = batch(labelled);
     let size = (batch.samples.len(), batch.labelled.0.len());
-    let mut trainer = Trainer::new(params, &weights, size, ROUND, threads);
+    let mut trainer = Trainer::new(params, &weights, size, round, threads);
     // Twice: nothing may be left of the step before.
     trainer.loss(&mut weights, data, &batch, &mut Recorder::default());
     let loss = trainer.loss(&mut weights, data, &batch, &mut recorder);
+    assert_eq!(weights, self::weights(params), "a loss changes nothing");
     recorder.0.sort_by(|a, b| a.0.cmp(&b.0));
     (loss, recorder.0)
 }
@@ -139,17 +152,21 @@ fn by_hand(
 #[test]
 fn a_step_equals_candles() {
     let data = data();
-    for (params, labelled) in cases() {
+    for ((params, labelled), round) in
+        cases().into_iter().flat_map(|case| [(case.clone(), 0), (case, 1)])
+    {
         let case = format!(
-            "{:?}, {:?}, labelled {labelled}, normalise_last {}",
+            "round {round}, {:?}, {:?}, labelled {labelled}, normalise_last {}",
             params.consistency, params.denoising, params.normalise_last
         );
-        let (loss, gradients) = by_hand(&params, labelled, &data, 1);
+        let (loss, gradients) = by_hand(&params, labelled, &data, round, 1);
         let weights = weights(&params);
         let stack =
             Stack::of_type(&params, data.spread(), &[&weights], DType::F64, &Device::Cpu).unwrap();
-        let (losses, mut named) =
-            stack.loss_and_gradients(&stacked_batch(&data, labelled)).unwrap();
+        let (losses, mut named) = {
+            let batch = stacked_batch(&data, labelled, params.neighbour_weight > 0.0, round);
+            stack.loss_and_gradients(&batch).unwrap()
+        };
         let exact = f64::from(losses[0]);
         assert!((loss - exact).abs() < 1e-4 * exact.abs().max(1.0), "{case}: {loss} {exact}");
         let mut expected = named.remove(0);
@@ -171,7 +188,7 @@ fn threads_do_not_change_a_bit_of_a_step() {
     let data = data();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
     for (params, labelled) in cases() {
-        let shared = pool.install(|| by_hand(&params, labelled, &data, 3));
-        assert_eq!(shared, by_hand(&params, labelled, &data, 1));
+        let shared = pool.install(|| by_hand(&params, labelled, &data, 1, 3));
+        assert_eq!(shared, by_hand(&params, labelled, &data, 1, 1));
     }
 }

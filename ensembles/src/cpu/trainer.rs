@@ -22,7 +22,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) samples: &'a [usize],
     /// Pseudo-labelled samples, and their labels.
     pub(crate) labelled: (&'a [usize], &'a [u32]),
-    /// A neighbour of each of all samples.
+    /// For each of all samples, the neighbour that it is held against.
     pub(crate) neighbours: &'a [usize],
     /// Counted within the epoch.
     pub(crate) step: u32,
@@ -156,7 +156,9 @@ impl Trainer {
         lap(&mut self.profile.forward);
 
         let mut of_activations = &[][..];
-        if let (Some(decoder), Some(mut of_decoder)) = (&mut self.decoder, weights.decoder.take()) {
+        if let Some(decoder) = &mut self.decoder
+            && let Some(mut of_decoder) = weights.decoder.take()
+        {
             let (encoder, corrupted) = (&mut self.encoder, &self.corrupted);
             loss += decoder.forward(encoder, weights, &of_decoder, corrupted, threads);
             lap(&mut self.profile.forward);

@@ -71,6 +71,8 @@ pub(crate) struct Batch {
     /// Distances to a neighbour, by which samples are moved, shape (models, n, 1); needed if the consistency term moves
     /// samples.
     pub(crate) distances: Option<Tensor>,
+    /// A neighbour of every sample, shape (models, n, n_features), if the loss has a term for them.
+    pub(crate) neighbours: Option<Tensor>,
     pub(crate) labelled: Option<Labelled>,
     /// Of corrupted encoders.
     pub(crate) noise: Streams,
@@ -191,6 +193,11 @@ impl Stack {
             let answer = self.encoder.forward(&moved, None)?.logits;
             let change = consistency(&clean.logits, &answer)?;
             loss = (loss + (change * params.consistency_weight)?)?;
+        }
+        if let Some(neighbours) = &batch.neighbours {
+            let answer = self.encoder.forward(neighbours, None)?.logits;
+            let change = consistency(&clean.logits, &answer)?;
+            loss = (loss + (change * params.neighbour_weight)?)?;
         }
         if let Some(labelled) = &batch.labelled {
             let corruption = self.corruption(batch, true);

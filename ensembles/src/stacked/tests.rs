@@ -92,6 +92,8 @@ pub(super) fn batch(
         decoder: true,
         samples: each(&|model| normal(model.into(), &[rows, FEATURES], dtype)),
         distances: Some(each(&distances)),
+        neighbours: labelled
+            .then(|| each(&|model| normal(300 + u64::from(model), &[rows, FEATURES], dtype))),
         labelled: labelled.then(|| Labelled {
             samples: each(&|model| {
                 normal(200 + u64::from(model), &[LABELLED.into(), FEATURES], dtype)
@@ -118,6 +120,7 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     im_weight: 0.7,
                     label_weight: 1.5,
                     consistency_weight: 2.0,
+                    neighbour_weight: 0.6,
                     normalise_last: labelled != denoising.is_empty(),
                     probe: 0.5,
                     ..NetworkParams::default()

@@ -227,6 +227,8 @@ struct Plan {
     steps: usize,
     /// Shape (steps, models, n).
     samples: Tensor,
+    /// A neighbour of each, in the same shape.
+    neighbours: Option<Tensor>,
     /// Samples and labels, shape (steps, models, n) each.
     labelled: Option<(Tensor, Tensor)>,
     noise: Streams,
@@ -243,17 +245,19 @@ impl Plan {
         cycles: &mut [Option<LabelCycle>],
     ) -> TensorResult<Self> {
         let (device, models, params) = (&resident.device, members.len(), members[0].params);
-        let epoch = |member: &&mut Member<'_>| {
-            Epoch::new(data, member.model, member.epochs_done, params.batch_size)
-        };
+        let epoch =
+            |member: &&mut Member<'_>| Epoch::new(data, member.model, member.epochs_done, params);
         let epochs: Vec<Epoch> = members.iter().map(epoch).collect();
         let steps = epochs[0].batches().count();
         let mut batches: Vec<_> = epochs.iter().map(Epoch::batches).collect();
-        let (mut samples, mut labelled, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut samples, mut neighbours) = (Vec::new(), Vec::new());
+        let (mut labelled, mut labels) = (Vec::new(), Vec::new());
         for _ in 0..steps {
-            for batches in &mut batches {
+            for (batches, epoch) in batches.iter_mut().zip(&epochs) {
                 let (_, batch) = batches.next().expect("as many steps for every model");
                 samples.extend(batch.iter().map(|&sample| sample as u32));
+                let near = |&sample: &usize| epoch.neighbours.get(sample).map(|&near| near as u32);
+                neighbours.extend(batch.iter().filter_map(near));
             }
             for (batch, of_batch) in cycles.iter_mut().flatten().map(LabelCycle::next_batch) {
                 labelled.extend(batch.into_iter().map(|sample| sample as u32));
@@ -268,6 +272,10 @@ impl Plan {
             decoder: phase.round >= params.decoder_from_round,
             steps,
             samples: upload(samples)?,
+            neighbours: match params.neighbour_weight > 0.0 {
+                true => Some(upload(neighbours)?),
+                false => None,
+            },
             labelled: match labelled.is_empty() {
                 true => None,
                 false => Some((upload(labelled)?, upload(labels)?)),
@@ -280,6 +288,10 @@ impl Plan {
     #[expect(clippy::cast_possible_truncation, reason = "noise counts steps in 32 bits")]
     fn batch(&self, step: usize, resident: &Resident) -> TensorResult<Batch> {
         let (samples, distances) = resident.gather(&self.samples.get(step)?)?;
+        let neighbours = match &self.neighbours {
+            None => None,
+            Some(neighbours) => Some(resident.gather(&neighbours.get(step)?)?.0),
+        };
         let labelled = match &self.labelled {
             None => None,
             Some((samples, labels)) => Some(Labelled {
@@ -292,6 +304,7 @@ impl Plan {
             decoder: self.decoder,
             samples,
             distances,
+            neighbours,
             labelled,
             noise: self.noise.clone(),
             perturbation: self.perturbation.clone(),
@@ -333,7 +346,7 @@ impl Stack {
 }
 
 fn need_distances(members: &[Member<'_>], data: &Prepared) -> Result<(), EnsembleError> {
-    let moved = members.iter().find(|member| member.params.consistency.moves_samples());
+    let moved = members.iter().find(|member| member.params.needs_neighbours());
     match moved {
         Some(member) if data.neighbour_distances().is_none() => Err(EnsembleError::Setting {
             name: "consistency",

@@ -1,4 +1,4 @@
-//! Random votes, and the paper's step written straight from DESIGN §2 on dense n x n matrices: the oracle that
+//! Random votes, and the paper's step written straight down on dense n x n matrices: the oracle that
 //! everything fast is held against.
 #![allow(dead_code, reason = "every test file uses a part")]
 
@@ -62,7 +62,7 @@ pub(crate) fn fitting(votes: &Votes, params: &AgreementParams) -> AgreementParam
     }
 }
 
-/// The dense matrices of DESIGN §2.3 and §2.4, shape (n_samples, n_samples).
+/// The dense matrices of agreement, shape (n_samples, n_samples).
 pub(crate) struct Dense {
     pub(crate) agree: Array2<u16>,
     pub(crate) positive: Array2<bool>,
@@ -142,7 +142,7 @@ fn floor(share: u32, of: u16) -> u16 {
         .expect("a share is at most the whole")
 }
 
-/// The greedy extraction of DESIGN §2.5 on samples: the mini-clusters' anchors and members.
+/// The greedy extraction on samples: the mini-clusters' anchors and members.
 pub(crate) fn extract_dense(dense: &Dense, k: usize, min_size: usize) -> Vec<(usize, Vec<usize>)> {
     let n = dense.agree.nrows();
     let mut left: Vec<usize> = (0..n).collect();
