@@ -154,7 +154,8 @@ fn settings_that_cannot_be() {
     with("--rounds 0", &["rounds: need at least 1"]);
     with("--threads 0", &["at least 1"]);
     with("--device cuda:0", &["no CUDA", "--device cpu"]);
-    with("--device abacus", &["no such device", "--device cpu"]);
+    with("--device abacus", &["abacus", "need cpu, cuda"]);
+    with("--stack 2", &["--stack", "--device cuda"]);
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Device {
 
 #[cfg(not(feature = "cuda"))]
 fn open_cuda(_number: usize) -> Result<candle_core::Device, String> {
-    Err("this build has no CUDA; build with --features cuda".into())
+    Err("this build has no CUDA; use --device cpu, or build with --features cuda".into())
 }
 
 #[cfg(feature = "cuda")]

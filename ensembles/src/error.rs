@@ -28,7 +28,7 @@ pub enum EnsembleError {
     #[error("can't start {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
 
-    #[error("can't use {device}: {reason}")]
+    #[error("device {device}: {reason}")]
     Device { device: Device, reason: String },
 
     #[error(

@@ -78,7 +78,7 @@ fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
 /// What to train on. A GPU is looked for right away.
 pub(super) fn compute(args: &ClusterArgs) -> Result<Compute> {
     let device = args.device;
-    device.check().with_context(|| format!("--device {device}"))?;
+    device.check()?;
     if device == Device::Cpu && args.stack.is_some() {
         bail!("--stack: only a GPU trains models as a stack; leave it out, or add --device cuda");
     }
