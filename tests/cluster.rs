@@ -9,7 +9,7 @@ use std::fs;
 
 use common::{Sandbox, stderr, stdout};
 use consilience_data::read_dataset;
-use serde_json::Value;
+use serde_json::{Value, json};
 use toml::Table;
 
 const N: usize = 1797;
@@ -64,6 +64,10 @@ fn check_metrics(metrics: &Value) {
     for key in ["n_samples", "n_features", "n_clusters", "seed", "device", "threads", "seconds"] {
         assert!(!metrics[key].is_null(), "{key}");
     }
+    for part in ["noise", "forward", "backward", "optimiser", "prediction"] {
+        assert!(metrics["profile"][part].as_f64().unwrap() > 0.0, "{part}");
+    }
+    assert_eq!((&metrics["profile"]["gpu"], &metrics["device"]), (&json!(0.0), &json!("cpu")));
     assert_eq!(metrics["stop"]["reason"], "round_limit");
     assert!(metrics["graph"]["signatures"].as_u64().unwrap() >= 10);
     let scores = &metrics["scores"];

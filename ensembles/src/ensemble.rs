@@ -127,6 +127,7 @@ impl Ensemble {
         threads: usize,
         gpu: Option<Gpu>,
     ) -> Result<Self, EnsembleError> {
+        // Whether there are threads is said before anything is trained.
         pool(threads)?;
         Ok(Self { members, threads: threads.max(1), gpu, predicting: AtomicU64::new(0) })
     }

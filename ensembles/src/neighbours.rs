@@ -63,7 +63,8 @@ pub(crate) fn neighbourhoods(
         pool.install(|| (0..blocks).into_par_iter().map(|block| search.block(block)).collect());
     let of_samples = || found.iter().flatten();
     let distance = |nearest: &Vec<(f32, u32)>| {
-        nearest.get(rank.min(count).wrapping_sub(1)).map_or(0.0, |last| last.0.max(0.0).sqrt())
+        let last = rank.min(count).checked_sub(1).map(|last| nearest[last].0);
+        last.map_or(0.0, |squared| squared.max(0.0).sqrt())
     };
     let ids = of_samples().flatten().map(|&(_, sample)| sample);
     Ok(Neighbourhoods {
@@ -166,26 +167,37 @@ mod tests {
         Features::new(Array2::from_shape_vec((n, d), values).unwrap(), "x").unwrap()
     }
 
-    /// The distance of `sample` to its 10th neighbour, by sorting all.
-    fn tenth(features: &Features, sample: usize) -> f32 {
+    /// All others by their distance to `sample`.
+    fn sorted(features: &Features, sample: usize) -> Vec<(f32, usize)> {
         let others = (0..features.n_samples()).filter(|&other| other != sample);
         let distance = |other| {
             let pairs = features.row(sample).iter().zip(features.row(other));
-            pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt()
+            (pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt(), other)
         };
-        let mut all: Vec<f32> = others.map(distance).collect();
-        all.sort_by(f32::total_cmp);
-        all[9]
+        let mut all: Vec<_> = others.map(distance).collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0));
+        all
+    }
+
+    fn tenth(features: &Features, sample: usize) -> f32 {
+        sorted(features, sample)[9].0
     }
 
     #[test]
     fn equals_sorting_all_distances() {
         let features = normal(1, 2100, 3);
-        let found = neighbourhoods(&features, 10, Seed(1), 2).unwrap().distances;
-        assert_eq!(found, neighbourhoods(&features, 10, Seed(1), 3).unwrap().distances);
+        let found = neighbourhoods(&features, 10, Seed(1), 2).unwrap();
+        let other = neighbourhoods(&features, 10, Seed(1), 3).unwrap();
+        assert_eq!((&found.distances, &found.nearest), (&other.distances, &other.nearest));
         for sample in (0..2100).step_by(97) {
-            let expected = tenth(&features, sample);
-            assert!((found[sample] - expected).abs() < 1e-3, "{} {expected}", found[sample]);
+            let all = sorted(&features, sample);
+            assert!((found.distances[sample] - all[9].0).abs() < 1e-3, "sample {sample}");
+            assert_eq!(found.of(sample).len(), 10);
+            for (&neighbour, expected) in found.of(sample).iter().zip(&all) {
+                let (distance, _) =
+                    all[all.iter().position(|&(_, s)| s == neighbour as usize).unwrap()];
+                assert!((distance - expected.0).abs() < 1e-3, "sample {sample}: {neighbour}");
+            }
         }
     }
 

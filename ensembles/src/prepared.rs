@@ -49,7 +49,8 @@ impl Prepared {
         Ok(Self { features, scale, shift, neighbourhoods: None, spread, seed })
     }
 
-    /// Measures every sample's distance to its 10th neighbour, which models that move samples need.
+    /// Finds every sample's ten nearest neighbours and the distance to the last, which models need that move samples or hold
+    /// them against their neighbours.
     ///
     /// O(n min(n, 20,000) d), on `threads` threads; the result doesn't depend on their number.
     ///

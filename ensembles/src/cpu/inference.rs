@@ -36,7 +36,7 @@ pub(crate) fn fit_population(weights: &mut Weights, features: &Features, threads
         }
         let (below, layer) = (&weights.encoder[..index], &weights.encoder[index].weight);
         let sums = for_chunks(features, threads, |chunk| {
-            let product = product(&hidden(below, chunk, index), layer.matrix());
+            let product = product(hidden(below, chunk, index).view(), layer.matrix());
             let mut sums = Array2::<f64>::zeros((2, product.ncols()));
             for row in product.rows() {
                 for (unit, &value) in row.iter().enumerate() {
@@ -73,17 +73,16 @@ fn hidden(layers: &[EncoderLayer], chunk: ArrayView2<'_, f32>, top: usize) -> Ar
     let mut hidden: Option<Array2<f32>> = None;
     for (index, layer) in layers.iter().enumerate() {
         let input = hidden.as_ref().map_or_else(|| chunk.view(), Array2::view);
-        let mut product = Array2::zeros((input.nrows(), layer.shift.value.len()));
-        multiply(input, layer.weight.matrix(), product.view_mut(), Write::Replace, 1);
+        let mut product = product(input, layer.weight.matrix());
         apply(product.view_mut(), layer.population.as_ref(), &layer.shift.value, index < top);
         hidden = Some(product);
     }
     hidden.unwrap_or_else(|| chunk.to_owned())
 }
 
-fn product(input: &Array2<f32>, weight: ArrayView2<'_, f32>) -> Array2<f32> {
+fn product(input: ArrayView2<'_, f32>, weight: ArrayView2<'_, f32>) -> Array2<f32> {
     let mut product = Array2::zeros((input.nrows(), weight.ncols()));
-    multiply(input.view(), weight, product.view_mut(), Write::Replace, 1);
+    multiply(input, weight, product.view_mut(), Write::Replace, 1);
     product
 }
 
