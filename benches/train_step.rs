@@ -108,7 +108,7 @@ fn blobs(n: usize, width: usize) -> Prepared {
     };
     let values = ndarray::Array2::from_shape_fn((n, width), value);
     let features = Features::new(values, "blobs").expect("features");
-    let mut data = Prepared::new(&features, Scaling::Range, Seed(1)).expect("they scale");
+    let mut data = Prepared::new(&features, Scaling::Range, Seed(1), 2).expect("they scale");
     data.measure_distances(2).expect("threads");
     data
 }

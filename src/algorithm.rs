@@ -14,6 +14,7 @@ use crate::config::ValidConfig;
 use crate::error::RunError;
 use crate::outcome::{Outcome, Round, Seconds};
 use crate::progress::{Observer, Step};
+use crate::selection::keep_best;
 
 /// Clusters `features`, shape (n_samples, n_features).
 ///
@@ -31,12 +32,11 @@ pub fn run(
     let k = config.n_clusters;
     let threads = Threads::new(config.compute.threads)?;
     observer.step(&Step::Prepare);
-    let mut data = Prepared::new(features, config.scaling, config.seed)?;
-    if config.needs_distances() {
-        data.measure_distances(config.compute.threads)?;
-    }
+    let mut data =
+        Prepared::new(features, config.preparation, config.seed, config.compute.threads)?;
+    data.measure_distances(config.compute.threads)?;
     let mut ensemble =
-        Ensemble::of_kinds(&config.members, &config.network, &data, k, &config.compute)?;
+        Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
 
     let mut rounds: Vec<Round> = Vec::new();
     let mut choice = Choice::new(features.n_samples());
@@ -44,10 +44,14 @@ pub fn run(
     let mut targets: Vec<PseudoLabels> = Vec::new();
     let (stop, probabilities) = loop {
         let (round, start) = (rounds.len(), Instant::now());
-        observer.step(&Step::Train { round, rounds: config.rounds });
+        let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
+        observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
         ensemble.train(&data, &config.phase(round), &targets, observer)?;
-        let soft = ensemble.predict(&data)?;
-        let votes = Votes::from_soft(&soft)?;
+        let mut soft = ensemble.predict(&data)?;
+        if round == 0 {
+            soft = keep_best(&mut ensemble, soft, &data, &config.members);
+        }
+        let votes = Votes::from_soft(&soft)?.of_samples(data.trainable());
 
         observer.step(&Step::Agree);
         let agree_start = Instant::now();
@@ -64,8 +68,9 @@ pub fn run(
         let diversity = Diversity::of(&signatures, &threads).mean();
         let total = start.elapsed().as_secs_f64();
         let seconds = Seconds { total, graph: agree_seconds, models: ensemble.profile() };
-        let record =
+        let mut record =
             Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
+        record.information = data.neighbour_information(&record.consensus).unwrap_or(0.0);
         observer.step(&Step::Record(&record));
         rounds.push(record);
         if let Some(stop) = config.stop(&rounds) {

@@ -2,12 +2,14 @@
 
 use consilience_data::{Features, Seed};
 use consilience_ensembles::{
-    Compute, Consistency, MemberKind, NetworkParams, Phase, Scaling, ValidNetworkParams,
+    Compute, Consistency, MemberKind, NetworkParams, Phase, Preparation, Scaling,
+    ValidNetworkParams,
 };
 use consilience_graph::{AgreementParams, Strictness, ValidAgreement};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
+use crate::kind::Kind;
 use crate::outcome::{Round, StopReason};
 
 /// Settings of a run, all that decides its result: a run can be repeated from this and its data.
@@ -24,10 +26,12 @@ pub struct Config {
     pub rounds: usize,
     /// End when the consensus of two rounds has at least this adjusted Rand index; above 1: never.
     pub stable_ari: f64,
-    /// How features are brought to a common scale.
-    pub scaling: Scaling,
+    /// How features become what models see.
+    pub preparation: Preparation,
     /// The kind of every model, one entry a model.
     pub members: Vec<MemberKind>,
+    /// Models trained in the first round, at least: those go on whose clusters tell most of neighbours' clusters.
+    pub candidates: usize,
     /// Training in the first round.
     pub first: Schedule,
     /// Training in every later round.
@@ -50,38 +54,81 @@ pub struct Schedule {
     pub anneal: bool,
 }
 
-/// Names of the presets, for messages.
-pub const PRESETS: &[&str] = &["default", "paper"];
+/// With at most so many samples, batches are smaller, so that an epoch has more steps, and time allows for more candidates.
+const SMALL: usize = 10_000;
 
+/// Names of the presets, for messages.
+pub const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "paper"];
+
+/// Settings for images of which there are many.
 impl Default for Config {
     fn default() -> Self {
+        Self::of_kind(Kind::Image, usize::MAX)
+    }
+}
+
+impl Config {
+    /// The settings of a preset for these features: `auto` looks what kind of data they are; `image`, `text`, `embedding` and `tabular`
+    /// say it; `paper` has the authors' own.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Preset`] if there is none of that name.
+    pub fn preset(name: &str, features: &Features) -> Result<Self, RunError> {
+        let of_kind = |kind| Ok(Self::of_kind(kind, features.n_samples()));
+        match name {
+            "auto" => Ok(Self::auto(features)),
+            "image" => of_kind(Kind::Image),
+            "text" => of_kind(Kind::Text),
+            "embedding" => of_kind(Kind::Embedding),
+            "tabular" => of_kind(Kind::Tabular),
+            "paper" => Ok(Self::paper()),
+            _ => Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
+        }
+    }
+
+    /// The settings for the kind of data that the features look like, and for as many samples.
+    #[must_use]
+    pub fn auto(features: &Features) -> Self {
+        Self::of_kind(Kind::of(features), features.n_samples())
+    }
+
+    /// The settings for `n_samples` of a kind.
+    fn of_kind(kind: Kind, n_samples: usize) -> Self {
+        let small = n_samples <= SMALL;
+        let (scaling, components) = match kind {
+            Kind::Image => (Scaling::Range, 0),
+            Kind::Text => (Scaling::Rows, 200),
+            Kind::Embedding => (Scaling::CentredRows, 100),
+            Kind::Tabular => (Scaling::Standardise, 0),
+        };
+        let (im_weight, neighbour_weight) = match kind {
+            Kind::Image | Kind::Tabular => (0.3, 0.3),
+            Kind::Text => (1.0, 1.0),
+            Kind::Embedding => (1.0, 2.0),
+        };
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             n_clusters: 0,
             seed: Seed(0),
             rounds: 4,
             stable_ari: 0.999,
-            scaling: Scaling::Auto,
+            preparation: Preparation { scaling, components },
             members: vec![MemberKind::Ladder; 5],
-            first: Schedule { epochs: 9, min_steps: 450, anneal: false },
-            retrain: Schedule { epochs: 3, min_steps: 120, anneal: false },
+            candidates: if small { 10 } else { 6 },
+            first: Schedule { epochs: 9, min_steps: if small { 1000 } else { 500 }, anneal: false },
+            retrain: Schedule {
+                epochs: 3,
+                min_steps: if small { 250 } else { 120 },
+                anneal: false,
+            },
             agreement: AgreementParams::default(),
-            network: NetworkParams::default(),
-        }
-    }
-}
-
-impl Config {
-    /// The settings of a preset: `default`, or `paper`, the authors' own.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Preset`] if there is none of that name.
-    pub fn preset(name: &str) -> Result<Self, RunError> {
-        match name {
-            "default" => Ok(Self::default()),
-            "paper" => Ok(Self::paper()),
-            _ => Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
+            network: NetworkParams {
+                batch_size: if small { 100 } else { 250 },
+                im_weight,
+                neighbour_weight,
+                ..NetworkParams::default()
+            },
         }
     }
 
@@ -92,6 +139,7 @@ impl Config {
             rounds: 50,
             stable_ari: 2.0,
             members: vec![MemberKind::Ladder; 10],
+            candidates: 0,
             first: schedule,
             retrain: schedule,
             agreement: AgreementParams {
@@ -109,6 +157,8 @@ impl Config {
                 decoder_from_round: 0,
                 normalise_last: true,
                 label_weight: 1.0,
+                im_weight: 0.1,
+                neighbour_weight: 0.0,
                 ..NetworkParams::default()
             },
             ..Self::default()
@@ -199,13 +249,10 @@ impl std::ops::Deref for ValidConfig {
 }
 
 impl ValidConfig {
-    /// Whether any model's training needs distances among samples.
-    pub(crate) fn needs_distances(&self) -> bool {
-        self.members.iter().any(|kind| match kind {
-            MemberKind::Ladder => self.network.needs_neighbours(),
-            MemberKind::VatIm => true,
-            MemberKind::KMeans => false,
-        })
+    /// The kind of every candidate: those of the members, in turn.
+    pub(crate) fn candidates(&self) -> Vec<MemberKind> {
+        let count = self.candidates.max(self.members.len());
+        self.members.iter().copied().cycle().take(count).collect()
     }
 
     /// The training of a round, without the pseudo-labels.

@@ -12,7 +12,7 @@
 //! use consilience_ensembles::MemberKind;
 //!
 //! let digits = read_dataset(&["digits".into()], &[])?;
-//! let mut config = Config { n_clusters: 10, seed: Seed(7), rounds: 2, ..Config::default() };
+//! let mut config = Config { n_clusters: 10, seed: Seed(7), rounds: 2, ..Config::auto(&digits.features) };
 //! config.members = vec![MemberKind::Ladder; 3];
 //! config.first.min_steps = 150; // a quick look; the default trains for longer
 //! config.retrain.min_steps = 50;
@@ -34,10 +34,12 @@ mod error;
 pub mod evaluation;
 pub mod from_votes;
 pub mod k_range;
+pub mod kind;
 pub mod metrics;
 pub mod outcome;
 pub mod progress;
 pub mod run_folder;
+mod selection;
 
 pub use algorithm::run;
 pub use config::{Config, ValidConfig};

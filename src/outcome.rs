@@ -76,6 +76,8 @@ pub struct Round {
     pub diversity: Option<f64>,
     /// Adjusted Rand index of this round's consensus and the last one's.
     pub ari_to_previous: Option<f64>,
+    /// What the consensus tells of neighbours' clusters, in nats: see [`Prepared::neighbour_information`].
+    pub information: f64,
     /// How long it took.
     pub seconds: Seconds,
 }
@@ -110,6 +112,7 @@ impl Round {
             confidence,
             diversity,
             ari_to_previous,
+            information: 0.0,
             seconds,
         }
     }

@@ -10,8 +10,11 @@ pub enum Step<'a> {
     /// Features are being scaled, and distances measured.
     Prepare,
     /// The models of a round are being trained.
-    #[expect(missing_docs, reason = "round: 0-based; rounds: the most there will be")]
-    Train { round: usize, rounds: usize },
+    #[expect(
+        missing_docs,
+        reason = "round: 0-based; rounds: the most there will be; networks: models trained in epochs"
+    )]
+    Train { round: usize, rounds: usize, models: usize, networks: usize },
     /// Their votes are being turned into pseudo-labels.
     Agree,
     /// A round is over.

@@ -31,6 +31,8 @@ pub enum Stream {
     Neighbours { model: u64, epoch: u64 },
     /// Subsets of samples, such as for estimating a scale.
     Subset,
+    /// Where the search for principal directions starts.
+    Projection,
 }
 
 impl Stream {
@@ -45,6 +47,7 @@ impl Stream {
             Self::Centroids { model } => [6, model, 0],
             Self::Subset => [7, 0, 0],
             Self::Neighbours { model, epoch } => [8, model, epoch],
+            Self::Projection => [9, 0, 0],
         }
     }
 }

@@ -70,6 +70,19 @@ impl Votes {
         Ok(votes)
     }
 
+    /// The same votes of these samples alone, ascending; the others' are missing.
+    #[must_use]
+    pub fn of_samples(mut self, samples: &[u32]) -> Self {
+        let mut given = samples.iter().peekable();
+        for sample in 0..self.n_samples() {
+            if given.next_if(|&&next| next as usize == sample).is_none() {
+                self.clusters.column_mut(sample).fill(Self::MISSING);
+                self.confidences.column_mut(sample).fill(0.0);
+            }
+        }
+        self
+    }
+
     /// Number of models, M.
     #[must_use]
     pub fn n_models(&self) -> usize {
@@ -104,16 +117,5 @@ impl Votes {
     #[must_use]
     pub fn n_clusters(&self, model: ModelIdx) -> usize {
         self.n_clusters[model.index()]
-    }
-
-    /// One model's votes as assignments; `None` if it left a sample without a vote.
-    #[must_use]
-    pub fn assignments(&self, model: ModelIdx) -> Option<Assignments> {
-        let row = self.of_model(model);
-        if row.iter().any(|&cluster| cluster == Self::MISSING) {
-            return None;
-        }
-        let clusters = row.iter().map(|&cluster| ClusterId(cluster)).collect();
-        Some(Assignments::new(clusters, self.n_clusters(model)))
     }
 }

@@ -27,6 +27,9 @@ impl Epoch {
         params: &NetworkParams,
     ) -> Self {
         let (model, n) = (u64::from(model.0), data.features().n_samples());
+        let mut order: Vec<usize> =
+            data.trainable().iter().map(|&sample| sample as usize).collect();
+        data.rng(Stream::Shuffle { model, epoch }).shuffle(&mut order);
         let mut rng = data.rng(Stream::Neighbours { model, epoch });
         let mut drawn = |sample: usize| {
             let near = data.neighbours(sample).unwrap_or(&[]);
@@ -35,8 +38,8 @@ impl Epoch {
             near.get(index).map_or(sample, |&neighbour| neighbour as usize)
         };
         Self {
-            order: data.rng(Stream::Shuffle { model, epoch }).permutation(n),
-            batch_size: params.batch_size.min(n),
+            batch_size: params.batch_size.min(order.len()),
+            order,
             noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
             perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
             neighbours: if params.neighbour_weight > 0.0 {

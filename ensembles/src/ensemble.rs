@@ -138,6 +138,18 @@ impl Ensemble {
         self.members.len()
     }
 
+    /// Number of models that are trained in epochs.
+    #[must_use]
+    pub fn n_networks(&self) -> usize {
+        self.members.iter().filter(|member| matches!(member, Member::Network(_))).count()
+    }
+
+    /// Leaves only the models of these indices, which are ascending.
+    pub fn keep(&mut self, models: &[usize]) {
+        let mut index = 0..;
+        self.members.retain(|_| models.binary_search(&index.next().unwrap_or(0)).is_ok());
+    }
+
     /// Trains every model for one phase. `pseudo_labels` holds each model's labels in its own numbering, or is empty.
     ///
     /// # Errors

@@ -33,25 +33,26 @@ impl Neighbourhoods {
     }
 }
 
-/// Every sample's `rank` nearest others, and the distance to the last of them. With more than 20,000 samples, of a random
+/// Every sample's `rank` nearest others of those `among` which they are sought, ascending, and the distance to the last of them. With more than 20,000 samples, of a random
 /// subset of so many; the distance is then an estimate of that among all.
 ///
 /// O(n min(n, 20,000) d) time, in blocks of matrix products; O(n rank) memory beside the references.
 pub(crate) fn neighbourhoods(
     features: &Features,
+    among: &[u32],
     rank: usize,
     seed: Seed,
     threads: usize,
 ) -> Result<Neighbourhoods, EnsembleError> {
     let n = features.n_samples();
-    let mut references: Vec<usize> = (0..n).collect();
-    let count = rank.min(n - 1).min(REFERENCES - 1);
+    let mut references: Vec<usize> = among.iter().map(|&sample| sample as usize).collect();
+    let count = rank.min(among.len().saturating_sub(1)).min(REFERENCES - 1);
     let mut rank = rank;
-    if n > REFERENCES {
-        references = seed.rng(Stream::Subset).permutation(n);
+    if among.len() > REFERENCES {
+        seed.rng(Stream::Subset).shuffle(&mut references);
         references.truncate(REFERENCES);
         references.sort_unstable();
-        rank = ((rank * REFERENCES + n / 2) / n).max(1);
+        rank = ((rank * REFERENCES + among.len() / 2) / among.len()).max(1);
     }
     let pool = crate::ensemble::pool(threads)?;
     let (mean, squared_lengths) = centre(features);
@@ -167,6 +168,10 @@ mod tests {
         Features::new(Array2::from_shape_vec((n, d), values).unwrap(), "x").unwrap()
     }
 
+    fn all(features: &Features) -> Vec<u32> {
+        (0..u32::try_from(features.n_samples()).unwrap()).collect()
+    }
+
     /// All others by their distance to `sample`.
     fn sorted(features: &Features, sample: usize) -> Vec<(f32, usize)> {
         let others = (0..features.n_samples()).filter(|&other| other != sample);
@@ -186,8 +191,8 @@ mod tests {
     #[test]
     fn equals_sorting_all_distances() {
         let features = normal(1, 2100, 3);
-        let found = neighbourhoods(&features, 10, Seed(1), 2).unwrap();
-        let other = neighbourhoods(&features, 10, Seed(1), 3).unwrap();
+        let found = neighbourhoods(&features, &all(&features), 10, Seed(1), 2).unwrap();
+        let other = neighbourhoods(&features, &all(&features), 10, Seed(1), 3).unwrap();
         assert_eq!((&found.distances, &found.nearest), (&other.distances, &other.nearest));
         for sample in (0..2100).step_by(97) {
             let all = sorted(&features, sample);
@@ -204,7 +209,7 @@ mod tests {
     #[test]
     fn of_many_samples_the_scale_is_estimated() {
         let features = normal(2, 22_000, 2);
-        let found = neighbourhoods(&features, 10, Seed(1), 2).unwrap().distances;
+        let found = neighbourhoods(&features, &all(&features), 10, Seed(1), 2).unwrap().distances;
         let ratios =
             (0..22_000).step_by(220).map(|sample| found[sample] / tenth(&features, sample));
         let mean = ratios.sum::<f32>() / 100.0;
@@ -215,7 +220,7 @@ mod tests {
     fn a_large_offset_costs_no_digits() {
         let values = [0.0, 0.1, 0.3].map(|value| 1000.0 + value).to_vec();
         let features = Features::new(Array2::from_shape_vec((3, 1), values).unwrap(), "x").unwrap();
-        let found = neighbourhoods(&features, 1, Seed(1), 1).unwrap().distances;
+        let found = neighbourhoods(&features, &all(&features), 1, Seed(1), 1).unwrap().distances;
         assert!(found.iter().zip([0.1, 0.1, 0.2]).all(|(a, b)| (a - b).abs() < 1e-3), "{found:?}");
     }
 
@@ -224,7 +229,7 @@ mod tests {
         let features =
             Features::new(Array2::from_shape_vec((3, 1), vec![0.0, 1.0, 3.0]).unwrap(), "x");
         assert_eq!(
-            neighbourhoods(&features.unwrap(), 10, Seed(1), 1).unwrap().distances,
+            neighbourhoods(&features.unwrap(), &[0, 1, 2], 10, Seed(1), 1).unwrap().distances,
             [3.0, 2.0, 3.0]
         );
     }

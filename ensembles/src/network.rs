@@ -136,9 +136,9 @@ impl Clusterer for Network {
         let stream = Stream::Labels { model: self.model.0.into(), epoch: self.epochs_done };
         let mut cycle =
             LabelCycle::new(labels, self.params.label_batch_size, &mut data.rng(stream));
-        let n = self.params.batch_size.min(data.features().n_samples());
+        let n = self.params.batch_size.min(data.trainable().len());
         let labelled = cycle.as_ref().map_or(0, LabelCycle::batch_len);
-        let steps = phase.epochs * (data.features().n_samples() / n);
+        let steps = phase.epochs * (data.trainable().len() / n);
         let mut rates = rates(self.params.learning_rate, steps, phase.anneal);
         let (size, threads) = ((n, labelled), rayon::current_num_threads());
         let mut trainer = Trainer::new(&self.params, &self.weights, size, phase.round, threads);

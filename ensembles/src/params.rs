@@ -38,21 +38,6 @@ impl Consistency {
     }
 }
 
-/// How features are brought to a common scale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scaling {
-    /// `range` if no value is negative and the features share a scale (the largest of their maxima is at most 20 times
-    /// the median one), else `standardise`.
-    Auto,
-    /// As they are.
-    None,
-    /// Divided by the largest absolute value of all: pixels, counts, TF-IDF.
-    Range,
-    /// Each feature to mean 0 and variance 1 (constant ones to 0): tables, embeddings.
-    Standardise,
-}
-
 /// Settings of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

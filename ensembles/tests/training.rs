@@ -28,7 +28,7 @@ fn blobs() -> Features {
 }
 
 fn prepared() -> Prepared {
-    let mut data = Prepared::new(&blobs(), Scaling::Auto, Seed(3)).unwrap();
+    let mut data = Prepared::new(&blobs(), Scaling::Standardise, Seed(3), 2).unwrap();
     data.measure_distances(2).unwrap();
     data
 }
@@ -132,7 +132,7 @@ fn most_models_find_the_blobs() {
 fn threads_do_not_change_a_bit() {
     let kinds = [MemberKind::Ladder, MemberKind::KMeans, MemberKind::VatIm, MemberKind::Ladder];
     let run = |threads| {
-        let mut data = Prepared::new(&blobs(), Scaling::Auto, Seed(3)).unwrap();
+        let mut data = Prepared::new(&blobs(), Scaling::Standardise, Seed(3), 2).unwrap();
         data.measure_distances(threads).unwrap();
         let mut ensemble = ensemble(&kinds, params(), &data, threads);
         ensemble.train(&data, &phase(0, 3), &[], &()).unwrap();
@@ -158,7 +158,7 @@ fn a_model_that_diverges_is_said_to() {
 
 #[test]
 fn what_is_missing_is_said() {
-    let data = Prepared::new(&blobs(), Scaling::Auto, Seed(3)).unwrap();
+    let data = Prepared::new(&blobs(), Scaling::Standardise, Seed(3), 2).unwrap();
     let mut ensemble = ensemble(&[MemberKind::Ladder], params(), &data, 1);
     assert!(matches!(ensemble.predict(&data), Err(EnsembleError::Untrained { model: 0 })));
     let error = ensemble.train(&data, &phase(0, 1), &[], &()).unwrap_err();

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use consilience::Config;
 use consilience::k_range::KRow;
 use consilience::metrics::Metrics;
 use consilience::run_folder::{self, Destination};
@@ -22,18 +21,17 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let start = Instant::now();
     interrupt::install()?;
     let compute = settings::compute(args)?;
-    let mut config = settings::resolve(args)?;
     if let Some(range) = &args.k_range {
-        config.rounds = args.rounds.unwrap_or(1);
-        return try_out(range, &config, compute, args);
+        return try_out(range, compute, args);
     }
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset(&args.data, &args.labels)?;
+    let mut config = settings::resolve(args, &data.features)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
     let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
 
-    let watcher = Watcher::new(&config.members, args.told.quiet);
+    let watcher = Watcher::new(args.told.quiet);
     let outcome = consilience::run(&data.features, &config, &watcher)?;
     watcher.finish();
 
@@ -57,17 +55,14 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 }
 
 /// A run for each K, of which only a line is kept.
-fn try_out(
-    range: &KRange,
-    config: &Config,
-    compute: Compute,
-    args: &ClusterArgs,
-) -> Result<ExitCode> {
+fn try_out(range: &KRange, compute: Compute, args: &ClusterArgs) -> Result<ExitCode> {
     let features = read_dataset(&args.data, &[])?.features;
-    let watcher = Watcher::new(&config.members, args.told.quiet);
+    let mut config = settings::resolve(args, &features)?;
+    config.rounds = args.rounds.unwrap_or(1);
+    let watcher = Watcher::new(args.told.quiet);
     let observe = |row: &KRow| watcher.say(&k_range::line(row));
     let rows =
-        consilience::k_range::of_runs(&features, config, range.ks(), compute, &watcher, observe);
+        consilience::k_range::of_runs(&features, &config, range.ks(), compute, &watcher, observe);
     let rows = rows.map_err(settings::hint)?;
     watcher.finish();
     answer(&k_range::text(&rows, args.told.json)?)?;

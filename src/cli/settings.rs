@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
 use consilience::{Config, RunError};
-use consilience_data::{Dataset, Seed};
+use consilience_data::{Dataset, Features, Seed};
 use consilience_ensembles::{Compute, Device, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::de::value::Error as ValueError;
@@ -22,8 +22,8 @@ use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 const RUN: &str = "run";
 
 /// All settings but the number of clusters, which the data may know.
-pub(super) fn resolve(args: &ClusterArgs) -> Result<Config> {
-    let mut config = Config::preset(&args.preset)?;
+pub(super) fn resolve(args: &ClusterArgs, features: &Features) -> Result<Config> {
+    let mut config = Config::preset(&args.preset, features)?;
     if let Some(path) = &args.config {
         config = overlay(&config, path)?;
     }

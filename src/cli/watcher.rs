@@ -1,11 +1,13 @@
 //! How a run tells of its progress.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use consilience::Round;
 use consilience::progress::{Observer, Step};
-use consilience_ensembles::{EpochEnd, MemberKind, Progress};
+use consilience_data::ModelIdx;
+use consilience_ensembles::{EpochEnd, Progress};
 
 use super::look::Look;
 use super::text::{count, duration, percent, plural};
@@ -16,9 +18,6 @@ const LINES: usize = 10;
 /// Somebody who tells a person how the run goes.
 pub(super) struct Watcher {
     look: Look,
-    n_models: usize,
-    /// Models that are trained in epochs.
-    n_networks: usize,
     phase: Mutex<Phase>,
 }
 
@@ -27,21 +26,17 @@ struct Phase {
     round: usize,
     rounds: usize,
     start: Instant,
-    /// Each model's epochs done and its last loss.
-    models: Vec<(usize, f64)>,
+    /// Models that are trained in epochs.
+    networks: usize,
+    /// Their epochs done and last losses.
+    models: BTreeMap<ModelIdx, (usize, f64)>,
     lines: usize,
 }
 
 impl Watcher {
-    pub(super) fn new(members: &[MemberKind], quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         let look = Look::new("{prefix} {bar:24.cyan/dim} {msg}", quiet);
-        let (start, models) = (Instant::now(), vec![(0, 0.0); members.len()]);
-        Self {
-            look,
-            n_models: members.len(),
-            n_networks: members.iter().filter(|&&kind| kind != MemberKind::KMeans).count(),
-            phase: Mutex::new(Phase { round: 0, rounds: 0, start, models, lines: 0 }),
-        }
+        Self { look, phase: Mutex::new(Phase::new(0, 0, 0)) }
     }
 
     /// Says something that stays on the screen.
@@ -54,11 +49,10 @@ impl Watcher {
         self.look.finish();
     }
 
-    fn begin(&self, round: usize, rounds: usize) {
+    fn begin(&self, round: usize, rounds: usize, models: usize, networks: usize) {
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        let models = vec![(0, 0.0); self.n_models];
-        *phase = Phase { round, rounds, start: Instant::now(), models, lines: 0 };
-        let doing = format!("training {}", plural(self.n_models, "model"));
+        *phase = Phase::new(round, rounds, networks);
+        let doing = format!("training {}", plural(models, "model"));
         match &self.look {
             Look::Bar(bar) => {
                 bar.set_prefix(phase.name());
@@ -89,6 +83,11 @@ impl Watcher {
 }
 
 impl Phase {
+    fn new(round: usize, rounds: usize, networks: usize) -> Self {
+        let (start, models) = (Instant::now(), BTreeMap::new());
+        Self { round, rounds, start, networks, models, lines: 0 }
+    }
+
     fn name(&self) -> String {
         format!("round {} of {}", self.round + 1, self.rounds)
     }
@@ -98,7 +97,9 @@ impl Observer for Watcher {
     fn step(&self, step: &Step<'_>) {
         match *step {
             Step::Prepare => self.look.show("scaling, measuring distances"),
-            Step::Train { round, rounds } => self.begin(round, rounds),
+            Step::Train { round, rounds, models, networks } => {
+                self.begin(round, rounds, models, networks);
+            }
             Step::Agree => self.look.mention("votes, graph, consensus"),
             Step::Record(round) => self.record(round),
         }
@@ -111,10 +112,10 @@ impl Progress for Watcher {
             return;
         }
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        phase.models[end.model.index()] = (end.epoch, end.loss);
-        let done: usize = phase.models.iter().map(|(epochs, _)| epochs).sum();
-        let total = self.n_networks * end.epochs;
-        let started = phase.models.iter().filter(|(epochs, _)| *epochs > 0);
+        phase.models.insert(end.model, (end.epoch, end.loss));
+        let done: usize = phase.models.values().map(|(epochs, _)| epochs).sum();
+        let total = phase.networks * end.epochs;
+        let started = phase.models.values();
         #[expect(clippy::cast_precision_loss, reason = "means and shares")]
         let (loss, left) = (
             started.clone().map(|(_, loss)| loss).sum::<f64>() / started.count() as f64,
@@ -132,7 +133,7 @@ impl Progress for Watcher {
                 let lines = LINES.min(end.epochs);
                 if done * lines / total > phase.lines {
                     phase.lines = done * lines / total;
-                    let (epoch, epochs) = (done / self.n_networks, end.epochs);
+                    let (epoch, epochs) = (done / phase.networks, end.epochs);
                     self.look.say(&format!("{}: epoch {epoch} of {epochs}, {told}", phase.name()));
                 }
             }

@@ -5,7 +5,9 @@
 
 mod votes;
 
-use consilience_data::{Assignments, DataError, ModelIdx, PseudoLabels, Seed, Truth};
+use consilience_data::{
+    Assignments, ClusterId, DataError, ModelIdx, PseudoLabels, Seed, Truth, Votes,
+};
 use std::time::Duration;
 
 use consilience_ensembles::{Device, MemberKind};
@@ -140,6 +142,8 @@ pub struct RoundMetrics {
     pub ensemble_acc: Option<f64>,
     /// Adjusted Rand index of this round's consensus and the last one's.
     pub consensus_ari_to_previous: Option<f64>,
+    /// What the consensus tells of neighbours' clusters, in nats.
+    pub neighbour_information: f64,
     /// Distinct signatures among the votes.
     pub signatures: usize,
 }
@@ -214,8 +218,10 @@ fn of_round(
         .enumerate()
         .map(|(index, &kind)| {
             let model = ModelIdx::from_index(index);
-            let votes = round.votes.assignments(model);
-            let acc = votes.map(|votes| accuracy(&votes, truth)).transpose()?.flatten();
+            let votes: Vec<_> = round.votes.of_model(model).iter().map(voted).collect();
+            let k = round.votes.n_clusters(model);
+            let acc =
+                truth.map(|truth| Ok(Scores::of_partial(truth, &votes, k)?.acc)).transpose()?;
             let mean_confidence = mean(&round.votes.confidences().row(index).to_vec());
             Ok(ModelMetrics { kind, acc, mean_confidence })
         })
@@ -229,8 +235,13 @@ fn of_round(
         complete: round.complete,
         ensemble_acc: accuracy(&round.consensus, truth)?,
         consensus_ari_to_previous: round.ari_to_previous,
+        neighbour_information: round.information,
         signatures: round.n_signatures,
     })
+}
+
+fn voted(&cluster: &u16) -> Option<ClusterId> {
+    (cluster != Votes::MISSING).then_some(ClusterId(cluster))
 }
 
 fn of_pseudo_labels(

@@ -96,8 +96,8 @@ pub fn write(
     let models = folder.join("models");
     fs::create_dir(&models).map_err(|error| unwritable(&models, &error))?;
     outcome.ensemble.save(&models)?;
-    let (shift, scale) = outcome.data.transform();
-    let (shift, scale) = (ArrayView1::from(shift), ArrayView1::from(scale));
+    let transform = outcome.data.transform();
+    let (shift, scale) = (ArrayView1::from(&transform.shift), ArrayView1::from(&transform.scale));
     npz(&models.join("scaling.npz"), &[("shift", shift.into()), ("scale", scale.into())])?;
     Ok(())
 }

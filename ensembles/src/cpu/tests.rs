@@ -30,7 +30,7 @@ fn data() -> Prepared {
     let values = Seed(1).rng(Stream::Subset).normal(SAMPLES * FEATURES);
     let values = Array2::from_shape_vec((SAMPLES, FEATURES), values).unwrap();
     let features = Features::new(values, "normal").unwrap();
-    let mut data = Prepared::new(&features, Scaling::None, Seed(2)).unwrap();
+    let mut data = Prepared::new(&features, Scaling::None, Seed(2), 2).unwrap();
     data.measure_distances(1).unwrap();
     data
 }

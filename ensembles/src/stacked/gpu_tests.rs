@@ -123,7 +123,7 @@ fn bench_data(batch: usize) -> Prepared {
         (0.5 + 0.25 * centre + 0.15 * noise[sample * width + feature]).clamp(0.0, 1.0)
     });
     let features = Features::new(values, "blobs").unwrap();
-    let mut data = Prepared::new(&features, Scaling::Range, Seed(1)).unwrap();
+    let mut data = Prepared::new(&features, Scaling::Range, Seed(1), 2).unwrap();
     data.measure_distances(std::thread::available_parallelism().map_or(1, usize::from)).unwrap();
     data
 }

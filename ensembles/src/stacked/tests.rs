@@ -274,7 +274,7 @@ pub(super) fn blobs() -> Prepared {
         centre + noise[sample * 4 + feature]
     });
     let features = Features::new(values, "blobs").unwrap();
-    let mut data = Prepared::new(&features, Scaling::Auto, Seed(3)).unwrap();
+    let mut data = Prepared::new(&features, Scaling::Standardise, Seed(3), 2).unwrap();
     data.measure_distances(2).unwrap();
     data
 }
@@ -472,7 +472,7 @@ fn what_goes_wrong_is_said() {
     let params = NetworkParams { learning_rate: 1e30, ..learner() };
     let error = Networks::new(params, &data, 2).train(&data, phase(0, 3), &[], 2).unwrap_err();
     assert!(matches!(error, EnsembleError::Diverged { model: 0, .. }), "{error}");
-    data = Prepared::new(data.features(), Scaling::None, Seed(3)).unwrap();
+    data = Prepared::new(data.features(), Scaling::None, Seed(3), 2).unwrap();
     let error = Networks::new(learner(), &data, 2).train(&data, phase(0, 1), &[], 2).unwrap_err();
     assert!(error.to_string().contains("measure_distances"), "{error}");
 }

@@ -196,7 +196,7 @@ fn train_stack(
     progress: &dyn Progress,
 ) -> Result<(), EnsembleError> {
     let params = members[0].params;
-    let n = data.features().n_samples();
+    let n = data.trainable().len();
     let steps = phase.epochs * (n / params.batch_size.min(n));
     let mut rates = rates(params.learning_rate, steps, phase.anneal);
     let weights: Vec<&Weights> = members.iter().map(|member| &*member.weights).collect();
