@@ -12,6 +12,7 @@ use consilience_graph::{AgreementGraph, Alignment, Diversity, Signatures, Thread
 use crate::choice::Choice;
 use crate::config::ValidConfig;
 use crate::error::RunError;
+use crate::guard::{Answer, k_means};
 use crate::outcome::{Outcome, Round, Seconds};
 use crate::progress::{Observer, Step};
 use crate::selection::keep_best;
@@ -77,5 +78,12 @@ pub fn run(
             break (stop, soft);
         }
     };
-    Ok(Outcome { rounds, stop, probabilities, ensemble, data })
+    let last = rounds.last().expect("a run has at least one round");
+    let answer = if config.guard {
+        observer.step(&Step::Guard);
+        Answer::guarded(last, k_means(&data, k)?, &data)
+    } else {
+        Answer::of_round(last)
+    };
+    Ok(Outcome { answer, rounds, stop, probabilities, ensemble, data })
 }

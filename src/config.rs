@@ -36,6 +36,8 @@ pub struct Config {
     pub first: Schedule,
     /// Training in every later round.
     pub retrain: Schedule,
+    /// Whether k-means is tried too, and taken if it tells more of neighbours' clusters.
+    pub guard: bool,
     /// The agreement graph.
     pub agreement: AgreementParams,
     /// The networks.
@@ -122,6 +124,7 @@ impl Config {
                 min_steps: if small { 250 } else { 120 },
                 anneal: false,
             },
+            guard: true,
             agreement: AgreementParams::default(),
             network: NetworkParams {
                 batch_size: if small { 100 } else { 250 },
@@ -140,6 +143,7 @@ impl Config {
             stable_ari: 2.0,
             members: vec![MemberKind::Ladder; 10],
             candidates: 0,
+            guard: false,
             first: schedule,
             retrain: schedule,
             agreement: AgreementParams {
@@ -332,6 +336,7 @@ mod tests {
             confidence: vec![1.0; 4],
             diversity: None,
             ari_to_previous,
+            information: 1.0,
             seconds: Seconds { total: 0.0, graph: 0.0, models: Profile::default() },
         }
     }
@@ -357,9 +362,14 @@ mod tests {
 
     #[test]
     fn the_papers_thresholds_are_for_ten_models() {
-        let mut paper = Config::preset("paper").unwrap();
+        let mut paper = Config::preset("paper", &features()).unwrap();
         paper.n_clusters = 3;
         assert!(paper.check(&features(), 1).is_ok());
-        assert!(Config::preset("papier").unwrap_err().to_string().contains("default, paper"));
+        assert!(
+            Config::preset("papier", &features())
+                .unwrap_err()
+                .to_string()
+                .contains("tabular, paper")
+        );
     }
 }

@@ -33,6 +33,7 @@ pub mod config;
 mod error;
 pub mod evaluation;
 pub mod from_votes;
+pub mod guard;
 pub mod k_range;
 pub mod kind;
 pub mod metrics;

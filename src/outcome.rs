@@ -8,12 +8,16 @@ use consilience_ensembles::{Ensemble, Prepared, Profile};
 use consilience_graph::{Extraction, maximum_matching};
 use serde::Serialize;
 
-/// The result of a run. Its final outputs are those of the last round.
+use crate::guard::Answer;
+
+/// The result of a run.
 pub struct Outcome {
     /// All rounds, at least one.
     pub rounds: Vec<Round>,
     /// Why there was no further round.
     pub stop: StopReason,
+    /// What came out.
+    pub answer: Answer,
     /// All models' probabilities in the last round, each in its own numbering, length n_models.
     pub probabilities: Vec<SoftAssignments>,
     /// The models as they were last trained.

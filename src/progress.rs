@@ -17,6 +17,8 @@ pub enum Step<'a> {
     Train { round: usize, rounds: usize, models: usize, networks: usize },
     /// Their votes are being turned into pseudo-labels.
     Agree,
+    /// What came out is being compared with k-means.
+    Guard,
     /// A round is over.
     Record(&'a Round),
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
-use crate::{Assignments, ClusterId, DataError, ModelIdx, SoftAssignments};
+use crate::{DataError, ModelIdx, SoftAssignments};
 
 /// Assignments and confidences of all models, shape (n_models, n_samples) each.
 ///

@@ -7,7 +7,7 @@ use linfa::DatasetBase;
 use linfa::prelude::{Fit, Predict};
 use linfa_clustering::KMeans;
 use linfa_nn::distance::L2Dist;
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 
@@ -17,7 +17,11 @@ use crate::{Clusterer, EnsembleError, Phase, Prepared, Progress};
 /// Runs from other starting points, of which the one of lowest inertia is kept.
 const RUNS: usize = 10;
 
-/// k-means with k-means++ starts, by linfa. It is fitted in the first phase; pseudo-labels don't move it.
+/// Centroids of more samples hardly differ, and take linfa minutes.
+const SAMPLES: usize = 5_000;
+const SAMPLES_PER_CLUSTER: usize = 100;
+
+/// k-means with k-means++ starts, by linfa, on at most 5,000 samples or 100 a cluster, drawn at random. It is fitted in the first phase; pseudo-labels don't move it.
 pub struct KMeansModel {
     model: ModelIdx,
     n_clusters: usize,
@@ -29,6 +33,18 @@ impl KMeansModel {
     #[must_use]
     pub fn new(model: ModelIdx, n_clusters: usize) -> Self {
         Self { model, n_clusters, fitted: None }
+    }
+
+    /// The samples that centroids are fitted to, shape (n, n_features).
+    fn subset(&self, data: &Prepared) -> Array2<f32> {
+        let mut samples: Vec<usize> =
+            data.trainable().iter().map(|&sample| sample as usize).collect();
+        let limit = SAMPLES.max(SAMPLES_PER_CLUSTER * self.n_clusters);
+        if samples.len() > limit {
+            data.rng(Stream::Subset).shuffle(&mut samples);
+            samples.truncate(limit);
+        }
+        data.features().view().select(Axis(0), &samples)
     }
 
     fn fitted(&self) -> Result<&KMeans<f32, L2Dist>, EnsembleError> {
@@ -55,7 +71,7 @@ impl Clusterer for KMeansModel {
         let rng = Xoshiro256Plus::seed_from_u64(bits);
         let fitted = KMeans::params_with_rng(self.n_clusters, rng)
             .n_runs(RUNS)
-            .fit(&DatasetBase::from(data.features().view()))
+            .fit(&DatasetBase::from(self.subset(data)))
             .map_err(|error| EnsembleError::KMeans(error.to_string()))?;
         self.fitted = Some(fitted);
         Ok(())

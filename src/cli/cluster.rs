@@ -45,7 +45,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let text = if args.told.json {
         metrics.to_json()
     } else {
-        let sizes = outcome.last().consensus.sizes();
+        let sizes = outcome.answer.assignments.sizes();
         let profile = args.profile;
         let summary = Summary { name: &data.name, metrics: &metrics, sizes: &sizes, profile };
         summary.text(&folder)

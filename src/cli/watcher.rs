@@ -101,6 +101,7 @@ impl Observer for Watcher {
                 self.begin(round, rounds, models, networks);
             }
             Step::Agree => self.look.mention("votes, graph, consensus"),
+            Step::Guard => self.look.mention("comparing with k-means"),
             Step::Record(round) => self.record(round),
         }
     }

@@ -14,6 +14,7 @@ use consilience_ensembles::{Device, MemberKind};
 use serde::Serialize;
 
 use crate::evaluation::Scores;
+use crate::guard::{Baseline, Chosen};
 use crate::outcome::{Outcome, Round, StopReason};
 use crate::{RunError, ValidConfig};
 
@@ -48,6 +49,10 @@ pub struct Metrics {
     pub ari: Option<f64>,
     /// Whether the final set of pseudo-labels has all K mini-clusters.
     pub complete: bool,
+    /// Which clustering was chosen.
+    pub chosen: Chosen,
+    /// What it was compared with.
+    pub k_means: Option<BaselineMetrics>,
     /// Mean confidence of the assignments.
     pub mean_confidence: f64,
     /// The final pseudo-labels.
@@ -60,6 +65,15 @@ pub struct Metrics {
     pub rounds: Vec<RoundMetrics>,
     /// All scores of the assignments: also purity, each class, and the contingency table.
     pub scores: Option<Scores>,
+}
+
+/// k-means in numbers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct BaselineMetrics {
+    /// Accuracy of its assignments.
+    pub acc: Option<f64>,
+    /// What they tell of neighbours' clusters, in nats.
+    pub neighbour_information: f64,
 }
 
 /// Pseudo-labels in numbers.
@@ -172,8 +186,13 @@ impl Metrics {
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
         let (last, data) = (outcome.last(), outcome.data.features());
+        let answer = &outcome.answer;
         let scores =
-            truth.map(|truth| Scores::of_assignments(truth, &last.consensus)).transpose()?;
+            truth.map(|truth| Scores::of_assignments(truth, &answer.assignments)).transpose()?;
+        let k_means = |baseline: &Baseline| -> Result<_, DataError> {
+            let acc = accuracy(&baseline.assignments, truth)?;
+            Ok(BaselineMetrics { acc, neighbour_information: baseline.information })
+        };
         let rounds: Result<Vec<_>, DataError> =
             outcome.rounds.iter().enumerate().map(|round| of_round(round, config, truth)).collect();
         Ok(Self {
@@ -190,8 +209,10 @@ impl Metrics {
             nmi: scores.as_ref().map(|scores| scores.nmi),
             ari: scores.as_ref().map(|scores| scores.ari),
             complete: last.complete,
-            mean_confidence: mean(&last.confidence),
-            pseudo_labels: of_pseudo_labels(&last.pseudo_labels, truth)?,
+            chosen: answer.chosen,
+            k_means: answer.k_means.as_ref().map(k_means).transpose()?,
+            mean_confidence: mean(&answer.confidence),
+            pseudo_labels: of_pseudo_labels(&answer.pseudo_labels, truth)?,
             graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
             profile: ProfileMetrics::new(outcome),
             rounds: rounds?,

@@ -9,7 +9,8 @@
 //! | `pseudo_labels.csv`, `.npz` | sample, label, agreement, margin, confidence |
 //! | `run.h5` | the last round's votes and all that follows from them (feature `hdf5`) |
 //! | `models/model-NN.safetensors` | the models' weights |
-//! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale` |
+//! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
+//! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
 //!
 //! Runs that had their votes given leave no models.
 //!
@@ -22,12 +23,14 @@ use std::path::Path;
 
 use consilience_data::write::{npy, npz};
 use consilience_data::{ClusterId, DataError, PseudoLabels};
+use consilience_ensembles::Clusterer;
 use consilience_graph::Signatures;
 use ndarray::ArrayView1;
 use serde::Serialize;
 
 use super::unwritable;
 use crate::from_votes::VotesOutcome;
+use crate::guard::Chosen;
 use crate::metrics::VotesMetrics;
 use crate::outcome::Outcome;
 use crate::{Metrics, RunError};
@@ -83,11 +86,11 @@ pub fn write(
     metrics: &Metrics,
     config: &str,
 ) -> Result<(), RunError> {
-    let last = outcome.last();
+    let answer = &outcome.answer;
     let results = Results {
-        clusters: last.consensus.clusters().iter().copied().map(Some).collect(),
-        confidences: &last.confidence,
-        pseudo_labels: &last.pseudo_labels,
+        clusters: answer.assignments.clusters().iter().copied().map(Some).collect(),
+        confidences: &answer.confidence,
+        pseudo_labels: &answer.pseudo_labels,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
@@ -96,9 +99,21 @@ pub fn write(
     let models = folder.join("models");
     fs::create_dir(&models).map_err(|error| unwritable(&models, &error))?;
     outcome.ensemble.save(&models)?;
+    if let (Chosen::KMeans, Some(k_means)) = (answer.chosen, &answer.k_means) {
+        k_means.model.save(&models.join("k-means.safetensors"))?;
+    }
     let transform = outcome.data.transform();
     let (shift, scale) = (ArrayView1::from(&transform.shift), ArrayView1::from(&transform.scale));
-    npz(&models.join("scaling.npz"), &[("shift", shift.into()), ("scale", scale.into())])?;
+    let rows = [u8::from(transform.rows)];
+    let mut arrays = vec![
+        ("shift", shift.into()),
+        ("scale", scale.into()),
+        ("rows", ArrayView1::from(&rows).into()),
+    ];
+    if let Some(projection) = &transform.projection {
+        arrays.push(("projection", projection.view().into()));
+    }
+    npz(&models.join("scaling.npz"), &arrays)?;
     Ok(())
 }
 
