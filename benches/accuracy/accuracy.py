@@ -311,6 +311,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     args = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else a killed command leaves its child running
     try:
         return args.function(args)
     except KeyboardInterrupt:

@@ -47,8 +47,8 @@ def spectral(features, k: int, seed: int):
 
     if issparse(features):
         features = normalize(TruncatedSVD(TEXT_COMPONENTS, random_state=seed).fit_transform(features))
-    # ARPACK's factorisation of a large graph takes hours; multigrid doesn't factorise.
-    solver = "amg" if features.shape[0] > 20_000 else "arpack"
+    # ARPACK factorises the graph's matrix, which takes minutes to hours for a large one; multigrid doesn't.
+    solver = "amg" if features.shape[0] > 10_000 else "arpack"
     model = SpectralClustering(
         k, affinity="nearest_neighbors", n_neighbors=10, eigen_solver=solver, random_state=seed, n_jobs=1
     )
