@@ -1,6 +1,7 @@
 """Runs data sets x settings x seeds, keeps every score, and makes the README's table of them. See README.md."""
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,7 +69,8 @@ def measured(command: list[str], limit: float | None = None) -> Finished:
         try:
             _, status, usage = os.wait4(child.pid, 0)
         except BaseException:
-            os.killpg(child.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             raise
         finally:
             killer.cancel()
@@ -181,7 +184,8 @@ def in_short(line: Line) -> str:
         return f"FAILED: {line['failure']}"
     labels = line.get("pseudo_labels")
     more = f", pseudo-labels {labels['acc'] or 0:.4f} on {labels['coverage']:.3f}" if labels else ""
-    return f"ACC {line['acc']:.4f}{more}, {line['seconds']:.1f} s"
+    few = "" if line.get("complete", True) else ", fewer than K mini-clusters"
+    return f"ACC {line['acc']:.4f}{more}{few}, {line['seconds']:.1f} s"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -249,7 +253,7 @@ def check(args: argparse.Namespace) -> int:
     return 0 if met else 1
 
 
-def names(known: dict) -> "type[list[str]]":
+def names(known: dict) -> Callable[[str], list[str]]:
     """Reads a list with commas of known names."""
 
     def listed(text: str) -> list[str]:
@@ -270,7 +274,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(function, about: str) -> argparse.ArgumentParser:
+    def command(function: Callable[[argparse.Namespace], int], about: str) -> argparse.ArgumentParser:
         found = commands.add_parser(function.__name__, help=about, description=about)
         found.set_defaults(function=function)
         return found
