@@ -136,6 +136,8 @@ class Runner:
         self.args = args
         self.folder = data_folder(args.data)
         self.program = str(args.program.resolve())
+        if not args.program.is_file():
+            raise SystemExit(f"no program {args.program}: build it (cargo build --release --locked) or give --program")
         said = measured([self.program, "--version"])
         digest = hashlib.sha256(args.program.read_bytes()).hexdigest()[:12]
         self.identity = {"version": said.stdout.strip(), "commit": results.commit(), "program": digest}
@@ -282,7 +284,7 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     def running(of: argparse.ArgumentParser, threads: int) -> None:
         of.add_argument("--data", metavar="DIR", help="folder of the benchmark files (or $CONSILIENCE_DATA)")
         of.add_argument("--sets", type=names(SETS), default=list(SETS), metavar="A,B", help=", ".join(SETS))
-        of.add_argument("--threads", type=int, default=threads)
+        of.add_argument("--threads", type=int, default=threads, metavar="N", help=f"({threads})")
         of.add_argument("--again", action="store_true", help="also what is in the results file")
         of.add_argument("--note", default="", help="kept with the results")
 
@@ -319,7 +321,7 @@ def main() -> int:
     try:
         return args.function(args)
     except KeyboardInterrupt:
-        say("interrupted; what was done is in the results file, and the same command goes on from there")
+        say("interrupted; what was done is kept, and the same command goes on (for --draw with the --seeds printed)")
         return 130
 
 

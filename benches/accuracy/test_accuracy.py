@@ -250,6 +250,11 @@ class Running(unittest.TestCase):
             with self.assertRaisesRegex(SystemExit, "commit"):
                 self.run_program("--seeds", "1", "--purpose", "final")
 
+    def test_a_program_has_to_be_there(self):
+        self.program.unlink()
+        with self.assertRaisesRegex(SystemExit, "no program"):
+            self.run_program("--seeds", "1")
+
     def test_benchmark_files_have_to_be_named(self):
         args = accuracy.arguments(["run", "--program", str(self.program), "--sets", "mnist", "--seeds", "1"])
         with mock.patch.dict("os.environ", clear=False) as environment:
