@@ -60,6 +60,7 @@ SETTINGS = {
     "auto": Setting(),
     "first-round": Setting(("--rounds", "1")),
     "paper": Setting(("--preset", "paper")),
+    "k-means": Setting(("--member", "k-means", "--models", "1", "--rounds", "1")),  # on the program's own features
 }
 
 
