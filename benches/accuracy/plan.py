@@ -1,0 +1,120 @@
+"""What is run: sets, settings, peers, and the marks that the results are held against."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+PEERS_FOLDER = HERE.parent / "peers" / "accuracy"
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A benchmark set: where its files lie in the folder of benchmark data, and what is done to it for peers."""
+
+    k: int
+    data: tuple[str, ...]
+    labels: tuple[str, ...] = ()  # none: they lie beside the features
+    divisor: int = 1  # what peers divide the features by, as our automatic scaling does
+    sparse_text: bool = False
+
+    def files(self, folder: Path | None) -> list[Path]:
+        """Paths of the features, for readers other than our program."""
+        if self.data == ("digits",):
+            return [ROOT / "data" / "embedded" / "digits.npz"]
+        return [require(folder) / name for name in self.data]
+
+    def arguments(self, folder: Path | None) -> list[str]:
+        """How our program is told of the set."""
+        if self.data == ("digits",):
+            return ["digits", "-k", str(self.k)]
+        found = [str(path) for path in self.files(folder)] + ["-k", str(self.k)]
+        return found + [word for name in self.labels for word in ("--labels", str(require(folder) / name))]
+
+
+SETS = {
+    "digits": DataSet(10, ("digits",), divisor=16),
+    "optdigits": DataSet(10, ("optdigits/optdigits.npz",), divisor=16),
+    "mnist": DataSet(
+        10,
+        ("mnist/train-images-idx3-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz"),
+        ("mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz"),
+        divisor=255,
+    ),
+    "20news-tfidf": DataSet(20, ("20newsgroups/20news-tfidf2000-stripped.npz",), sparse_text=True),
+    "20news-minilm": DataSet(20, ("20newsgroups/20news-minilm384.npz",)),
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How our program is run: extra words of the command line, and lines of TOML for `--config`."""
+
+    arguments: tuple[str, ...] = ()
+    toml: str = ""
+
+
+# An ablation is a line here: Setting(("--models", "10")), or Setting(toml="[network]\nlabel_weight = 1.0").
+SETTINGS = {
+    "auto": Setting(),
+    "first-round": Setting(("--rounds", "1")),
+    "paper": Setting(("--preset", "paper")),
+    "k-means": Setting(("--member", "k-means", "--models", "1", "--rounds", "1")),  # on the program's own features
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a set has to reach: mean ACC, seconds of the slowest run, and how many seeds are enough to say so."""
+
+    acc: float
+    seconds: float
+    seeds: int = 3
+    precision: float | None = None  # mean ACC of the pseudo-labels ...
+    coverage: float | None = None  # ... at this mean coverage at least
+
+
+MARKS = {
+    "digits": Mark(0.93, 60, seeds=5),
+    "optdigits": Mark(0.96, 120, seeds=5),
+    "mnist": Mark(0.985, 900, precision=0.995, coverage=0.80),
+    "20news-tfidf": Mark(0.40, 600),
+    "20news-minilm": Mark(0.58, 300),
+}
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A method of `peers.py`: its name in the table, and its seeds."""
+
+    title: str
+    seeds: tuple[int, ...] = (0, 1, 2)
+    slow: tuple[str, ...] = ()  # sets on which one seed is enough of a wait
+
+
+PEERS = {
+    "k-means": Peer("k-means", tuple(range(10))),
+    "gmm": Peer("Gaussian mixture", slow=("mnist",)),
+    "spectral": Peer("spectral clustering", slow=("mnist",)),
+    "hdbscan": Peer("HDBSCAN", (0,)),  # nothing in it is random
+    "evoc": Peer("EVoC"),
+    "evoc-k": Peer("EVoC, told K"),
+}
+
+
+def peer_seeds(method: str, data_set: str) -> tuple[int, ...]:
+    peer = PEERS[method]
+    return peer.seeds[:1] if data_set in peer.slow else peer.seeds
+
+
+def data_folder(given: str | None) -> Path | None:
+    """The folder of benchmark files, as given or as $CONSILIENCE_DATA names it."""
+    named = given or os.environ.get("CONSILIENCE_DATA")
+    return Path(named).expanduser().resolve() if named else None
+
+
+def require(folder: Path | None) -> Path:
+    if folder is None:
+        raise SystemExit("this set needs the benchmark files: --data DIR or $CONSILIENCE_DATA has to name their folder")
+    return folder

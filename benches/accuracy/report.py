@@ -1,0 +1,175 @@
+"""What the results file says: the README's table, precision by confidence, and whether the marks are met."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import mean
+
+import results
+from plan import MARKS, PEERS, SETS, Mark
+from results import Line, failed
+
+BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
+NONE = "–"
+K_MEANS_SEEDS = 10  # whose mean ACC no seed of ours may be under
+
+
+def markdown(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * 2 + ["--:"] * (len(head) - 2), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def average(lines: list[Line], value: Callable[[Line], float | None]) -> float | None:
+    """Of the runs that have the value."""
+    found = [number for number in map(value, lines) if number is not None]
+    return mean(found) if found else None
+
+
+def score(value: float | None) -> str:
+    return NONE if value is None else f"{value:.3f}"
+
+
+def seconds(value: float) -> str:
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+def method_row(title: str, lines: list[Line]) -> list[str]:
+    """Method, seeds, ACC (of the covered), worst ACC, NMI, ARI, coverage, seconds."""
+    done = [line for line in lines if not failed(line)]
+    if not done:
+        return [title, lines[0]["failure"] if lines else "not run", *[NONE] * 6]
+    seeds = str(len(done)) + (f", {len(lines) - len(done)} failed" if len(done) < len(lines) else "")
+    acc, coverage = score(average(done, lambda line: line["acc"])), average(done, lambda line: line["coverage"])
+    if coverage < 1:
+        acc += f" ({score(average(done, lambda line: line['acc_covered']))})"
+    worst = min(line["acc"] for line in done)
+    means = [score(average(done, lambda line, name=name: line[name])) for name in ("nmi", "ari")]
+    took = seconds(mean(line["seconds"] for line in done))
+    return [title, seeds, acc, score(worst), *means, f"{coverage:.2f}", took]
+
+
+def set_rows(lines: list[Line], at: str | None, data_set: str, settings: list[str]) -> list[list[str]]:
+    rows = [method_row(peer.title, results.of_peer(lines, name, data_set)) for name, peer in PEERS.items()]
+    for setting in settings:
+        title = "**consilience**" + (f", {setting}" if setting != "auto" else "")
+        rows.append(method_row(title, results.finals(lines, at, data_set, setting)))
+    return [[data_set if row == 0 else "", *cells] for row, cells in enumerate(rows)]
+
+
+def trust_row(data_set: str, setting: str, lines: list[Line]) -> list[str]:
+    """Precision of the pseudo-labels, and of as many samples that models, or the consensus, are surest of."""
+    done = [line for line in lines if not failed(line) and line["pseudo_labels"]["acc"] is not None]
+    labels = [line["pseudo_labels"] for line in done]
+    # Compared only where both are known: the mean of other seeds would be another thing.
+    compared = done if all(line["confidence"] for line in done) else []
+    columns = [
+        average(labels, lambda of: of["coverage"]),
+        average(labels, lambda of: of["acc"]),
+        min((of["acc"] for of in labels), default=None),
+        average(compared, lambda line: line["confidence"]["members_mean"]),
+        average(compared, lambda line: max(line["confidence"]["members"])),
+        average(compared, lambda line: line["confidence"]["consensus"]),
+    ]
+    name = data_set if setting == "auto" else f"{data_set}, {setting}"
+    return [name, str(len(done)), *map(score, columns)]
+
+
+def trust_table(lines: list[Line], at: str | None, settings: list[str]) -> str:
+    head = ["data", "seeds", "coverage", "by agreement", "worst seed"]
+    head += ["by a model's confidence, mean", "of the best model", "by the consensus's confidence"]
+    runs = [(name, setting, results.finals(lines, at, name, setting)) for name in SETS for setting in settings]
+    return markdown(head, [trust_row(*run) for run in runs if run[2]])
+
+
+def facts(lines: list[Line], at: str | None) -> str:
+    """Where and when our runs were made, and the peers'."""
+    final = [line for line in results.ours(lines) if line["purpose"] == "final" and line["commit"] == at]
+    peers = [line for line in lines if line["method"] != results.OURS]
+    said = []
+    for name, of in ((f"consilience at {at}", final), ("the others", peers)):
+        if of:
+            machines = "; ".join(dict.fromkeys(line["machine"] for line in of))
+            days = sorted({line["date"][:10] for line in of})
+            threads = "/".join(str(n) for n in sorted({line["threads"] for line in of}))
+            when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+            said.append(f"{name}: {when}, {machines}, {threads} {'thread' if threads == '1' else 'threads'}")
+    return ". ".join(said) + "."
+
+
+def full_commit(lines: list[Line], at: str | None) -> str | None:
+    """The commit of final runs that begins so; by default the newest."""
+    if at is None:
+        return results.newest_commit(lines)
+    known = [line["commit"] for line in results.ours(lines) if line["purpose"] == "final"]
+    found = next((commit for commit in known if commit.startswith(at)), None)
+    if found is None:
+        raise SystemExit(f"no final run of commit {at} in {results.FILE.name}")
+    return found
+
+
+def table(lines: list[Line], at: str | None = None, settings: list[str] | None = None) -> str:
+    """The README's tables."""
+    at, settings = full_commit(lines, at), settings or ["auto"]
+    head = ["data", "method", "seeds", "ACC", "worst seed", "NMI", "ARI", "coverage", "seconds"]
+    rows = [row for name in SETS for row in set_rows(lines, at, name, settings)]
+    parts = [markdown(head, rows)]
+    if any(results.finals(lines, at, name, setting) for name in SETS for setting in settings):
+        parts += ["Pseudo-labels: ACC of the samples chosen, as many by each rule.", trust_table(lines, at, settings)]
+    return "\n\n".join([*parts, facts(lines, at)])
+
+
+def write(text: str, readme: Path) -> None:
+    """Puts it between the markers."""
+    old = readme.read_text()
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
+        raise SystemExit(f"{readme.name} needs {BEGIN} and, below it, {END}, once each")
+    before, after = old.split(BEGIN)[0], old.split(END)[1]
+    readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def judged(mark: Mark, lines: list[Line], k_means: list[Line]) -> list[tuple[bool, str]]:
+    """Each demand of a mark: whether it is met, and how."""
+    done = [line for line in lines if not failed(line)]
+    said = [(not lines or len(done) == len(lines), f"{len(lines) - len(done)} failed runs")]
+    said.append((len(done) >= mark.seeds, f"{len(done)} seeds, wanted {mark.seeds}"))
+    if not done:
+        return said
+    acc, worst = mean(line["acc"] for line in done), min(line["acc"] for line in done)
+    said.append((acc >= mark.acc, f"mean ACC {acc:.4f}, wanted {mark.acc}"))
+    slowest = max(line["seconds"] for line in done)
+    said.append((slowest <= mark.seconds, f"slowest run {slowest:.0f} s, wanted {mark.seconds:.0f} s"))
+    if len(k_means) < K_MEANS_SEEDS:
+        said.append((False, f"k-means has {len(k_means)} seeds, wanted {K_MEANS_SEEDS}"))
+    else:
+        floor = mean(line["acc"] for line in k_means)
+        said.append((worst >= floor, f"worst seed {worst:.4f}, wanted k-means' mean, {floor:.4f}"))
+    return said + judged_labels(mark, done)
+
+
+def judged_labels(mark: Mark, done: list[Line]) -> list[tuple[bool, str]]:
+    if mark.precision is None:
+        return []
+    coverage = mean(line["pseudo_labels"]["coverage"] for line in done)
+    # No pseudo-labels have no precision, which is none.
+    precision = mean(line["pseudo_labels"]["acc"] or 0.0 for line in done)
+    return [
+        (precision >= mark.precision, f"pseudo-labels' mean ACC {precision:.4f}, wanted {mark.precision}"),
+        (coverage >= mark.coverage, f"pseudo-labels' mean coverage {coverage:.3f}, wanted {mark.coverage}"),
+    ]
+
+
+def check(lines: list[Line], at: str | None = None) -> tuple[bool, str]:
+    """Whether all marks are met by the final runs of a commit with the setting 'auto', and a line for each."""
+    at = full_commit(lines, at)
+    all_met, said = True, [f"final runs of {at or 'no commit'}, setting auto"]
+    for name, mark in MARKS.items():
+        final = results.finals(lines, at, name, "auto")
+        k_means = [line for line in results.of_peer(lines, "k-means", name) if not failed(line)]
+        found = judged(mark, final, k_means)
+        seen = sorted(line["seed"] for line in final if results.looked_at_before(lines, line))
+        if seen:
+            found.append((False, f"seeds looked at before: {', '.join(map(str, seen))}"))
+        met = all(ok for ok, _ in found)
+        all_met &= met
+        said.append(f"{name}: {'met' if met else 'NOT MET'}")
+        said += [f"  {'ok ' if ok else 'NOT'} {what}" for ok, what in found]
+    return all_met, "\n".join(said)
