@@ -102,3 +102,53 @@ impl Look {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::{Seed, Stream, read_dataset};
+    use ndarray::Array2;
+
+    use super::*;
+
+    fn features(rows: usize, columns: usize, value: impl Fn(usize, usize, f32) -> f32) -> Features {
+        let noise = Seed(1).rng(Stream::Subset).normal(rows * columns);
+        let value =
+            |(row, column): (usize, usize)| value(row, column, noise[row * columns + column]);
+        Features::new(Array2::from_shape_fn((rows, columns), value), "x").unwrap()
+    }
+
+    #[test]
+    fn pixels_and_curves_are_images() {
+        assert_eq!(Kind::of(&read_dataset(&["digits".into()], &[]).unwrap().features), Kind::Image);
+        // A wave of another phase in every row, below zero half of the time.
+        let wave = |row: usize, column: usize, noise| {
+            let phase = f32::from(u16::try_from(row * 37 % 100 + column).unwrap());
+            (phase / 10.0).sin() + 0.1 * noise
+        };
+        assert_eq!(Kind::of(&features(300, 100, wave)), Kind::Image);
+    }
+
+    #[test]
+    fn words_are_rare_and_not_negative() {
+        let words = features(400, 500, |_, _, noise| (noise - 1.8).max(0.0));
+        assert_eq!(Kind::of(&words), Kind::Text);
+        let ones_and_zeros = features(400, 20, |_, _, noise| f32::from(u8::from(noise > 1.8)));
+        assert_eq!(Kind::of(&ones_and_zeros), Kind::Tabular, "too few to be words");
+    }
+
+    #[test]
+    fn embeddings_have_many_features_of_one_scale() {
+        assert_eq!(Kind::of(&features(400, 128, |_, _, noise| noise)), Kind::Embedding);
+        let of_mixed_units =
+            |_, column, noise: f32| if column == 7 { 5000.0 * noise } else { noise };
+        assert_eq!(Kind::of(&features(400, 128, of_mixed_units)), Kind::Tabular);
+        assert_eq!(Kind::of(&features(400, 10, |_, _, noise| noise)), Kind::Tabular);
+    }
+
+    #[test]
+    fn constant_and_huge_features_are_looked_at() {
+        assert_eq!(Kind::of(&features(2, 3, |_, _, _| 1.0)), Kind::Tabular);
+        let huge = features(50, 100, |_, _, noise| noise.signum() * f32::MAX);
+        assert_eq!(Kind::of(&huge), Kind::Embedding);
+    }
+}

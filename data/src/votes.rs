@@ -119,3 +119,20 @@ impl Votes {
         self.n_clusters[model.index()]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn samples_left_out_have_no_vote() {
+        let votes = Votes::new(array![[0, 1, 2], [1, 1, 0]], Array2::ones((2, 3))).unwrap();
+        let some = votes.clone().of_samples(&[0, 2]);
+        assert_eq!(some.clusters(), array![[0, Votes::MISSING, 2], [1, Votes::MISSING, 0]]);
+        assert_eq!(some.confidences().column(1), array![0.0, 0.0]);
+        assert_eq!(some.n_clusters(ModelIdx(0)), 3);
+        assert_eq!(votes.clone().of_samples(&[0, 1, 2]), votes);
+    }
+}
