@@ -30,7 +30,8 @@ pub enum Labelling {
     Clusters,
     /// The K largest clusters of another model that has five times as many, trained once.
     OverClusters,
-    /// The first model's clusters, of samples in which its confidence exceeds `agreement.min_confidence`.
+    /// The first model's clusters, of samples in which its confidence exceeds `agreement.min_confidence`. With one model, that
+    /// is what the graph finds.
     Confidence,
 }
 
@@ -123,7 +124,7 @@ fn over_cluster(
 }
 
 /// The `k` largest clusters of the first model in `votes`, of samples in which its confidence exceeds `above`; the largest
-/// first (ties: the lowest id). Samples without a vote get no label. A cluster of fewer than the graph's `min_size` samples is
+/// first (ties: the lowest sample). Samples without a vote get no label. A cluster of fewer than the graph's `min_size` samples is
 /// no mini-cluster. The evidence of a label is one model.
 fn largest(votes: &Votes, above: f32, graph: &AgreementGraph<'_>, k: usize) -> Extraction {
     let model = ModelIdx(0);
@@ -137,7 +138,7 @@ fn largest(votes: &Votes, above: f32, graph: &AgreementGraph<'_>, k: usize) -> E
         }
     }
     clusters.retain(|cluster| cluster.len() >= graph.agreement().min_size());
-    clusters.sort_by_key(|cluster| Reverse(cluster.len()));
+    clusters.sort_by_key(|cluster| (Reverse(cluster.len()), cluster[0].sample));
     clusters.truncate(k);
     for (mini, cluster) in clusters.iter_mut().enumerate() {
         cluster.iter_mut().for_each(|entry| entry.label = ClusterId::from_index(mini));
@@ -156,7 +157,7 @@ fn largest(votes: &Votes, above: f32, graph: &AgreementGraph<'_>, k: usize) -> E
 mod tests {
     use consilience_ensembles::{MemberKind, Preparation, Scaling};
     use consilience_graph::{AgreementParams, Signatures};
-    use ndarray::{Array2, array};
+    use ndarray::{Array2, array, s};
 
     use super::*;
     use crate::Config;
@@ -208,8 +209,8 @@ mod tests {
     #[test]
     fn confidence_has_to_exceed_the_bound() {
         let labeller = Labeller::FirstModel { above: 0.6 };
-        let sure = vec![(0, 2), (2, 0), (5, 1), (6, 0)];
-        assert_eq!(found(&labeller, 3, loose()), (sure, 3), "ties: the lowest id");
+        let sure = vec![(0, 1), (2, 0), (5, 2), (6, 0)];
+        assert_eq!(found(&labeller, 3, loose()), (sure, 3), "ties: the lowest sample");
         let none = Labeller::FirstModel { above: 0.9 };
         assert_eq!(found(&none, 3, loose()), (vec![], 0));
     }
@@ -226,6 +227,27 @@ mod tests {
     fn agreement_is_the_graphs() {
         let agreed = vec![(0, 1), (1, 0), (2, 0), (4, 1), (6, 0)];
         assert_eq!(found(&Labeller::Agreement, 2, loose()), (agreed, 2));
+    }
+
+    /// One model agrees with itself, so that its confidence is all that the graph goes by.
+    #[test]
+    fn with_one_model_confidence_is_agreement() {
+        let (both, first) = (votes(), s![..1, ..]);
+        let clusters = both.clusters().slice(first).to_owned();
+        let votes = Votes::new(clusters, both.confidences().slice(first).to_owned()).unwrap();
+        let threads = Threads::new(1).unwrap();
+        for above in [0.0, 0.45, 0.6] {
+            let agreement = AgreementParams { min_confidence: above, ..AgreementParams::default() };
+            let agreement = agreement.check(1).unwrap();
+            let signatures = Signatures::group(&votes, &agreement, &threads).unwrap();
+            let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
+            for k in 2..=3 {
+                let labelled = |labeller: Labeller| labeller.label(&graph, &votes, k, &threads);
+                let found = labelled(Labeller::FirstModel { above }).unwrap();
+                assert_eq!(found.anchors.len(), k);
+                assert_eq!(found, labelled(Labeller::Agreement).unwrap());
+            }
+        }
     }
 
     /// Twelve rows, two of which are the same, and the settings for them.
