@@ -13,6 +13,7 @@ use crate::choice::Choice;
 use crate::config::ValidConfig;
 use crate::error::RunError;
 use crate::guard::{Answer, k_means};
+use crate::labelling::Labeller;
 use crate::outcome::{Outcome, Round, Seconds};
 use crate::progress::{Observer, Step};
 use crate::selection::keep_best;
@@ -36,6 +37,7 @@ pub fn run(
     let mut data =
         Prepared::new(features, config.preparation, config.seed, config.compute.threads)?;
     data.measure_distances(config.compute.threads)?;
+    let labeller = Labeller::new(config, &data, observer)?;
     let mut ensemble =
         Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
 
@@ -58,7 +60,7 @@ pub fn run(
         let agree_start = Instant::now();
         let signatures = Signatures::group(&votes, &config.agreement, &threads)?;
         let graph = AgreementGraph::new(&signatures, &config.agreement)?;
-        let extraction = graph.extract(k, &threads)?;
+        let extraction = labeller.label(&graph, &votes, k, &threads)?;
         let agree_seconds = agree_start.elapsed().as_secs_f64();
         let pseudo_labels = choice.of(&extraction, k);
         let alignment = Alignment::new(&votes, pseudo_labels)?;

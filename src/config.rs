@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::kind::Kind;
+use crate::labelling::Labelling;
 use crate::outcome::{Round, StopReason};
 
 /// Settings of a run, all that decides its result: a run can be repeated from this and its data.
@@ -32,6 +33,8 @@ pub struct Config {
     pub members: Vec<MemberKind>,
     /// Models trained in the first round, at least: those go on whose clusters tell most of neighbours' clusters.
     pub candidates: usize,
+    /// What pseudo-labels come from: agreement, or one of the naive ways that it is compared with.
+    pub labelling: Labelling,
     /// Training in the first round.
     pub first: Schedule,
     /// Training in every later round.
@@ -118,6 +121,7 @@ impl Config {
             preparation: Preparation { scaling, components },
             members: vec![MemberKind::Ladder; 5],
             candidates: if small { 10 } else { 6 },
+            labelling: Labelling::Agreement,
             first: Schedule { epochs: 9, min_steps: if small { 1000 } else { 500 }, anneal: false },
             retrain: Schedule {
                 epochs: 3,
@@ -211,6 +215,7 @@ impl Config {
             "at least K, as a batch has to hold every cluster",
             &batch,
         )?;
+        self.labelling.check(k, batch, features)?;
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n / batch;
         Ok(ValidConfig { config: self, network, agreement, compute, batches })

@@ -36,6 +36,7 @@ pub mod from_votes;
 pub mod guard;
 pub mod k_range;
 pub mod kind;
+pub mod labelling;
 pub mod metrics;
 pub mod outcome;
 pub mod progress;

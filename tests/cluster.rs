@@ -199,6 +199,40 @@ fn flags_go_before_the_file_and_the_file_before_the_preset() {
     assert_eq!(config["run"]["data"].as_array().unwrap()[0].as_str(), Some("digits"));
 }
 
+#[test]
+fn naive_ways_to_label_can_be_compared_with_agreement() {
+    let sandbox = Sandbox::new();
+    sandbox.file("short.toml", common::QUICK.to_owned() + "candidates = 0\n");
+    let run = |labelling: &str| {
+        let output = sandbox.run(&format!(
+            "cluster digits --config short.toml --models 2 --labelling {labelling} --quiet --out {labelling}"
+        ));
+        // Whether all mini-clusters are found is another question.
+        assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
+        let config: Table = sandbox.text(&format!("{labelling}/config.toml")).parse().unwrap();
+        assert_eq!(config["labelling"].as_str(), Some(labelling));
+        let metrics = sandbox.json(&format!("{labelling}/metrics.json"));
+        let of_round = |round: &Value| round["pseudo_labels"]["coverage"].as_f64().unwrap();
+        metrics["rounds"].as_array().unwrap().iter().map(of_round).collect::<Vec<_>>()
+    };
+    assert_eq!(run("clusters"), [1.0, 1.0]);
+    let over_clusters = run("over-clusters");
+    assert_eq!(over_clusters[0], over_clusters[1], "the same in all rounds");
+    for coverages in [over_clusters, run("confidence"), run("agreement")] {
+        let partly = coverages.iter().all(|&coverage| 0.0 < coverage && coverage < 1.0);
+        assert!(coverages.len() == 2 && partly, "{coverages:?}");
+    }
+    for (arguments, part) in [
+        ("--labelling clutsers", "`agreement`, `clusters`, `over-clusters`, `confidence`"),
+        ("--labelling over-clusters -k 30", "setting labelling: need K <= 20 for over-clusters"),
+    ] {
+        let output = sandbox.run(&format!("cluster digits {arguments}"));
+        let error = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert!(error.contains(part) && error.lines().count() == 1, "{error}");
+    }
+}
+
 const K_MEANS: &str = "cluster digits --member k-means --models 2 --rounds 1 --min-confidence 0";
 
 #[test]

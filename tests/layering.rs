@@ -66,7 +66,7 @@ fn graphs_know_no_networks_and_networks_no_graphs() {
 
 #[test]
 fn the_truth_stays_out() {
-    let engine = ["algorithm.rs", "choice.rs", "from_votes.rs", "k_range.rs"];
+    let engine = ["algorithm.rs", "choice.rs", "from_votes.rs", "k_range.rs", "labelling.rs"];
     let mut sources: Vec<_> = engine.map(|file| root().join("src").join(file)).into();
     for folder in ["ensembles/src", "graph/src"] {
         rust_files(&root().join(folder), &mut sources);

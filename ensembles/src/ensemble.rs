@@ -100,11 +100,28 @@ impl Ensemble {
         n_clusters: usize,
         compute: &Compute,
     ) -> Result<Self, EnsembleError> {
+        Self::of_kinds_from(ModelIdx(0), kinds, params, data, n_clusters, compute)
+    }
+
+    /// As [`Ensemble::of_kinds`], with models that are numbered from `first` on: random numbers depend on it, so that they
+    /// differ from those of another ensemble whose models come before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ensemble::of_kinds`].
+    pub fn of_kinds_from(
+        first: ModelIdx,
+        kinds: &[MemberKind],
+        params: &ValidNetworkParams,
+        data: &Prepared,
+        n_clusters: usize,
+        compute: &Compute,
+    ) -> Result<Self, EnsembleError> {
         let network = |model, kind, params| {
             Member::Network(Box::new(Network::new(model, kind, params, data, n_clusters)))
         };
         let member = |(index, kind): (usize, &MemberKind)| -> Result<Member, EnsembleError> {
-            let model = ModelIdx::from_index(index);
+            let model = ModelIdx::from_index(first.index() + index);
             Ok(match kind {
                 MemberKind::Ladder => network(model, "ladder", params.clone()),
                 MemberKind::VatIm => network(model, "vat-im", (**params).clone().plain().check()?),

@@ -129,6 +129,23 @@ fn most_models_find_the_blobs() {
 }
 
 #[test]
+fn a_models_number_decides_its_random_numbers() {
+    let data = prepared();
+    let predicted = |mut ensemble: Ensemble| {
+        ensemble.train(&data, &phase(0, 1), &[], &()).unwrap();
+        ensemble.predict(&data).unwrap()
+    };
+    let kinds = [MemberKind::Ladder, MemberKind::VatIm];
+    let both = predicted(ensemble(&kinds, params(), &data, 1));
+    let (valid, compute) = (params().check().unwrap(), Compute::cpu(1));
+    let of_number = |model, kinds| {
+        Ensemble::of_kinds_from(ModelIdx(model), kinds, &valid, &data, BLOBS, &compute).unwrap()
+    };
+    assert!(predicted(of_number(1, &kinds[1..])) == both[1..]);
+    assert!(predicted(of_number(2, &kinds[1..])) != both[1..]);
+}
+
+#[test]
 fn threads_do_not_change_a_bit() {
     let kinds = [MemberKind::Ladder, MemberKind::KMeans, MemberKind::VatIm, MemberKind::Ladder];
     let run = |threads| {

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, MemberKind};
 use consilience_graph::Strictness;
 
@@ -88,6 +89,10 @@ struct ClusterArgs {
     /// Kind of all models: ladder, vat-im or k-means
     #[arg(long, value_name = "KIND", value_parser = settings::member_kind)]
     member: Option<MemberKind>,
+    /// What pseudo-labels come from: agreement, or, to compare with, clusters or confidence (of the first model alone) or
+    /// over-clusters (the largest of another model's 5 K) [default: agreement]
+    #[arg(long, value_name = "HOW", value_parser = settings::labelling)]
+    labelling: Option<Labelling>,
     /// Where to train: cpu, cuda, or cuda:1 for the second GPU
     #[arg(long, default_value = "cpu")]
     device: Device,

@@ -6,6 +6,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
+use consilience::labelling::Labelling;
 use consilience::{Config, RunError};
 use consilience_data::{Dataset, Features, Seed};
 use consilience_ensembles::{Compute, Device, MemberKind};
@@ -41,6 +42,7 @@ pub(super) fn resolve(args: &ClusterArgs, features: &Features) -> Result<Config>
         let kind = args.member.or(config.members.first().copied()).unwrap_or(MemberKind::Ladder);
         config.members = vec![kind; models.into()];
     }
+    config.labelling = args.labelling.unwrap_or(config.labelling);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
 }
@@ -116,6 +118,11 @@ pub(super) fn threads(text: &str) -> Result<usize, String> {
 /// For the command line.
 pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
     MemberKind::deserialize(name.into_deserializer())
+}
+
+/// For the command line.
+pub(super) fn labelling(name: &str) -> Result<Labelling, ValueError> {
+    Labelling::deserialize(name.into_deserializer())
 }
 
 /// `config` with what the file at `path` sets replaced.
