@@ -208,6 +208,10 @@ impl Config {
             need(schedule.epochs >= 1, name, "at least 1", &schedule.epochs)?;
         }
         let network = self.network.clone().check()?;
+        network.check_clusters(k)?;
+        if self.members.contains(&MemberKind::VatIm) {
+            self.network.clone().plain().check()?;
+        }
         let batch = network.batch_size.min(n);
         need(
             batch >= k,
@@ -291,7 +295,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use consilience_ensembles::Profile;
+    use consilience_ensembles::{Objective, Profile, SizePrior};
 
     use crate::outcome::Seconds;
 
@@ -319,6 +323,34 @@ mod tests {
         assert!(rejected(|c| c.network.batch_size = 2).contains("at least K"));
         assert!(rejected(|c| c.network.batch_size = 0).contains("batch_size"));
         assert!(rejected(|c| c.agreement.min_size = 0).contains("min_size"));
+        let two = |c: &mut Config| c.network.sizes = SizePrior::Given(vec![1.0, 2.0]);
+        assert!(rejected(two).contains("sizes: need a number for each cluster, got 2 for 3"));
+        let plain = |c: &mut Config| {
+            c.network.objective = Objective::DotProduct;
+            c.members = vec![MemberKind::VatIm];
+        };
+        assert!(rejected(plain).contains("needs the noise of a ladder"));
+    }
+
+    #[test]
+    fn sizes_and_objective_are_read_as_written() {
+        for (sizes, written) in [
+            (SizePrior::Uniform, r#"sizes = "uniform""#),
+            (SizePrior::Learned, r#"sizes = "learned""#),
+            (SizePrior::Given(vec![0.5, 0.3, 0.2]), "sizes = [0.5, 0.3, 0.2]"),
+        ] {
+            let mut config = Config::default();
+            config.network.sizes = sizes;
+            config.network.objective = Objective::DotProduct;
+            let text = toml::to_string(&config).unwrap();
+            assert!(text.contains(written) && text.contains(r#"objective = "dot-product""#));
+            assert_eq!(toml::from_str::<Config>(&text).unwrap(), config);
+            let whole = text.replace(written, "sizes = [5, 3, 2]");
+            let given = SizePrior::Given(vec![5.0, 3.0, 2.0]);
+            assert_eq!(toml::from_str::<Config>(&whole).unwrap().network.sizes, given);
+            let wrong = toml::from_str::<Config>(&text.replace(written, "sizes = \"even\""));
+            assert!(wrong.unwrap_err().message().contains("uniform, learned or a list"));
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::batches::{Epoch, rates};
 use crate::cpu::{Batch, Trainer, fit_population, probabilities};
 use crate::labels::LabelCycle;
 use crate::save::save_weights;
+use crate::sizes::Prior;
 use crate::stacked;
 use crate::weights::Weights;
 use crate::{
@@ -80,6 +81,16 @@ impl Network {
         sum / f64::from(steps)
     }
 
+    /// The prior over cluster sizes for a phase.
+    fn prior(&self, data: &Prepared, phase: &Phase, threads: usize) -> Prior {
+        let n_clusters = self.weights.n_clusters();
+        if self.params.sizes.learns_in(phase.round) && self.weights.is_fitted() {
+            Prior::learned(&probabilities(&self.weights, data.features(), threads), n_clusters)
+        } else {
+            self.params.sizes.unlearned(n_clusters)
+        }
+    }
+
     fn need_distances(&self, data: &Prepared) -> Result<(), EnsembleError> {
         if !self.params.needs_neighbours() || data.neighbour_distances().is_some() {
             return Ok(());
@@ -133,6 +144,7 @@ impl Clusterer for Network {
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
         self.need_distances(data)?;
+        self.params.check_clusters(self.weights.n_clusters())?;
         let stream = Stream::Labels { model: self.model.0.into(), epoch: self.epochs_done };
         let mut cycle =
             LabelCycle::new(labels, self.params.label_batch_size, &mut data.rng(stream));
@@ -141,7 +153,11 @@ impl Clusterer for Network {
         let steps = phase.epochs * (data.trainable().len() / n);
         let mut rates = rates(self.params.learning_rate, steps, phase.anneal);
         let (size, threads) = ((n, labelled), rayon::current_num_threads());
-        let mut trainer = Trainer::new(&self.params, &self.weights, size, phase.round, threads);
+        let start = Instant::now();
+        let prior = self.prior(data, phase, threads);
+        self.profile.prediction += start.elapsed();
+        let mut trainer =
+            Trainer::new(&self.params, &self.weights, prior, size, phase.round, threads);
         for epoch in 0..phase.epochs {
             let loss = self.epoch(&mut trainer, data, &mut cycle, &mut rates);
             if !loss.is_finite() {

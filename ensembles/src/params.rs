@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::EnsembleError;
+use crate::{EnsembleError, SizePrior};
 
 /// Which kind of model a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,17 @@ impl Consistency {
     }
 }
 
+/// What makes a network's answers clusters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// Few clusters for each sample, all clusters for all samples (Krause et al., 2010).
+    InformationMaximisation,
+    /// Clean and corrupted answers to one sample alike, those to different samples at right angles (LADDER-DOT, Gupta et al.,
+    /// 2020).
+    DotProduct,
+}
+
 /// Settings of a network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,10 +59,14 @@ pub struct NetworkParams {
     pub batch_size: usize,
     /// Adam's rate.
     pub learning_rate: f64,
-    /// Weight of the information-maximisation loss.
+    /// What makes answers clusters.
+    pub objective: Objective,
+    /// Weight of the objective, whichever it is.
     pub im_weight: f64,
-    /// Weight of the marginal entropy within it: larger means clusters of more equal size.
+    /// In information maximisation, the weight of clusters' sizes: larger means closer to `sizes`.
     pub im_mu: f64,
+    /// In information maximisation, how large clusters are taken to be.
+    pub sizes: SizePrior,
     /// What keeps answers the same under small moves.
     pub consistency: Consistency,
     /// Its weight.
@@ -69,7 +84,7 @@ pub struct NetworkParams {
     /// 0: no such term.
     pub neighbour_weight: f64,
     /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
-    /// of its own, where something needs it: the decoder or noise-KL. Labels go through it, too.
+    /// of its own, where something needs it: the decoder, noise-KL or the dot product. Labels go through it, too.
     pub noise_std: f64,
     /// Weight of the denoising cost of the input, the first hidden layer, ...; the last holds for all further layers.
     /// Empty: no decoder.
@@ -90,8 +105,10 @@ impl Default for NetworkParams {
             hidden: vec![500, 500],
             batch_size: 250,
             learning_rate: 0.002,
+            objective: Objective::InformationMaximisation,
             im_weight: 0.1,
             im_mu: 4.0,
+            sizes: SizePrior::Uniform,
             consistency: Consistency::Adversarial,
             consistency_weight: 1.0,
             radius: 0.5,
@@ -116,6 +133,24 @@ impl std::ops::Deref for ValidNetworkParams {
 
     fn deref(&self) -> &NetworkParams {
         &self.0
+    }
+}
+
+impl ValidNetworkParams {
+    /// Checks what depends on the number of clusters.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] if cluster sizes are given, but not `n_clusters` of them.
+    pub fn check_clusters(&self, n_clusters: usize) -> Result<(), EnsembleError> {
+        match &self.sizes {
+            SizePrior::Given(sizes) if sizes.len() != n_clusters => Err(EnsembleError::Setting {
+                name: "sizes",
+                need: "a number for each cluster",
+                got: format!("{} for {n_clusters} clusters", sizes.len()),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -155,7 +190,22 @@ impl NetworkParams {
         }
         let costs = self.denoising.iter().all(|&cost| not_negative(cost));
         need(costs, "denoising", "costs of 0 or more", &self.denoising)?;
+        let sizes = "uniform, learned or a list of positive numbers, one for each cluster";
+        need(self.sizes.is_positive(), "sizes", sizes, &self.sizes)?;
+        if self.objective == Objective::DotProduct {
+            let noise =
+                "noise_std above 0, as dot-product needs the noise of a ladder (vat-im has none)";
+            need(self.noise_std > 0.0, "objective", noise, &self.noise_std)?;
+            let uniform = self.sizes == SizePrior::Uniform;
+            need(uniform, "sizes", "uniform, as dot-product takes no sizes", &self.sizes)?;
+        }
         Ok(ValidNetworkParams(self))
+    }
+
+    /// Whether the corrupted encoder is at work, given whether the decoder is.
+    pub(crate) fn corrupts(&self, decodes: bool) -> bool {
+        let dot_product = self.objective == Objective::DotProduct;
+        decodes || dot_product || self.consistency == Consistency::NoiseKl
     }
 
     /// Whether training needs to know what is near a sample.
@@ -199,6 +249,26 @@ mod tests {
         assert!(rejected(|p| p.noise_std = -1.0).contains("noise_std"));
         assert!(rejected(|p| p.label_weight = -1.0).contains("label_weight"));
         assert!(rejected(|p| p.denoising = vec![1.0, -1.0]).contains("denoising"));
+        assert!(rejected(|p| p.sizes = SizePrior::Given(vec![1.0, -1.0])).contains("positive"));
         assert!(NetworkParams::default().check().is_ok());
+    }
+
+    #[test]
+    fn sizes_are_as_many_as_clusters() {
+        let sizes = SizePrior::Given(vec![1.0, 2.0]);
+        let params = NetworkParams { sizes, ..NetworkParams::default() }.check().unwrap();
+        assert!(params.check_clusters(2).is_ok());
+        let error = params.check_clusters(3).unwrap_err().to_string();
+        assert!(error.contains("got 2 for 3 clusters"), "{error}");
+    }
+
+    #[test]
+    fn a_dot_product_needs_noise_and_takes_no_sizes() {
+        let ladder = NetworkParams { objective: Objective::DotProduct, ..NetworkParams::default() };
+        assert!(ladder.clone().check().is_ok());
+        let error = ladder.clone().plain().check().unwrap_err().to_string();
+        assert!(error.contains("needs the noise of a ladder"), "{error}");
+        let error = NetworkParams { sizes: SizePrior::Learned, ..ladder }.check().unwrap_err();
+        assert!(error.to_string().contains("takes no sizes"), "{error}");
     }
 }

@@ -147,6 +147,11 @@ impl Weights {
         inputs.chain([self.n_clusters()]).collect()
     }
 
+    /// Whether a phase of training has ended, so that answers don't depend on a batch.
+    pub(crate) fn is_fitted(&self) -> bool {
+        self.encoder.iter().all(|layer| !layer.normalised || layer.population.is_some())
+    }
+
     pub(crate) fn n_clusters(&self) -> usize {
         self.encoder.last().expect("at least one layer").shift.value.len()
     }

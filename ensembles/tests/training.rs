@@ -9,8 +9,8 @@ use consilience_data::{
     Stream,
 };
 use consilience_ensembles::{
-    Compute, Consistency, Ensemble, EnsembleError, EpochEnd, MemberKind, NetworkParams, Phase,
-    Prepared, Progress, Scaling,
+    Compute, Consistency, Ensemble, EnsembleError, EpochEnd, MemberKind, NetworkParams, Objective,
+    Phase, Prepared, Progress, Scaling, SizePrior,
 };
 use ndarray::Array2;
 
@@ -112,6 +112,58 @@ fn every_kind_of_network_learns_and_learns_on() {
                 assert!(found > 0.6, "{case}: {found}");
             }
         }
+    }
+}
+
+/// Of ten samples, eight are in the first blob and one in each of the others.
+fn unequal() -> Prepared {
+    let noise = Seed(6).rng(Stream::Subset).normal(SAMPLES * 4);
+    let values = Array2::from_shape_fn((SAMPLES, 4), |(sample, feature)| {
+        let centre = if (sample % 10).saturating_sub(7) == feature { 8.0 } else { 0.0 };
+        centre + noise[sample * 4 + feature]
+    });
+    let features = Features::new(values, "blobs").unwrap();
+    let mut data = Prepared::new(&features, Scaling::Standardise, Seed(3), 2).unwrap();
+    data.measure_distances(2).unwrap();
+    data
+}
+
+/// The largest cluster of several models after each of two rounds.
+fn largest(sizes: SizePrior) -> [Vec<usize>; 2] {
+    let data = unequal();
+    let params = NetworkParams { sizes, im_weight: 3.0, ..params() };
+    let mut ensemble = ensemble(&[MemberKind::Ladder; 3], params, &data, 2);
+    [0, 1].map(|round| {
+        ensemble.train(&data, &phase(round, 60), &[], &()).unwrap();
+        let largest = |soft: &SoftAssignments| {
+            let mut sizes = [0; BLOBS];
+            soft.harden().0.clusters().iter().for_each(|cluster| sizes[cluster.index()] += 1);
+            sizes.into_iter().max().unwrap()
+        };
+        ensemble.predict(&data).unwrap().iter().map(largest).collect()
+    })
+}
+
+#[test]
+fn sizes_follow_the_prior() {
+    let even = largest(SizePrior::Uniform);
+    assert!(even[0].iter().all(|&largest| largest < SAMPLES / 2), "{even:?}");
+    let given = largest(SizePrior::Given(vec![4.0, 1.0, 1.0]));
+    assert!(given[0].iter().all(|&largest| largest > SAMPLES * 6 / 10), "{given:?}");
+    let learned = largest(SizePrior::Learned);
+    assert_eq!(learned[0], even[0], "nothing is known in the first round");
+    assert_ne!(learned[1], even[1]);
+}
+
+#[test]
+fn a_dot_product_finds_the_blobs() {
+    let data = prepared();
+    let params = NetworkParams { objective: Objective::DotProduct, ..params() };
+    let mut ensemble = ensemble(&[MemberKind::Ladder; 3], params, &data, 2);
+    for round in [0, 1] {
+        ensemble.train(&data, &phase(round, 30), &[], &()).unwrap();
+        let found: Vec<f64> = ensemble.predict(&data).unwrap().iter().map(accuracy).collect();
+        assert!(found.iter().all(|&accuracy| accuracy > 0.95), "round {round}: {found:?}");
     }
 }
 

@@ -6,6 +6,7 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
 use super::matrix::{row, row_mut};
 use crate::math::{exp, ln, vectorised};
+use crate::sizes::Prior;
 
 /// Probabilities and their logarithms, shape (n, n_clusters) each.
 #[derive(Debug, Default)]
@@ -52,13 +53,14 @@ fn mean_weight(weight: f64, n: usize) -> f32 {
     weight / n as f32
 }
 
-/// Negative mutual information of sample and cluster, weighted: mean over the batch of H(p(x)) - `mu` H(mean p(x)), times
-/// `weight`.
+/// Negative mutual information of sample and cluster, weighted: mean over the batch of H(p(x)) + `mu` (KL(mean p(x) ||
+/// `prior`) - ln K), times `weight`. For a uniform prior the latter is -`mu` H(mean p(x)).
 ///
-/// Few clusters for each sample, all clusters for all samples (Krause et al., 2010; Hu et al., IMSAT, 2017, with
-/// `mu` = 4). Nats.
+/// Few clusters for each sample, all clusters for all samples (Krause et al., 2010, with the prior in section 3; Hu et al.,
+/// IMSAT, 2017, with `mu` = 4). Nats.
 pub(super) fn information_maximisation(
     answers: &Answers,
+    prior: &Prior,
     mu: f64,
     weight: f64,
     mut gradient: ArrayViewMut2<'_, f32>,
@@ -75,19 +77,22 @@ pub(super) fn information_maximisation(
     mean.iter_mut().for_each(|sum| *sum /= n as f64);
     // A cluster that nobody is in: p ln p is 0, and so is its gradient.
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-    let log_mean: Vec<f32> =
-        mean.iter().map(|&mean| mean.max(f64::from(f32::MIN_POSITIVE)).ln() as f32).collect();
-    let of_mean: f64 = mean.iter().zip(&log_mean).map(|(&p, &log_p)| -p * f64::from(log_p)).sum();
+    let log_ratio: Vec<f32> = mean
+        .iter()
+        .zip(prior.log_multiples())
+        .map(|(&mean, prior)| mean.max(f64::from(f32::MIN_POSITIVE)).ln() as f32 - prior)
+        .collect();
+    let of_mean: f64 = mean.iter().zip(&log_ratio).map(|(&p, &ratio)| -p * f64::from(ratio)).sum();
     let mut of_samples = 0.0;
     for index in 0..n {
         let (p, log_p) = (answers.p.row(index), answers.log_p.row(index));
         let entropy: f32 = p.iter().zip(log_p).map(|(p, log_p)| -p * log_p).sum();
-        let crossed: f32 = p.iter().zip(&log_mean).map(|(p, log_mean)| p * log_mean).sum();
+        let crossed: f32 = p.iter().zip(&log_ratio).map(|(p, ratio)| p * ratio).sum();
         of_samples += f64::from(entropy);
         let cells =
-            row_mut(&mut gradient, index).iter_mut().zip(p.iter().zip(log_p)).zip(&log_mean);
-        for ((gradient, (p, log_p)), log_mean) in cells {
-            *gradient += p * (mu_scale * (log_mean - crossed) - scale * (log_p + entropy));
+            row_mut(&mut gradient, index).iter_mut().zip(p.iter().zip(log_p)).zip(&log_ratio);
+        for ((gradient, (p, log_p)), ratio) in cells {
+            *gradient += p * (mu_scale * (ratio - crossed) - scale * (log_p + entropy));
         }
     }
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
@@ -159,7 +164,9 @@ pub(super) fn softmax_backward(
 mod tests {
     use ndarray::array;
 
+    use super::super::dot_product::DotProduct;
     use super::*;
+    use crate::SizePrior;
 
     #[test]
     fn extreme_logits_stay_finite() {
@@ -168,13 +175,18 @@ mod tests {
         answers.of(&logits.view());
         anchor.of(&(-&logits).view());
         let mut gradient = Array2::zeros(logits.dim());
+        let prior = SizePrior::Given(vec![1.0, 1e-30, 2.0]).unlearned(3);
+        let mut dot_product = DotProduct::new(logits.dim());
         let losses = [
-            information_maximisation(&answers, 4.0, 1.0, gradient.view_mut()),
+            information_maximisation(&answers, &prior, 4.0, 1.0, gradient.view_mut()),
             consistency(&anchor, &answers, 1.0, gradient.view_mut()),
             cross_entropy(&answers, &[1, 1], 1.0, gradient.view_mut()),
         ];
         assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");
         assert!(gradient.iter().all(|slope| slope.is_finite()), "{gradient}");
         assert!((losses[2] - 400.0).abs() < 1e-3, "{losses:?}");
+        assert!(dot_product.loss([&answers, &anchor], 1.0).is_finite());
+        let of_p = dot_product.of_probabilities();
+        assert!(of_p.iter().flatten().all(|slope| slope.is_finite()), "{of_p:?}");
     }
 }

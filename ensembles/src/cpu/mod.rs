@@ -10,6 +10,7 @@
 
 mod combinator;
 mod decoder;
+mod dot_product;
 mod encoder;
 mod inference;
 mod layers;

@@ -9,7 +9,9 @@ use super::*;
 use crate::noise::Noise;
 use crate::stacked::{self, Stack, Streams};
 use crate::weights::{Parameter, Weights};
-use crate::{Consistency, NetworkParams, Prepared, Scaling, ValidNetworkParams};
+use crate::{
+    Consistency, NetworkParams, Objective, Prepared, Scaling, SizePrior, ValidNetworkParams,
+};
 
 const SAMPLES: usize = 40;
 /// More than a block of columns, and no whole number of vectors.
@@ -68,6 +70,15 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
                         probe: 0.2,
                         ..NetworkParams::default()
                     };
+                    if labelled == denoising.is_empty() {
+                        let objective = Objective::DotProduct;
+                        let params = NetworkParams { objective, ..params.clone() };
+                        cases.push((params.check().unwrap(), labelled));
+                    } else {
+                        let sizes = SizePrior::Given(vec![5.0, 0.1, 2.0]);
+                        let params = NetworkParams { sizes, ..params.clone() };
+                        cases.push((params.check().unwrap(), labelled));
+                    }
                     cases.push((params.check().unwrap(), labelled));
                 }
             }
@@ -140,7 +151,8 @@ fn by_hand(
     let (mut weights, mut recorder) = (weights(params), Recorder::default());
     let batch = batch(labelled);
     let size = (batch.samples.len(), batch.labelled.0.len());
-    let mut trainer = Trainer::new(params, &weights, size, round, threads);
+    let prior = params.sizes.unlearned(CLUSTERS);
+    let mut trainer = Trainer::new(params, &weights, prior, size, round, threads);
     // Twice: nothing may be left of the step before.
     trainer.loss(&mut weights, data, &batch, &mut Recorder::default());
     let loss = trainer.loss(&mut weights, data, &batch, &mut recorder);
@@ -156,8 +168,12 @@ fn a_step_equals_candles() {
         cases().into_iter().flat_map(|case| [(case.clone(), 0), (case, 1)])
     {
         let case = format!(
-            "round {round}, {:?}, {:?}, labelled {labelled}, normalise_last {}",
-            params.consistency, params.denoising, params.normalise_last
+            "round {round}, {:?}, {:?}, {:?}, {:?}, labelled {labelled}, normalise_last {}",
+            params.objective,
+            params.sizes,
+            params.consistency,
+            params.denoising,
+            params.normalise_last
         );
         let (loss, gradients) = by_hand(&params, labelled, &data, round, 1);
         let weights = weights(&params);

@@ -6,15 +6,19 @@ use ndarray::{ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use super::decoder::Decoder;
+use super::dot_product::DotProduct;
 use super::encoder::{Encoder, Pass};
-use super::losses::{Answers, consistency, cross_entropy, information_maximisation};
+use super::losses::{
+    Answers, consistency, cross_entropy, information_maximisation, softmax_backward,
+};
 use super::matrix::row_mut;
 use super::optimiser::{Adam, Learn};
 use crate::math::vectorised;
 use crate::noise::{Noise, Place};
 use crate::profile::Profile;
+use crate::sizes::Prior;
 use crate::weights::Weights;
-use crate::{Consistency, Prepared, ValidNetworkParams};
+use crate::{Consistency, Objective, Prepared, ValidNetworkParams};
 
 /// What a network sees in one step.
 #[derive(Debug, Clone, Copy)]
@@ -36,9 +40,11 @@ pub(crate) struct Batch<'a> {
 #[derive(Debug)]
 pub(crate) struct Trainer {
     params: ValidNetworkParams,
+    prior: Prior,
     threads: usize,
     encoder: Encoder,
     decoder: Option<Decoder>,
+    dot_product: Option<DotProduct>,
     clean: Answers,
     corrupted: Answers,
     labelled: Answers,
@@ -48,26 +54,30 @@ pub(crate) struct Trainer {
 }
 
 impl Trainer {
-    /// For `n` samples a step and `labelled` pseudo-labelled ones, in this round. A step's work is shared by `threads` of
-    /// the current pool's threads, which changes no result.
+    /// For `n` samples a step and `labelled` pseudo-labelled ones, in this round, with this `prior` over cluster sizes. A
+    /// step's work is shared by `threads` of the current pool's threads, which changes no result.
     pub(crate) fn new(
         params: &ValidNetworkParams,
         weights: &Weights,
+        prior: Prior,
         (n, labelled): (usize, usize),
         round: usize,
         threads: usize,
     ) -> Self {
         let decodes = weights.decoder.is_some() && round >= params.decoder_from_round;
-        let corrupted = decodes || params.consistency == Consistency::NoiseKl;
+        let corrupted = params.corrupts(decodes);
+        let dot_product = params.objective == Objective::DotProduct;
         let moves = params.consistency.moves_samples();
         let near = params.neighbour_weight > 0.0;
         let rows = |wanted: bool| if wanted { n } else { 0 };
         let rows = [n, rows(corrupted), labelled, rows(near), rows(moves)];
         Self {
             params: params.clone(),
+            prior,
             threads,
             encoder: Encoder::new(weights, rows),
             decoder: decodes.then(|| Decoder::new(weights, n)),
+            dot_product: dot_product.then(|| DotProduct::new((n, weights.n_clusters()))),
             clean: Answers::default(),
             corrupted: Answers::default(),
             labelled: Answers::default(),
@@ -92,8 +102,8 @@ impl Trainer {
         loss
     }
 
-    /// The loss of one batch; every parameter's gradient goes to `learn`: information maximisation and consistency, and,
-    /// where they are at work, the decoder's cost and the pseudo-labels' cross-entropy.
+    /// The loss of one batch; every parameter's gradient goes to `learn`: the objective and consistency, and, where they are
+    /// at work, the decoder's cost and the pseudo-labels' cross-entropy.
     pub(super) fn loss(
         &mut self,
         weights: &mut Weights,
@@ -102,7 +112,6 @@ impl Trainer {
         learn: &mut dyn Learn,
     ) -> f64 {
         let (threads, kind) = (self.threads, self.params.consistency);
-        let (mu, im_weight) = (self.params.im_mu, self.params.im_weight);
         let (change_weight, label_weight) =
             (self.params.consistency_weight, self.params.label_weight);
         let mut clock = Instant::now();
@@ -116,18 +125,13 @@ impl Trainer {
 
         self.encoder.forward(weights, Pass::Clean, Pass::Moved, threads);
         self.clean.of(&self.encoder.logits(Pass::Clean));
+        self.corrupted.of(&self.encoder.logits(Pass::Corrupted));
         self.encoder.gradient.fill(0.0);
-        let gradient = self.encoder.gradient(Pass::Clean);
-        let mut loss = information_maximisation(&self.clean, mu, im_weight, gradient);
+        let mut loss = self.objective();
 
-        if !self.encoder.rows(Pass::Corrupted).is_empty() {
-            self.corrupted.of(&self.encoder.logits(Pass::Corrupted));
+        if kind == Consistency::NoiseKl {
             let gradient = self.encoder.gradient(Pass::Corrupted);
-            loss += information_maximisation(&self.corrupted, mu, im_weight, gradient);
-            if kind == Consistency::NoiseKl {
-                let gradient = self.encoder.gradient(Pass::Corrupted);
-                loss += consistency(&self.clean, &self.corrupted, change_weight, gradient);
-            }
+            loss += consistency(&self.clean, &self.corrupted, change_weight, gradient);
         }
         if !batch.labelled.0.is_empty() {
             self.labelled.of(&self.encoder.logits(Pass::Labelled));
@@ -168,6 +172,27 @@ impl Trainer {
         }
         self.encoder.backward(weights, of_activations, learn, threads);
         lap(&mut self.profile.backward);
+        loss
+    }
+
+    /// What makes answers clusters, of clean answers and, if there are any, of corrupted ones.
+    fn objective(&mut self) -> f64 {
+        let (encoder, weight, mu) = (&mut self.encoder, self.params.im_weight, self.params.im_mu);
+        let answers = [(Pass::Clean, &self.clean), (Pass::Corrupted, &self.corrupted)];
+        if let Some(dot_product) = &mut self.dot_product {
+            let loss = dot_product.loss(answers.map(|(_, answers)| answers), weight);
+            for ((pass, answers), of_p) in answers.into_iter().zip(dot_product.of_probabilities()) {
+                softmax_backward(answers, &of_p, encoder.gradient(pass));
+            }
+            return loss;
+        }
+        let mut loss = 0.0;
+        for (pass, answers) in answers {
+            if !encoder.rows(pass).is_empty() {
+                let gradient = encoder.gradient(pass);
+                loss += information_maximisation(answers, &self.prior, mu, weight, gradient);
+            }
+        }
         loss
     }
 

@@ -52,13 +52,13 @@ impl CustomOp1 for Softmax {
 }
 
 /// As [`super::losses::information_maximisation`].
-pub(super) fn information_maximisation(logits: &Tensor, mu: f64) -> Result<Tensor> {
+pub(super) fn information_maximisation(logits: &Tensor, prior: &Tensor, mu: f64) -> Result<Tensor> {
     let (_, rows, width) = logits.dims3()?;
     let fixed = logits.detach();
     let mean = sum_rows(&column_parts(&softmax(&fixed)?)?, share(rows), (1, width))?;
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
     let call = Call { x: mu as f32, ..row_call("information_rows", logits.shape())? };
-    mean_of_rows(logits, |shape| make(&call, [Some(&fixed), Some(&mean)], shape))
+    mean_of_rows(logits, |shape| make(&call, [Some(&fixed), Some(&mean), Some(prior)], shape))
 }
 
 /// As [`super::losses::consistency`].

@@ -320,7 +320,8 @@ KERNEL(softmax_back)
  * them every row's loss, (models, rows). A thread a row. */
 #define LOSS out[models * rows * width + i]
 
-/* H(p) - x H(mean p), as the sum of p (x log mean p - log p). a: logits; b: mean p, (models, 1, width). */
+/* H(p) + x (KL(mean p || prior) - ln width), as the sum of p (x (log mean p - c) - log p). a: logits; b: mean p, (models, 1,
+ * width); c: log (width prior), (models, 1, width). */
 KERNEL(information_rows)
 {
     THREAD(models *rows)
@@ -329,7 +330,7 @@ KERNEL(information_rows)
     for (int again = 0; again < 2; again++)
         for (unsigned unit = 0; unit < width; unit++) {
             float mean = b[ROW(1u, 0u)], log_p = LOGITS(a)[unit] - whole;
-            float cost = x * logf(mean > 1e-37f ? mean : 1e-37f) - log_p;
+            float cost = x * (logf(mean > 1e-37f ? mean : 1e-37f) - c[ROW(1u, 0u)]) - log_p;
             if (again)
                 LOGITS(out)[unit] = expf(log_p) * (cost - loss);
             else

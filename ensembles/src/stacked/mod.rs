@@ -36,12 +36,13 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use decoder::Decoder;
 use encoder::{Corruption, Encoder};
-use losses::{consistency, cross_entropy, information_maximisation};
+use losses::{consistency, cross_entropy, dot_product, information_maximisation};
 use parameters::{Parameter, to_host};
 
 use crate::noise::Place;
+use crate::sizes::Prior;
 use crate::weights::{self, Weights};
-use crate::{Consistency, ValidNetworkParams};
+use crate::{Consistency, Objective, ValidNetworkParams};
 
 pub(crate) use noise::Streams;
 #[cfg_attr(not(feature = "cuda"), allow(unused_imports, reason = "used where there is a GPU"))]
@@ -51,6 +52,8 @@ pub(crate) use train::{Member, Resident, Trained, predict, train};
 #[derive(Debug)]
 pub(crate) struct Stack {
     params: ValidNetworkParams,
+    /// Over cluster sizes: ln(K prior), shape (models, 1, n_clusters).
+    prior: Tensor,
     /// Feature values' spread (the root of their total variance), of which the probe's length is a multiple.
     spread: f32,
     encoder: Encoder,
@@ -113,8 +116,9 @@ impl Stack {
             parameters::values(&of_models, DType::F32, device)
         };
         let encoder = Encoder::upload(members, DType::F32, device, &mut upload)?;
-        let params = params.clone();
-        Ok(Self { params, spread: 0.0, encoder, decoder: None, parameters: Vec::new() })
+        let prior = unlearned(params, members, DType::F32, device)?;
+        let (params, parameters) = (params.clone(), Vec::new());
+        Ok(Self { params, prior, spread: 0.0, encoder, decoder: None, parameters })
     }
 
     pub(crate) fn of_type(
@@ -137,7 +141,8 @@ impl Stack {
             None => None,
             Some(first) => Some(Decoder::upload(first, &mut upload)?),
         };
-        Ok(Self { params: params.clone(), spread, encoder, decoder, parameters })
+        let prior = unlearned(params, members, dtype, device)?;
+        Ok(Self { params: params.clone(), prior, spread, encoder, decoder, parameters })
     }
 
     /// Writes everything back to where it came from.
@@ -167,20 +172,19 @@ impl Stack {
         Ok(())
     }
 
-    /// Every model's loss of one step, shape (models): information maximisation and consistency, and, where they are at
-    /// work, the decoder's cost and the pseudo-labels' cross-entropy.
+    /// Every model's loss of one step, shape (models): the objective and consistency, and, where they are at work, the
+    /// decoder's cost and the pseudo-labels' cross-entropy.
     fn losses(&self, batch: &Batch) -> Result<Tensor> {
         let params = &self.params;
-        let information =
-            |logits: &Tensor| information_maximisation(logits, params.im_mu)? * params.im_weight;
-        let clean = self.encoder.forward(&batch.samples, None)?;
-        let mut loss = information(&clean.logits)?;
-
         let decoder = self.decoder.as_ref().filter(|_| batch.decoder);
-        if decoder.is_some() || params.consistency == Consistency::NoiseKl {
-            let corruption = self.corruption(batch, false);
-            let corrupted = self.encoder.forward(&batch.samples, corruption)?;
-            loss = (loss + information(&corrupted.logits)?)?;
+        let clean = self.encoder.forward(&batch.samples, None)?;
+        let corrupted = match params.corrupts(decoder.is_some()) {
+            true => Some(self.encoder.forward(&batch.samples, self.corruption(batch, false))?),
+            false => None,
+        };
+        let of_corrupted = corrupted.as_ref().map(|corrupted| &corrupted.logits);
+        let mut loss = self.objective(&clean.logits, of_corrupted)?;
+        if let Some(corrupted) = corrupted {
             if params.consistency == Consistency::NoiseKl {
                 let change = consistency(&clean.logits, &corrupted.logits)?;
                 loss = (loss + (change * params.consistency_weight)?)?;
@@ -206,6 +210,18 @@ impl Stack {
             loss = (loss + (cost * params.label_weight)?)?;
         }
         Ok(loss)
+    }
+
+    /// What makes answers clusters, from logits.
+    fn objective(&self, clean: &Tensor, corrupted: Option<&Tensor>) -> Result<Tensor> {
+        let (params, weight) = (&self.params, self.params.im_weight);
+        let information =
+            |logits: &Tensor| information_maximisation(logits, &self.prior, params.im_mu)? * weight;
+        match (params.objective, corrupted) {
+            (Objective::DotProduct, Some(corrupted)) => dot_product(clean, corrupted)? * weight,
+            (_, Some(corrupted)) => information(clean)? + information(corrupted)?,
+            (_, None) => information(clean),
+        }
     }
 
     /// The batch moved by small steps, if the consistency term asks for it.
@@ -256,6 +272,23 @@ impl Stack {
 
 /// One parameter of a model.
 type Part<'a> = &'a dyn Fn(&Weights) -> &weights::Parameter;
+
+/// Priors of models, from `params` alone, as [`Stack::prior`].
+fn unlearned(
+    params: &ValidNetworkParams,
+    members: &[&Weights],
+    dtype: DType,
+    device: &Device,
+) -> Result<Tensor> {
+    let prior = |weights: &&Weights| params.sizes.unlearned(weights.n_clusters());
+    priors(&members.iter().map(prior).collect::<Vec<_>>(), dtype, device)
+}
+
+/// Shape (models, 1, n_clusters).
+fn priors(of_models: &[Prior], dtype: DType, device: &Device) -> Result<Tensor> {
+    let values: Vec<&[f32]> = of_models.iter().map(Prior::log_multiples).collect();
+    Tensor::from_vec(values.concat(), (of_models.len(), 1, ()), device)?.to_dtype(dtype)
+}
 
 /// `tensor` held constant: no gradient flows into it.
 fn held(tensor: &Tensor) -> Tensor {

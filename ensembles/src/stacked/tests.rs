@@ -13,7 +13,11 @@ use ndarray::Array2;
 
 use super::*;
 use crate::noise::Noise;
-use crate::{EnsembleError, EpochEnd, NetworkParams, Phase, Prepared, Progress, Scaling};
+use crate::sizes::Prior;
+use crate::{
+    Clusterer, EnsembleError, EpochEnd, Network, NetworkParams, Phase, Prepared, Progress, Scaling,
+    SizePrior,
+};
 
 const FEATURES: usize = 5;
 const CLUSTERS: u8 = 3;
@@ -125,7 +129,14 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     probe: 0.5,
                     ..NetworkParams::default()
                 };
+                let other = if labelled == denoising.is_empty() {
+                    NetworkParams { objective: Objective::DotProduct, ..params.clone() }
+                } else {
+                    let sizes = SizePrior::Given(vec![5.0, 0.1, 2.0]);
+                    NetworkParams { sizes, ..params.clone() }
+                };
                 cases.push((params.check().unwrap(), labelled));
+                cases.push((other.check().unwrap(), labelled));
             }
         }
     }
@@ -133,7 +144,10 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
 }
 
 pub(super) fn describe(params: &ValidNetworkParams, labelled: bool) -> String {
-    format!("{:?}, denoising {:?}, labelled {labelled}", params.consistency, params.denoising)
+    let NetworkParams { objective, sizes, consistency, denoising, .. } = &**params;
+    format!(
+        "{objective:?}, {sizes:?}, {consistency:?}, denoising {denoising:?}, labelled {labelled}"
+    )
 }
 
 #[test]
@@ -449,6 +463,45 @@ fn kernels_train_as_composed_operations_do() {
     }
 }
 
+/// After a round, the prior is of a network's own sizes, by both trainers alike; before that, it is uniform.
+#[test]
+fn sizes_are_learnt_alike_by_hand_and_in_a_stack() {
+    let data = blobs();
+    let params = NetworkParams { sizes: SizePrior::Learned, im_weight: 1.0, ..learner() };
+    let uniform = SizePrior::Uniform.unlearned(3);
+    let kept = NetworkParams { sizes: SizePrior::Uniform, ..params.clone() };
+
+    let mut networks = Networks::new(params.clone(), &data, 1);
+    let mut plain = Networks::new(kept, &data, 1);
+    let mut by_hand = Network::new(ModelIdx(0), "ladder", networks.params.clone(), &data, 3);
+    for round in 0..2 {
+        let (losses, none) = (Losses::default(), PseudoLabels::default());
+        by_hand.train(&data, &phase(round, 2), &none, &losses).unwrap();
+        let expected = losses.0.into_inner().unwrap();
+        let found = networks.train(&data, phase(round, 2), &[], 1).unwrap();
+        for (found, expected) in found.iter().zip(&expected) {
+            let error = (found.loss - expected.loss).abs();
+            assert!(error < 1e-3 * expected.loss.abs(), "{found:?} {expected:?}");
+        }
+        let of_plain = plain.train(&data, phase(round, 2), &[], 1).unwrap();
+        assert_eq!(found == of_plain, round == 0, "{found:?} {of_plain:?}");
+    }
+
+    let resident = Resident::new(&data, &Device::Cpu).unwrap();
+    let members = [&networks.weights[0]];
+    let mut stack = Stack::new(&networks.params, 1.0, &members, &Device::Cpu).unwrap();
+    assert_eq!(to_host(&stack.prior).unwrap(), uniform.log_multiples());
+    stack.learn_sizes(&members, &resident).unwrap();
+    let answers = crate::cpu::probabilities(members[0], data.features(), 1);
+    let expected = Prior::learned(&answers, 3);
+    assert_ne!(expected, uniform);
+    for (found, expected) in
+        to_host(&stack.prior).unwrap().into_iter().zip(expected.log_multiples())
+    {
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
+    }
+}
+
 #[test]
 fn a_batch_of_everything_is_the_population() {
     let data = blobs();
@@ -475,4 +528,7 @@ fn what_goes_wrong_is_said() {
     data = Prepared::new(data.features(), Scaling::None, Seed(3), 2).unwrap();
     let error = Networks::new(learner(), &data, 2).train(&data, phase(0, 1), &[], 2).unwrap_err();
     assert!(error.to_string().contains("measure_distances"), "{error}");
+    let params = NetworkParams { sizes: SizePrior::Given(vec![1.0; 2]), ..learner() };
+    let error = Networks::new(params, &blobs(), 2).train(&blobs(), phase(0, 1), &[], 2);
+    assert!(error.unwrap_err().to_string().contains("got 2 for 3 clusters"));
 }

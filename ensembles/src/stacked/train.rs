@@ -6,10 +6,11 @@ use ndarray::Array2;
 
 use super::noise::Streams;
 use super::parameters::to_host;
-use super::{Batch, Labelled, Stack, adam};
+use super::{Batch, Labelled, Stack, adam, priors};
 use crate::batches::{Epoch, rates};
 use crate::device::while_training;
 use crate::labels::LabelCycle;
+use crate::sizes::Prior;
 use crate::weights::Weights;
 use crate::{EnsembleError, EpochEnd, Phase, Prepared, Progress, ValidNetworkParams};
 
@@ -88,7 +89,7 @@ impl Resident {
 /// # Errors
 ///
 /// [`EnsembleError::Diverged`] with the first member whose loss isn't finite, [`EnsembleError::Setting`] if distances are
-/// missing, [`EnsembleError::DeviceMemory`] if the stack is too large for the device, [`EnsembleError::Tensor`] if it gives
+/// missing or cluster sizes don't fit, [`EnsembleError::DeviceMemory`] if the stack is too large for the device, [`EnsembleError::Tensor`] if it gives
 /// up. Members that were at work keep what they knew.
 pub(crate) fn train(
     members: &mut [Member<'_>],
@@ -101,6 +102,9 @@ pub(crate) fn train(
 ) -> Result<(), EnsembleError> {
     debug_assert_eq!(members.len(), labels.len());
     need_distances(members, data)?;
+    for member in &*members {
+        member.params.check_clusters(member.weights.n_clusters())?;
+    }
     let mut waiting: Vec<(&mut Member<'_>, Option<LabelCycle>)> = Vec::new();
     for (member, labels) in members.iter_mut().zip(labels) {
         let model = member.model.0.into();
@@ -201,6 +205,9 @@ fn train_stack(
     let mut rates = rates(params.learning_rate, steps, phase.anneal);
     let weights: Vec<&Weights> = members.iter().map(|member| &*member.weights).collect();
     let mut stack = Stack::new(params, data.spread(), &weights, &resident.device)?;
+    if params.sizes.learns_in(phase.round) && weights.iter().all(|weights| weights.is_fitted()) {
+        stack.learn_sizes(&weights, resident)?;
+    }
     for epoch in 1..=phase.epochs {
         let plan = Plan::new(members, data, resident, phase, cycles)?;
         let losses = stack.epoch(&plan, resident, &mut rates)?;
@@ -331,6 +338,20 @@ impl Stack {
         #[expect(clippy::cast_precision_loss, reason = "a number of steps")]
         let steps = plan.steps as f64;
         Ok(sum.to_vec1::<f64>()?.into_iter().map(|sum| sum / steps).collect())
+    }
+
+    /// Takes the prior over cluster sizes from what the models, which are `weights`, say of all samples.
+    pub(super) fn learn_sizes(
+        &mut self,
+        weights: &[&Weights],
+        resident: &Resident,
+    ) -> TensorResult<()> {
+        // Without the variables of this stack, through which candle would remember all that led to an answer.
+        let fixed = Stack::fixed(&self.params, weights, &resident.device)?;
+        let probabilities = fixed.probabilities(resident)?.into_iter().zip(weights);
+        let learned = probabilities.map(|(p, of)| Prior::learned(&p, of.n_clusters()));
+        self.prior = priors(&learned.collect::<Vec<_>>(), DType::F32, &resident.device)?;
+        Ok(())
     }
 
     /// Probabilities of all samples, (n_samples, n_clusters) of each model.
