@@ -62,44 +62,47 @@ pub struct Schedule {
 /// With at most so many samples, batches are smaller, so that an epoch has more steps, and time allows for more candidates.
 const SMALL: usize = 10_000;
 
+/// A batch has so many samples a cluster at least, on average.
+const BATCH_PER_CLUSTER: usize = 5;
+
 /// Names of the presets, for messages.
 pub const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "paper"];
 
 /// Settings for images of which there are many.
 impl Default for Config {
     fn default() -> Self {
-        Self::of_kind(Kind::Image, usize::MAX)
+        Self::of_kind(Kind::Image, usize::MAX, 0)
     }
 }
 
 impl Config {
-    /// The settings of a preset for these features: `auto` looks what kind of data they are; `image`, `text`, `embedding` and `tabular`
-    /// say it; `paper` has the authors' own.
+    /// The settings of a preset for `k` clusters of these features: `auto` looks what kind of data they are; `image`, `text`,
+    /// `embedding` and `tabular` say it; `paper` has the authors' own.
     ///
     /// # Errors
     ///
     /// [`RunError::Preset`] if there is none of that name.
-    pub fn preset(name: &str, features: &Features) -> Result<Self, RunError> {
-        let of_kind = |kind| Ok(Self::of_kind(kind, features.n_samples()));
+    pub fn preset(name: &str, features: &Features, k: usize) -> Result<Self, RunError> {
+        let of_kind = |kind| Ok(Self::of_kind(kind, features.n_samples(), k));
         match name {
-            "auto" => Ok(Self::auto(features)),
+            "auto" => Ok(Self::auto(features, k)),
             "image" => of_kind(Kind::Image),
             "text" => of_kind(Kind::Text),
             "embedding" => of_kind(Kind::Embedding),
             "tabular" => of_kind(Kind::Tabular),
-            "paper" => Ok(Self::paper()),
+            "paper" => Ok(Self { n_clusters: k, ..Self::paper() }),
             _ => Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
         }
     }
 
-    /// The settings for the kind of data that the features look like, and for as many samples.
+    /// The settings for `k` clusters of the kind of data that the features look like, and for as many samples.
     #[must_use]
-    pub fn auto(features: &Features) -> Self {
-        Self::of_kind(Kind::of(features), features.n_samples())
+    pub fn auto(features: &Features, k: usize) -> Self {
+        Self::of_kind(Kind::of(features), features.n_samples(), k)
     }
 
-    /// The settings for `n_samples` of a kind.
-    fn of_kind(kind: Kind, n_samples: usize) -> Self {
+    /// The settings for `k` clusters of `n_samples` of a kind.
+    fn of_kind(kind: Kind, n_samples: usize, k: usize) -> Self {
         let small = n_samples <= SMALL;
         let (scaling, components) = match kind {
             Kind::Image => (Scaling::Range, 0),
@@ -114,7 +117,7 @@ impl Config {
         };
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
-            n_clusters: 0,
+            n_clusters: k,
             seed: Seed(0),
             rounds: 4,
             stable_ari: 0.999,
@@ -131,7 +134,7 @@ impl Config {
             guard: true,
             agreement: AgreementParams::default(),
             network: NetworkParams {
-                batch_size: if small { 100 } else { 250 },
+                batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
                 im_weight,
                 neighbour_weight,
                 ..NetworkParams::default()
@@ -203,6 +206,7 @@ impl Config {
             "1 to 65535 models",
             &self.members.len(),
         )?;
+        need(self.candidates <= 65_000, "candidates", "at most 65000", &self.candidates)?;
         need(compute.threads >= 1, "threads", "at least 1", &compute.threads)?;
         for (name, schedule) in [("first.epochs", self.first), ("retrain.epochs", self.retrain)] {
             need(schedule.epochs >= 1, name, "at least 1", &schedule.epochs)?;
@@ -212,18 +216,26 @@ impl Config {
         if self.members.contains(&MemberKind::VatIm) {
             self.network.clone().plain().check()?;
         }
-        let batch = network.batch_size.min(n);
+        let n_trained = match self.preparation.scaling {
+            Scaling::Rows => (0..n).filter(|&sample| !is_zero(features.row(sample))).count(),
+            _ => n,
+        };
+        let batch = network.batch_size.min(n_trained);
         need(
             batch >= k,
             "network.batch_size",
-            "at least K, as a batch has to hold every cluster",
+            "at least K samples, as a batch has to hold every cluster",
             &batch,
         )?;
         self.labelling.check(k, batch, features)?;
         let agreement = self.agreement.check(self.members.len())?;
-        let batches = n / batch;
+        let batches = n_trained / batch;
         Ok(ValidConfig { config: self, network, agreement, compute, batches })
     }
+}
+
+fn is_zero(row: &[f32]) -> bool {
+    row.iter().all(|&value| value == 0.0)
 }
 
 fn need(
@@ -399,11 +411,11 @@ mod tests {
 
     #[test]
     fn the_papers_thresholds_are_for_ten_models() {
-        let mut paper = Config::preset("paper", &features()).unwrap();
+        let mut paper = Config::preset("paper", &features(), 3).unwrap();
         paper.n_clusters = 3;
         assert!(paper.check(&features(), 1).is_ok());
         assert!(
-            Config::preset("papier", &features())
+            Config::preset("papier", &features(), 3)
                 .unwrap_err()
                 .to_string()
                 .contains("tabular, paper")

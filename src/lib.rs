@@ -12,7 +12,7 @@
 //! use consilience_ensembles::MemberKind;
 //!
 //! let digits = read_dataset(&["digits".into()], &[])?;
-//! let mut config = Config { n_clusters: 10, seed: Seed(7), rounds: 2, ..Config::auto(&digits.features) };
+//! let mut config = Config { seed: Seed(7), rounds: 2, ..Config::auto(&digits.features, 10) };
 //! config.members = vec![MemberKind::Ladder; 3];
 //! config.first.min_steps = 150; // a quick look; the default trains for longer
 //! config.retrain.min_steps = 50;

@@ -132,7 +132,7 @@ fn settings_that_cannot_be() {
     let with = |flags: &str, parts: &[&str]| {
         refused(&sandbox, &format!("points.npy -k 2 {flags}"), parts);
     };
-    with("--preset papier", &["no preset 'papier'", "default, paper"]);
+    with("--preset papier", &["no preset 'papier'", "tabular, paper"]);
     with("--config none.toml", &["none.toml: the settings can't be read"]);
     for (settings, parts) in [
         ("round = 3", ["bad.toml: setting round: unknown field", "`rounds`"]),

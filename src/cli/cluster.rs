@@ -26,7 +26,8 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     }
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset(&args.data, &args.labels)?;
-    let mut config = settings::resolve(args, &data.features)?;
+    let k = args.clusters.or(data.n_clusters).unwrap_or(0);
+    let mut config = settings::resolve(args, &data.features, k)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
     let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
@@ -57,7 +58,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 /// A run for each K, of which only a line is kept.
 fn try_out(range: &KRange, compute: Compute, args: &ClusterArgs) -> Result<ExitCode> {
     let features = read_dataset(&args.data, &[])?.features;
-    let mut config = settings::resolve(args, &features)?;
+    let mut config = settings::resolve(args, &features, *range.ks().end())?;
     config.rounds = args.rounds.unwrap_or(1);
     let watcher = Watcher::new(args.told.quiet);
     let observe = |row: &KRow| watcher.say(&k_range::line(row));

@@ -22,9 +22,9 @@ use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 /// The table of a run's `config.toml` that isn't settings.
 const RUN: &str = "run";
 
-/// All settings but the number of clusters, which the data may know.
-pub(super) fn resolve(args: &ClusterArgs, features: &Features) -> Result<Config> {
-    let mut config = Config::preset(&args.preset, features)?;
+/// All settings, for `k` clusters unless a file has another number.
+pub(super) fn resolve(args: &ClusterArgs, features: &Features, k: usize) -> Result<Config> {
+    let mut config = Config::preset(&args.preset, features, k)?;
     if let Some(path) = &args.config {
         config = overlay(&config, path)?;
     }

@@ -197,7 +197,7 @@ impl Metrics {
             outcome.rounds.iter().enumerate().map(|round| of_round(round, config, truth)).collect();
         Ok(Self {
             n_samples: data.n_samples(),
-            n_features: data.n_features(),
+            n_features: outcome.data.transform().shift.len(),
             n_clusters: config.n_clusters,
             seed: config.seed,
             device: config.compute.device,
