@@ -19,6 +19,8 @@ use crate::outcome::{Round, StopReason};
 pub struct Config {
     /// Version of the program that wrote this.
     pub version: String,
+    /// The preset that settings were started from. It decides nothing any more.
+    pub preset: String,
     /// Number of clusters, K. There is no default: 0 is refused.
     pub n_clusters: usize,
     /// The seed of all randomness.
@@ -117,6 +119,7 @@ impl Config {
         };
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
+            preset: kind.name().into(),
             n_clusters: k,
             seed: Seed(0),
             rounds: 4,
@@ -146,6 +149,7 @@ impl Config {
     fn paper() -> Self {
         let schedule = Schedule { epochs: 5, min_steps: 0, anneal: false };
         Self {
+            preset: "paper".into(),
             rounds: 50,
             stable_ari: 2.0,
             members: vec![MemberKind::Ladder; 10],

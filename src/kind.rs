@@ -1,11 +1,9 @@
 //! What kind of data there is: what a pixel, a word and an embedding's coordinate tell apart.
 
 use consilience_data::Features;
-use serde::{Deserialize, Serialize};
 
 /// Kinds of data that want settings of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Pixels, spectra, curves: features that lie beside one another are alike.
     Image,
@@ -29,6 +27,17 @@ const MANY: usize = 64;
 const SHARED_SCALE: f64 = 20.0;
 
 impl Kind {
+    /// The name of its preset.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Text => "text",
+            Self::Embedding => "embedding",
+            Self::Tabular => "tabular",
+        }
+    }
+
     /// Looks at (at most 2,000 of) the samples, evenly spread. O(n d).
     #[must_use]
     pub fn of(features: &Features) -> Self {

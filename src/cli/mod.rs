@@ -74,7 +74,7 @@ struct ClusterArgs {
     /// Seed of all randomness; the same seed gives the same bytes [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     seed: Option<u64>,
-    /// Settings to start from: default, or paper (the authors' own)
+    /// Settings to start from: auto (by a look at the data), image, text, embedding, tabular, or paper (the authors' own)
     #[arg(long, value_name = "NAME", default_value = "auto")]
     preset: String,
     /// Settings in TOML that replace the preset's, such as another run's config.toml

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use consilience::guard::Chosen;
 use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
@@ -23,10 +24,12 @@ impl Summary<'_> {
     pub(super) fn text(&self, folder: &Path) -> String {
         let metrics = self.metrics;
         let mut rows = vec![
+            ("settings", kind(&metrics.preset)),
             ("clusters", sizes(self.sizes)),
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
+        rows.extend(self.guard().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
         rows.extend(self.scores().map(|text| ("scores", text)));
         rows.push(("time", time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
@@ -55,6 +58,17 @@ impl Summary<'_> {
             if first > 0.98 { " (alike from the start: agreement says little)" } else { "" };
         let last = if rounds.len() > 1 { format!(", {last:.3} at last") } else { String::new() };
         Some(format!("{first:.3} in the first round{last}: mean ARI of pairs of {models}{warning}"))
+    }
+
+    /// That the models were outdone.
+    fn guard(&self) -> Option<String> {
+        let (k_means, last) = (self.metrics.k_means.as_ref()?, self.metrics.rounds.last()?);
+        let (theirs, ours) = (k_means.neighbour_information, last.neighbour_information);
+        (self.metrics.chosen == Chosen::KMeans).then(|| {
+            format!(
+                "k-means: it tells {theirs:.2} nats of neighbours' clusters, the models {ours:.2}"
+            )
+        })
     }
 
     fn scores(&self) -> Option<String> {
@@ -90,6 +104,18 @@ impl Summary<'_> {
             self.metrics.n_clusters
         )
     }
+}
+
+/// What the settings of a preset are for, and how to have others.
+fn kind(preset: &str) -> String {
+    let kind = match preset {
+        "image" => "images",
+        "text" => "text",
+        "embedding" => "embeddings",
+        "tabular" => "tables",
+        other => return format!("of preset {other}"),
+    };
+    format!("for {kind} (--preset says otherwise)")
 }
 
 /// Where the time went: seconds and shares.

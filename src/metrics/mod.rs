@@ -29,6 +29,8 @@ pub struct Metrics {
     pub n_features: usize,
     /// Number of clusters that was asked for, K.
     pub n_clusters: usize,
+    /// The preset that settings were started from.
+    pub preset: String,
     /// The seed of the run.
     pub seed: Seed,
     /// Where the networks were trained.
@@ -199,6 +201,7 @@ impl Metrics {
             n_samples: data.n_samples(),
             n_features: outcome.data.transform().shift.len(),
             n_clusters: config.n_clusters,
+            preset: config.preset.clone(),
             seed: config.seed,
             device: config.compute.device,
             threads: config.compute.threads,
