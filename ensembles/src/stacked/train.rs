@@ -89,8 +89,8 @@ impl Resident {
 /// # Errors
 ///
 /// [`EnsembleError::Diverged`] with the first member whose loss isn't finite, [`EnsembleError::Setting`] if distances are
-/// missing or cluster sizes don't fit, [`EnsembleError::DeviceMemory`] if the stack is too large for the device, [`EnsembleError::Tensor`] if it gives
-/// up. Members that were at work keep what they knew.
+/// missing or cluster sizes don't fit, [`EnsembleError::DeviceMemory`] if the stack is too large for the device,
+/// [`EnsembleError::Tensor`] if it gives up. Members that were at work keep what they knew.
 pub(crate) fn train(
     members: &mut [Member<'_>],
     data: &Prepared,
