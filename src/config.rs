@@ -278,9 +278,10 @@ impl std::ops::Deref for ValidConfig {
 }
 
 impl ValidConfig {
-    /// The kind of every candidate: those of the members, in turn.
+    /// The kind of every candidate: those of the members, in turn. k-means tries ten starts in any case.
     pub(crate) fn candidates(&self) -> Vec<MemberKind> {
-        let count = self.candidates.max(self.members.len());
+        let any_network = self.members.iter().any(|&kind| kind != MemberKind::KMeans);
+        let count = self.members.len().max(if any_network { self.candidates } else { 0 });
         self.members.iter().copied().cycle().take(count).collect()
     }
 

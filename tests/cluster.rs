@@ -202,7 +202,7 @@ fn flags_go_before_the_file_and_the_file_before_the_preset() {
 #[test]
 fn naive_ways_to_label_can_be_compared_with_agreement() {
     let sandbox = Sandbox::new();
-    sandbox.file("short.toml", common::QUICK.to_owned() + "candidates = 0\n");
+    sandbox.file("short.toml", common::QUICK.replace("candidates = 4", "candidates = 0"));
     let run = |labelling: &str| {
         let output = sandbox.run(&format!(
             "cluster digits --config short.toml --models 2 --labelling {labelling} --quiet --out {labelling}"
@@ -222,9 +222,13 @@ fn naive_ways_to_label_can_be_compared_with_agreement() {
         let partly = coverages.iter().all(|&coverage| 0.0 < coverage && coverage < 1.0);
         assert!(coverages.len() == 2 && partly, "{coverages:?}");
     }
+    sandbox.file("small.toml", "[network]\nbatch_size = 100\n");
     for (arguments, part) in [
         ("--labelling clutsers", "`agreement`, `clusters`, `over-clusters`, `confidence`"),
-        ("--labelling over-clusters -k 30", "setting labelling: need K <= 20 for over-clusters"),
+        (
+            "--labelling over-clusters -k 30 --config small.toml",
+            "setting labelling: need K <= 20 for over-clusters",
+        ),
     ] {
         let output = sandbox.run(&format!("cluster digits {arguments}"));
         let error = stderr(&output);

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 /// Small and short, but enough for a sensible result on the digits.
 pub(crate) const QUICK: &str = "
     rounds = 2
+    candidates = 4
     members = ['ladder', 'ladder', 'vat-im']
     first = { epochs = 20, min_steps = 0 }
     retrain = { epochs = 5, min_steps = 0 }
