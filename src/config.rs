@@ -113,7 +113,7 @@ impl Config {
             Kind::Tabular => (Scaling::Standardise, 0),
         };
         let (im_weight, neighbour_weight) = match kind {
-            Kind::Image | Kind::Tabular => (0.1, 0.0),
+            Kind::Image | Kind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
             Kind::Text => (1.0, 1.0),
             Kind::Embedding => (1.0, 2.0),
         };
