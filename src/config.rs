@@ -2,14 +2,14 @@
 
 use consilience_data::{Features, Seed};
 use consilience_ensembles::{
-    Compute, Consistency, MemberKind, NetworkParams, Phase, Preparation, Scaling,
+    Compute, Consistency, Image, MemberKind, NetworkParams, Phase, Preparation, Scaling,
     ValidNetworkParams,
 };
 use consilience_graph::{AgreementParams, Strictness, ValidAgreement};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::kind::Kind;
+use crate::kind::{Kind, image_in};
 use crate::labelling::Labelling;
 use crate::outcome::{Round, StopReason};
 
@@ -67,13 +67,16 @@ const SMALL: usize = 10_000;
 /// A batch has so many samples a cluster at least, on average.
 const BATCH_PER_CLUSTER: usize = 5;
 
+/// Images are moved by this share of their longer side, as a standard deviation.
+const SHIFT: f64 = 0.02;
+
 /// Names of the presets, for messages.
 pub const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "paper"];
 
 /// Settings for images of which there are many.
 impl Default for Config {
     fn default() -> Self {
-        Self::of_kind(Kind::Image, usize::MAX, 0)
+        Self::of_kind(Kind::Image, usize::MAX, None, 0)
     }
 }
 
@@ -85,7 +88,7 @@ impl Config {
     ///
     /// [`RunError::Preset`] if there is none of that name.
     pub fn preset(name: &str, features: &Features, k: usize) -> Result<Self, RunError> {
-        let of_kind = |kind| Ok(Self::of_kind(kind, features.n_samples(), k));
+        let of_kind = |kind| Ok(Self::of(features, kind, k));
         match name {
             "auto" => Ok(Self::auto(features, k)),
             "image" => of_kind(Kind::Image),
@@ -100,11 +103,16 @@ impl Config {
     /// The settings for `k` clusters of the kind of data that the features look like, and for as many samples.
     #[must_use]
     pub fn auto(features: &Features, k: usize) -> Self {
-        Self::of_kind(Kind::of(features), features.n_samples(), k)
+        Self::of(features, Kind::of(features), k)
     }
 
-    /// The settings for `k` clusters of `n_samples` of a kind.
-    fn of_kind(kind: Kind, n_samples: usize, k: usize) -> Self {
+    fn of(features: &Features, kind: Kind, k: usize) -> Self {
+        let image = if kind == Kind::Image { image_in(features) } else { None };
+        Self::of_kind(kind, features.n_samples(), image, k)
+    }
+
+    /// The settings for `k` clusters of `n_samples` of a kind, which may be images with rows and columns.
+    fn of_kind(kind: Kind, n_samples: usize, image: Option<Image>, k: usize) -> Self {
         let small = n_samples <= SMALL;
         let (scaling, components) = match kind {
             Kind::Image => (Scaling::Range, 0),
@@ -140,6 +148,9 @@ impl Config {
                 batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
                 im_weight,
                 neighbour_weight,
+                shift_weight: if image.is_some() { 1.0 } else { 0.0 },
+                shift: image.map_or(0.5, |image| SHIFT * longer_side(image)),
+                image,
                 ..NetworkParams::default()
             },
         }
@@ -217,6 +228,11 @@ impl Config {
         }
         let network = self.network.clone().check()?;
         network.check_clusters(k)?;
+        let n_features = features.n_features();
+        network.check_features(match self.preparation.components {
+            components if (1..n_features).contains(&components) => components,
+            _ => n_features,
+        })?;
         if self.members.contains(&MemberKind::VatIm) {
             self.network.clone().plain().check()?;
         }
@@ -236,6 +252,11 @@ impl Config {
         let batches = n_trained / batch;
         Ok(ValidConfig { config: self, network, agreement, compute, batches })
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of pixels")]
+fn longer_side(image: Image) -> f64 {
+    image.rows.max(image.columns) as f64
 }
 
 fn is_zero(row: &[f32]) -> bool {
@@ -342,6 +363,8 @@ mod tests {
         assert!(rejected(|c| c.agreement.min_size = 0).contains("min_size"));
         let two = |c: &mut Config| c.network.sizes = SizePrior::Given(vec![1.0, 2.0]);
         assert!(rejected(two).contains("sizes: need a number for each cluster, got 2 for 3"));
+        let image = Some(Image { rows: 3, columns: 1, channels: 1 });
+        assert!(rejected(|c| c.network.image = image).contains("got [3, 1, 1] for 2 features"));
         let plain = |c: &mut Config| {
             c.network.objective = Objective::DotProduct;
             c.members = vec![MemberKind::VatIm];

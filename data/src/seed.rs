@@ -33,6 +33,8 @@ pub enum Stream {
     Subset,
     /// Where the search for principal directions starts.
     Projection,
+    /// By how much images are moved.
+    Shift { epoch: u64 },
 }
 
 impl Stream {
@@ -48,6 +50,7 @@ impl Stream {
             Self::Subset => [7, 0, 0],
             Self::Neighbours { model, epoch } => [8, model, epoch],
             Self::Projection => [9, 0, 0],
+            Self::Shift { epoch } => [10, 0, epoch],
         }
     }
 }

@@ -16,6 +16,9 @@ pub(crate) struct Epoch {
     pub(crate) perturbation: Noise,
     /// For every sample, the one of its neighbours that it is held against; nothing if the loss has no term for them.
     pub(crate) neighbours: Vec<usize>,
+    /// By how many pixels images are moved in each step, down and to the right: the same for all models, so that a stack of
+    /// them needs one move. Zeros, if they aren't.
+    pub(crate) shifts: Vec<[f32; 2]>,
 }
 
 impl Epoch {
@@ -27,6 +30,7 @@ impl Epoch {
         params: &NetworkParams,
     ) -> Self {
         let (model, n) = (u64::from(model.0), data.features().n_samples());
+        let batch_size = params.batch_size.min(data.trainable().len());
         let mut order: Vec<usize> =
             data.trainable().iter().map(|&sample| sample as usize).collect();
         data.rng(Stream::Shuffle { model, epoch }).shuffle(&mut order);
@@ -38,7 +42,8 @@ impl Epoch {
             near.get(index).map_or(sample, |&neighbour| neighbour as usize)
         };
         Self {
-            batch_size: params.batch_size.min(order.len()),
+            batch_size,
+            shifts: shifts(data, epoch, params, order.len() / batch_size),
             order,
             noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
             perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
@@ -54,6 +59,16 @@ impl Epoch {
     pub(crate) fn batches(&self) -> impl Iterator<Item = (u32, &[usize])> {
         (0u32..).zip(self.order.chunks_exact(self.batch_size))
     }
+}
+
+fn shifts(data: &Prepared, epoch: u64, params: &NetworkParams, steps: usize) -> Vec<[f32; 2]> {
+    if params.shift_weight == 0.0 {
+        return vec![[0.0; 2]; steps];
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    let shift = params.shift as f32;
+    let normal = data.rng(Stream::Shift { epoch }).normal(2 * steps);
+    normal.chunks_exact(2).map(|by| [by[0] * shift, by[1] * shift]).collect()
 }
 
 /// Learning rates of a phase, step by step: constant, or falling linearly to zero.

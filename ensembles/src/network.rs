@@ -69,6 +69,7 @@ impl Network {
                 samples,
                 labelled: (&labelled.0, &labelled.1),
                 neighbours: &epoch.neighbours,
+                shift: epoch.shifts[step as usize],
                 step,
                 noise: epoch.noise,
                 perturbation: epoch.perturbation,
@@ -145,6 +146,7 @@ impl Clusterer for Network {
     ) -> Result<(), EnsembleError> {
         self.need_distances(data)?;
         self.params.check_clusters(self.weights.n_clusters())?;
+        self.params.check_features(data.features().n_features())?;
         let stream = Stream::Labels { model: self.model.0.into(), epoch: self.epochs_done };
         let mut cycle =
             LabelCycle::new(labels, self.params.label_batch_size, &mut data.rng(stream));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EnsembleError, SizePrior};
+use crate::{EnsembleError, Image, SizePrior};
 
 /// Which kind of model a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +83,14 @@ pub struct NetworkParams {
     /// Weight of the KL between a sample's answer and that of one of its ten nearest neighbours, drawn anew in every epoch;
     /// 0: no such term.
     pub neighbour_weight: f64,
+    /// Weight of the KL between a sample's answer and that of the same image moved a little, all images of a step by the same
+    /// move; 0: no such term.
+    pub shift_weight: f64,
+    /// Standard deviation of those moves, down and sideways, in pixels.
+    pub shift: f64,
+    /// How pixels lie in the features: `[rows, columns, channels]`. Needed if images are to be moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Image>,
     /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
     /// of its own, where something needs it: the decoder, noise-KL or the dot product. Labels go through it, too.
     pub noise_std: f64,
@@ -114,6 +122,9 @@ impl Default for NetworkParams {
             radius: 0.5,
             probe: 3.0,
             neighbour_weight: 0.0,
+            shift_weight: 0.0,
+            shift: 0.5,
+            image: None,
             noise_std: 0.3,
             denoising: vec![1000.0, 10.0, 0.1],
             decoder_from_round: 1,
@@ -152,6 +163,27 @@ impl ValidNetworkParams {
             _ => Ok(()),
         }
     }
+
+    /// Checks what depends on the number of features that networks see.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] if an image is given, and hasn't as many numbers.
+    pub fn check_features(&self, n_features: usize) -> Result<(), EnsembleError> {
+        match self.image {
+            Some(image) if image.n_features() != Some(n_features) => Err(EnsembleError::Setting {
+                name: "image",
+                need: "[rows, columns, channels] whose product is the number of features that networks see",
+                got: format!("{:?} for {n_features} features", <[usize; 3]>::from(image)),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The image that is moved, if images are.
+    pub(crate) fn moved_image(&self) -> Option<Image> {
+        self.image.filter(|_| self.shift_weight > 0.0)
+    }
 }
 
 impl NetworkParams {
@@ -183,6 +215,8 @@ impl NetworkParams {
             ("im_mu", self.im_mu),
             ("consistency_weight", self.consistency_weight),
             ("neighbour_weight", self.neighbour_weight),
+            ("shift_weight", self.shift_weight),
+            ("shift", self.shift),
             ("noise_std", self.noise_std),
             ("label_weight", self.label_weight),
         ] {
@@ -190,6 +224,8 @@ impl NetworkParams {
         }
         let costs = self.denoising.iter().all(|&cost| not_negative(cost));
         need(costs, "denoising", "costs of 0 or more", &self.denoising)?;
+        let image = "[rows, columns, channels] of the features, as shift_weight is above 0";
+        need(self.shift_weight == 0.0 || self.image.is_some(), "image", image, &self.image)?;
         let sizes = "uniform, learned or a list of positive numbers, one for each cluster";
         need(self.sizes.is_positive(), "sizes", sizes, &self.sizes)?;
         if self.objective == Objective::DotProduct {
@@ -246,6 +282,8 @@ mod tests {
         assert!(rejected(|p| p.im_mu = f64::INFINITY).contains("im_mu"));
         assert!(rejected(|p| p.consistency_weight = -1.0).contains("consistency_weight"));
         assert!(rejected(|p| p.neighbour_weight = -1.0).contains("neighbour_weight"));
+        assert!(rejected(|p| p.shift = f64::NAN).contains("shift"));
+        assert!(rejected(|p| p.shift_weight = 1.0).contains("as shift_weight is above 0"));
         assert!(rejected(|p| p.noise_std = -1.0).contains("noise_std"));
         assert!(rejected(|p| p.label_weight = -1.0).contains("label_weight"));
         assert!(rejected(|p| p.denoising = vec![1.0, -1.0]).contains("denoising"));
@@ -260,6 +298,15 @@ mod tests {
         assert!(params.check_clusters(2).is_ok());
         let error = params.check_clusters(3).unwrap_err().to_string();
         assert!(error.contains("got 2 for 3 clusters"), "{error}");
+    }
+
+    #[test]
+    fn an_image_has_as_many_numbers_as_there_are_features() {
+        let image = Some(Image { rows: 2, columns: 3, channels: 1 });
+        let params = NetworkParams { image, ..NetworkParams::default() }.check().unwrap();
+        assert!(params.check_features(6).is_ok());
+        let error = params.check_features(7).unwrap_err().to_string();
+        assert!(error.contains("got [2, 3, 1] for 7 features"), "{error}");
     }
 
     #[test]

@@ -23,24 +23,33 @@ pub(super) enum Pass {
     Labelled,
     /// A neighbour of every clean sample.
     Neighbour,
+    /// The clean samples as images, moved by fractions of pixels.
+    Shifted,
     /// Small steps away; before that, where those steps are looked for.
     Moved,
 }
 
-const PASSES: [Pass; 5] =
-    [Pass::Clean, Pass::Corrupted, Pass::Labelled, Pass::Neighbour, Pass::Moved];
+const N_PASSES: usize = 6;
+const PASSES: [Pass; N_PASSES] = [
+    Pass::Clean,
+    Pass::Corrupted,
+    Pass::Labelled,
+    Pass::Neighbour,
+    Pass::Shifted,
+    Pass::Moved,
+];
 
 /// Buffers for one network's steps. Matrices have a row for every sample of every pass; layer 0 is the input.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    rows: [Range<usize>; 5],
+    rows: [Range<usize>; N_PASSES],
     /// Of every layer, what the next one takes; of the last, logits before they are scaled.
     hidden: Vec<Array2<f32>>,
     /// Of every layer but the input, y: batch-normalised where the layer is.
     normalised: Vec<Array2<f32>>,
     /// Of every layer but the input, z: y and noise; the corrupted and the labelled rows only.
     noisy: Vec<Array2<f32>>,
-    /// Of every layer but the input, for each pass mean and 1 / standard deviation, shape (10, width).
+    /// Of every layer but the input, for each pass mean and 1 / standard deviation, shape (12, width).
     statistics: Vec<Array2<f32>>,
     logits: Array2<f32>,
     /// By logits.
@@ -52,7 +61,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// Room for passes of as many rows as each of `n`, in the order of [`Pass`].
-    pub(super) fn new(weights: &Weights, n: [usize; 5]) -> Self {
+    pub(super) fn new(weights: &Weights, n: [usize; N_PASSES]) -> Self {
         let mut start = 0;
         let rows = n.map(|n| {
             start += n;
@@ -69,7 +78,7 @@ impl Encoder {
             hidden: zeros(start, &widths),
             normalised: zeros(start, &widths[1..]),
             noisy: zeros(n[1] + n[2], &widths[1..]),
-            statistics: zeros(2 * PASSES.len(), &widths[1..]),
+            statistics: zeros(2 * N_PASSES, &widths[1..]),
             logits: Array2::zeros((start, weights.n_clusters())),
             gradient: Array2::zeros((start, weights.n_clusters())),
             flowing: [vec![0.0; start * largest], vec![0.0; start * largest]],
@@ -250,7 +259,7 @@ impl Encoder {
             }
             let extra_rows = match pass {
                 Pass::Clean | Pass::Corrupted => rows.clone(),
-                Pass::Labelled | Pass::Neighbour | Pass::Moved => 0..0,
+                Pass::Labelled | Pass::Neighbour | Pass::Shifted | Pass::Moved => 0..0,
             };
             let backward = Backward {
                 gradient: gradient.slice_mut(s![rows.start - all.start..rows.end - all.start, ..]),
@@ -275,14 +284,14 @@ impl Encoder {
 }
 
 /// Where a pass is in matrices that have rows for noise alone.
-fn noisy_rows(rows: &[Range<usize>; 5], pass: Pass) -> Range<usize> {
+fn noisy_rows(rows: &[Range<usize>; N_PASSES], pass: Pass) -> Range<usize> {
     let first = rows[Pass::Corrupted as usize].start;
     match pass {
         Pass::Corrupted | Pass::Labelled => {
             let rows = &rows[pass as usize];
             rows.start - first..rows.end - first
         }
-        Pass::Clean | Pass::Neighbour | Pass::Moved => 0..0,
+        Pass::Clean | Pass::Neighbour | Pass::Shifted | Pass::Moved => 0..0,
     }
 }
 

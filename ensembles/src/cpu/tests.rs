@@ -10,7 +10,7 @@ use crate::noise::Noise;
 use crate::stacked::{self, Stack, Streams};
 use crate::weights::{Parameter, Weights};
 use crate::{
-    Consistency, NetworkParams, Objective, Prepared, Scaling, SizePrior, ValidNetworkParams,
+    Consistency, Image, NetworkParams, Objective, Prepared, Scaling, SizePrior, ValidNetworkParams,
 };
 
 const SAMPLES: usize = 40;
@@ -67,6 +67,8 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
                         label_weight: 1.5,
                         consistency_weight: 2.0,
                         neighbour_weight: if labelled == normalise_last { 0.6 } else { 0.0 },
+                        shift_weight: if normalise_last { 0.8 } else { 0.0 },
+                        image: Some(Image { rows: 10, columns: 5, channels: 3 }),
                         probe: 0.2,
                         ..NetworkParams::default()
                     };
@@ -99,6 +101,7 @@ static NEIGHBOURS: [usize; SAMPLES] = {
     }
     neighbours
 };
+const SHIFT: [f32; 2] = [0.3, -1.2];
 const LABELLED: ([usize; 5], [u32; 5]) = ([4, 5, 6, 7, 8], [0, 2, 1, 1, 0]);
 
 fn batch(labelled: bool) -> Batch<'static> {
@@ -106,6 +109,7 @@ fn batch(labelled: bool) -> Batch<'static> {
         samples: &BATCH,
         labelled: if labelled { (&LABELLED.0, &LABELLED.1) } else { (&[], &[]) },
         neighbours: &NEIGHBOURS,
+        shift: SHIFT,
         step: 2,
         noise: Noise { key: [5, 6] },
         perturbation: Noise { key: [7, 8] },
@@ -131,6 +135,7 @@ fn stacked_batch(data: &Prepared, labelled: bool, near: bool, round: usize) -> s
         samples: gathered(batch.samples),
         distances: Some(distances.to_dtype(DType::F64).unwrap()),
         neighbours: near.then(|| gathered(&BATCH.map(|sample| NEIGHBOURS[sample]))),
+        shift: SHIFT,
         labelled: labelled.then(|| stacked::Labelled {
             samples: gathered(samples),
             labels: Tensor::from_slice(labels, (1, labels.len(), 1), &Device::Cpu).unwrap(),

@@ -16,6 +16,7 @@ use super::optimiser::{Adam, Learn};
 use crate::math::vectorised;
 use crate::noise::{Noise, Place};
 use crate::profile::Profile;
+use crate::shift::Shift;
 use crate::sizes::Prior;
 use crate::weights::Weights;
 use crate::{Consistency, Objective, Prepared, ValidNetworkParams};
@@ -28,6 +29,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) labelled: (&'a [usize], &'a [u32]),
     /// For each of all samples, the neighbour that it is held against.
     pub(crate) neighbours: &'a [usize],
+    /// By how many pixels images are moved, down and to the right.
+    pub(crate) shift: [f32; 2],
     /// Counted within the epoch.
     pub(crate) step: u32,
     /// Of corrupted encoders.
@@ -49,6 +52,7 @@ pub(crate) struct Trainer {
     corrupted: Answers,
     labelled: Answers,
     neighbour: Answers,
+    shifted: Answers,
     moved: Answers,
     pub(crate) profile: Profile,
 }
@@ -70,7 +74,8 @@ impl Trainer {
         let moves = params.consistency.moves_samples();
         let near = params.neighbour_weight > 0.0;
         let rows = |wanted: bool| if wanted { n } else { 0 };
-        let rows = [n, rows(corrupted), labelled, rows(near), rows(moves)];
+        let shifts = params.moved_image().is_some();
+        let rows = [n, rows(corrupted), labelled, rows(near), rows(shifts), rows(moves)];
         Self {
             params: params.clone(),
             prior,
@@ -82,6 +87,7 @@ impl Trainer {
             corrupted: Answers::default(),
             labelled: Answers::default(),
             neighbour: Answers::default(),
+            shifted: Answers::default(),
             moved: Answers::default(),
             profile: Profile::default(),
         }
@@ -143,6 +149,12 @@ impl Trainer {
             let (weight, gradient) =
                 (self.params.neighbour_weight, self.encoder.gradient(Pass::Neighbour));
             loss += consistency(&self.clean, &self.neighbour, weight, gradient);
+        }
+        if self.params.shift_weight > 0.0 {
+            self.shifted.of(&self.encoder.logits(Pass::Shifted));
+            let (weight, gradient) =
+                (self.params.shift_weight, self.encoder.gradient(Pass::Shifted));
+            loss += consistency(&self.clean, &self.shifted, weight, gradient);
         }
         if kind.moves_samples() {
             if kind == Consistency::Adversarial {
@@ -221,6 +233,13 @@ impl Trainer {
             let near: Vec<usize> =
                 batch.samples.iter().map(|&sample| batch.neighbours[sample]).collect();
             gather(data, &near, encoder.input(Pass::Neighbour));
+        }
+        if let Some(image) = params.moved_image() {
+            let shift = Shift::new(image, batch.shift);
+            let mut shifted = encoder.input(Pass::Shifted);
+            for (row, &sample) in batch.samples.iter().enumerate() {
+                shift.apply(data.features().row(sample), row_mut(&mut shifted, row));
+            }
         }
         if params.consistency.moves_samples() {
             let distances = data.neighbour_distances().unwrap_or(&[]);

@@ -40,6 +40,7 @@ use losses::{consistency, cross_entropy, dot_product, information_maximisation};
 use parameters::{Parameter, to_host};
 
 use crate::noise::Place;
+use crate::shift::Shift;
 use crate::sizes::Prior;
 use crate::weights::{self, Weights};
 use crate::{Consistency, Objective, ValidNetworkParams};
@@ -76,6 +77,8 @@ pub(crate) struct Batch {
     pub(crate) distances: Option<Tensor>,
     /// A neighbour of every sample, shape (models, n, n_features), if the loss has a term for them.
     pub(crate) neighbours: Option<Tensor>,
+    /// By how many pixels images are moved, down and to the right.
+    pub(crate) shift: [f32; 2],
     pub(crate) labelled: Option<Labelled>,
     /// Of corrupted encoders.
     pub(crate) noise: Streams,
@@ -202,6 +205,12 @@ impl Stack {
             let answer = self.encoder.forward(neighbours, None)?.logits;
             let change = consistency(&clean.logits, &answer)?;
             loss = (loss + (change * params.neighbour_weight)?)?;
+        }
+        if let Some(image) = params.moved_image() {
+            let shifted = Shift::new(image, batch.shift).of_tensor(&batch.samples)?;
+            let answer = self.encoder.forward(&shifted, None)?.logits;
+            let change = consistency(&clean.logits, &answer)?;
+            loss = (loss + (change * params.shift_weight)?)?;
         }
         if let Some(labelled) = &batch.labelled {
             let corruption = self.corruption(batch, true);

@@ -15,7 +15,7 @@ use super::*;
 use crate::noise::Noise;
 use crate::sizes::Prior;
 use crate::{
-    Clusterer, EnsembleError, EpochEnd, Network, NetworkParams, Phase, Prepared, Progress, Scaling,
+    Clusterer, EnsembleError, EpochEnd, Image, Network, NetworkParams, Phase, Prepared, Progress, Scaling,
     SizePrior,
 };
 
@@ -98,6 +98,7 @@ pub(super) fn batch(
         distances: Some(each(&distances)),
         neighbours: labelled
             .then(|| each(&|model| normal(300 + u64::from(model), &[rows, FEATURES], dtype))),
+        shift: [-0.6, 1.1],
         labelled: labelled.then(|| Labelled {
             samples: each(&|model| {
                 normal(200 + u64::from(model), &[LABELLED.into(), FEATURES], dtype)
@@ -125,6 +126,8 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     label_weight: 1.5,
                     consistency_weight: 2.0,
                     neighbour_weight: 0.6,
+                    shift_weight: 0.8,
+                    image: Some(Image { rows: 1, columns: FEATURES, channels: 1 }),
                     normalise_last: labelled != denoising.is_empty(),
                     probe: 0.5,
                     ..NetworkParams::default()

@@ -104,6 +104,7 @@ pub(crate) fn train(
     need_distances(members, data)?;
     for member in &*members {
         member.params.check_clusters(member.weights.n_clusters())?;
+        member.params.check_features(data.features().n_features())?;
     }
     let mut waiting: Vec<(&mut Member<'_>, Option<LabelCycle>)> = Vec::new();
     for (member, labels) in members.iter_mut().zip(labels) {
@@ -236,6 +237,8 @@ struct Plan {
     samples: Tensor,
     /// A neighbour of each, in the same shape.
     neighbours: Option<Tensor>,
+    /// Of every step.
+    shifts: Vec<[f32; 2]>,
     /// Samples and labels, shape (steps, models, n) each.
     labelled: Option<(Tensor, Tensor)>,
     noise: Streams,
@@ -283,6 +286,7 @@ impl Plan {
                 true => Some(upload(neighbours)?),
                 false => None,
             },
+            shifts: epochs[0].shifts.clone(),
             labelled: match labelled.is_empty() {
                 true => None,
                 false => Some((upload(labelled)?, upload(labels)?)),
@@ -312,6 +316,7 @@ impl Plan {
             samples,
             distances,
             neighbours,
+            shift: self.shifts[step],
             labelled,
             noise: self.noise.clone(),
             perturbation: self.perturbation.clone(),
