@@ -70,6 +70,9 @@ const BATCH_PER_CLUSTER: usize = 5;
 /// Images are moved by this share of their longer side, as a standard deviation.
 const SHIFT: f64 = 0.02;
 
+/// Images of fewer rows or columns are too coarse to be moved by parts of a pixel: those of 8 x 8 gained nothing from it.
+const FINE: usize = 16;
+
 /// Names of the presets, for messages.
 pub const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "paper"];
 
@@ -108,12 +111,16 @@ impl Config {
 
     fn of(features: &Features, kind: Kind, k: usize) -> Self {
         let image = if kind == Kind::Image { image_in(features) } else { None };
+        let image = image.filter(|image| image.rows.min(image.columns) >= FINE);
         Self::of_kind(kind, features.n_samples(), image, k)
     }
 
     /// The settings for `k` clusters of `n_samples` of a kind, which may be images with rows and columns.
     fn of_kind(kind: Kind, n_samples: usize, image: Option<Image>, k: usize) -> Self {
         let small = n_samples <= SMALL;
+        // On text and embeddings, networks that learn from pseudo-labels become surer, not better: more of them vote once.
+        let votes_once = matches!(kind, Kind::Text | Kind::Embedding);
+        let (members, spare) = if votes_once { (8, 2) } else { (5, if small { 5 } else { 1 }) };
         let (scaling, components) = match kind {
             Kind::Image => (Scaling::Range, 0),
             Kind::Text => (Scaling::Rows, 200),
@@ -130,11 +137,11 @@ impl Config {
             preset: kind.name().into(),
             n_clusters: k,
             seed: Seed(0),
-            rounds: 4,
+            rounds: if votes_once { 1 } else if small { 4 } else { 5 },
             stable_ari: 0.999,
             preparation: Preparation { scaling, components },
-            members: vec![MemberKind::Ladder; 5],
-            candidates: if small { 10 } else { 6 },
+            members: vec![MemberKind::Ladder; members],
+            candidates: members + spare,
             labelling: Labelling::Agreement,
             first: Schedule { epochs: 9, min_steps: if small { 1000 } else { 500 }, anneal: false },
             retrain: Schedule {
@@ -143,7 +150,11 @@ impl Config {
                 anneal: false,
             },
             guard: true,
-            agreement: AgreementParams::default(),
+            agreement: AgreementParams {
+                // With few candidates to choose from, one member may be bad. If it had to agree, it would never be taught better.
+                min_agree: Strictness::percent(if small || votes_once { 100 } else { 80 }),
+                ..AgreementParams::default()
+            },
             network: NetworkParams {
                 batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
                 im_weight,
@@ -151,6 +162,7 @@ impl Config {
                 shift_weight: if image.is_some() { 1.0 } else { 0.0 },
                 shift: image.map_or(0.5, |image| SHIFT * longer_side(image)),
                 image,
+                denoising: if small { NetworkParams::default().denoising } else { Vec::new() },
                 ..NetworkParams::default()
             },
         }
@@ -435,6 +447,45 @@ mod tests {
         assert_eq!(stop(&[(true, None), incomplete]), None, "mini-clusters may still be found");
         assert_eq!(stop(&[(true, None), incomplete, incomplete]), Some(StopReason::RoundLimit));
         assert_eq!(stop(&[(false, None), incomplete, incomplete]), Some(StopReason::NoCluster));
+    }
+
+    #[test]
+    fn settings_follow_kind_and_size() {
+        let of = |kind, n_samples, image| Config::of_kind(kind, n_samples, image, 3);
+        let image = Some(Image { rows: 28, columns: 20, channels: 1 });
+        let few = of(Kind::Image, 1000, image);
+        assert_eq!((few.network.image, few.network.shift_weight), (image, 1.0));
+        assert!((few.network.shift - 0.56).abs() < 1e-9);
+        assert_eq!(few.agreement.min_agree, Strictness::ALL);
+        let many = of(Kind::Image, 70_000, None);
+        assert_eq!((many.network.image, many.network.shift_weight), (None, 0.0));
+        assert_eq!(many.agreement.min_agree, Strictness::percent(80));
+        let text = of(Kind::Text, 70_000, None);
+        assert_eq!((text.rounds, text.agreement.min_agree), (1, Strictness::ALL));
+        for config in [few, many, text] {
+            assert!(config.candidates > config.members.len());
+            let written = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<Config>(&written).unwrap(), config);
+        }
+    }
+
+    /// A bright spot somewhere in every picture.
+    fn spots(side: usize) -> Features {
+        let spot = |(sample, feature): (usize, usize)| {
+            let (down, right) = (feature / side, feature % side);
+            let distance = down.abs_diff(sample * 7 % side).pow(2)
+                + right.abs_diff(sample * 5 / 3 % side).pow(2);
+            (-0.2 * distance as f32).exp()
+        };
+        Features::new(Array2::from_shape_fn((200, side * side), spot), "spots").unwrap()
+    }
+
+    #[test]
+    fn fine_images_are_shifted_and_coarse_ones_are_not() {
+        let fine = Config::auto(&spots(16), 2).network;
+        assert_eq!(fine.image, Some(Image { rows: 16, columns: 16, channels: 1 }));
+        let coarse = Config::auto(&spots(12), 2).network;
+        assert_eq!((coarse.image, coarse.shift_weight), (None, 0.0));
     }
 
     #[test]
