@@ -137,7 +137,13 @@ impl Config {
             preset: kind.name().into(),
             n_clusters: k,
             seed: Seed(0),
-            rounds: if votes_once { 1 } else if small { 4 } else { 5 },
+            rounds: if votes_once {
+                1
+            } else if small {
+                4
+            } else {
+                5
+            },
             stable_ari: 0.999,
             preparation: Preparation { scaling, components },
             members: vec![MemberKind::Ladder; members],

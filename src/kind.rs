@@ -106,8 +106,7 @@ impl Look {
         let values = || rows.iter().copied().flatten();
         Self {
             smallest: values().copied().fold(f32::INFINITY, f32::min),
-            zeros: values().filter(|&&value| value == 0.0).count() as f64
-                / values().count() as f64,
+            zeros: values().filter(|&&value| value == 0.0).count() as f64 / values().count() as f64,
             lengths: columns.iter().map(|column| product(column, column).sqrt()).collect(),
             columns,
         }

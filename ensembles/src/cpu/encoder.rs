@@ -30,14 +30,8 @@ pub(super) enum Pass {
 }
 
 const N_PASSES: usize = 6;
-const PASSES: [Pass; N_PASSES] = [
-    Pass::Clean,
-    Pass::Corrupted,
-    Pass::Labelled,
-    Pass::Neighbour,
-    Pass::Shifted,
-    Pass::Moved,
-];
+const PASSES: [Pass; N_PASSES] =
+    [Pass::Clean, Pass::Corrupted, Pass::Labelled, Pass::Neighbour, Pass::Shifted, Pass::Moved];
 
 /// Buffers for one network's steps. Matrices have a row for every sample of every pass; layer 0 is the input.
 #[derive(Debug)]

@@ -15,8 +15,8 @@ use super::*;
 use crate::noise::Noise;
 use crate::sizes::Prior;
 use crate::{
-    Clusterer, EnsembleError, EpochEnd, Image, Network, NetworkParams, Phase, Prepared, Progress, Scaling,
-    SizePrior,
+    Clusterer, EnsembleError, EpochEnd, Image, Network, NetworkParams, Phase, Prepared, Progress,
+    Scaling, SizePrior,
 };
 
 const FEATURES: usize = 5;
