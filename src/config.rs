@@ -9,7 +9,7 @@ use consilience_graph::{AgreementParams, Strictness, ValidAgreement};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::kind::{Kind, image_in};
+use crate::kind::{Kind, Look};
 use crate::labelling::Labelling;
 use crate::outcome::{Round, StopReason};
 
@@ -67,10 +67,7 @@ const SMALL: usize = 10_000;
 /// A batch has so many samples a cluster at least, on average.
 const BATCH_PER_CLUSTER: usize = 5;
 
-/// Images are moved by this share of their longer side, as a standard deviation.
-const SHIFT: f64 = 0.02;
-
-/// Images of fewer rows or columns are too coarse to be moved by parts of a pixel: those of 8 x 8 gained nothing from it.
+/// Images of fewer rows or columns are too coarse to be moved a little: those of 8 x 8 gained nothing from it.
 const FINE: usize = 16;
 
 /// Names of the presets, for messages.
@@ -91,7 +88,8 @@ impl Config {
     ///
     /// [`RunError::Preset`] if there is none of that name.
     pub fn preset(name: &str, features: &Features, k: usize) -> Result<Self, RunError> {
-        let of_kind = |kind| Ok(Self::of(features, kind, k));
+        let look = Look::at(features);
+        let of_kind = |kind| Ok(Self::of_look(&look, kind, features, k));
         match name {
             "auto" => Ok(Self::auto(features, k)),
             "image" => of_kind(Kind::Image),
@@ -106,19 +104,20 @@ impl Config {
     /// The settings for `k` clusters of the kind of data that the features look like, and for as many samples.
     #[must_use]
     pub fn auto(features: &Features, k: usize) -> Self {
-        Self::of(features, Kind::of(features), k)
+        let look = Look::at(features);
+        Self::of_look(&look, look.kind(), features, k)
     }
 
-    fn of(features: &Features, kind: Kind, k: usize) -> Self {
-        let image = if kind == Kind::Image { image_in(features) } else { None };
-        let image = image.filter(|image| image.rows.min(image.columns) >= FINE);
+    fn of_look(look: &Look, kind: Kind, features: &Features, k: usize) -> Self {
+        let image = if kind == Kind::Image { look.image() } else { None };
         Self::of_kind(kind, features.n_samples(), image, k)
     }
 
     /// The settings for `k` clusters of `n_samples` of a kind, which may be images with rows and columns.
     fn of_kind(kind: Kind, n_samples: usize, image: Option<Image>, k: usize) -> Self {
         let small = n_samples <= SMALL;
-        // On text and embeddings, networks that learn from pseudo-labels become surer, not better: more of them vote once.
+        // On text and embeddings, networks that learn from pseudo-labels become surer, not better: so there is one round, of
+        // more models.
         let votes_once = matches!(kind, Kind::Text | Kind::Embedding);
         let (members, spare) = if votes_once { (8, 2) } else { (5, if small { 5 } else { 1 }) };
         let (scaling, components) = match kind {
@@ -127,6 +126,7 @@ impl Config {
             Kind::Embedding => (Scaling::CentredRows, 100),
             Kind::Tabular => (Scaling::Standardise, 0),
         };
+        let fine = image.is_some_and(|image| image.shorter_side() >= FINE);
         let (im_weight, neighbour_weight) = match kind {
             Kind::Image | Kind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
             Kind::Text => (1.0, 1.0),
@@ -165,8 +165,7 @@ impl Config {
                 batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
                 im_weight,
                 neighbour_weight,
-                shift_weight: if image.is_some() { 1.0 } else { 0.0 },
-                shift: image.map_or(0.5, |image| SHIFT * longer_side(image)),
+                shift_weight: if fine { 1.0 } else { 0.0 },
                 image,
                 denoising: if small { NetworkParams::default().denoising } else { Vec::new() },
                 ..NetworkParams::default()
@@ -246,11 +245,7 @@ impl Config {
         }
         let network = self.network.clone().check()?;
         network.check_clusters(k)?;
-        let n_features = features.n_features();
-        network.check_features(match self.preparation.components {
-            components if (1..n_features).contains(&components) => components,
-            _ => n_features,
-        })?;
+        network.check_features(self.preparation.seen(features.n_features()))?;
         if self.members.contains(&MemberKind::VatIm) {
             self.network.clone().plain().check()?;
         }
@@ -270,11 +265,6 @@ impl Config {
         let batches = n_trained / batch;
         Ok(ValidConfig { config: self, network, agreement, compute, batches })
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a number of pixels")]
-fn longer_side(image: Image) -> f64 {
-    image.rows.max(image.columns) as f64
 }
 
 fn is_zero(row: &[f32]) -> bool {
@@ -382,7 +372,11 @@ mod tests {
         let two = |c: &mut Config| c.network.sizes = SizePrior::Given(vec![1.0, 2.0]);
         assert!(rejected(two).contains("sizes: need a number for each cluster, got 2 for 3"));
         let image = Some(Image { rows: 3, columns: 1, channels: 1 });
-        assert!(rejected(|c| c.network.image = image).contains("got [3, 1, 1] for 2 features"));
+        let shifted = |c: &mut Config| {
+            c.network.image = image;
+            c.network.shift_weight = 1.0;
+        };
+        assert!(rejected(shifted).contains("got 3 x 1 x 1 for 2 features"));
         let plain = |c: &mut Config| {
             c.network.objective = Objective::DotProduct;
             c.members = vec![MemberKind::VatIm];
@@ -461,14 +455,16 @@ mod tests {
         let image = Some(Image { rows: 28, columns: 20, channels: 1 });
         let few = of(Kind::Image, 1000, image);
         assert_eq!((few.network.image, few.network.shift_weight), (image, 1.0));
-        assert!((few.network.shift - 0.56).abs() < 1e-9);
         assert_eq!(few.agreement.min_agree, Strictness::ALL);
         let many = of(Kind::Image, 70_000, None);
         assert_eq!((many.network.image, many.network.shift_weight), (None, 0.0));
         assert_eq!(many.agreement.min_agree, Strictness::percent(80));
         let text = of(Kind::Text, 70_000, None);
         assert_eq!((text.rounds, text.agreement.min_agree), (1, Strictness::ALL));
-        for config in [few, many, text] {
+        // What a run writes overrides what is seen in its data when it is run again, images included.
+        let embedding = Config::preset("embedding", &spots(16), 2).unwrap();
+        assert!(toml::to_string(&embedding).unwrap().contains("image = []"));
+        for config in [few, many, text, embedding] {
             assert!(config.candidates > config.members.len());
             let written = toml::to_string(&config).unwrap();
             assert_eq!(toml::from_str::<Config>(&written).unwrap(), config);
@@ -491,7 +487,8 @@ mod tests {
         let fine = Config::auto(&spots(16), 2).network;
         assert_eq!(fine.image, Some(Image { rows: 16, columns: 16, channels: 1 }));
         let coarse = Config::auto(&spots(12), 2).network;
-        assert_eq!((coarse.image, coarse.shift_weight), (None, 0.0));
+        let found = Some(Image { rows: 12, columns: 12, channels: 1 });
+        assert_eq!((coarse.image, coarse.shift_weight), (found, 0.0));
     }
 
     #[test]

@@ -60,6 +60,15 @@ SETTINGS = {
     "auto": Setting(),
     "first-round": Setting(("--rounds", "1")),
     "paper": Setting(("--preset", "paper")),
+    # As many epochs as all rounds have, without pseudo-labels, for images (on text and embeddings, `auto` is plain).
+    "plain": Setting(toml="rounds = 1\n[first]\nepochs = 21\nmin_steps = 1750\nanneal = false\n"),
+    # The paper's naive ways to label, and its other ablations.
+    "label-clusters": Setting(("--labelling", "clusters")),
+    "label-over-clusters": Setting(("--labelling", "over-clusters")),
+    "label-confidence": Setting(("--labelling", "confidence")),
+    "one-model": Setting(("--models", "1"), toml="candidates = 0\n"),
+    "no-candidates": Setting(toml="candidates = 0\n"),
+    "ladder-dot": Setting(toml='[network]\nobjective = "dot-product"\n'),
     "k-means": Setting(("--member", "k-means", "--models", "1", "--rounds", "1")),  # on the program's own features
 }
 

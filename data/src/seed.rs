@@ -33,7 +33,7 @@ pub enum Stream {
     Subset,
     /// Where the search for principal directions starts.
     Projection,
-    /// By how much images are moved.
+    /// By how much images are moved: those of all models alike.
     Shift { epoch: u64 },
 }
 

@@ -62,11 +62,15 @@ impl Epoch {
 }
 
 fn shifts(data: &Prepared, epoch: u64, params: &NetworkParams, steps: usize) -> Vec<[f32; 2]> {
-    if params.shift_weight == 0.0 {
+    let Some(image) = params.image.filter(|_| params.shift_weight > 0.0) else {
         return vec![[0.0; 2]; steps];
-    }
-    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-    let shift = params.shift as f32;
+    };
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "a side, f32 storage"
+    )]
+    let shift = (params.shift * image.shorter_side() as f64) as f32;
     let normal = data.rng(Stream::Shift { epoch }).normal(2 * steps);
     normal.chunks_exact(2).map(|by| [by[0] * shift, by[1] * shift]).collect()
 }

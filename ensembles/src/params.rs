@@ -86,10 +86,11 @@ pub struct NetworkParams {
     /// Weight of the KL between a sample's answer and that of the same image moved a little, all images of a step by the same
     /// move; 0: no such term.
     pub shift_weight: f64,
-    /// Standard deviation of those moves, down and sideways, in pixels.
+    /// Standard deviation of those moves, down and sideways, as a share of the image's shorter side.
     pub shift: f64,
-    /// How pixels lie in the features: `[rows, columns, channels]`. Needed if images are to be moved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// How pixels lie in the features: `[rows, columns, channels]`, or `[]`. Needed if images are to be moved. The features' scaling
+    /// has to be the same for all pixels.
+    #[serde(with = "crate::shift::written")]
     pub image: Option<Image>,
     /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
     /// of its own, where something needs it: the decoder, noise-KL or the dot product. Labels go through it, too.
@@ -123,7 +124,7 @@ impl Default for NetworkParams {
             probe: 3.0,
             neighbour_weight: 0.0,
             shift_weight: 0.0,
-            shift: 0.5,
+            shift: 0.02,
             image: None,
             noise_std: 0.3,
             denoising: vec![1000.0, 10.0, 0.1],
@@ -168,13 +169,16 @@ impl ValidNetworkParams {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::Setting`] if an image is given, and hasn't as many numbers.
+    /// [`EnsembleError::Setting`] if images are to be moved, and have another number of pixels.
     pub fn check_features(&self, n_features: usize) -> Result<(), EnsembleError> {
-        match self.image {
+        match self.moved_image() {
             Some(image) if image.n_features() != Some(n_features) => Err(EnsembleError::Setting {
                 name: "image",
-                need: "[rows, columns, channels] whose product is the number of features that networks see",
-                got: format!("{:?} for {n_features} features", <[usize; 3]>::from(image)),
+                need: "as many pixels as networks see features, or shift_weight = 0",
+                got: format!(
+                    "{} x {} x {} for {n_features} features",
+                    image.rows, image.columns, image.channels
+                ),
             }),
             _ => Ok(()),
         }
@@ -216,12 +220,12 @@ impl NetworkParams {
             ("consistency_weight", self.consistency_weight),
             ("neighbour_weight", self.neighbour_weight),
             ("shift_weight", self.shift_weight),
-            ("shift", self.shift),
             ("noise_std", self.noise_std),
             ("label_weight", self.label_weight),
         ] {
             need(not_negative(value), name, "0 or more", &value)?;
         }
+        need((0.0..=1.0).contains(&self.shift), "shift", "0 to 1", &self.shift)?;
         let costs = self.denoising.iter().all(|&cost| not_negative(cost));
         need(costs, "denoising", "costs of 0 or more", &self.denoising)?;
         let image = "[rows, columns, channels] of the features, as shift_weight is above 0";
@@ -303,10 +307,12 @@ mod tests {
     #[test]
     fn an_image_has_as_many_numbers_as_there_are_features() {
         let image = Some(Image { rows: 2, columns: 3, channels: 1 });
-        let params = NetworkParams { image, ..NetworkParams::default() }.check().unwrap();
+        let still = NetworkParams { image, ..NetworkParams::default() };
+        assert!(still.clone().check().unwrap().check_features(7).is_ok(), "nothing is moved");
+        let params = NetworkParams { shift_weight: 1.0, ..still }.check().unwrap();
         assert!(params.check_features(6).is_ok());
         let error = params.check_features(7).unwrap_err().to_string();
-        assert!(error.contains("got [2, 3, 1] for 7 features"), "{error}");
+        assert!(error.contains("got 2 x 3 x 1 for 7 features"), "{error}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Prepared {
             trainable.retain(|sample| !empty(sample));
         }
         let (mut features, mut unprojected) = (scaled, None);
-        if (1..features.n_features()).contains(&preparation.components) {
+        if preparation.projects(features.n_features()) {
             let mut rng = seed.rng(Stream::Projection);
             let pool = crate::ensemble::pool(threads)?;
             let projected = pool.install(|| {

@@ -1,11 +1,10 @@
-//! Images moved by fractions of a pixel: what is in them stays the same.
+//! Images moved a little: what is in them stays the same.
 
 use candle_core::{Result as TensorResult, Tensor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How the pixels of an image lie in a sample's features: row after row, and of each pixel all channels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "[usize; 3]", into = "[usize; 3]")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
     /// Number of rows of pixels.
     pub rows: usize,
@@ -15,23 +14,42 @@ pub struct Image {
     pub channels: usize,
 }
 
-impl From<[usize; 3]> for Image {
-    fn from([rows, columns, channels]: [usize; 3]) -> Self {
-        Self { rows, columns, channels }
-    }
-}
-
-impl From<Image> for [usize; 3] {
-    fn from(image: Image) -> Self {
-        [image.rows, image.columns, image.channels]
-    }
-}
-
 impl Image {
     /// Number of features, if there are that many numbers at all.
     #[must_use]
     pub fn n_features(&self) -> Option<usize> {
         self.rows.checked_mul(self.columns)?.checked_mul(self.channels)
+    }
+
+    /// In pixels.
+    #[must_use]
+    pub fn shorter_side(&self) -> usize {
+        self.rows.min(self.columns)
+    }
+}
+
+/// An image as settings write it: `[rows, columns, channels]`, or `[]` for none.
+pub(crate) mod written {
+    use super::{Deserialize, Deserializer, Image, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(
+        image: &Option<Image>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let sides = image.map(|image| vec![image.rows, image.columns, image.channels]);
+        sides.unwrap_or_default().serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Image>, D::Error> {
+        match Vec::deserialize(deserializer)?[..] {
+            [] => Ok(None),
+            [rows, columns, channels] => Ok(Some(Image { rows, columns, channels })),
+            _ => Err(serde::de::Error::custom(
+                "expected [rows, columns, channels], or [] for no image",
+            )),
+        }
     }
 }
 
@@ -39,21 +57,24 @@ impl Image {
 /// are those of the edge.
 #[derive(Debug, Clone)]
 pub(crate) struct Shift {
-    /// Four times a weight, and for every feature where its share comes from.
+    /// Four pairs: a weight, and for every feature where that share of it comes from.
     taps: [(f32, Vec<u32>); 4],
 }
 
 impl Shift {
     /// Down and to the right by so many pixels.
     pub(crate) fn new(image: Image, by: [f32; 2]) -> Self {
-        let [(down, below), (right, beside)] = by.map(|by| (by.floor(), by - by.floor()));
-        let corners = [(0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)];
-        let taps = corners.map(|(lower, later)| {
-            let share = |whole: f32, rest: f32| if whole > 0.0 { rest } else { 1.0 - rest };
-            let weight = share(lower, below) * share(later, beside);
-            (weight, sources(image, down + lower, right + later))
+        // Along each side a move lies between two whole numbers of pixels, and has a share of both.
+        let [down, right] = by.map(|by| {
+            let part = by - by.floor();
+            [(by.floor(), 1.0 - part), (by.floor() + 1.0, part)]
         });
-        Self { taps }
+        let tap = |(down, of_row): (f32, f32), (right, of_column): (f32, f32)| {
+            (of_row * of_column, sources(image, down, right))
+        };
+        let [here, below] = down;
+        let [left, beside] = right;
+        Self { taps: [tap(here, left), tap(here, beside), tap(below, left), tap(below, beside)] }
     }
 
     /// The moved image; both of length n_features.

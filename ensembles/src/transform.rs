@@ -34,6 +34,18 @@ pub struct Preparation {
     pub components: usize,
 }
 
+impl Preparation {
+    /// Number of features that models see, of `n_features`.
+    #[must_use]
+    pub fn seen(&self, n_features: usize) -> usize {
+        if self.projects(n_features) { self.components } else { n_features }
+    }
+
+    pub(crate) fn projects(&self, n_features: usize) -> bool {
+        (1..n_features).contains(&self.components)
+    }
+}
+
 impl From<Scaling> for Preparation {
     /// Without projection.
     fn from(scaling: Scaling) -> Self {

@@ -40,7 +40,10 @@ pub(super) fn resolve(args: &ClusterArgs, features: &Features, k: usize) -> Resu
     }
     if let Some(models) = args.models {
         let kind = args.member.or(config.members.first().copied()).unwrap_or(MemberKind::Ladder);
+        // As many are trained to be left out as before; none stays none.
+        let spare = config.candidates.saturating_sub(config.members.len());
         config.members = vec![kind; models.into()];
+        config.candidates = if spare > 0 { usize::from(models) + spare } else { 0 };
     }
     config.labelling = args.labelling.unwrap_or(config.labelling);
     agree(&mut config.agreement, &args.agreement);

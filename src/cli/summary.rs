@@ -99,7 +99,7 @@ impl Summary<'_> {
         let found = self.metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
         format!(
             "Incomplete: the models agree on only {found} of {} mini-clusters, so some clusters have no \
-             pseudo-labels.\nTry more --rounds, or a lower --min-agree or --min-confidence; or fewer \
+             pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds; or fewer \
              clusters.\n\n",
             self.metrics.n_clusters
         )
