@@ -39,6 +39,7 @@ pub mod kind;
 pub mod labelling;
 pub mod metrics;
 pub mod outcome;
+mod presets;
 pub mod progress;
 pub mod run_folder;
 mod selection;

@@ -150,7 +150,7 @@ impl Trainer {
                 (self.params.neighbour_weight, self.encoder.gradient(Pass::Neighbour));
             loss += consistency(&self.clean, &self.neighbour, weight, gradient);
         }
-        if self.params.shift_weight > 0.0 {
+        if self.params.moved_image().is_some() {
             self.shifted.of(&self.encoder.logits(Pass::Shifted));
             let (weight, gradient) =
                 (self.params.shift_weight, self.encoder.gradient(Pass::Shifted));

@@ -11,9 +11,8 @@ use consilience_data::{ClusterId, Features, PseudoLabel, PseudoLabels, SampleIdx
 use ndarray::Array2;
 
 use super::launch::allow_tf32;
-use super::tests::{
-    MANY, Networks, assert_close, batch, blobs, cases, describe, learner, phase, weights,
-};
+use super::tests::{MANY, assert_close, batch, cases, describe, weights};
+use super::train_tests::{Networks, blobs, learner, phase};
 use super::*;
 use crate::{EpochEnd, NetworkParams, Prepared, Progress, Scaling};
 

@@ -31,6 +31,8 @@ mod population;
 #[cfg(test)]
 mod tests;
 mod train;
+#[cfg(test)]
+mod train_tests;
 
 use candle_core::{DType, Device, Result, Tensor};
 

@@ -1,0 +1,215 @@
+//! Settings to start from: for each kind of data and number of samples, and the paper's.
+
+use consilience_data::{Features, Seed};
+use consilience_ensembles::{Consistency, Image, MemberKind, NetworkParams, Preparation, Scaling};
+use consilience_graph::{AgreementParams, Gate, Strictness};
+
+use crate::config::{Config, Schedule};
+use crate::error::RunError;
+use crate::kind::{Kind, Look};
+use crate::labelling::Labelling;
+
+/// With at most so many samples, batches are smaller, so that an epoch has more steps, and time allows for more candidates.
+const SMALL: usize = 10_000;
+
+/// A batch has so many samples a cluster at least, on average.
+const BATCH_PER_CLUSTER: usize = 5;
+
+/// Images of fewer rows or columns are too coarse to be moved a little: those of 8 x 8 gained nothing from it.
+const FINE: usize = 16;
+
+/// Names of the presets, for messages.
+const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "paper"];
+
+/// Settings for images of which there are many.
+impl Default for Config {
+    fn default() -> Self {
+        Self::of_kind(Kind::Image, usize::MAX, None, 0)
+    }
+}
+
+impl Config {
+    /// The settings of a preset for `k` clusters of these features: `auto` looks what kind of data they are; `image`, `text`,
+    /// `embedding` and `tabular` say it; `paper` has the authors' own.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Preset`] if there is none of that name.
+    pub fn preset(name: &str, features: &Features, k: usize) -> Result<Self, RunError> {
+        let kind = match name {
+            "auto" => return Ok(Self::auto(features, k)),
+            "image" => Kind::Image,
+            "text" => Kind::Text,
+            "embedding" => Kind::Embedding,
+            "tabular" => Kind::Tabular,
+            "paper" => return Ok(Self { n_clusters: k, ..Self::paper() }),
+            _ => return Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
+        };
+        Ok(Self::of_look(&Look::at(features), kind, features, k))
+    }
+
+    /// The settings for `k` clusters of the kind of data that the features look like, and for as many samples.
+    #[must_use]
+    pub fn auto(features: &Features, k: usize) -> Self {
+        let look = Look::at(features);
+        Self::of_look(&look, look.kind(), features, k)
+    }
+
+    fn of_look(look: &Look, kind: Kind, features: &Features, k: usize) -> Self {
+        let image = if kind == Kind::Image { look.image() } else { None };
+        Self::of_kind(kind, features.n_samples(), image, k)
+    }
+
+    /// The settings for `k` clusters of `n_samples` of a kind, which may be images with rows and columns.
+    fn of_kind(kind: Kind, n_samples: usize, image: Option<Image>, k: usize) -> Self {
+        let small = n_samples <= SMALL;
+        // On text and embeddings, networks that learn from pseudo-labels become surer, not better: so there is one round, of
+        // more models.
+        let votes_once = matches!(kind, Kind::Text | Kind::Embedding);
+        let (members, spare) = if votes_once { (8, 2) } else { (5, if small { 5 } else { 1 }) };
+        let (scaling, components) = match kind {
+            Kind::Image => (Scaling::Range, 0),
+            Kind::Text => (Scaling::Rows, 200),
+            Kind::Embedding => (Scaling::CentredRows, 100),
+            Kind::Tabular => (Scaling::Standardise, 0),
+        };
+        let fine = image.is_some_and(|image| image.shorter_side() >= FINE);
+        let (im_weight, neighbour_weight) = match kind {
+            Kind::Image | Kind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
+            Kind::Text => (1.0, 1.0),
+            Kind::Embedding => (1.0, 2.0),
+        };
+        Self {
+            version: env!("CARGO_PKG_VERSION").into(),
+            preset: kind.name().into(),
+            n_clusters: k,
+            seed: Seed(0),
+            rounds: if votes_once {
+                1
+            } else if small {
+                4
+            } else {
+                5
+            },
+            stable_ari: 0.999,
+            preparation: Preparation { scaling, components },
+            members: vec![MemberKind::Ladder; members],
+            candidates: members + spare,
+            labelling: Labelling::Agreement,
+            first: Schedule { epochs: 9, min_steps: if small { 1000 } else { 500 }, anneal: false },
+            retrain: Schedule {
+                epochs: 3,
+                min_steps: if small { 250 } else { 120 },
+                anneal: false,
+            },
+            guard: true,
+            agreement: AgreementParams {
+                // With few candidates to choose from, one member may be bad. If it had to agree, it would never be taught better.
+                min_agree: Strictness::percent(if small || votes_once { 100 } else { 80 }),
+                ..AgreementParams::default()
+            },
+            network: NetworkParams {
+                batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
+                im_weight,
+                neighbour_weight,
+                shift_weight: if fine { 1.0 } else { 0.0 },
+                image,
+                denoising: if small { NetworkParams::default().denoising } else { Vec::new() },
+                ..NetworkParams::default()
+            },
+        }
+    }
+
+    /// LADDER-IM as in the paper and its authors' code: noise-KL, their one-sided gate, 50 rounds of 5 epochs.
+    fn paper() -> Self {
+        let schedule = Schedule { epochs: 5, min_steps: 0, anneal: false };
+        Self {
+            preset: "paper".into(),
+            rounds: 50,
+            stable_ari: 2.0,
+            members: vec![MemberKind::Ladder; 10],
+            candidates: 0,
+            guard: false,
+            first: schedule,
+            retrain: schedule,
+            agreement: AgreementParams {
+                min_agree: Strictness::Count(10),
+                max_agree: Strictness::Count(1),
+                min_confidence: 0.9,
+                gate: Gate::Anchor,
+                ..AgreementParams::default()
+            },
+            network: NetworkParams {
+                hidden: vec![1200, 1200],
+                batch_size: 64,
+                consistency: Consistency::NoiseKl,
+                denoising: vec![1000.0, 10.0, 0.1, 0.1],
+                decoder_from_round: 0,
+                normalise_last: true,
+                label_weight: 1.0,
+                im_weight: 0.1,
+                neighbour_weight: 0.0,
+                ..NetworkParams::default()
+            },
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn settings_follow_kind_and_size() {
+        let of = |kind, n_samples, image| Config::of_kind(kind, n_samples, image, 3);
+        let image = Some(Image { rows: 28, columns: 20, channels: 1 });
+        let few = of(Kind::Image, 1000, image);
+        assert_eq!((few.network.image, few.network.shift_weight), (image, 1.0));
+        assert_eq!(few.agreement.min_agree, Strictness::ALL);
+        let many = of(Kind::Image, 70_000, None);
+        assert_eq!((many.network.image, many.network.shift_weight), (None, 0.0));
+        assert_eq!(many.agreement.min_agree, Strictness::percent(80));
+        let text = of(Kind::Text, 70_000, None);
+        assert_eq!((text.rounds, text.agreement.min_agree), (1, Strictness::ALL));
+        // What a run writes overrides what is seen in its data when it is run again, images included.
+        let embedding = Config::preset("embedding", &spots(16), 2).unwrap();
+        assert!(toml::to_string(&embedding).unwrap().contains("image = []"));
+        for config in [few, many, text, embedding] {
+            assert!(config.candidates > config.members.len());
+            let written = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<Config>(&written).unwrap(), config);
+        }
+    }
+
+    /// A bright spot somewhere in every picture.
+    fn spots(side: usize) -> Features {
+        let spot = |(sample, feature): (usize, usize)| {
+            let (down, right) = (feature / side, feature % side);
+            let distance = down.abs_diff(sample * 7 % side).pow(2)
+                + right.abs_diff(sample * 5 / 3 % side).pow(2);
+            (-0.2 * distance as f32).exp()
+        };
+        Features::new(Array2::from_shape_fn((200, side * side), spot), "spots").unwrap()
+    }
+
+    #[test]
+    fn fine_images_are_shifted_and_coarse_ones_are_not() {
+        let fine = Config::auto(&spots(16), 2).network;
+        assert_eq!(fine.image, Some(Image { rows: 16, columns: 16, channels: 1 }));
+        let coarse = Config::auto(&spots(12), 2).network;
+        let found = Some(Image { rows: 12, columns: 12, channels: 1 });
+        assert_eq!((coarse.image, coarse.shift_weight), (found, 0.0));
+    }
+
+    #[test]
+    fn the_papers_thresholds_are_for_ten_models() {
+        let features = spots(16);
+        let paper = Config::preset("paper", &features, 3).unwrap();
+        assert!(paper.check(&features, 1).is_ok());
+        let error = Config::preset("papier", &features, 3).unwrap_err();
+        assert!(error.to_string().contains("tabular, paper"), "{error}");
+    }
+}
