@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean
 
 import results
-from plan import MARKS, PEERS, SETS, Mark
+from plan import MARKS, PEERS, SETS, SETTINGS, Mark
 from results import Line, failed
 
 BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
@@ -80,6 +80,37 @@ def trust_table(lines: list[Line], at: str | None, settings: list[str]) -> str:
     return markdown(head, [trust_row(*run) for run in runs if run[2]])
 
 
+def ablation_rows(lines: list[Line], at: str | None, data_set: str) -> list[list[str]]:
+    """The default and each other setting with final runs, on the seeds of these."""
+    runs = {name: results.finals(lines, at, data_set, name) for name in SETTINGS}
+    default = {line["seed"]: line for line in runs.pop("auto") if not failed(line)}
+    rows = []
+    for name, others in runs.items():
+        others = [line for line in others if not failed(line) and line["seed"] in default]
+        if not others:
+            continue
+        pairs = [(line, default[line["seed"]]) for line in others]
+        gain = mean(ours["acc"] - other["acc"] for other, ours in pairs)
+        labels = [line["pseudo_labels"] for line in others]
+        rows.append([
+            "" if rows else data_set,
+            name,
+            str(len(others)),
+            score(mean(line["acc"] for line in others)),
+            f"{gain:+.3f}",
+            score(min(line["acc"] for line in others)),
+            score(average(labels, lambda of: of["acc"])),
+            score(average(labels, lambda of: of["coverage"])),
+        ])
+    return rows
+
+
+def ablation_table(lines: list[Line], at: str | None) -> str | None:
+    head = ["data", "setting", "seeds", "ACC", "the default, same seeds", "worst seed", "pseudo-labels", "coverage"]
+    rows = [row for name in SETS for row in ablation_rows(lines, at, name)]
+    return markdown(head, rows) if rows else None
+
+
 def facts(lines: list[Line], at: str | None) -> str:
     """Where and when our runs were made, and the peers'."""
     final = [line for line in results.ours(lines) if line["purpose"] == "final" and line["commit"] == at]
@@ -114,6 +145,8 @@ def table(lines: list[Line], at: str | None = None, settings: list[str] | None =
     parts = [markdown(head, rows)]
     if any(results.finals(lines, at, name, setting) for name in SETS for setting in settings):
         parts += ["Pseudo-labels: ACC of the samples chosen, as many by each rule.", trust_table(lines, at, settings)]
+    if ablations := ablation_table(lines, at):
+        parts += ["Other settings, and how much the default's ACC is above theirs on the same seeds.", ablations]
     return "\n\n".join([*parts, facts(lines, at)])
 
 

@@ -121,6 +121,14 @@ class Table(unittest.TestCase):
         row = report.trust_row("digits", "auto", [ours(1, confidence=known), ours(2)])
         self.assertEqual(row[-3:], ["–"] * 3)
 
+    def test_settings_are_compared_with_the_default_on_the_same_seeds(self):
+        lines = [ours(1, 0.95), ours(2, 0.5), ours(1, 0.9, setting="plain"), ours(3, 0.1, setting="plain")]
+        lines.append(ours(2, setting="ladder-dot", failure="killed"))
+        rows = report.ablation_rows(lines, "aaa", "digits")
+        self.assertEqual(rows, [["digits", "plain", "1", "0.900", "+0.050", "0.900", "0.996", "0.900"]])
+        self.assertIn("| digits | plain |", report.table(lines, "aaa"))
+        self.assertNotIn("Other settings", report.table(lines[:2], "aaa"))
+
     def test_an_unknown_commit_is_refused(self):
         with self.assertRaisesRegex(SystemExit, "no final run of commit zzz"):
             report.table([ours(1)], "zzz")
