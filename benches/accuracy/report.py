@@ -97,7 +97,7 @@ def ablation_rows(lines: list[Line], at: str | None, data_set: str) -> list[list
             name,
             str(len(others)),
             score(mean(line["acc"] for line in others)),
-            f"{gain:+.3f}",
+            f"{round(gain, 3) or 0.0:+.3f}",  # never -0.000
             score(min(line["acc"] for line in others)),
             score(average(labels, lambda of: of["acc"])),
             score(average(labels, lambda of: of["coverage"])),
@@ -106,7 +106,7 @@ def ablation_rows(lines: list[Line], at: str | None, data_set: str) -> list[list
 
 
 def ablation_table(lines: list[Line], at: str | None) -> str | None:
-    head = ["data", "setting", "seeds", "ACC", "the default, same seeds", "worst seed", "pseudo-labels", "coverage"]
+    head = ["data", "setting", "seeds", "ACC", "the default's gain", "worst seed", "pseudo-labels", "coverage"]
     rows = [row for name in SETS for row in ablation_rows(lines, at, name)]
     return markdown(head, rows) if rows else None
 
@@ -146,7 +146,7 @@ def table(lines: list[Line], at: str | None = None, settings: list[str] | None =
     if any(results.finals(lines, at, name, setting) for name in SETS for setting in settings):
         parts += ["Pseudo-labels: ACC of the samples chosen, as many by each rule.", trust_table(lines, at, settings)]
     if ablations := ablation_table(lines, at):
-        parts += ["Other settings, and how much the default's ACC is above theirs on the same seeds.", ablations]
+        parts += ["Other settings, and by how much the default's ACC is above theirs on the same seeds.", ablations]
     return "\n\n".join([*parts, facts(lines, at)])
 
 
