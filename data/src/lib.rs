@@ -17,6 +17,7 @@ pub mod hdf5_file;
 mod ids;
 mod pseudo_labels;
 mod read;
+mod recipe;
 mod seed;
 mod truth;
 mod votes;
@@ -30,9 +31,10 @@ pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset, read_integers,
-    read_labels,
+    Dataset, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset,
+    read_dataset_with, read_integers, read_labels,
 };
+pub use recipe::{ReadOptions, Recipe};
 pub use seed::{Rng, Seed, Stream};
 pub use truth::Truth;
 pub use votes::Votes;

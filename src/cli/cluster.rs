@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use consilience::k_range::KRow;
 use consilience::metrics::Metrics;
-use consilience::run_folder::{self, Destination};
+use consilience::run_folder::{self, Destination, Provenance};
 use consilience_data::read_dataset;
 use consilience_ensembles::Compute;
 
@@ -40,7 +40,8 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let metrics = Metrics::new(&outcome, &config, seconds, data.truth.as_ref())?;
     let staging = destination.stage(&data.name)?;
     interrupt::remove_on_exit(staging.leftovers());
-    run_folder::write(staging.path(), &outcome, &metrics, &written)?;
+    let provenance = Provenance { ids: data.ids.as_deref(), recipe: &data.recipe };
+    run_folder::write(staging.path(), &outcome, &metrics, &written, &provenance)?;
     let folder = staging.publish()?;
 
     let text = if args.told.json {

@@ -4,9 +4,10 @@
 //! | --- | --- |
 //! | `config.toml` | all settings, and what the run was made of; `--config` takes it |
 //! | `metrics.json` | [`Metrics`], or [`VotesMetrics`] |
-//! | `assignments.csv` | sample, cluster, confidence |
+//! | `recipe.json` | how files became features: a [`Recipe`] |
+//! | `assignments.csv` | sample, id (if the data has ids), cluster, confidence |
 //! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
-//! | `pseudo_labels.csv`, `.npz` | sample, label, agreement, margin, confidence |
+//! | `pseudo_labels.csv`, `.npz` | sample, id, label, agreement, margin, confidence |
 //! | `run.h5` | the last round's votes and all that follows from them (feature `hdf5`) |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
@@ -22,11 +23,11 @@ use std::io;
 use std::path::Path;
 
 use consilience_data::write::{npy, npz};
-use consilience_data::{ClusterId, DataError, PseudoLabels};
+use consilience_data::{ClusterId, DataError, PseudoLabels, Recipe, SampleIdx};
 use consilience_ensembles::Clusterer;
 use consilience_graph::Signatures;
 use ndarray::ArrayView1;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::unwritable;
 use crate::from_votes::VotesOutcome;
@@ -37,12 +38,24 @@ use crate::{Metrics, RunError};
 
 /// The name of the file with the settings.
 pub const CONFIG: &str = "config.toml";
+/// The name of the file that says how files became features.
+pub const RECIPE: &str = "recipe.json";
 
+const ASSIGNMENTS: [&str; 3] = ["sample", "cluster", "confidence"];
 pub(super) const PSEUDO_LABELS: [&str; 5] =
     ["sample", "label", "agreement", "margin", "confidence"];
 
+/// Where the features of a run came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Provenance<'a> {
+    /// What samples are called, length n_samples, if the data says it.
+    pub ids: Option<&'a [String]>,
+    /// How files became features.
+    pub recipe: &'a Recipe,
+}
+
 /// What a run was made of: the table `[run]` of `config.toml`. It decides nothing when the file is read again.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Source {
     /// The data, as named on the command line.
     pub data: Vec<String>,
@@ -85,12 +98,16 @@ pub fn write(
     outcome: &Outcome,
     metrics: &Metrics,
     config: &str,
+    provenance: &Provenance<'_>,
 ) -> Result<(), RunError> {
+    let recipe = serde_json::to_string_pretty(provenance.recipe).expect("plain data") + "\n";
+    write_text(&folder.join(RECIPE), &recipe)?;
     let answer = &outcome.answer;
     let results = Results {
         clusters: answer.assignments.clusters().iter().copied().map(Some).collect(),
         confidences: &answer.confidence,
         pseudo_labels: &answer.pseudo_labels,
+        ids: provenance.ids,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
@@ -143,6 +160,7 @@ pub fn write_from_votes(
         clusters: Cow::Borrowed(&outcome.consensus.clusters),
         confidences: &outcome.consensus.confidences,
         pseudo_labels: &outcome.pseudo_labels,
+        ids: None,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
@@ -160,6 +178,49 @@ pub(super) struct Results<'a> {
     /// Its probabilities, length n_samples.
     pub(super) confidences: &'a [f32],
     pub(super) pseudo_labels: &'a PseudoLabels,
+    /// What samples are called, length n_samples, if they are called anything.
+    pub(super) ids: Option<&'a [String]>,
+}
+
+impl<'a> Results<'a> {
+    fn id(&self, sample: SampleIdx) -> Option<&'a str> {
+        self.ids.map(|ids| ids[sample.index()].as_str())
+    }
+
+    /// The names of columns, the samples' ids behind the samples if they have any.
+    fn header(&self, columns: &[&'static str]) -> Vec<&'static str> {
+        let mut header = columns.to_vec();
+        if self.ids.is_some() {
+            header.insert(1, "id");
+        }
+        header
+    }
+}
+
+/// A line of `assignments.csv`.
+#[derive(Serialize)]
+struct Assigned<'a> {
+    sample: SampleIdx,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    cluster: Option<ClusterId>,
+    confidence: f32,
+}
+
+/// A line of `pseudo_labels.csv`.
+#[derive(Serialize)]
+struct Labelled<'a> {
+    sample: SampleIdx,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    label: ClusterId,
+    agreement: u16,
+    margin: i32,
+    confidence: f32,
+}
+
+fn write_text(path: &Path, content: &str) -> Result<(), DataError> {
+    fs::write(path, content).map_err(|error| unwritable(path, &error))
 }
 
 fn write_results(
@@ -168,24 +229,31 @@ fn write_results(
     metrics: &str,
     results: &Results<'_>,
 ) -> Result<(), DataError> {
-    let text = |name: &str, content: &str| {
-        let path = folder.join(name);
-        fs::write(&path, content).map_err(|error| unwritable(&path, &error))
-    };
-    text(CONFIG, config)?;
-    text("metrics.json", metrics)?;
+    write_text(&folder.join(CONFIG), config)?;
+    write_text(&folder.join("metrics.json"), metrics)?;
     let rows = results.clusters.iter().zip(results.confidences).enumerate();
-    let rows = rows.map(|(sample, (cluster, confidence))| (sample, cluster, confidence));
-    write_csv(&folder.join("assignments.csv"), &["sample", "cluster", "confidence"], rows)?;
+    let rows = rows.map(|(sample, (&cluster, &confidence))| {
+        let sample = SampleIdx::from_index(sample);
+        Assigned { sample, id: results.id(sample), cluster, confidence }
+    });
+    write_csv(&folder.join("assignments.csv"), &results.header(&ASSIGNMENTS), rows)?;
     let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
     let ids: Vec<i32> = results.clusters.iter().map(id).collect();
     npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))?;
-    write_pseudo_labels(folder, results.pseudo_labels)
+    write_pseudo_labels(folder, results)
 }
 
-fn write_pseudo_labels(folder: &Path, labels: &PseudoLabels) -> Result<(), DataError> {
-    write_csv(&folder.join("pseudo_labels.csv"), &PSEUDO_LABELS, labels.entries())?;
-    let columns = Columns::of(labels);
+fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataError> {
+    let rows = results.pseudo_labels.entries().iter().map(|entry| Labelled {
+        sample: entry.sample,
+        id: results.id(entry.sample),
+        label: entry.label,
+        agreement: entry.agreement,
+        margin: entry.margin,
+        confidence: entry.confidence,
+    });
+    write_csv(&folder.join("pseudo_labels.csv"), &results.header(&PSEUDO_LABELS), rows)?;
+    let columns = Columns::of(results.pseudo_labels);
     let arrays = [
         ArrayView1::from(&columns.sample).into(),
         ArrayView1::from(&columns.label).into(),

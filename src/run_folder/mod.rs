@@ -6,6 +6,7 @@
 mod files;
 #[cfg(feature = "hdf5")]
 mod h5;
+mod read;
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -13,7 +14,10 @@ use std::path::{Path, PathBuf};
 
 use consilience_data::DataError;
 
-pub use self::files::{CONFIG, GivenVotes, Source, config_toml, write, write_from_votes};
+pub use self::files::{
+    CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml, write, write_from_votes,
+};
+pub use self::read::RunFolder;
 use crate::RunError;
 
 /// Where runs go that aren't told where to.

@@ -23,7 +23,7 @@ use serde::Serialize;
 use self::numbers::{Number, Target};
 use self::source::{Format, Location, Source};
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
-use crate::{DataError, Features, Truth, embedded};
+use crate::{DataError, Features, ReadOptions, Recipe, Truth, embedded};
 
 /// Samples to be clustered, with what their files say about them.
 #[derive(Debug, Clone)]
@@ -35,6 +35,10 @@ pub struct Dataset {
     pub features: Features,
     /// The classes, if known. For scores only.
     pub truth: Option<Truth>,
+    /// What samples are called, length n_samples, if files say it; else a sample is its row.
+    pub ids: Option<Vec<String>>,
+    /// How the files became features.
+    pub recipe: Recipe,
     /// Number of clusters that an embedded set declares.
     pub n_clusters: Option<usize>,
     /// What each file is, in order.
@@ -108,6 +112,19 @@ pub(crate) struct Raw<T> {
 /// [`DataError`] for a file that can't be read or understood, values that aren't finite (rows counted within
 /// their file), widths that differ, and another number of labels than samples.
 pub fn read_dataset(paths: &[PathBuf], labels: &[PathBuf]) -> Result<Dataset, DataError> {
+    read_dataset_with(paths, labels, &ReadOptions::default())
+}
+
+/// As [`read_dataset`], for files that don't say everything themselves.
+///
+/// # Errors
+///
+/// As [`read_dataset`].
+pub fn read_dataset_with(
+    paths: &[PathBuf],
+    labels: &[PathBuf],
+    options: &ReadOptions,
+) -> Result<Dataset, DataError> {
     let first = paths.first().ok_or(DataError::NoFiles)?;
     let mut parts = Vec::new();
     for path in paths {
@@ -115,6 +132,10 @@ pub fn read_dataset(paths: &[PathBuf], labels: &[PathBuf]) -> Result<Dataset, Da
     }
     let beside: Option<Vec<Truth>> = parts.iter_mut().map(|part| part.truth.take()).collect();
     let infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
+    let image = parts.first().and_then(|part| image(&part.info.shape));
+    let image =
+        image.filter(|_| parts.iter().all(|part| part.info.shape[1..] == infos[0].shape[1..]));
+    let recipe = Recipe { options: options.clone(), image, ..Recipe::default() };
     let values = stack(parts)?;
     let name = dataset_name(first);
     let features = Features::new(values, &name)?;
@@ -128,7 +149,7 @@ pub fn read_dataset(paths: &[PathBuf], labels: &[PathBuf]) -> Result<Dataset, Da
     };
     let embedded = |path: &PathBuf| matches!(Location::resolve(path), Location::Embedded(_));
     let n_clusters = paths.iter().all(embedded).then_some(embedded::DIGITS_CLUSTERS);
-    Ok(Dataset { name, features, truth, n_clusters, parts: infos })
+    Ok(Dataset { name, features, truth, ids: None, recipe, n_clusters, parts: infos })
 }
 
 /// Reads labels and stacks them: whole numbers of shape (n), (n, 1) or (1, n) from any format, or words
@@ -203,6 +224,15 @@ fn read_part(path: &Path, with_truth: bool) -> Result<Part, DataError> {
         check_count(truth, *rows, &format!("{name}, labels beside the data"))?;
     }
     Ok(Part { info: raw.info, name, values, truth: raw.truth })
+}
+
+/// Rows, columns and channels, if an array's shape is that of images.
+fn image(shape: &[usize]) -> Option<[usize; 3]> {
+    match *shape {
+        [_, rows, columns] => Some([rows, columns, 1]),
+        [_, rows, columns, channels @ 1..=4] => Some([rows, columns, channels]),
+        _ => None,
+    }
 }
 
 fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {

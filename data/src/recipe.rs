@@ -1,0 +1,33 @@
+//! How files become features, written down, so that other files become features in the same way.
+
+use serde::{Deserialize, Serialize};
+
+/// What a person says of files that the files don't say themselves.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReadOptions {
+    /// The column of a table that says what samples are called.
+    pub id_column: Option<String>,
+    /// The column of a table with the true classes, which is no feature.
+    pub label_column: Option<String>,
+    /// The column (or field) of a table that holds each sample's features as a list.
+    pub vector_column: Option<String>,
+    /// The column (or field) of a table that holds texts.
+    pub text_column: Option<String>,
+    /// Rows and columns that images are resized to.
+    pub image_size: Option<[usize; 2]>,
+}
+
+/// How files became features.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// What a person said of the files.
+    pub options: ReadOptions,
+    /// Rows, columns and channels of images whose pixels are the features: row by row, the channels of a pixel side by side.
+    pub image: Option<[usize; 3]>,
+    /// What the features are called, length n_features: columns of a table, words of a vocabulary.
+    pub feature_names: Option<Vec<String>>,
+    /// What the count of each word is multiplied by, length n_features: features are TF-IDF of texts.
+    pub inverse_document_frequencies: Option<Vec<f32>>,
+}

@@ -1,0 +1,222 @@
+//! Run folders, read back.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, Recipe, SampleIdx};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{CONFIG, RECIPE, Source, problem};
+use crate::RunError;
+
+/// What a run left, in memory: everything but the votes and the models.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The settings of the run, with the table `[run]`.
+    pub config: toml::Table,
+    /// What the run was made of.
+    pub source: Source,
+    /// `metrics.json`.
+    pub metrics: serde_json::Value,
+    /// How files became features. The default for runs that had their votes given.
+    pub recipe: Recipe,
+    /// What samples are called, length n_samples, if the data said it.
+    pub ids: Option<Vec<String>>,
+    /// The cluster of each sample, length n_samples; `None` where nobody voted.
+    pub clusters: Vec<Option<ClusterId>>,
+    /// Its probability, length n_samples.
+    pub confidences: Vec<f32>,
+    /// The subset on which the models agree.
+    pub pseudo_labels: PseudoLabels,
+}
+
+/// A line of `assignments.csv`.
+#[derive(Deserialize)]
+struct Assigned {
+    sample: u32,
+    id: Option<String>,
+    cluster: Option<ClusterId>,
+    confidence: f32,
+}
+
+/// A line of `pseudo_labels.csv`.
+#[derive(Deserialize)]
+struct Labelled {
+    sample: u32,
+    label: ClusterId,
+    agreement: u16,
+    margin: i32,
+    confidence: f32,
+}
+
+impl RunFolder {
+    /// Reads the folder at `path`. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] if it is no run folder, and for a file in it that is missing or damaged.
+    pub fn open(path: &Path) -> Result<Self, RunError> {
+        if !path.join(CONFIG).is_file() {
+            let what = if path.is_dir() {
+                "no run folder: it has no config.toml"
+            } else {
+                "no such run folder"
+            };
+            return Err(problem(
+                path,
+                &format!("{what}; name one that 'consilience cluster' has written"),
+            ));
+        }
+        let config = text(&path.join(CONFIG))?;
+        let config: toml::Table = config
+            .parse()
+            .map_err(|error: toml::de::Error| damaged(&path.join(CONFIG), error.message()))?;
+        let source = config.get("run").cloned().unwrap_or(toml::Table::new().into());
+        let source = source.try_into().unwrap_or_default();
+        let metrics: serde_json::Value = json(&path.join("metrics.json"))?;
+        let recipe_path = path.join(RECIPE);
+        let recipe = if recipe_path.exists() { json(&recipe_path)? } else { Recipe::default() };
+
+        let assigned_path = path.join("assignments.csv");
+        let assigned: Vec<Assigned> = rows(&assigned_path)?;
+        if assigned.iter().zip(0..).any(|(row, sample)| row.sample != sample) || assigned.is_empty()
+        {
+            return Err(damaged(&assigned_path, "samples are missing"));
+        }
+        let n_samples = assigned.len();
+        let n_clusters = metrics["n_clusters"].as_u64().and_then(|k| usize::try_from(k).ok());
+        let n_clusters =
+            n_clusters.ok_or_else(|| damaged(&path.join("metrics.json"), "no n_clusters"))?;
+        let in_range = |cluster: ClusterId| cluster.index() < n_clusters;
+        if !assigned.iter().filter_map(|row| row.cluster).all(in_range) {
+            return Err(damaged(&assigned_path, &format!("a cluster of {n_clusters} or more")));
+        }
+
+        let labels_path = path.join("pseudo_labels.csv");
+        let labelled: Vec<Labelled> = rows(&labels_path)?;
+        let known = |row: &Labelled| (row.sample as usize) < n_samples && in_range(row.label);
+        let ascending = labelled.windows(2).all(|pair| pair[0].sample < pair[1].sample);
+        if !labelled.iter().all(known) || !ascending {
+            return Err(damaged(&labels_path, "samples or labels that the run doesn't have"));
+        }
+        let entries = labelled.iter().map(|row| PseudoLabel {
+            sample: SampleIdx(row.sample),
+            label: row.label,
+            agreement: row.agreement,
+            margin: row.margin,
+            confidence: row.confidence,
+        });
+        let pseudo_labels = PseudoLabels::new(entries.collect(), n_clusters, n_samples);
+        Ok(Self {
+            path: path.into(),
+            config,
+            source,
+            metrics,
+            recipe,
+            clusters: assigned.iter().map(|row| row.cluster).collect(),
+            confidences: assigned.iter().map(|row| row.confidence).collect(),
+            ids: assigned.into_iter().map(|row| row.id).collect(),
+            pseudo_labels,
+        })
+    }
+
+    /// Number of samples.
+    #[must_use]
+    pub fn n_samples(&self) -> usize {
+        self.clusters.len()
+    }
+
+    /// Number of clusters, K.
+    #[must_use]
+    pub fn n_clusters(&self) -> usize {
+        self.pseudo_labels.n_clusters()
+    }
+
+    /// What `sample` is called: its id, else its row.
+    #[must_use]
+    pub fn id(&self, sample: usize) -> String {
+        self.ids.as_ref().map_or_else(|| sample.to_string(), |ids| ids[sample].clone())
+    }
+}
+
+fn text(path: &Path) -> Result<String, RunError> {
+    fs::read_to_string(path).map_err(|error| damaged(path, &error.to_string()))
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    serde_json::from_str(&text(path)?).map_err(|error| damaged(path, &error.to_string()))
+}
+
+fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, RunError> {
+    let read = || -> Result<Vec<T>, csv::Error> {
+        csv::Reader::from_path(path)?.into_deserialize().collect()
+    };
+    read().map_err(|error| damaged(path, &error.to_string()))
+}
+
+fn damaged(path: &Path, why: &str) -> RunError {
+    problem(
+        path,
+        &format!("can't be read as part of a run: {why}; run 'consilience cluster' again"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [
+            (CONFIG, "seed = 1\n[run]\ndata = ['x.npy']\nlabels = []\ndevice = 'cpu'\n"),
+            ("metrics.json", "{\"n_clusters\": 2}"),
+            (
+                "assignments.csv",
+                "sample,id,cluster,confidence\n0,a,1,0.5\n1,\"b, c\",,0\n2,d,0,1.0\n",
+            ),
+            ("pseudo_labels.csv", "sample,id,label,agreement,margin,confidence\n2,d,0,5,-1,0.9\n"),
+        ] {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_folder_is_read_back() {
+        let folder = folder();
+        let run = RunFolder::open(folder.path()).unwrap();
+        assert_eq!(run.ids.as_deref().unwrap(), ["a", "b, c", "d"]);
+        assert_eq!(run.clusters, [Some(ClusterId(1)), None, Some(ClusterId(0))]);
+        assert_eq!(run.confidences, [0.5, 0.0, 1.0]);
+        assert_eq!((run.n_samples(), run.n_clusters(), run.id(1)), (3, 2, "b, c".into()));
+        let label = run.pseudo_labels.entries()[0];
+        assert_eq!((label.sample, label.agreement, label.margin), (SampleIdx(2), 5, -1));
+        assert_eq!(run.source.data, ["x.npy"]);
+    }
+
+    #[test]
+    fn what_is_damaged_is_named() {
+        for (name, content, words) in [
+            ("assignments.csv", "sample,cluster,confidence\n1,0,0.5\n", "samples are missing"),
+            ("assignments.csv", "sample,cluster,confidence\n0,2,0.5\n", "a cluster of 2 or more"),
+            ("assignments.csv", "sample,cluster,confidence\n0,x,0.5\n", "assignments.csv"),
+            (
+                "pseudo_labels.csv",
+                "sample,label,agreement,margin,confidence\n3,0,1,1,1\n",
+                "doesn't have",
+            ),
+            ("metrics.json", "{", "metrics.json"),
+            ("config.toml", "seed = ", "config.toml"),
+        ] {
+            let folder = folder();
+            fs::write(folder.path().join(name), content).unwrap();
+            let error = RunFolder::open(folder.path()).unwrap_err().to_string();
+            assert!(error.contains(words), "{name}: {error}");
+        }
+        let nowhere = RunFolder::open(Path::new("/nonexistent")).unwrap_err().to_string();
+        assert!(nowhere.contains("no such run folder"), "{nowhere}");
+    }
+}
