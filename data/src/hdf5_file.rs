@@ -81,6 +81,27 @@ impl Writer {
         write().map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
     }
 
+    /// Writes texts, as UTF-8 of variable length. HDF5 ends a text at a zero byte, so U+FFFD takes the place of any.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Unwritable`], also if the name is taken.
+    pub fn write_texts(&self, name: &str, texts: &[&str]) -> Result<(), DataError> {
+        let write = || {
+            let texts: Result<Vec<VarLenUnicode>, _> =
+                texts.iter().map(|text| text.replace('\0', "\u{fffd}").parse()).collect();
+            self.file
+                .new_dataset_builder()
+                .obj_track_times(false)
+                .create_intermediate_group(true)
+                .with_data(&texts.map_err(|error| format!("{error:?}"))?)
+                .create(name)
+        };
+        write()
+            .map(|_| ())
+            .map_err(|error: hdf5::Error| unwritable(&error, &format!("{}:{name}", self.name)))
+    }
+
     /// Attaches a text to the array `name`, such as `shape` and `(n_models, n_samples)`; to the file itself if
     /// `name` is `/`.
     ///
@@ -155,6 +176,18 @@ impl Reader {
         }
         h5::check_size(&dataset, expected.size(), &source_name)?;
         dataset.read().map_err(|error| h5::unreadable(&error, &source_name))
+    }
+
+    /// Reads texts written by [`Writer::write_texts`].
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::MissingMember`] without such an array, [`DataError::Corrupt`] if it holds anything else.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>, DataError> {
+        let dataset = h5::named(&self.file, name, &self.name)?;
+        let texts = dataset.read_raw::<VarLenUnicode>();
+        let texts = texts.map_err(|error| h5::unreadable(&error, &format!("{}:{name}", self.name)));
+        Ok(texts?.iter().map(ToString::to_string).collect())
     }
 
     /// Reads a text attached by [`Writer::attribute`].

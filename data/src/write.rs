@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use ndarray::{ArrayView, ArrayViewD, Dimension};
+use ndarray::{ArrayView, ArrayView2, ArrayViewD, Dimension};
 use npyz::WriterBuilder;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -31,11 +31,15 @@ pub fn npy<T: Element, D: Dimension>(
     write().map_err(|error| unwritable(&error, path))
 }
 
-/// An array to be put into an `.npz`; made by `view.into()`.
+/// An array to be put into an `.npz`; made by `view.into()`, or of some of an array's rows, or of texts.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "named after the number types")]
 pub enum Member<'a> {
+    /// Rows of an array, in this order. They are taken one at a time, so that there is no copy of them.
+    Rows(ArrayView2<'a, f32>, Vec<usize>),
+    /// Texts: NumPy's Unicode strings, all as wide as the longest, which are read without pickle.
+    Texts(Vec<&'a str>),
     F32(ArrayViewD<'a, f32>),
     F64(ArrayViewD<'a, f64>),
     U8(ArrayViewD<'a, u8>),
@@ -60,6 +64,8 @@ member!(F32(f32), F64(f64), U8(u8), U16(u16), U32(u32), I32(i32), I64(i64));
 impl Member<'_> {
     fn write(&self, writer: &mut dyn Write) -> io::Result<()> {
         match self {
+            Self::Rows(array, rows) => write_rows(writer, array, rows),
+            Self::Texts(texts) => write_texts(writer, texts),
             Self::F32(array) => write_array(writer, array),
             Self::F64(array) => write_array(writer, array),
             Self::U8(array) => write_array(writer, array),
@@ -73,6 +79,8 @@ impl Member<'_> {
     /// Bytes of values, at most.
     fn bytes(&self) -> usize {
         let len = match self {
+            Self::Rows(array, rows) => array.ncols().saturating_mul(rows.len()),
+            Self::Texts(texts) => width(texts).saturating_mul(texts.len()),
             Self::F32(array) => array.len(),
             Self::F64(array) => array.len(),
             Self::U8(array) => array.len(),
@@ -118,6 +126,41 @@ fn write_array<T: Element, D: Dimension>(
         npyz::WriteOptions::new().default_dtype().shape(&shape).writer(writer).begin_nd()?;
     npy.extend(array.iter().copied())?;
     npy.finish()
+}
+
+fn write_rows(writer: impl Write, array: &ArrayView2<'_, f32>, rows: &[usize]) -> io::Result<()> {
+    let shape = [rows.len() as u64, array.ncols() as u64];
+    let mut npy =
+        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(writer).begin_nd()?;
+    for &row in rows {
+        npy.extend(array.row(row).iter().copied())?;
+    }
+    npy.finish()
+}
+
+/// Characters of the longest text. NumPy knows no texts of width 0.
+fn width(texts: &[&str]) -> usize {
+    texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1)
+}
+
+/// Writes texts as four bytes a character, filled up with zeros. The crate npyz has no such type.
+fn write_texts(writer: &mut dyn Write, texts: &[&str]) -> io::Result<()> {
+    let width = width(texts);
+    let shape = texts.len();
+    let header = format!("{{'descr': '<U{width}', 'fortran_order': False, 'shape': ({shape},), }}");
+    // Magic, version and length take ten bytes; values start at a multiple of 64.
+    let padded = (10 + header.len() + 1).next_multiple_of(64) - 10;
+    let length = u16::try_from(padded).map_err(io::Error::other)?;
+    writer.write_all(b"\x93NUMPY\x01\x00")?;
+    writer.write_all(&length.to_le_bytes())?;
+    writer.write_all(format!("{header:width$}\n", width = padded - 1).as_bytes())?;
+    for text in texts {
+        let letters = text.chars().map(u32::from).chain(std::iter::repeat(0));
+        for letter in letters.take(width) {
+            writer.write_all(&letter.to_le_bytes())?;
+        }
+    }
+    Ok(())
 }
 
 fn unwritable(error: &io::Error, path: &Path) -> DataError {

@@ -61,12 +61,42 @@ fn archives_carry_data_and_labels() {
 }
 
 #[test]
+fn archives_carry_rows_and_texts() {
+    let folder = Folder::new();
+    let path = folder.path("x.npz");
+    let x = array![[1.5_f32, 2.0], [3.0, 4.0], [5.0, 6.0]];
+    let some = write::Member::Rows(x.view(), vec![2, 0]);
+    let texts = ["\u{e9}", "", "a\u{1f600}c"];
+    write::npz(&path, &[("X", some), ("id", write::Member::Texts(texts.to_vec()))]).unwrap();
+    assert_eq!(rows(&load(&path)), [[5.0, 6.0], [1.5, 2.0]]);
+
+    // As numpy.lib.format describes it: the header, then four bytes a character.
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(path).unwrap()).unwrap();
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut zip.by_name("id.npy").unwrap(), &mut bytes).unwrap();
+    let (header, letters) = bytes.split_at(bytes.len() - 3 * 3 * 4);
+    assert_eq!((&header[..8], header.len() % 64), (&b"\x93NUMPY\x01\0"[..], 0));
+    let declared = u16::from_le_bytes([header[8], header[9]]);
+    assert_eq!((usize::from(declared) + 10, header.last()), (header.len(), Some(&b'\n')));
+    let description = String::from_utf8(header[10..].to_vec()).unwrap();
+    common::assert_says(&description, &["'descr': '<U3'", "'shape': (3,)"]);
+    let read: Vec<String> =
+        letters.chunks(12).map(|text| text.chunks(4).map(letter).collect()).collect();
+    assert_eq!(read, ["\u{e9}\0\0".to_owned(), "\0\0\0".into(), texts[2].into()]);
+}
+
+fn letter(bytes: &[u8]) -> char {
+    u32::from_le_bytes(bytes.try_into().unwrap()).try_into().unwrap()
+}
+
+#[test]
 fn the_same_arrays_give_the_same_bytes() {
     let folder = Folder::new();
     let (x, y) = (array![[1.5_f32, 2.0], [3.0, 4.0]], array![5_i64, 4]);
     let write_all = |name: &str| {
         let path = folder.path(name);
-        write::npz(&path, &[("X", x.view().into()), ("y", y.view().into())]).unwrap();
+        let ids = write::Member::Texts(vec!["first", "second"]);
+        write::npz(&path, &[("X", x.view().into()), ("y", y.view().into()), ("id", ids)]).unwrap();
         let npz = std::fs::read(path).unwrap();
         (npz, hdf5_bytes(&folder, name))
     };
@@ -93,6 +123,7 @@ fn hdf5_bytes(folder: &Folder, name: &str) -> Vec<u8> {
     let writer = consilience_data::hdf5_file::Writer::create(&path).unwrap();
     writer.write("votes", array![[1_u16, 2], [3, 4]].view()).unwrap();
     writer.write("rounds/0/probabilities", array![[[0.5_f32, 0.5]]].view()).unwrap();
+    writer.write_texts("ids", &["first", "second", "third"]).unwrap();
     writer.attribute("votes", "shape", "(n_models, n_samples)").unwrap();
     writer.attribute("/", "program", "consilience").unwrap();
     writer.finish().unwrap();
@@ -135,6 +166,9 @@ mod hdf5_files {
         writer.write("rounds/0/probabilities", probabilities.view()).unwrap();
         writer.write("samples", samples.view()).unwrap();
         writer.write("integers", integers.view()).unwrap();
+        let texts = ["a/\u{e9}t\u{e9}.png", "", "longer than the others"];
+        writer.write_texts("ids", &texts).unwrap();
+        writer.write_texts("odd", &["a\0b"]).unwrap();
         writer.attribute("votes", "shape", "(n_models, n_samples)").unwrap();
         writer.attribute("/", "program", "consilience \u{2713}").unwrap();
         common::assert_says(
@@ -144,7 +178,11 @@ mod hdf5_files {
         writer.finish().unwrap();
 
         let reader = Reader::open(&path).unwrap();
-        assert_eq!(reader.names(), ["/integers", "/rounds/0/probabilities", "/samples", "/votes"]);
+        let names = ["/ids", "/integers", "/odd", "/rounds/0/probabilities", "/samples", "/votes"];
+        assert_eq!(reader.names(), names);
+        assert_eq!(reader.texts("ids").unwrap(), texts);
+        assert_eq!(reader.texts("odd").unwrap(), ["a\u{fffd}b"]);
+        assert!(reader.texts("votes").is_err());
         let read: Array2<u16> = reader.read("votes").unwrap();
         assert_eq!(read, votes.t());
         let read: Array3<f32> = reader.read("/rounds/0/probabilities").unwrap();

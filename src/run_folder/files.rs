@@ -7,8 +7,8 @@
 //! | `recipe.json` | how files became features: a [`Recipe`] |
 //! | `assignments.csv` | sample, id (if the data has ids), cluster, confidence |
 //! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
-//! | `pseudo_labels.csv`, `.npz` | sample, id, label, agreement, margin, confidence |
-//! | `run.h5` | the last round's votes and all that follows from them (feature `hdf5`) |
+//! | `pseudo_labels.csv`, `.npz` | sample, id (if the data has ids), label, agreement, margin, confidence |
+//! | `run.h5` | the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
@@ -22,7 +22,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use consilience_data::write::{npy, npz};
+use consilience_data::write::{Member, npy, npz};
 use consilience_data::{ClusterId, DataError, PseudoLabels, Recipe, SampleIdx};
 use consilience_ensembles::Clusterer;
 use consilience_graph::Signatures;
@@ -261,7 +261,10 @@ fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataE
         ArrayView1::from(&columns.margin).into(),
         ArrayView1::from(&columns.confidence).into(),
     ];
-    let members: Vec<_> = PSEUDO_LABELS.into_iter().zip(arrays).collect();
+    let mut members: Vec<_> = PSEUDO_LABELS.into_iter().zip(arrays).collect();
+    let entries = results.pseudo_labels.entries().iter();
+    let ids: Option<Vec<&str>> = entries.map(|entry| results.id(entry.sample)).collect();
+    members.extend(ids.filter(|_| results.ids.is_some()).map(|ids| ("id", Member::Texts(ids))));
     npz(&folder.join("pseudo_labels.npz"), &members)
 }
 

@@ -102,6 +102,11 @@ fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> 
     let meaning = "its probability, by consensus";
     file.array("assignment_confidences", results.confidences, per_sample, meaning)?;
 
+    if let Some(ids) = results.ids {
+        let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
+        file.0.write_texts("ids", &texts)?;
+        file.explain("ids", per_sample, "what each sample is called, as the data says")?;
+    }
     let (columns, shape) = (Columns::of(results.pseudo_labels), "(n_labelled)");
     let name = |column: usize| format!("pseudo_labels/{}", PSEUDO_LABELS[column]);
     file.array(&name(0), &columns.sample, shape, "row of the sample in the data")?;
