@@ -32,6 +32,7 @@ mod choice;
 pub mod config;
 mod error;
 pub mod evaluation;
+pub mod export;
 pub mod from_votes;
 pub mod guard;
 pub mod k_range;

@@ -4,7 +4,10 @@
 //! mini-clusters than clusters in the final set; 2 error, told in one line.
 
 mod cluster;
+mod completions;
 mod evaluate;
+mod examples;
+mod export;
 mod info;
 mod interrupt;
 mod k_range;
@@ -29,7 +32,7 @@ use self::k_range::KRange;
 
 /// Clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = examples::PROGRAM)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -38,19 +41,32 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Cluster data, and write clusters, pseudo-labels and models to a run folder
+    #[command(after_help = examples::CLUSTER)]
     Cluster(Box<ClusterArgs>),
     /// Pseudo-labels and a consensus from the votes of any clusterers, without training
+    #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(PseudoLabelArgs),
+    /// Write a run's pseudo-labels for other tools, with features if asked for
+    #[command(after_help = examples::EXPORT)]
+    Export(export::ExportArgs),
     /// Score clusters against the truth
+    #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
     /// Look into data files
     #[command(subcommand)]
     Data(DataCommand),
+    /// Print a script that completes command lines in a shell
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write those of all commands
+    #[command(after_help = examples::MAN)]
+    Man(completions::ManArgs),
 }
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// Say what files were understood to be, and what is in them
+    #[command(after_help = examples::INFO)]
     Info(InfoArgs),
 }
 
@@ -209,13 +225,16 @@ pub(crate) fn main() -> ExitCode {
         Command::PseudoLabel(args) => pseudo_label::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
     };
     done.unwrap_or_else(|error| refuse(&one_line(&error)))
 }
 
 fn refuse(problem: &str) -> ExitCode {
     // If not even this can be written, the exit code has to do.
-    let _ = writeln!(io::stderr(), "error: {problem}");
+    let _ = writeln!(anstream::stderr(), "{} {problem}", text::error("error:"));
     ExitCode::from(2)
 }
 
@@ -245,10 +264,19 @@ fn one_line(error: &anyhow::Error) -> String {
     lines.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// Writes results to standard output. Whoever reads them may stop at any time.
+/// Writes results to standard output, styled if a terminal shows them and `NO_COLOR` isn't set.
 fn answer(text: &str) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    write_out(&mut anstream::stdout().lock(), text.as_bytes())
+}
+
+/// Writes bytes to standard output as they are.
+fn answer_bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    write_out(&mut io::stdout().lock(), bytes)
+}
+
+/// Whoever reads may stop at any time.
+fn write_out(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<()> {
+    match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(anyhow::Error::new(error).context("standard output can't be written"))
         }
@@ -265,6 +293,30 @@ mod tests {
     #[test]
     fn arguments_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn examples_are_command_lines() {
+        let mut command = Cli::command();
+        command.build();
+        let mut texts = Vec::new();
+        collect_examples(&command, &mut texts);
+        let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines()).collect();
+        let ours = lines.iter().filter_map(|line| line.trim().strip_prefix("consilience "));
+        let ours: Vec<&str> = ours.collect();
+        assert!(ours.len() > 15, "{ours:?}");
+        for line in ours {
+            // Up to what the shell does with the rest.
+            let typed = line.split_whitespace().take_while(|word| !["|", ">"].contains(word));
+            let words = std::iter::once("consilience").chain(typed);
+            let parsed = Cli::try_parse_from(words);
+            assert!(parsed.is_ok(), "{line}: {}", usage(&parsed.unwrap_err()));
+        }
+    }
+
+    fn collect_examples(command: &clap::Command, texts: &mut Vec<String>) {
+        texts.extend(command.get_after_help().map(ToString::to_string));
+        command.get_subcommands().for_each(|command| collect_examples(command, texts));
     }
 
     #[test]

@@ -1,6 +1,40 @@
 //! Numbers as people read them.
 
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
 use indicatif::HumanCount;
+
+const BOLD: Style = Style::new().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// What catches the eye.
+pub(super) fn bold(text: &str) -> String {
+    styled(text, BOLD)
+}
+
+/// What should be looked at.
+pub(super) fn warning(text: &str) -> String {
+    styled(text, WARNING)
+}
+
+/// What went wrong.
+pub(super) fn error(text: &str) -> String {
+    styled(text, ERROR)
+}
+
+/// Whoever writes it out takes the codes away where they aren't understood.
+fn styled(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A path as a shell takes it.
+pub(super) fn word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |letter: char| letter.is_alphanumeric() || "/._-+:,@%".contains(letter);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
 
 /// `1,797`.
 pub(super) fn count(number: usize) -> String {
@@ -53,6 +87,12 @@ pub(super) fn columns(header: &[&str], rows: impl Iterator<Item = Vec<String>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn paths_are_quoted_where_a_shell_would_split_them() {
+        let words = ["runs/digits-1", "my runs/it's"].map(|path| word(Path::new(path)));
+        assert_eq!(words, ["runs/digits-1", r"'my runs/it'\''s'"]);
+    }
 
     #[test]
     fn durations_have_two_units_at_most() {

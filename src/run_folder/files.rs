@@ -42,7 +42,7 @@ pub const CONFIG: &str = "config.toml";
 pub const RECIPE: &str = "recipe.json";
 
 const ASSIGNMENTS: [&str; 3] = ["sample", "cluster", "confidence"];
-pub(super) const PSEUDO_LABELS: [&str; 5] =
+pub(crate) const PSEUDO_LABELS: [&str; 5] =
     ["sample", "label", "agreement", "margin", "confidence"];
 
 /// Where the features of a run came from.
@@ -286,16 +286,16 @@ fn write_csv<R: Serialize>(
 }
 
 /// Pseudo-labels by columns, length of each: number of labelled samples.
-pub(super) struct Columns {
-    pub(super) sample: Vec<u32>,
-    pub(super) label: Vec<u16>,
-    pub(super) agreement: Vec<u16>,
-    pub(super) margin: Vec<i32>,
-    pub(super) confidence: Vec<f32>,
+pub(crate) struct Columns {
+    pub(crate) sample: Vec<u32>,
+    pub(crate) label: Vec<u16>,
+    pub(crate) agreement: Vec<u16>,
+    pub(crate) margin: Vec<i32>,
+    pub(crate) confidence: Vec<f32>,
 }
 
 impl Columns {
-    pub(super) fn of(labels: &PseudoLabels) -> Self {
+    pub(crate) fn of(labels: &PseudoLabels) -> Self {
         let entries = labels.entries();
         Self {
             sample: entries.iter().map(|entry| entry.sample.0).collect(),

@@ -15,16 +15,17 @@ use crate::outcome::Outcome;
 const NONE: u16 = Votes::MISSING;
 
 /// A file in which every array says what its axes and its values are.
-struct Documented(Writer);
+#[derive(Debug)]
+pub(crate) struct Documented(Writer);
 
 impl Documented {
-    fn create(path: &Path, meaning: &str) -> Result<Self, DataError> {
+    pub(crate) fn create(path: &Path, meaning: &str) -> Result<Self, DataError> {
         let file = Writer::create(path)?;
         file.attribute("/", "meaning", meaning)?;
         Ok(Self(file))
     }
 
-    fn array<'a, T: Element + 'a, D: Dimension>(
+    pub(crate) fn array<'a, T: Element + 'a, D: Dimension>(
         &self,
         name: &str,
         values: impl Into<ArrayView<'a, T, D>>,
@@ -33,6 +34,47 @@ impl Documented {
     ) -> Result<(), DataError> {
         self.0.write(name, values.into())?;
         self.explain(name, shape, meaning)
+    }
+
+    /// As [`Documented::array`], of rows of `row_len` values, only one of which has to be in memory.
+    pub(crate) fn rows<T: Element>(
+        &self,
+        name: &str,
+        row_len: usize,
+        rows: impl ExactSizeIterator<Item = Vec<T>>,
+        shape: &str,
+        meaning: &str,
+    ) -> Result<(), DataError> {
+        self.0.write_rows(name, row_len, rows)?;
+        self.explain(name, shape, meaning)
+    }
+
+    pub(crate) fn texts(
+        &self,
+        name: &str,
+        texts: &[&str],
+        shape: &str,
+        meaning: &str,
+    ) -> Result<(), DataError> {
+        self.0.write_texts(name, texts)?;
+        self.explain(name, shape, meaning)
+    }
+
+    /// Writes which samples have a pseudo-label and what speaks for it, into the group `folder`.
+    pub(crate) fn evidence(&self, folder: &str, columns: &Columns) -> Result<(), DataError> {
+        let shape = "(n_labelled)";
+        let name = |column: usize| format!("{folder}{}", PSEUDO_LABELS[column]);
+        self.array(&name(0), &columns.sample, shape, "row of the sample in the data")?;
+        let meaning = "number of models that put it with its mini-cluster's anchor";
+        self.array(&name(2), &columns.agreement, shape, meaning)?;
+        let meaning = "how many fewer put it with the anchor of the next best mini-cluster";
+        self.array(&name(3), &columns.margin, shape, meaning)?;
+        let meaning = "the lowest of the models' confidences in it";
+        self.array(&name(4), &columns.confidence, shape, meaning)
+    }
+
+    pub(crate) fn finish(self) -> Result<(), DataError> {
+        self.0.finish()
     }
 
     fn explain(&self, name: &str, shape: &str, meaning: &str) -> Result<(), DataError> {
@@ -55,7 +97,7 @@ pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result
     let meaning = "probability of each cluster, in each model's own numbering; sums to 1";
     file.array("probabilities", probabilities.view(), shape, meaning)?;
     write_results(&file, results)?;
-    file.0.finish()
+    file.finish()
 }
 
 /// Writes what became of votes that were given.
@@ -71,17 +113,15 @@ pub(super) fn write_votes(
         let votes = signatures.votes_of(ModelIdx::from_index(model)).into_iter();
         votes.map(|vote| vote.map_or(NONE, |ClusterId(id)| id)).collect()
     });
-    file.0.write_rows("votes", signatures.n_samples(), rows)?;
     let meaning = "cluster that each model votes for, numbered as vote_ids says; 65535: no vote";
-    file.explain("votes", "(n_models, n_samples)", meaning)?;
+    file.rows("votes", signatures.n_samples(), rows, "(n_models, n_samples)", meaning)?;
     let lowest: Vec<f32> = (0..signatures.n_samples())
         .map(|sample| signatures.lowest_confidence(SampleIdx::from_index(sample)))
         .collect();
     if lowest.iter().any(|&confidence| confidence < 1.0 && confidence > 0.0) {
-        let rows = (0..n_models).map(|_| lowest.clone());
-        file.0.write_rows("confidences", signatures.n_samples(), rows)?;
+        let (rows, n_samples) = ((0..n_models).map(|_| lowest.clone()), signatures.n_samples());
         let meaning = "the lowest of the models' confidences in a sample, the same for each: no others were kept";
-        file.explain("confidences", "(n_models, n_samples)", meaning)?;
+        file.rows("confidences", n_samples, rows, "(n_models, n_samples)", meaning)?;
     }
     let most = votes.ids.iter().map(Vec::len).max().unwrap_or(0);
     let id = |(model, cluster): (usize, usize)| votes.ids[model].get(cluster).copied();
@@ -90,7 +130,7 @@ pub(super) fn write_votes(
         "what each of the models' clusters was called in its file; -1 where a model has fewer";
     file.array("vote_ids", ids.view(), "(n_models, most clusters of a model)", meaning)?;
     write_results(&file, results)?;
-    file.0.finish()
+    file.finish()
 }
 
 fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> {
@@ -104,18 +144,11 @@ fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> 
 
     if let Some(ids) = results.ids {
         let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
-        file.0.write_texts("ids", &texts)?;
-        file.explain("ids", per_sample, "what each sample is called, as the data says")?;
+        file.texts("ids", &texts, per_sample, "what each sample is called, as the data says")?;
     }
-    let (columns, shape) = (Columns::of(results.pseudo_labels), "(n_labelled)");
-    let name = |column: usize| format!("pseudo_labels/{}", PSEUDO_LABELS[column]);
-    file.array(&name(0), &columns.sample, shape, "row of the sample in the data")?;
+    let columns = Columns::of(results.pseudo_labels);
     let meaning = "its mini-cluster, numbered as assignments are";
-    file.array(&name(1), &columns.label, shape, meaning)?;
-    let meaning = "number of models that put it with its mini-cluster's anchor";
-    file.array(&name(2), &columns.agreement, shape, meaning)?;
-    let meaning = "how many fewer put it with the anchor of the next best mini-cluster";
-    file.array(&name(3), &columns.margin, shape, meaning)?;
-    let meaning = "the lowest of the models' confidences in it";
-    file.array(&name(4), &columns.confidence, shape, meaning)
+    let label = format!("pseudo_labels/{}", PSEUDO_LABELS[1]);
+    file.array(&label, &columns.label, "(n_labelled)", meaning)?;
+    file.evidence("pseudo_labels/", &columns)
 }

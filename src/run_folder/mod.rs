@@ -17,6 +17,9 @@ use consilience_data::DataError;
 pub use self::files::{
     CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml, write, write_from_votes,
 };
+pub(crate) use self::files::{Columns, PSEUDO_LABELS};
+#[cfg(feature = "hdf5")]
+pub(crate) use self::h5::Documented;
 pub use self::read::RunFolder;
 use crate::RunError;
 

@@ -1,0 +1,68 @@
+//! Command lines to paste, shown below each command's help.
+
+pub(super) const PROGRAM: &str = "\
+Examples:
+  consilience cluster digits                      cluster the embedded handwritten digits
+  consilience cluster data.npy -k 10              cluster a file
+  consilience export runs/digits-1 --out x.csv    take the pseudo-labels away
+  consilience help cluster                        all that can be set";
+
+pub(super) const CLUSTER: &str = "\
+Examples:
+  The embedded digits, which are there without any file
+    consilience cluster digits
+  A file of yours, with the true labels for scores
+    consilience cluster data.csv -k 10 --labels labels.txt
+  How many clusters there are
+    consilience cluster data.npy --k-range 5..15
+  A quick look: fewer models, one round
+    consilience cluster data.npy -k 10 --models 3 --rounds 1
+  The same settings again, in a folder of your choice
+    consilience cluster data.npy -k 10 --config runs/data-1/config.toml --out runs/again
+  The scores alone, for a script
+    consilience cluster digits --quiet --json | jq .acc";
+
+pub(super) const PSEUDO_LABEL: &str = "\
+Examples:
+  A column a model, a line a sample
+    consilience pseudo-label votes.csv -k 10
+  Labels of several tools, one a file
+    consilience pseudo-label kmeans.npy gmm.npy spectral.npy -k 10
+  A run's votes again, more strictly
+    consilience pseudo-label runs/digits-1 -k 10 --min-agree 100% --min-confidence 0.9";
+
+pub(super) const EXPORT: &str = "\
+Examples:
+  All pseudo-labels as a table
+    consilience export runs/digits-1
+  Features and labels to train on, 50 of each label
+    consilience export runs/digits-1 --out train.npz --per-class 50
+  Those on which all models agree, as many of each label
+    consilience export runs/digits-1 --min-agree 100% --balance --out sure.parquet
+  Labels with names, features from a file, a JSON object a line
+    consilience export runs/data-1 data.csv --format jsonl --name 0=cat --name 1=dog
+  A folder a label, with links to the images
+    consilience export runs/photos-1 --format folders --names names.csv --out sorted";
+
+pub(super) const EVALUATE: &str = "\
+Examples:
+  A run against labels
+    consilience evaluate labels.txt runs/data-1
+  Clusters of another tool, as JSON
+    consilience evaluate labels.npy clusters.npy --json";
+
+pub(super) const INFO: &str = "\
+Examples:
+  consilience data info data.csv
+  consilience data info archive.h5:/images --json";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  consilience completions bash > ~/.local/share/bash-completion/completions/consilience
+  consilience completions zsh > ~/.zfunc/_consilience
+  consilience completions fish > ~/.config/fish/completions/consilience.fish";
+
+pub(super) const MAN: &str = "\
+Examples:
+  consilience man | man -l -
+  consilience man --out ~/.local/share/man/man1";

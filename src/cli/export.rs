@@ -1,0 +1,335 @@
+//! `consilience export`.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use consilience::export::{Export, Format, LabelNames, Subset, Table};
+use consilience::run_folder::{Destination, RunFolder};
+use consilience_data::{Dataset, read_dataset_with};
+use consilience_graph::Strictness;
+use serde::Serialize;
+
+use super::look::Look;
+use super::text::{bold, columns, count, plural, word};
+use super::{answer, interrupt};
+
+/// The format that isn't a file.
+const FOLDERS: &str = "folders";
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArgs {
+    /// The run folder that cluster or pseudo-label has written
+    run: PathBuf,
+    /// The data of the run, if features are to be written beside the labels. .npz and HDF5 take the run's own if none is
+    /// named; for folders, the folder or .zip of images
+    #[arg(conflicts_with = "no_features")]
+    data: Vec<PathBuf>,
+    /// csv, parquet, npz, hdf5, jsonl, or folders (a folder a label, with links to its images) [default: as --out says,
+    /// else csv]
+    #[arg(long, value_name = "FORMAT", value_parser = kind, hide_possible_values = true)]
+    format: Option<Kind>,
+    /// File or folder to be written, which has to be new [default: <run>-labels.<format>]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The surest N of each label, by agreement, then margin, then confidence
+    #[arg(long, value_name = "N")]
+    per_class: Option<NonZero<usize>>,
+    /// As many of each label as of the smallest
+    #[arg(long)]
+    balance: bool,
+    /// Models that have to put a sample with its label: a number, or a share such as 90%
+    #[arg(long, value_name = "A")]
+    min_agree: Option<Strictness>,
+    /// Confidence that every model has to exceed, 0 to 1
+    #[arg(long, value_name = "C")]
+    min_confidence: Option<f32>,
+    /// What a cluster is called, such as --name 3=cat; may be given several times
+    #[arg(long = "name", value_name = "CLUSTER=NAME", value_parser = pair)]
+    named: Vec<(usize, String)>,
+    /// The same from a CSV file: a line such as 3,cat for each cluster
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+    /// Labels alone in .npz and HDF5
+    #[arg(long)]
+    no_features: bool,
+    /// Print what was written as JSON
+    #[arg(long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// What is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File(Format),
+    Folders,
+}
+
+impl Kind {
+    fn extension(self) -> &'static str {
+        match self {
+            Self::File(format) => format.extension(),
+            Self::Folders => "",
+        }
+    }
+}
+
+fn kind(name: &str) -> Result<Kind, String> {
+    if name == FOLDERS {
+        return Ok(Kind::Folders);
+    }
+    name.parse().map(Kind::File).map_err(|error| format!("{error}, {FOLDERS}"))
+}
+
+fn pair(text: &str) -> Result<(usize, String), String> {
+    let wrong = || format!("'{text}': give a cluster and its name, such as 3=cat");
+    let (cluster, name) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((cluster.trim().parse().map_err(|_| wrong())?, name.trim().to_owned()))
+}
+
+/// Writes pseudo-labels of a run for other tools. Everything that can be refused is refused before anything is written.
+pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
+    interrupt::install()?;
+    let run = RunFolder::open(&args.run)?;
+    let kind = args.kind()?;
+    let out = args.out.clone().unwrap_or_else(|| default_out(&args.run, kind));
+    check_new(&out)?;
+    let destination = Destination::new(Some(&out))?;
+    let names = args.names(&run)?;
+    let subset = Subset {
+        min_agree: args.min_agree,
+        min_confidence: args.min_confidence,
+        per_class: args.per_class,
+        balance: args.balance,
+    };
+    let mut export = Export::new(&run, &subset, names.as_ref())?;
+
+    let data = match kind {
+        Kind::File(format) => args.read(&run, format)?,
+        Kind::Folders => None,
+    };
+    if let Some(data) = &data {
+        let names = data.recipe.feature_names.as_deref();
+        let table = Table { features: &data.features, names };
+        export = export.with_features(&run, table, data.ids.as_deref())?;
+    }
+    let staging = destination.stage("labels")?;
+    interrupt::remove_on_exit(staging.leftovers());
+    match kind {
+        Kind::Folders => {
+            export.link(&args.images(&run)?, staging.path(), &out)?;
+            staging.publish()?;
+        }
+        Kind::File(format) => {
+            let aside = staging.path().join("labels");
+            export.write(format, &aside)?;
+            // Unlike a rename, this can't replace a file that came meanwhile.
+            tempfile::TempPath::try_from_path(aside)
+                .and_then(|aside| aside.persist_noclobber(&out).map_err(|error| error.error))
+                .with_context(|| format!("{}: cannot be written", out.display()))?;
+        }
+    }
+    let written = Written::new(&out, kind, &run, &export);
+    let text = if args.json {
+        serde_json::to_string_pretty(&written)? + "\n"
+    } else {
+        written.text(&args.run, args.per_class)
+    };
+    answer(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+impl ExportArgs {
+    fn kind(&self) -> Result<Kind> {
+        match (self.format, &self.out) {
+            (Some(kind), _) => Ok(kind),
+            (None, None) => Ok(Kind::File(Format::Csv)),
+            (None, Some(out)) => Format::of(out).map(Kind::File).with_context(|| {
+                let names = Format::NAMES.join(", ");
+                format!(
+                    "{}: no format is known by this name; add --format: {names}, {FOLDERS}",
+                    out.display()
+                )
+            }),
+        }
+    }
+
+    fn names(&self, run: &RunFolder) -> Result<Option<LabelNames>> {
+        let mut given = self.names.as_deref().map_or(Ok(Vec::new()), LabelNames::read)?;
+        given.extend(self.named.iter().cloned());
+        if given.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(LabelNames::new(run.n_clusters(), &given)?))
+    }
+
+    /// The data whose features are written, if any are.
+    fn read(&self, run: &RunFolder, format: Format) -> Result<Option<Dataset>> {
+        let look = Look::new("{spinner} {msg}", self.quiet);
+        let paths = if !self.data.is_empty() {
+            self.data.clone()
+        } else if format.is_for_features() && !self.no_features {
+            if run.metrics["n_features"].is_null() {
+                bail!(
+                    "{}: its votes were given, so its data isn't known; name it behind the run, or add --no-features",
+                    run.path.display()
+                );
+            }
+            run.source.data.iter().map(PathBuf::from).collect()
+        } else {
+            return Ok(None);
+        };
+        look.show("reading features");
+        let data = read_dataset_with(&paths, &[], &run.recipe.options);
+        look.finish();
+        if self.data.is_empty() {
+            let run = run.path.display();
+            return Ok(Some(data.with_context(|| {
+                format!("{run}: its data can't be read again (name it behind the run, or add --no-features)")
+            })?));
+        }
+        Ok(Some(data?))
+    }
+
+    /// Where the images are.
+    fn images(&self, run: &RunFolder) -> Result<PathBuf> {
+        let recorded: Vec<PathBuf> = run.source.data.iter().map(PathBuf::from).collect();
+        let named = if self.data.is_empty() { &recorded } else { &self.data };
+        match named.as_slice() {
+            [one] => Ok(one.clone()),
+            more => bail!(
+                "{}: {} of data; links are made for runs on one folder or .zip of images",
+                run.path.display(),
+                plural(more.len(), "path"),
+            ),
+        }
+    }
+}
+
+/// `<run>-labels.<format>`, in the current folder.
+fn default_out(run: &Path, kind: Kind) -> PathBuf {
+    let whole = run.canonicalize().unwrap_or_else(|_| run.to_path_buf());
+    let name = whole.file_name().map_or("run".into(), |name| name.to_string_lossy());
+    format!("{name}-labels{}", kind.extension()).into()
+}
+
+/// Refuses a place that is taken, or that can't be.
+fn check_new(out: &Path) -> Result<()> {
+    let shown = out.display();
+    if out.file_name().is_none() {
+        bail!("{shown}: can't be written; name a file, such as --out labels.csv");
+    }
+    if out.symlink_metadata().is_ok() {
+        bail!("{shown}: is there already; name another with --out, or remove it");
+    }
+    let around = out.ancestors().skip(1).find(|path| path.symlink_metadata().is_ok());
+    match around.filter(|path| !path.is_dir()) {
+        Some(file) => bail!("{shown}: {} is no folder; name another with --out", file.display()),
+        None => Ok(()),
+    }
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written<'a> {
+    path: &'a Path,
+    #[serde(skip)]
+    kind: Kind,
+    /// Samples of the run.
+    n_samples: usize,
+    /// Those with a pseudo-label.
+    n_labelled: usize,
+    /// Those written.
+    n_exported: usize,
+    /// Features of each; `null` without.
+    n_features: Option<usize>,
+    labels: Vec<Label<'a>>,
+}
+
+/// A label.
+#[derive(Serialize)]
+struct Label<'a> {
+    label: usize,
+    name: Option<&'a str>,
+    /// Samples that have it.
+    n_labelled: usize,
+    /// Those written.
+    n_exported: usize,
+}
+
+impl<'a> Written<'a> {
+    fn new(path: &'a Path, kind: Kind, run: &RunFolder, export: &'a Export<'_>) -> Self {
+        let sizes = run.pseudo_labels.sizes().into_iter().zip(export.labels.sizes());
+        let label = |(label, (n_labelled, n_exported)): (usize, _)| {
+            let name = export.names.map(|names| names.all()[label].as_str());
+            Label { label, name, n_labelled, n_exported }
+        };
+        Self {
+            path,
+            kind,
+            n_samples: run.n_samples(),
+            n_labelled: run.pseudo_labels.len(),
+            n_exported: export.labels.len(),
+            n_features: export.table.map(|table| table.features.n_features()),
+            labels: sizes.enumerate().map(label).collect(),
+        }
+    }
+
+    fn text(&self, run: &Path, per_class: Option<NonZero<usize>>) -> String {
+        let has_names = self.labels.iter().any(|label| label.name.is_some());
+        let mut header = vec!["label", "written", "of"];
+        header.extend(has_names.then_some("name"));
+        let rows = self.labels.iter().map(|label| {
+            let mut row =
+                vec![label.label.to_string(), count(label.n_exported), count(label.n_labelled)];
+            row.extend(label.name.map(String::from));
+            row
+        });
+        let exported = count(self.n_exported);
+        let of = plural(self.n_labelled, "pseudo-label");
+        let title = format!("{}: {exported} of {of} written", run.display());
+        let few = per_class
+            .map(NonZero::get)
+            .filter(|&asked| self.labels.iter().any(|label| label.n_exported < asked));
+        let few = few.map_or(String::new(), |asked| {
+            format!(
+                "\nSome labels have fewer than {}: all that there are, and as sure as asked for.\n",
+                count(asked)
+            )
+        });
+        let features = self
+            .n_features
+            .map_or(String::new(), |features| format!(", with {}", plural(features, "feature")));
+        format!(
+            "{}\n\n{}{few}\n{} {}{features}: {}\n",
+            bold(&title),
+            columns(&header, rows),
+            bold("Written:"),
+            word(self.path),
+            self.hint(),
+        )
+    }
+
+    /// How to read it.
+    fn hint(&self) -> &'static str {
+        match self.kind {
+            Kind::File(Format::Csv) => "pandas.read_csv reads it",
+            Kind::File(Format::Parquet) => "pandas.read_parquet reads it",
+            Kind::File(Format::JsonLines) => "pandas.read_json(..., lines=True) reads it",
+            Kind::File(Format::Npz) if self.n_features.is_some() => {
+                "numpy.load reads it; train on its X and y"
+            }
+            Kind::File(Format::Npz) => "numpy.load reads it; the labels are its y",
+            Kind::File(Format::Hdf5) if self.n_features.is_some() => {
+                "h5py.File reads it; train on its X and y"
+            }
+            Kind::File(Format::Hdf5) => "h5py.File reads it; the labels are its y",
+            Kind::Folders => "a folder a label, as torchvision's ImageFolder takes it",
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Pseudo-labels to go: what the models of a run agree on, as files that other tools train on.
+//!
+//! [`Subset`] chooses, [`Export`] holds what is chosen with all that belongs to it, [`Export::write`] and [`Export::link`]
+//! write it. Samples stay in the order of the data.
+//!
+//! | format | content |
+//! | --- | --- |
+//! | CSV | sample, id, label, name, agreement, margin, confidence, then a column a feature |
+//! | JSON Lines | the same, a sample a line, the features as an array `features` |
+//! | Parquet | the same, the features as a list `features` of fixed size |
+//! | `.npz` | `X`, `y` (the labels), `sample`, `id`, `agreement`, `margin`, `confidence`, `names`, `feature_names` |
+//! | HDF5 | the same, each with attributes that say what it is |
+//! | folders | a folder a label, with links to the images |
+//!
+//! `id` is there if the data has ids, `name` and `names` if labels were given names, and features if they were read.
+//! The same export has the same bytes.
+
+mod arrays;
+mod folders;
+mod names;
+mod parquet;
+mod subset;
+mod text;
+
+use std::fmt::Display;
+use std::path::Path;
+use std::str::FromStr;
+
+use consilience_data::{DataError, Features, PseudoLabel, PseudoLabels};
+
+pub use self::names::LabelNames;
+pub use self::subset::Subset;
+use crate::RunError;
+use crate::run_folder::{RunFolder, unwritable};
+
+/// What a file is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A table as text.
+    Csv,
+    /// A table by columns.
+    Parquet,
+    /// NumPy's archive.
+    Npz,
+    /// An HDF5 file, if the program was built with it.
+    Hdf5,
+    /// A JSON object a line.
+    JsonLines,
+}
+
+impl Format {
+    /// What formats are called, in their order.
+    pub const NAMES: [&str; 5] = ["csv", "parquet", "npz", "hdf5", "jsonl"];
+    const ALL: [Self; 5] = [Self::Csv, Self::Parquet, Self::Npz, Self::Hdf5, Self::JsonLines];
+
+    /// What files of this name hold; `None` if their extension doesn't say it.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        Some(match extension.as_str() {
+            "csv" => Self::Csv,
+            "parquet" | "pq" => Self::Parquet,
+            "npz" => Self::Npz,
+            "h5" | "hdf5" => Self::Hdf5,
+            "jsonl" | "ndjson" => Self::JsonLines,
+            _ => return None,
+        })
+    }
+
+    /// The end of its files' names, with the dot.
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => ".csv",
+            Self::Parquet => ".parquet",
+            Self::Npz => ".npz",
+            Self::Hdf5 => ".h5",
+            Self::JsonLines => ".jsonl",
+        }
+    }
+
+    /// Whether it is made for features and labels together.
+    #[must_use]
+    pub fn is_for_features(self) -> bool {
+        matches!(self, Self::Npz | Self::Hdf5)
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::NAMES.iter().zip(Self::ALL).find(|(known, _)| **known == name);
+        let wrong = || format!("no format '{name}'; formats: {}", Self::NAMES.join(", "));
+        known.map(|(_, format)| format).ok_or_else(wrong)
+    }
+}
+
+/// Features of all samples of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a> {
+    /// The features, shape (n_samples, n_features).
+    pub features: &'a Features,
+    /// What they are called, length n_features, if the data says it.
+    pub names: Option<&'a [String]>,
+}
+
+/// Pseudo-labels, with all that belongs to their samples.
+#[derive(Debug, Clone)]
+pub struct Export<'a> {
+    /// The labels to be written.
+    pub labels: PseudoLabels,
+    /// What samples are called, length n_samples, if the data says it.
+    pub ids: Option<&'a [String]>,
+    /// What labels are called, if somebody said it.
+    pub names: Option<&'a LabelNames>,
+    /// The features, if they are to be written.
+    pub table: Option<Table<'a>>,
+}
+
+impl<'a> Export<'a> {
+    /// The labels that `subset` chooses of `run`, without features.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subset::choose`].
+    pub fn new(
+        run: &'a RunFolder,
+        subset: &Subset,
+        names: Option<&'a LabelNames>,
+    ) -> Result<Self, RunError> {
+        Ok(Self { labels: subset.choose(run)?, ids: run.ids.as_deref(), names, table: None })
+    }
+
+    /// Adds the features of all samples of `run`.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] if they are of another number of samples, or `ids` says that they are of others.
+    pub fn with_features(
+        mut self,
+        run: &RunFolder,
+        table: Table<'a>,
+        ids: Option<&[String]>,
+    ) -> Result<Self, RunError> {
+        let (n_samples, n_run) = (table.features.n_samples(), run.n_samples());
+        if n_samples != n_run {
+            let counts = format!("has {n_run} samples, the data {n_samples}");
+            return Err(problem(&run.path, &format!("{counts}; name the data of this run")));
+        }
+        if let (Some(ours), Some(theirs)) = (self.ids, ids)
+            && let Some(row) = ours.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)
+        {
+            let (ours, theirs) = (&ours[row], &theirs[row]);
+            let what =
+                format!("sample {row} is called '{ours}' in the run, '{theirs}' in the data");
+            return Err(problem(&run.path, &format!("{what}; name the data of this run")));
+        }
+        self.table = Some(table);
+        Ok(self)
+    }
+
+    /// Writes a file. It replaces one that is there. Rows are written as they are found, so that
+    /// features aren't copied. O(n d).
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Unwritable`]; [`DataError::WithoutHdf5`] in a program that was built without it.
+    pub fn write(&self, format: Format, path: &Path) -> Result<(), DataError> {
+        match format {
+            Format::Csv => text::csv(self, path).map_err(|error| unwritable(path, &error)),
+            Format::JsonLines => {
+                text::json_lines(self, path).map_err(|error| unwritable(path, &error))
+            }
+            Format::Parquet => parquet::write(self, path),
+            Format::Npz => arrays::npz(self, path),
+            #[cfg(feature = "hdf5")]
+            Format::Hdf5 => arrays::hdf5(self, path),
+            #[cfg(not(feature = "hdf5"))]
+            Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: path.display().to_string() }),
+        }
+    }
+
+    fn entries(&self) -> &[PseudoLabel] {
+        self.labels.entries()
+    }
+
+    fn id(&self, entry: &PseudoLabel) -> Option<&'a str> {
+        self.ids.map(|ids| ids[entry.sample.index()].as_str())
+    }
+
+    fn name(&self, entry: &PseudoLabel) -> Option<&'a str> {
+        self.names.map(|names| names.of(entry.label))
+    }
+
+    fn features(&self, entry: &PseudoLabel) -> Option<&'a [f32]> {
+        self.table.map(|table| table.features.row(entry.sample.index()))
+    }
+}
+
+fn problem(path: &Path, problem: &dyn Display) -> RunError {
+    RunError::Folder { path: path.display().to_string(), problem: problem.to_string() }
+}
