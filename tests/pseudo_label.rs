@@ -53,7 +53,9 @@ fn votes_become_a_run_folder() {
         "pseudo-labels",
         "ACC 1.0000",
         "min_agree",
-        "run/pseudo_labels.csv",
+        "In run:",
+        "pseudo_labels.csv",
+        "consilience export run",
     ] {
         assert!(told.contains(part), "no {part:?} in {told}");
     }

@@ -11,6 +11,7 @@ mod export;
 mod info;
 mod interrupt;
 mod k_range;
+mod left;
 mod look;
 mod pseudo_label;
 mod settings;

@@ -1,6 +1,6 @@
 //! `consilience pseudo-label`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -12,8 +12,9 @@ use consilience::{RunError, from_votes};
 use consilience_data::{DataError, Truth, VotesInfo, VotesReader, read_labels};
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
+use super::left;
 use super::look::Look;
-use super::text::{columns, count, duration, percent, plural, table};
+use super::text::{bold, columns, count, duration, percent, plural, table, warning};
 use super::{PseudoLabelArgs, answer, interrupt, k_range, settings, summary};
 
 /// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
@@ -66,7 +67,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let text = if args.told.json {
         metrics.to_json()
     } else {
-        text(&given.name, &metrics, &outcome, &config, &folder.display().to_string())
+        text(&given.name, &metrics, &outcome, &config, &folder)
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -183,7 +184,7 @@ fn text(
     metrics: &VotesMetrics,
     outcome: &VotesOutcome,
     config: &VotesConfig,
-    folder: &str,
+    folder: &Path,
 ) -> String {
     let mut rows = vec![
         ("clusters", summary::sizes(&outcome.consensus.sizes())),
@@ -208,21 +209,18 @@ fn text(
         rows.push(("scores", summary::scores(acc, nmi, ari, metrics.pseudo_labels.acc)));
     }
     rows.push(("time", summary::time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
-    rows.push(("folder", folder.to_owned()));
     let more = match metrics.inputs.len() {
         1 => String::new(),
         n => format!(" and {} more", n - 1),
     };
-    format!(
-        "{name}{more}: {} x {}, K = {}\n\n{}\n{}{}Next: {folder}/pseudo_labels.csv has the samples agreed on, \
-         assignments.csv a cluster for every sample.\n",
+    let title = format!(
+        "{name}{more}: {} x {}, K = {}",
         plural(metrics.n_samples, "sample"),
         plural(metrics.n_models, "model"),
         metrics.n_clusters,
-        table(&rows),
-        curve(&metrics.curve),
-        advice(metrics, config),
-    )
+    );
+    let (rows, curve, advice) = (table(&rows), curve(&metrics.curve), advice(metrics, config));
+    format!("{}\n\n{rows}\n{curve}{advice}{}", bold(&title), left::text(folder))
 }
 
 /// Agreement is evidence only between models that err differently.
@@ -255,7 +253,7 @@ fn curve(points: &[CurvePoint]) -> String {
         row.extend(scored.then(|| labels.acc.map_or("-".into(), |acc| format!("{acc:.4}"))));
         row
     });
-    format!("Coverage against strictness:\n\n{}\n", columns(&header, rows))
+    format!("{}\n\n{}\n", bold("Coverage against strictness:"), columns(&header, rows))
 }
 
 /// What to try if mini-clusters are missing.
@@ -279,8 +277,9 @@ fn advice(metrics: &VotesMetrics, config: &VotesConfig) -> String {
     } else {
         format!("The consensus starts from the mini-clusters of --min-agree {used}.")
     };
+    let incomplete = warning("Incomplete:");
     format!(
-        "Incomplete: at --min-agree {asked} the models agree on only {found} of {k} mini-clusters; {way}.\n\
+        "{incomplete} at --min-agree {asked} the models agree on only {found} of {k} mini-clusters; {way}.\n\
          {consensus}\n\n"
     )
 }

@@ -6,7 +6,8 @@ use consilience::guard::Chosen;
 use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
-use super::text::{count, duration, percent, plural, table};
+use super::left;
+use super::text::{bold, count, duration, percent, plural, table, warning};
 
 /// The summary of a run.
 pub(super) struct Summary<'a> {
@@ -34,19 +35,16 @@ impl Summary<'_> {
         rows.extend(self.scores().map(|text| ("scores", text)));
         rows.push(("time", time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
         rows.push(("stop", self.stop()));
-        let folder = folder.display();
-        rows.push(("folder", folder.to_string()));
         let profile = if self.profile { profile(&metrics.profile) } else { String::new() };
-        format!(
-            "{}: {} x {}, K = {}\n\n{}\n{profile}{}Next: {folder}/assignments.csv has a cluster for every sample, \
-             pseudo_labels.csv those agreed on.\n",
+        let title = format!(
+            "{}: {} x {}, K = {}",
             self.name,
             plural(metrics.n_samples, "sample"),
             plural(metrics.n_features, "feature"),
             metrics.n_clusters,
-            table(&rows),
-            self.advice(),
-        )
+        );
+        let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
+        format!("{}\n\n{rows}\n{profile}{advice}{left}", bold(&title))
     }
 
     /// Agreement is evidence only between models that err differently.
@@ -98,9 +96,10 @@ impl Summary<'_> {
         }
         let found = self.metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
         format!(
-            "Incomplete: the models agree on only {found} of {} mini-clusters, so some clusters have no \
+            "{} the models agree on only {found} of {} mini-clusters, so some clusters have no \
              pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds; or fewer \
              clusters.\n\n",
+            warning("Incomplete:"),
             self.metrics.n_clusters
         )
     }

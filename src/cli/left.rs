@@ -1,0 +1,43 @@
+//! What a run has left, and what to do with it.
+
+use std::path::Path;
+
+use super::text::{bold, table, word};
+
+/// Files of a run folder, in the order in which one looks at them, and what is in them.
+const FILES: [(&str, &str); 7] = [
+    ("report.html", "the run on a page, with pictures: open it in a browser"),
+    ("assignments.csv", "a cluster for every sample, and how sure it is"),
+    ("pseudo_labels.csv", "the samples agreed on, with label, agreement and margin"),
+    ("metrics.json", "all numbers of the run, for scripts"),
+    ("run.h5", "all votes, and what follows from them, for h5py"),
+    ("config.toml", "all settings; --config takes it to repeat the run"),
+    ("models", "the trained models"),
+];
+
+/// The files in `folder` that are there, and command lines to go on with.
+pub(super) fn text(folder: &Path) -> String {
+    let is_there = |name: &str| folder.join(name).exists();
+    let files: Vec<_> = FILES
+        .into_iter()
+        .filter(|(name, _)| is_there(name))
+        .map(|(name, meaning)| (name, meaning.to_owned()))
+        .collect();
+    let run = word(folder);
+    let mut next = Vec::new();
+    if is_there("report.html") {
+        let page = word(&folder.join("report.html"));
+        next.push((page, "look at it: do the clusters make sense?"));
+    } else {
+        let command = format!("consilience report {run}");
+        next.push((command, "a page to look at: do the clusters make sense?"));
+    }
+    next.push((format!("consilience export {run}"), "the pseudo-labels for other tools"));
+    if is_there("models") {
+        next.push((format!("consilience predict {run} NEW"), "clusters of new samples"));
+    }
+    let next: Vec<_> =
+        next.iter().map(|(command, use_)| (command.as_str(), (*use_).to_owned())).collect();
+    let title = bold(&format!("In {run}:"));
+    format!("{title}\n\n{}\n{}\n\n{}", table(&files), bold("Next:"), table(&next))
+}
