@@ -41,6 +41,7 @@ pub mod metrics;
 pub mod outcome;
 mod presets;
 pub mod progress;
+pub mod report;
 pub mod run_folder;
 mod selection;
 

@@ -10,6 +10,7 @@ mod interrupt;
 mod k_range;
 mod look;
 mod pseudo_label;
+mod report;
 mod settings;
 mod summary;
 mod text;
@@ -43,6 +44,8 @@ enum Command {
     PseudoLabel(PseudoLabelArgs),
     /// Score clusters against the truth
     Evaluate(EvaluateArgs),
+    /// Write a run's report.html anew, or for a run that has none
+    Report(ReportArgs),
     /// Look into data files
     #[command(subcommand)]
     Data(DataCommand),
@@ -187,6 +190,14 @@ struct EvaluateArgs {
 }
 
 #[derive(Debug, Args)]
+struct ReportArgs {
+    /// A run folder
+    run: PathBuf,
+    /// What was clustered [default: the files that the run names]
+    data: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct InfoArgs {
     /// Files to be stacked, or an embedded set
     #[arg(required = true)]
@@ -208,6 +219,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Cluster(args) => cluster::run(&args),
         Command::PseudoLabel(args) => pseudo_label::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
     };
     done.unwrap_or_else(|error| refuse(&one_line(&error)))
