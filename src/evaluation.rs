@@ -6,7 +6,11 @@
 //! Every score is a function of one table, classes against clusters, and knows nothing of a cluster's id.
 //! The number of clusters need not be that of classes, and either may be empty.
 
-use consilience_data::{Assignments, ClusterId, Contingency, DataError, PseudoLabels, Truth};
+use std::cmp::Reverse;
+
+use consilience_data::{
+    Assignments, ClusterId, Contingency, DataError, PseudoLabels, SampleIdx, Truth,
+};
 use consilience_graph::maximum_matching;
 use ndarray::{ArrayView2, Axis};
 use serde::Serialize;
@@ -64,6 +68,23 @@ pub struct ClassScores {
     pub precision: f64,
     /// Share of the class's samples that are in the cluster, 0..=1; 0 without a cluster.
     pub recall: f64,
+}
+
+/// Samples of one class in a cluster that is matched to another, or to none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConfusedPair {
+    /// The name of the samples' class.
+    pub class: String,
+    /// The cluster that they are in.
+    pub cluster: usize,
+    /// The name of the class that this cluster is matched to, if any.
+    pub taken_for: Option<String>,
+    /// Number of them.
+    pub count: u64,
+    /// Their share of the class, 0..=1.
+    pub share: f64,
+    /// Some of them.
+    pub examples: Vec<SampleIdx>,
 }
 
 impl Scores {
@@ -177,6 +198,54 @@ impl Scores {
         let is_negative = |name: &String| name.parse::<i64>().is_ok_and(|id| id < 0);
         let is_cluster = |column: usize| !is_negative(&found.names()[column]);
         Ok(Self::of_some(&truth.contingency_with(found)?, truth.names(), is_cluster))
+    }
+}
+
+impl Scores {
+    /// The pairs of a class and a cluster not matched to it that share most samples, most first; ties by class, then by cluster.
+    /// O(n `pairs`) at worst.
+    ///
+    /// # Arguments
+    ///
+    /// * `found`: what the scores are of.
+    /// * `order`: samples, those first that make the best examples.
+    /// * `pairs`, `examples`: how many to tell of, and samples of each, at most.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the numbers of samples differ.
+    pub fn confused(
+        &self,
+        truth: &Truth,
+        found: &[Option<ClusterId>],
+        order: &[SampleIdx],
+        pairs: usize,
+        examples: usize,
+    ) -> Result<Vec<ConfusedPair>, DataError> {
+        let counts = self.contingency.counts();
+        let n_found = found.iter().flatten().map(|cluster| cluster.index() + 1).max().unwrap_or(0);
+        let mut cells: Vec<((usize, usize), u64)> = counts
+            .indexed_iter()
+            .map(|(cell, &count)| (cell, count))
+            .filter(|&((class, cluster), count)| {
+                count > 0 && cluster < n_found && self.matching[class] != Some(cluster)
+            })
+            .collect();
+        // Stable: cells are in the order of classes, then of clusters.
+        cells.sort_by_key(|&(_, count)| Reverse(count));
+        let pair = |((class, cluster), count): ((usize, usize), u64)| {
+            let taken_for = self.matching.iter().position(|&matched| matched == Some(cluster));
+            let of = (class, ClusterId::from_index(cluster));
+            Ok(ConfusedPair {
+                class: self.per_class[class].class.clone(),
+                cluster,
+                taken_for: taken_for.map(|class| self.per_class[class].class.clone()),
+                count,
+                share: ratio(count, self.per_class[class].size),
+                examples: truth.examples(found, of, order, examples)?,
+            })
+        };
+        cells.into_iter().take(pairs).map(pair).collect()
     }
 }
 
@@ -366,6 +435,20 @@ mod tests {
         let truth = Truth::from_integers(&[0, 1]).unwrap();
         let found = Assignments::new(vec![ClusterId(0)], 1);
         assert!(Scores::of_assignments(&truth, &found).is_err());
+    }
+
+    #[test]
+    fn confused_pairs_are_counted_and_shown() {
+        let truth = Truth::from_labels(&["cat", "cat", "cat", "dog", "dog", "owl", "cat"]).unwrap();
+        let found: Vec<_> = [0, 0, 1, 1, 1, 2, 1].map(|id| Some(ClusterId(id))).into();
+        let scores = Scores::of_partial(&truth, &found, 3).unwrap();
+        let order: Vec<SampleIdx> = (0..7).rev().map(SampleIdx).collect();
+        let pairs = scores.confused(&truth, &found, &order, 5, 1).unwrap();
+        assert_eq!(pairs.len(), 1, "owls are cluster 2: {pairs:?}");
+        let pair = &pairs[0];
+        let taken_for = pair.taken_for.as_deref();
+        assert_eq!((pair.class.as_str(), pair.cluster, taken_for), ("cat", 1, Some("dog")));
+        assert_eq!((pair.count, pair.share, &pair.examples[..]), (2, 0.5, &[SampleIdx(6)][..]));
     }
 
     /// Two classes of four; a model that votes on the first alone, and splits it.

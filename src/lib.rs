@@ -42,6 +42,7 @@ pub mod metrics;
 pub mod outcome;
 mod presets;
 pub mod progress;
+pub mod report;
 pub mod run_folder;
 mod selection;
 

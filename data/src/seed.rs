@@ -35,6 +35,8 @@ pub enum Stream {
     Projection,
     /// By how much images are moved: those of all models alike.
     Shift { epoch: u64 },
+    /// Which samples a report shows: cluster by cluster, and on its map.
+    Report { part: u64 },
 }
 
 impl Stream {
@@ -51,6 +53,7 @@ impl Stream {
             Self::Neighbours { model, epoch } => [8, model, epoch],
             Self::Projection => [9, 0, 0],
             Self::Shift { epoch } => [10, 0, epoch],
+            Self::Report { part } => [11, part, 0],
         }
     }
 }

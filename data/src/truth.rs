@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Assignments, Contingency, DataError, PseudoLabels};
+use crate::{Assignments, ClusterId, Contingency, DataError, PseudoLabels, SampleIdx};
 
 /// The true class of every sample.
 ///
-/// **Truth never trains.** There is no way to read a single label back: what can be had is how classes and
-/// clusters overlap, which is what every score is computed from.
+/// **Truth never trains.** There is no way to ask for a sample's label: what can be had is how classes and
+/// clusters overlap, which is what every score is computed from, and, for evaluation alone, a few samples of an overlap.
 #[derive(Clone)]
 pub struct Truth {
     classes: Vec<u32>,
@@ -130,6 +130,26 @@ impl Truth {
         ))
     }
 
+    /// The first `limit` samples of `order` that are of class `class` and in cluster `cluster`: examples of what a cell of
+    /// the contingency table is made of. For evaluation alone: a test asserts that nothing else asks.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the numbers of samples differ.
+    pub fn examples(
+        &self,
+        found: &[Option<ClusterId>],
+        (class, cluster): (usize, ClusterId),
+        order: &[SampleIdx],
+        limit: usize,
+    ) -> Result<Vec<SampleIdx>, DataError> {
+        self.check(found.len())?;
+        let is_one = |sample: &SampleIdx| {
+            self.classes[sample.index()] as usize == class && found[sample.index()] == Some(cluster)
+        };
+        Ok(order.iter().copied().filter(is_one).take(limit).collect())
+    }
+
     fn check(&self, n_samples: usize) -> Result<(), DataError> {
         if self.n_samples() == n_samples {
             return Ok(());
@@ -152,7 +172,6 @@ impl std::fmt::Debug for Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ClusterId;
 
     #[test]
     fn integers_are_ordered_by_value_and_words_by_text() {
@@ -172,5 +191,15 @@ mod tests {
         let truth = Truth::from_integers(&[0, 1]).unwrap();
         let found = Assignments::new(vec![ClusterId(0)], 1);
         assert!(truth.contingency(&found).is_err());
+        assert!(truth.examples(&[None], (0, ClusterId(0)), &[], 1).is_err());
+    }
+
+    #[test]
+    fn examples_are_of_the_class_and_in_the_cluster_in_the_order_given() {
+        let truth = Truth::from_integers(&[7, 8, 8, 8, 8]).unwrap();
+        let found = [Some(0), Some(0), Some(0), None, Some(1)].map(|id| id.map(ClusterId));
+        let order = [4, 3, 2, 1, 0].map(SampleIdx);
+        let eights = |limit| truth.examples(&found, (1, ClusterId(0)), &order, limit).unwrap();
+        assert_eq!((eights(5), eights(1)), (vec![SampleIdx(2), SampleIdx(1)], vec![SampleIdx(2)]));
     }
 }

@@ -39,6 +39,7 @@ pub use network::Network;
 pub use params::{Consistency, MemberKind, NetworkParams, Objective, ValidNetworkParams};
 pub use prepared::Prepared;
 pub use profile::Profile;
+pub use reduction::principal_directions;
 pub use shift::Image;
 pub use sizes::SizePrior;
 pub use transform::{Preparation, Scaling, Transform};

@@ -15,8 +15,9 @@ const PASSES: usize = 7;
 /// The `components` orthonormal directions of largest mean square, in falling order, shape (n_features, components); all
 /// directions if there are fewer features. Samples aren't centred here.
 ///
-/// By randomised subspace iteration. O(n d components) for each of eight passes.
-pub(crate) fn principal_directions(
+/// By randomised subspace iteration. O(n d components) for each of eight passes. `threads` change no bit.
+#[must_use]
+pub fn principal_directions(
     samples: &ArrayView2<'_, f32>,
     components: usize,
     rng: &mut Rng,

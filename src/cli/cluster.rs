@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::Result;
 use consilience::k_range::KRow;
 use consilience::metrics::Metrics;
-use consilience::run_folder::{self, Destination, Provenance};
+use consilience::report::{self, Data};
+use consilience::run_folder::{self, Destination, Provenance, RunFolder};
 use consilience_data::read_dataset;
 use consilience_ensembles::Compute;
 
@@ -42,6 +43,8 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     interrupt::remove_on_exit(staging.leftovers());
     let provenance = Provenance { ids: data.ids.as_deref(), recipe: &data.recipe };
     run_folder::write(staging.path(), &outcome, &metrics, &written, &provenance)?;
+    let written = RunFolder::open(staging.path())?;
+    report::write(&written, Data::Features(&data.features))?;
     let folder = staging.publish()?;
 
     let text = if args.told.json {

@@ -14,6 +14,7 @@ mod k_range;
 mod left;
 mod look;
 mod pseudo_label;
+mod report;
 mod settings;
 mod summary;
 mod text;
@@ -53,6 +54,8 @@ enum Command {
     /// Score clusters against the truth
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
+    /// Write a run's report.html anew, or for a run that has none
+    Report(ReportArgs),
     /// Look into data files
     #[command(subcommand)]
     Data(DataCommand),
@@ -204,6 +207,14 @@ struct EvaluateArgs {
 }
 
 #[derive(Debug, Args)]
+struct ReportArgs {
+    /// A run folder
+    run: PathBuf,
+    /// What was clustered [default: the files that the run names]
+    data: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 struct InfoArgs {
     /// Files to be stacked, or an embedded set
     #[arg(required = true)]
@@ -225,6 +236,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Cluster(args) => cluster::run(&args),
         Command::PseudoLabel(args) => pseudo_label::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Completions(args) => completions::completions(&args),

@@ -3,6 +3,8 @@
 //! Everything is derived from what the run recorded. Scores are computed here and now, by [`Scores`]; without the
 //! truth each is `null`.
 
+mod machine;
+mod trust;
 mod votes;
 
 use consilience_data::{
@@ -11,13 +13,17 @@ use consilience_data::{
 use std::time::Duration;
 
 use consilience_ensembles::{Device, MemberKind};
+use consilience_graph::{Diversity, Signatures, Threads};
 use serde::Serialize;
 
 use crate::evaluation::Scores;
 use crate::guard::{Baseline, Chosen};
 use crate::outcome::{Outcome, Round, StopReason};
-use crate::{RunError, ValidConfig};
+use crate::{Config, RunError, ValidConfig};
 
+pub use self::machine::Machine;
+use self::trust::Found;
+pub use self::trust::{ClusterMetrics, MAX_SIDE, Matrix, TrustMetrics};
 pub use self::votes::{CurvePoint, VoterMetrics, VotesContext, VotesMetrics, VotesRound};
 
 /// A run in numbers. Fields are in the order of the file.
@@ -41,6 +47,8 @@ pub struct Metrics {
     pub seconds: f64,
     /// The most memory that was resident, in MiB; `None` where the system doesn't say.
     pub peak_rss_mb: Option<f64>,
+    /// Where it was computed.
+    pub machine: Machine,
     /// Why there was no further round.
     pub stop: StopReason,
     /// Accuracy of the assignments: see [`Scores`].
@@ -63,6 +71,11 @@ pub struct Metrics {
     pub graph: GraphMetrics,
     /// Where the time went.
     pub profile: ProfileMetrics,
+    /// Coverage against strictness, for the last round's votes, strictest first.
+    pub curve: Vec<CurvePoint>,
+    /// Whether the result can be trusted.
+    #[serde(flatten)]
+    pub trust: TrustMetrics,
     /// All rounds.
     pub rounds: Vec<RoundMetrics>,
     /// All scores of the assignments: also purity, each class, and the contingency table.
@@ -180,7 +193,9 @@ impl Metrics {
     ///
     /// # Errors
     ///
-    /// [`DataError::LabelCount`] if the truth is of other samples.
+    /// [`DataError::LabelCount`] if the truth is of other samples, [`GraphError::Threads`] if the system gives none.
+    ///
+    /// [`GraphError::Threads`]: consilience_graph::GraphError::Threads
     pub fn new(
         outcome: &Outcome,
         config: &ValidConfig,
@@ -197,6 +212,19 @@ impl Metrics {
         };
         let rounds: Result<Vec<_>, DataError> =
             outcome.rounds.iter().enumerate().map(|round| of_round(round, config, truth)).collect();
+        let settings: &Config = config;
+        let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
+        let signatures = Signatures::group(&last.votes, &config.agreement, &threads)?;
+        let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
+        let found = Found {
+            clusters: &clusters,
+            confidences: &answer.confidence,
+            pseudo_labels: &answer.pseudo_labels,
+            n_clusters: k,
+        };
+        let votes = last.votes.clusters();
+        let votes = votes.rows().into_iter().map(|row| row.iter().map(voted).collect());
+        let trust = TrustMetrics::new(found, votes, &Diversity::of(&signatures, &threads), truth)?;
         Ok(Self {
             n_samples: data.n_samples(),
             n_features: outcome.data.transform().shift.len(),
@@ -207,6 +235,7 @@ impl Metrics {
             threads: config.compute.threads,
             seconds: milliseconds(seconds),
             peak_rss_mb: peak_rss_mb(),
+            machine: Machine::this(),
             stop: outcome.stop,
             acc: scores.as_ref().map(|scores| scores.acc),
             nmi: scores.as_ref().map(|scores| scores.nmi),
@@ -218,6 +247,8 @@ impl Metrics {
             pseudo_labels: of_pseudo_labels(&answer.pseudo_labels, truth)?,
             graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
             profile: ProfileMetrics::new(outcome),
+            curve: trust::curve(&signatures, &settings.agreement, k, &threads, truth)?,
+            trust,
             rounds: rounds?,
             scores,
         })

@@ -4,7 +4,11 @@ use consilience_data::{DataError, ModelIdx, Truth, VotesInfo};
 use consilience_graph::{Extraction, Signatures, Strictness};
 use serde::Serialize;
 
-use super::{GraphMetrics, PseudoLabelMetrics, milliseconds, of_pseudo_labels, peak_rss_mb};
+use super::trust::Found;
+use super::{
+    GraphMetrics, Machine, PseudoLabelMetrics, TrustMetrics, milliseconds, of_pseudo_labels,
+    peak_rss_mb,
+};
 use crate::RunError;
 use crate::evaluation::Scores;
 use crate::from_votes::{VotesConfig, VotesOutcome, VotesSeconds};
@@ -34,6 +38,8 @@ pub struct VotesMetrics {
     pub parts: VotesSeconds,
     /// The most memory that was resident, in MiB; `None` where the system doesn't say.
     pub peak_rss_mb: Option<f64>,
+    /// Where it was computed.
+    pub machine: Machine,
     /// Always that nothing was trained.
     pub stop: StopReason,
     /// Accuracy of the consensus: see [`Scores`]. Samples without votes count as wrong.
@@ -58,6 +64,9 @@ pub struct VotesMetrics {
     pub consensus_min_agree: Strictness,
     /// Coverage against strictness, strictest first.
     pub curve: Vec<CurvePoint>,
+    /// Whether the result can be trusted.
+    #[serde(flatten)]
+    pub trust: TrustMetrics,
     /// The votes as a round that nobody trained.
     pub rounds: [VotesRound; 1],
     /// What the files were understood to be.
@@ -183,6 +192,15 @@ impl VotesMetrics {
             ensemble_acc: acc,
             consensus_ari_to_previous: None,
         };
+        let found = Found {
+            clusters,
+            confidences: &outcome.consensus.confidences,
+            pseudo_labels: &outcome.pseudo_labels,
+            n_clusters: k,
+        };
+        let votes = (0..signatures.n_models())
+            .map(|model| signatures.votes_of(ModelIdx::from_index(model)));
+        let trust = TrustMetrics::new(found, votes, &outcome.diversity, truth)?;
         Ok(Self {
             n_samples: signatures.n_samples(),
             n_features: None,
@@ -194,6 +212,7 @@ impl VotesMetrics {
             seconds: milliseconds(context.seconds),
             parts: outcome.seconds,
             peak_rss_mb: peak_rss_mb(),
+            machine: Machine::this(),
             stop: StopReason::NoTraining,
             acc,
             nmi: scores.as_ref().map(|scores| scores.nmi),
@@ -209,6 +228,7 @@ impl VotesMetrics {
             },
             consensus_min_agree: outcome.consensus_min_agree,
             curve: context.curve,
+            trust,
             rounds: [round],
             inputs: context.inputs,
             scores,

@@ -1,0 +1,178 @@
+//! `report.html`: a run on one page, for a person.
+//!
+//! It answers, in this order: what came out, whether it can be trusted, what is in each cluster, where it goes wrong, how
+//! samples lie, and how it was run. Everything on it comes from the run folder and the data: the same folder and data give the
+//! same bytes. Every number that is also in `metrics.json` says where (`data-metric`, a JSON pointer).
+//!
+//! The page is one file that asks nothing of any network, and its policy forbids it to. Texts from the data are escaped by the
+//! template engine. A script of a few lines names the point of the map under the pointer; all else works without.
+
+mod chart;
+mod colour;
+mod contrast;
+mod embedding;
+mod figures;
+mod map;
+mod matrix;
+mod members;
+mod mistakes;
+mod overview;
+mod provenance;
+mod sprite;
+mod text;
+mod trust;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use askama::Template;
+use consilience_data::{Features, Seed};
+use consilience_ensembles::Scaling;
+use consilience_graph::Strictness;
+use serde::Deserialize;
+
+use self::figures::Figures;
+use self::map::Map;
+use self::members::{Members, What};
+use self::mistakes::Mistakes;
+use self::overview::Overview;
+use self::provenance::Provenance;
+use self::trust::Trust;
+use crate::RunError;
+use crate::run_folder::RunFolder;
+
+/// The name of the file.
+pub const REPORT: &str = "report.html";
+
+/// The data of a run, as far as a report can have it.
+#[derive(Debug, Clone, Copy)]
+pub enum Data<'a> {
+    /// What was clustered.
+    Features(&'a Features),
+    /// Why there is none: a sentence that says how to have it.
+    Missing(&'a str),
+}
+
+/// All that is on the page.
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page {
+    style: &'static str,
+    script: &'static str,
+    /// What the page allows to run: the script, by its hash.
+    policy: &'static str,
+    /// What was clustered.
+    name: String,
+    overview: Overview,
+    trust: Trust,
+    members: Option<Members>,
+    mistakes: Option<Mistakes>,
+    map: Option<Map>,
+    provenance: Provenance,
+    /// Why there are no members and no map.
+    missing: Option<String>,
+}
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+const POLICY: &str = include_str!("policy.txt");
+
+/// The page on a run. O(n d K) at worst, and a few seconds for the map.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] if `metrics.json` has something else for a number, or if the data are of another size.
+pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
+    let figures = Figures::read(&run.metrics, &run.path)?;
+    let (features, missing) = match data {
+        Data::Features(features) => (Some(features), None),
+        Data::Missing(why) => (None, Some(why.to_owned())),
+    };
+    if let Some(features) = features {
+        check(run, &figures, features)?;
+    }
+    let pictures = features.and_then(|features| members::pictures(run, features));
+    let page = Page {
+        style: STYLE,
+        script: SCRIPT,
+        policy: POLICY.trim(),
+        name: name(run),
+        overview: Overview::of(&figures),
+        trust: Trust::of(&figures, min_agree(run)),
+        members: features.map(|features| Members::of(run, features, pictures.as_ref(), &figures)),
+        mistakes: Mistakes::of(run, &figures, pictures.as_ref()),
+        map: features.map(|features| Map::of(run, features, scaling(run))),
+        provenance: Provenance::of(run, &figures),
+        missing,
+    };
+    Ok(page.render().expect("a text in memory takes everything"))
+}
+
+/// Writes the page on a run into its folder, in place of one that may be there, and says where it is.
+///
+/// # Errors
+///
+/// As [`render`], and [`DataError::Unwritable`](consilience_data::DataError::Unwritable).
+pub fn write(run: &RunFolder, data: Data<'_>) -> Result<PathBuf, RunError> {
+    let page = render(run, data)?;
+    let path = run.path.join(REPORT);
+    let written = || -> std::io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        // Like any new file; by default only its owner could read it.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut aside = builder.prefix(".report.partial-").tempfile_in(&run.path)?;
+        aside.write_all(page.as_bytes())?;
+        aside.persist(&path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    written().map_err(|error| crate::run_folder::unwritable(&path, &error))?;
+    Ok(path)
+}
+
+fn check(run: &RunFolder, figures: &Figures, features: &Features) -> Result<(), RunError> {
+    let found = (features.n_samples(), features.n_features());
+    let expected = (run.n_samples(), figures.n_features.unwrap_or(found.1));
+    if found == expected {
+        return Ok(());
+    }
+    Err(RunError::Folder {
+        path: run.path.display().to_string(),
+        problem: format!(
+            "the data have {} samples of {} features, those of the run {} of {}; name the files that were clustered",
+            found.0, found.1, expected.0, expected.1
+        ),
+    })
+}
+
+/// What was clustered: the first file's name, without its folders and extensions.
+fn name(run: &RunFolder) -> String {
+    let first = run.source.data.first().map_or("", String::as_str);
+    let file = Path::new(first).file_name().map_or(first.into(), |name| name.to_string_lossy());
+    let stem = file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or(&file);
+    let more = run.source.data.len().saturating_sub(1);
+    match (stem, more) {
+        ("", _) => "A run".into(),
+        (stem, 0) => stem.into(),
+        (stem, more) => format!("{stem} and {more} more"),
+    }
+}
+
+/// The seed of the run; 0 where nothing was random.
+fn seed(run: &RunFolder) -> Seed {
+    let seed = run.config.get("seed").and_then(toml::Value::as_integer);
+    Seed(seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0))
+}
+
+/// How many models had to agree.
+fn min_agree(run: &RunFolder) -> Option<Strictness> {
+    let min_agree = run.config.get("agreement")?.get("min_agree")?.clone();
+    Strictness::deserialize(min_agree).ok()
+}
+
+/// How the run scaled its features. Votes that were given don't say: features of different units, perhaps.
+fn scaling(run: &RunFolder) -> Scaling {
+    let preparation = run.config.get("preparation");
+    let scaling = preparation.and_then(|table| table.get("scaling")).cloned();
+    scaling.and_then(|scaling| Scaling::deserialize(scaling).ok()).unwrap_or(Scaling::Standardise)
+}

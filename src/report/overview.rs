@@ -1,0 +1,171 @@
+//! What came out: the figures to remember, and the clusters.
+
+use super::colour;
+use super::figures::{Cluster, Figure, Figures};
+use super::text::{count, percent, plural, rough_percent};
+
+/// Rows of more clusters are folded away.
+const MOST_OPEN: usize = 30;
+
+/// The first section.
+pub(super) struct Overview {
+    /// In a sentence or two.
+    pub(super) summary: String,
+    pub(super) tiles: Vec<Tile>,
+    pub(super) notices: Vec<String>,
+    pub(super) clusters: Vec<Row>,
+    pub(super) is_long: bool,
+    /// Whether clusters have classes.
+    pub(super) has_classes: bool,
+}
+
+/// A figure to remember.
+pub(super) struct Tile {
+    pub(super) title: &'static str,
+    pub(super) figure: Figure,
+    pub(super) note: String,
+}
+
+/// A cluster.
+pub(super) struct Row {
+    pub(super) cluster: usize,
+    pub(super) colour: String,
+    pub(super) size: Figure,
+    /// Size, and the part of it that is agreed on, in per cent of the largest cluster.
+    pub(super) width: String,
+    pub(super) agreed_width: String,
+    pub(super) agreed: Figure,
+    pub(super) confidence: Option<Figure>,
+    /// The class that it is matched to.
+    pub(super) class: Option<String>,
+}
+
+impl Overview {
+    pub(super) fn of(figures: &Figures) -> Self {
+        Self {
+            summary: summary(figures),
+            tiles: tiles(figures),
+            notices: notices(figures),
+            clusters: rows(figures),
+            is_long: figures.clusters.len() > MOST_OPEN,
+            has_classes: figures.scores.is_some(),
+        }
+    }
+}
+
+fn summary(figures: &Figures) -> String {
+    let n = plural(figures.n_samples, "sample");
+    let (k, models) = (plural(figures.n_clusters, "cluster"), figures.n_models());
+    let who = match models {
+        1 => "one model is confident".into(),
+        _ => format!("{models} models agree"),
+    };
+    let share = rough_percent(figures.pseudo_labels.coverage);
+    format!(
+        "{n} in {k}. On {share} of them {who}; those are the pseudo-labels, the ones to trust first."
+    )
+}
+
+fn tiles(figures: &Figures) -> Vec<Tile> {
+    let labels = &figures.pseudo_labels;
+    let found = figures.clusters.iter().filter(|cluster| cluster.size > 0).count();
+    let empty = figures.n_clusters.saturating_sub(found);
+    let mut tiles = vec![
+        Tile {
+            title: "clusters",
+            figure: Figure::new("/n_clusters", figures.n_clusters, count(figures.n_clusters)),
+            note: match empty {
+                _ if figures.clusters.is_empty() => "asked for".into(),
+                0 => "none empty".into(),
+                some => format!("{some} empty"),
+            },
+        },
+        Tile {
+            title: "agreed on",
+            figure: Figure::new(
+                "/pseudo_labels/coverage",
+                labels.coverage,
+                percent(labels.coverage),
+            ),
+            note: format!("coverage: {}", plural(labels.count, "sample")),
+        },
+    ];
+    tiles.extend(figures.mean_confidence.map(|confidence| Tile {
+        title: "confidence",
+        figure: Figure::new("/mean_confidence", confidence, percent(confidence)),
+        note: "mean over all samples".into(),
+    }));
+    let score = |title, pointer: &str, score: Option<f64>, note: &str| {
+        score.map(|score| Tile {
+            title,
+            figure: Figure::new(pointer, score, format!("{score:.3}")),
+            note: note.into(),
+        })
+    };
+    let pure = labels.acc.map_or(String::new(), |acc| format!("{acc:.3} where agreed on"));
+    tiles.extend(score("ACC", "/acc", figures.acc, &pure));
+    tiles.extend(score("NMI", "/nmi", figures.nmi, "shared information"));
+    tiles.extend(score("ARI", "/ari", figures.ari, "pairs, corrected for chance"));
+    tiles
+}
+
+/// What a person has to know before reading on.
+fn notices(figures: &Figures) -> Vec<String> {
+    let mut notices = Vec::new();
+    if !figures.complete {
+        notices.push(format!(
+            "The models agree on fewer than {}: try fewer clusters, or a lower min_agree. Clusters without agreement are weak.",
+            plural(figures.n_clusters, "group")
+        ));
+    }
+    if figures.chosen.as_deref() == Some("k-means") {
+        notices.push(
+            "The answer is k-means': its clusters fit neighbouring samples far better than the ensemble's. Agreement and rounds \
+             below are the ensemble's."
+                .into(),
+        );
+    }
+    if figures.n_without_votes > 0 {
+        let without = plural(figures.n_without_votes, "sample");
+        notices
+            .push(format!("{without} without any vote: they have neither a cluster nor a label."));
+    }
+    notices
+}
+
+fn rows(figures: &Figures) -> Vec<Row> {
+    let most = figures.clusters.iter().map(|cluster| cluster.size).max().unwrap_or(0).max(1);
+    figures
+        .clusters
+        .iter()
+        .enumerate()
+        .map(|(index, cluster)| row(index, cluster, most, figures))
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share")]
+fn row(index: usize, cluster: &Cluster, most: usize, figures: &Figures) -> Row {
+    let width = |part: usize| format!("{:.1}%", 100.0 * part as f64 / most as f64);
+    let confidence = |confidence: f64| {
+        let place = format!("/clusters/{index}/mean_confidence");
+        Figure::new(place, confidence, percent(confidence))
+    };
+    let agreed = cluster.pseudo_labels;
+    Row {
+        cluster: index,
+        colour: colour::of_cluster(index, figures.n_clusters),
+        size: Figure::new(format!("/clusters/{index}/size"), cluster.size, count(cluster.size)),
+        width: width(cluster.size),
+        agreed_width: width(agreed),
+        agreed: Figure::new(format!("/clusters/{index}/pseudo_labels"), agreed, count(agreed)),
+        confidence: cluster.mean_confidence.map(confidence),
+        class: class_of(index, figures),
+    }
+}
+
+/// The name of the class that a cluster is matched to.
+pub(super) fn class_of(cluster: usize, figures: &Figures) -> Option<String> {
+    let classes = &figures.scores.as_ref()?.per_class;
+    let class = classes.iter().find(|class| class.cluster == Some(cluster))?;
+    Some(class.class.clone())
+}

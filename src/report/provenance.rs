@@ -1,0 +1,186 @@
+//! How it was run, and how to do it again.
+
+use super::figures::{Figure, Figures};
+use super::text::{count, duration, plural};
+use crate::run_folder::{CONFIG, RunFolder};
+
+/// The last section.
+pub(super) struct Provenance {
+    pub(super) facts: Vec<(&'static str, String)>,
+    pub(super) command: String,
+    pub(super) phases: Vec<PhaseTime>,
+    /// All settings, with their places in the file.
+    pub(super) settings: Vec<(String, String)>,
+}
+
+/// A part of the time.
+pub(super) struct PhaseTime {
+    pub(super) name: String,
+    pub(super) seconds: Figure,
+    /// In per cent of all.
+    pub(super) width: String,
+}
+
+impl Provenance {
+    pub(super) fn of(run: &RunFolder, figures: &Figures) -> Self {
+        let mut settings = Vec::new();
+        let kept = run.config.iter().filter(|(name, _)| *name != "run");
+        kept.for_each(|(name, value)| flatten(name.clone(), value, &mut settings));
+        Self {
+            facts: facts(run, figures),
+            command: command(run, figures),
+            phases: phases(figures),
+            settings,
+        }
+    }
+}
+
+fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
+    let list = |names: &[String]| names.join(", ");
+    let width =
+        figures.n_features.map_or(String::new(), |n| format!(" x {}", plural(n, "feature")));
+    let mut facts = vec![
+        ("data", list(&run.source.data)),
+        ("size", plural(figures.n_samples, "sample") + &width),
+    ];
+    if !run.source.labels.is_empty() {
+        facts.push(("labels, for scores alone", list(&run.source.labels)));
+    }
+    let models = plural(figures.n_models(), "model");
+    facts.push((
+        "models",
+        kinds(figures).map_or(models.clone(), |kinds| format!("{models}: {kinds}")),
+    ));
+    facts.extend(figures.preset.clone().map(|preset| ("preset", preset)));
+    facts.extend(figures.seed.map(|seed| ("seed", seed.to_string())));
+    facts.extend(stop(figures).map(|stop| ("stopped", stop)));
+    if let Some(seconds) = figures.seconds {
+        let threads =
+            figures.threads.map_or(String::new(), |n| format!(" on {}", plural(n, "thread")));
+        facts.push(("time", duration(seconds) + &threads));
+    }
+    facts.extend(figures.peak_rss_mb.map(|mb| ("memory at most", format!("{mb:.0} MiB"))));
+    if let Some(machine) = &figures.machine {
+        let parts = [
+            machine.cpu.clone(),
+            machine.cores.map(|cores| plural(cores, "core")),
+            Some(format!("{} {}", machine.os, machine.arch)),
+        ];
+        facts.push(("machine", parts.into_iter().flatten().collect::<Vec<_>>().join(", ")));
+    }
+    facts.extend(figures.device.clone().map(|device| ("device", device)));
+    if let Some(graph) = &figures.graph {
+        facts.push(("distinct patterns of votes", count(graph.signatures)));
+    }
+    let version = run.config.get("version").and_then(toml::Value::as_str);
+    facts.extend(version.map(|version| ("version", format!("consilience {version}"))));
+    facts
+}
+
+/// Kinds of the models that were trained, with their numbers.
+fn kinds(figures: &Figures) -> Option<String> {
+    let mut kinds: Vec<(&str, usize)> = Vec::new();
+    for model in &figures.rounds.last()?.models {
+        let kind = model.kind.as_deref()?;
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, n)) => *n += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let told: Vec<String> = kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+fn stop(figures: &Figures) -> Option<String> {
+    let stop = figures.stop.as_ref()?;
+    let rounds = plural(figures.rounds.len(), "round");
+    Some(match (stop.reason.as_str(), stop.ari_to_previous) {
+        ("round_limit", _) => format!("after {rounds}, the limit"),
+        ("stable", Some(ari)) => format!("after {rounds}: the last two agree, ARI {ari:.3}"),
+        ("no_cluster", _) => format!("after {rounds}, none of which found all groups"),
+        ("no_training", _) => "votes were given: nothing was trained".into(),
+        (reason, _) => reason.into(),
+    })
+}
+
+fn phases(figures: &Figures) -> Vec<PhaseTime> {
+    let Some(all) = figures.seconds.filter(|&all| all > 0.0) else { return Vec::new() };
+    let phase = |name: String, place: String, seconds: f64| PhaseTime {
+        name,
+        seconds: Figure::new(place, seconds, duration(seconds)),
+        width: format!("{:.1}%", (100.0 * seconds / all).clamp(0.0, 100.0)),
+    };
+    let mut phases = Vec::new();
+    if let Some(parts) = &figures.parts {
+        for (name, place, seconds) in [
+            ("votes to pseudo-labels", "/parts/extraction", parts.extraction),
+            ("the same at every other strictness", "/parts/curve", parts.curve),
+            ("consensus", "/parts/consensus", parts.consensus),
+        ] {
+            phases.push(phase(name.into(), place.into(), seconds));
+        }
+    }
+    for (round, seconds) in figures.rounds.iter().enumerate() {
+        if let Some(seconds) = seconds.seconds {
+            let name = format!("round {}", round + 1);
+            phases.push(phase(name, format!("/rounds/{round}/seconds"), seconds));
+        }
+    }
+    if let Some(graph) = figures.graph.as_ref().filter(|_| figures.is_trained()) {
+        let name = "of these, votes to pseudo-labels".into();
+        phases.push(phase(name, "/graph/seconds".into(), graph.seconds));
+    }
+    phases.push(phase("in all, with reading and preparing".into(), "/seconds".into(), all));
+    phases
+}
+
+/// What to type to have the same again.
+fn command(run: &RunFolder, figures: &Figures) -> String {
+    let name = if figures.is_trained() { "cluster" } else { "pseudo-label" };
+    let mut words = vec!["consilience".to_owned(), name.to_owned()];
+    words.extend(run.source.data.iter().map(|path| quoted(path)));
+    if !run.source.labels.is_empty() {
+        words.push("--labels".into());
+        words.extend(run.source.labels.iter().map(|path| quoted(path)));
+    }
+    words.push(format!("--config {CONFIG}"));
+    if figures.is_trained() && run.source.device != "cpu" && !run.source.device.is_empty() {
+        words.push(format!("--device {}", quoted(&run.source.device)));
+    }
+    words.join(" ")
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./:=+,@%".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Settings in tables, named `table.setting`.
+fn flatten(name: String, value: &toml::Value, settings: &mut Vec<(String, String)>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (inner, value) in table {
+                flatten(format!("{name}.{inner}"), value, settings);
+            }
+        }
+        toml::Value::String(text) => settings.push((name, text.clone())),
+        value => settings.push((name, value.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_see_more_in_them() {
+        assert_eq!(quoted("a/b-1.npy:x"), "a/b-1.npy:x");
+        assert_eq!(quoted("my data; rm -rf 'x'"), r"'my data; rm -rf '\''x'\'''");
+        assert_eq!(quoted(""), "''");
+    }
+}

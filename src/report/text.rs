@@ -1,0 +1,86 @@
+//! Numbers as people read them.
+
+use indicatif::HumanCount;
+
+/// `1,797`.
+pub(super) fn count(number: usize) -> String {
+    HumanCount(number as u64).to_string()
+}
+
+/// `1 model`, `5 models`.
+pub(super) fn plural(number: usize, noun: &str) -> String {
+    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
+/// `89.7 %`, with a blank that doesn't break.
+pub(super) fn percent(share: f64) -> String {
+    format!("{:.1}\u{a0}%", share * 100.0)
+}
+
+/// `90 %`, for axes and words.
+pub(super) fn rough_percent(share: f64) -> String {
+    format!("{:.0}\u{a0}%", share * 100.0)
+}
+
+/// `0.4 s`, `59 s`, `3 min 20 s`, `1 h 05 min`.
+pub(super) fn duration(seconds: f64) -> String {
+    if seconds < 9.95 {
+        return format!("{seconds:.1} s");
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time")]
+    let seconds = seconds.round() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
+    }
+}
+
+/// `.98`, for cells: a share without the zero before its point.
+pub(super) fn cell(share: f64) -> String {
+    let text = format!("{share:.2}");
+    match text.strip_prefix("0.") {
+        Some(decimals) => format!(".{decimals}"),
+        None => text,
+    }
+}
+
+/// Three digits or so, whatever the size: `0.0123`, `12.3`, `12300`, `1.2e9`.
+pub(super) fn short(number: f64) -> String {
+    let size = number.abs();
+    if number == 0.0 {
+        "0".into()
+    } else if !(1e-4..1e6).contains(&size) {
+        format!("{number:.1e}")
+    } else if size >= 100.0 {
+        format!("{number:.0}")
+    } else if size >= 1.0 {
+        format!("{number:.2}")
+    } else {
+        format!("{number:.3}")
+    }
+}
+
+/// The first `most` characters, and whether there are more.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(
+            [cell(0.984), cell(1.0), cell(0.0), cell(-0.02)],
+            [".98", "1.00", ".00", "-0.02"]
+        );
+        let texts = [0.0, 0.01234, 12.345, 12_300.0, 1.25e9].map(short);
+        assert_eq!(texts, ["0", "0.012", "12.35", "12300", "1.2e9"]);
+        assert_eq!((cut("abcdef", 4), cut("äöü", 3)), ("abc…".into(), "äöü".into()));
+    }
+}
