@@ -45,7 +45,7 @@ pub fn run(
     let mut choice = Choice::new(features.n_samples());
     // What each model learns from next, in its own numbering. Nothing in the first round.
     let mut targets: Vec<PseudoLabels> = Vec::new();
-    let (stop, probabilities) = loop {
+    let (stop, probabilities, alignment) = loop {
         let (round, start) = (rounds.len(), Instant::now());
         let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
@@ -77,7 +77,7 @@ pub fn run(
         observer.step(&Step::Record(&record));
         rounds.push(record);
         if let Some(stop) = config.stop(&rounds) {
-            break (stop, soft);
+            break (stop, soft, alignment);
         }
     };
     let last = rounds.last().expect("a run has at least one round");
@@ -87,5 +87,5 @@ pub fn run(
     } else {
         Answer::of_round(last)
     };
-    Ok(Outcome { answer, rounds, stop, probabilities, ensemble, data })
+    Ok(Outcome { answer, rounds, stop, probabilities, ensemble, alignment, data })
 }

@@ -2,7 +2,7 @@
 
 use consilience_data::{Assignments, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx};
 use consilience_ensembles::{Clusterer, KMeansModel, Phase, Prepared};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::outcome::{Round, renumber};
@@ -12,7 +12,7 @@ use crate::outcome::{Round, renumber};
 const MARGIN: f64 = 0.1;
 
 /// Which clustering a run ends with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Chosen {
     /// The last round's consensus.
@@ -87,7 +87,7 @@ pub(crate) fn k_means(data: &Prepared, k: usize) -> Result<Baseline, RunError> {
     let mut model = KMeansModel::new(ModelIdx(u16::MAX), k);
     let phase = Phase { round: 0, epochs: 1, anneal: false };
     model.train(data, &phase, &PseudoLabels::default(), &())?;
-    let assignments = model.predict(data)?.harden().0;
+    let assignments = model.predict(data.features())?.harden().0;
     let information = data.neighbour_information(&assignments).unwrap_or(0.0);
     Ok(Baseline { model, assignments, information })
 }

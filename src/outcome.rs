@@ -5,7 +5,7 @@ use consilience_data::{
     Votes,
 };
 use consilience_ensembles::{Ensemble, Prepared, Profile};
-use consilience_graph::{Extraction, maximum_matching};
+use consilience_graph::{Alignment, Extraction, maximum_matching};
 use serde::Serialize;
 
 use crate::guard::Answer;
@@ -22,6 +22,8 @@ pub struct Outcome {
     pub probabilities: Vec<SoftAssignments>,
     /// The models as they were last trained.
     pub ensemble: Ensemble,
+    /// Which of their clusters is which of the consensus in the last round.
+    pub alignment: Alignment,
     /// The data as the models saw it.
     pub data: Prepared,
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments};
+use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 
 use crate::{EnsembleError, Prepared, Profile};
 
@@ -28,12 +28,13 @@ pub trait Clusterer: Send + Sync {
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError>;
 
-    /// Probabilities of all samples. A sample's result depends on itself and on the model alone.
+    /// Probabilities of samples, those that it was trained on or others: `features` are as [`Prepared::features`] and
+    /// [`Transform::apply`](crate::Transform::apply) give them. A sample's result depends on itself and on the model alone.
     ///
     /// # Errors
     ///
     /// [`EnsembleError::Untrained`] before the first phase.
-    fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError>;
+    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError>;
 
     /// Time that training has taken so far, by what was done; zero if nobody measures.
     fn profile(&self) -> Profile {

@@ -1,15 +1,16 @@
 //! Several models, trained side by side.
 
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments};
+use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use crate::loaded::load;
 use crate::stacked::{self, Resident};
 use crate::{
     Clusterer, Device, EnsembleError, KMeansModel, MemberKind, Network, Phase, Prepared, Profile,
@@ -216,11 +217,9 @@ impl Ensemble {
     ///
     /// The first model's error, in the order of models.
     pub fn predict(&self, data: &Prepared) -> Result<Vec<SoftAssignments>, EnsembleError> {
+        let features = data.features();
         let Some(gpu) = &self.gpu else {
-            let jobs: Vec<_> = self.members.iter().map(Member::clusterer).collect();
-            let done =
-                side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(data)));
-            return done?.into_iter().collect();
+            return self.predict_new(features);
         };
         let (mut stacked, mut jobs) = (Vec::new(), Vec::new());
         for member in &self.members {
@@ -230,7 +229,7 @@ impl Ensemble {
             }
         }
         let others =
-            side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(data)))?;
+            side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)))?;
         let stacked = self.timed(|| stacked::predict(&stacked, data, &gpu.resident, gpu.stack))?;
         let (mut stacked, mut others) = (stacked.into_iter(), others.into_iter());
         let of_member = |member: &Member| match member {
@@ -238,6 +237,49 @@ impl Ensemble {
             Member::Other(_) => others.next().expect("one of every other"),
         };
         self.members.iter().map(of_member).collect()
+    }
+
+    /// The same models without their GPU, on `threads` threads: enough to predict.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Threads`] if the threads can't be started.
+    pub fn on_cpu(self, threads: usize) -> Result<Self, EnsembleError> {
+        Self::of_members(self.members, threads, None)
+    }
+
+    /// Every model's probabilities of other samples than those that they were trained on, in the order of models, by the
+    /// CPU. `features` are as [`Transform::apply`](crate::Transform::apply) gives them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ensemble::predict`].
+    pub fn predict_new(&self, features: &Features) -> Result<Vec<SoftAssignments>, EnsembleError> {
+        let jobs: Vec<_> = self.members.iter().map(Member::clusterer).collect();
+        let done =
+            side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)));
+        done?.into_iter().collect()
+    }
+
+    /// Reads models that [`Ensemble::save`] wrote, to predict with on the CPU. `n_clusters` has the number of
+    /// clusters of each, in order; they take `n_features` features.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Load`] for a file that is missing, damaged, of another shape or of a model that isn't ours,
+    /// [`EnsembleError::Threads`] if the threads can't be started.
+    pub fn load(
+        folder: &Path,
+        n_features: usize,
+        n_clusters: &[usize],
+        threads: usize,
+    ) -> Result<Self, EnsembleError> {
+        let member = |(index, &clusters): (usize, &usize)| {
+            let (model, path) = (ModelIdx::from_index(index), path_of(folder, index));
+            load(model, &path, (n_features, clusters)).map(Member::Other)
+        };
+        let members = n_clusters.iter().enumerate().map(member).collect::<Result<_, _>>()?;
+        Self::of_members(members, threads, None)
     }
 
     fn timed<R>(&self, predict: impl FnOnce() -> R) -> R {
@@ -265,10 +307,15 @@ impl Ensemble {
     /// [`EnsembleError::Save`] if a file can't be written.
     pub fn save(&self, folder: &Path) -> Result<(), EnsembleError> {
         for (index, member) in self.members.iter().enumerate() {
-            member.clusterer().save(&folder.join(format!("model-{index:02}.safetensors")))?;
+            member.clusterer().save(&path_of(folder, index))?;
         }
         Ok(())
     }
+}
+
+/// Where a model is saved.
+fn path_of(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("model-{index:02}.safetensors"))
 }
 
 /// Does every one of `jobs`, whose results come in the same order, on `threads` threads: see [`Ensemble`].

@@ -25,6 +25,20 @@ pub enum EnsembleError {
     #[error("{path}: can't write the model: {reason}")]
     Save { path: PathBuf, reason: String },
 
+    #[error("{path}: can't be read as a model: {reason}")]
+    Load { path: PathBuf, reason: String },
+
+    #[error("{found} features; the models were trained on {expected}")]
+    Width { found: usize, expected: usize },
+
+    #[error(
+        "model {model} has answers that aren't finite; its file may be damaged: run 'consilience cluster' again"
+    )]
+    NotFinite { model: u16 },
+
+    #[error("a model that was loaded can't be trained any further; train a new one")]
+    LoadedModel,
+
     #[error("can't start {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
 

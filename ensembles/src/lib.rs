@@ -15,6 +15,7 @@ mod ensemble;
 mod error;
 mod kmeans;
 mod labels;
+mod loaded;
 mod math;
 mod neighbours;
 mod network;

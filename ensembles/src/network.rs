@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::time::Instant;
 
-use consilience_data::{ModelIdx, PseudoLabels, SoftAssignments, Stream};
-use ndarray::Array2;
+use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments, Stream};
 
 use crate::batches::{Epoch, rates};
-use crate::cpu::{Batch, Trainer, fit_population, probabilities};
+use crate::cpu::{Batch, Trainer, answers, fit_population, probabilities};
 use crate::labels::LabelCycle;
 use crate::save::save_weights;
 use crate::sizes::Prior;
@@ -176,17 +175,10 @@ impl Clusterer for Network {
         Ok(())
     }
 
-    fn predict(&self, data: &Prepared) -> Result<SoftAssignments, EnsembleError> {
+    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
         self.need_trained()?;
-        let threads = rayon::current_num_threads();
-        let probabilities = probabilities(&self.weights, data.features(), threads);
-        // The last step's weights have no loss that would show it.
-        if !probabilities.iter().all(|probability| probability.is_finite()) {
-            return Err(self.diverged());
-        }
-        let shape = (data.features().n_samples(), self.weights.n_clusters());
-        let shaped = Array2::from_shape_vec(shape, probabilities);
-        Ok(SoftAssignments::new(shaped.expect("a row of probabilities for every sample")))
+        // The last step's weights have no loss that would show that they diverged.
+        answers(&self.weights, features).ok_or_else(|| self.diverged())
     }
 
     fn profile(&self) -> Profile {

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use consilience_data::{Assignments, Features, Seed, Stream};
-use ndarray::Array2;
 
 use crate::EnsembleError;
 use crate::neighbours::{Neighbourhoods, neighbourhoods};
-use crate::transform::{Preparation, Transform, moments};
+use crate::transform::{Preparation, Transform, finite, moments};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.
 const NEIGHBOUR: usize = 10;
@@ -40,15 +39,8 @@ impl Prepared {
         threads: usize,
     ) -> Result<Self, EnsembleError> {
         let preparation = preparation.into();
-        let checked = |values: Array2<f32>| {
-            Features::new(values, "scaled features").map_err(|_| EnsembleError::Setting {
-                name: "preparation.scaling",
-                need: "features whose spread fits into 32-bit floats",
-                got: format!("{:?}", preparation.scaling),
-            })
-        };
         let mut transform = Transform::of_scaling(features, preparation.scaling);
-        let scaled = checked(transform.scaled(&features.view()))?;
+        let scaled = finite(transform.scaled(&features.view()))?;
         let empty = |sample: &u32| scaled.row(*sample as usize).iter().all(|&value| value == 0.0);
         #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
         let mut trainable: Vec<u32> = (0..scaled.n_samples() as u32).collect();
@@ -62,7 +54,7 @@ impl Prepared {
             let projected = pool.install(|| {
                 transform.project(&features.view(), preparation.components, &mut rng, threads)
             });
-            unprojected = Some(std::mem::replace(&mut features, checked(projected)?));
+            unprojected = Some(std::mem::replace(&mut features, finite(projected)?));
         }
         let (_, variance) = moments(&features.view());
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]

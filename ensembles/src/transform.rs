@@ -1,10 +1,12 @@
 //! From features as they come to what models see.
 
 use consilience_data::{Features, Rng};
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::cpu::{Write, multiply};
+use crate::EnsembleError;
+use crate::cpu::{CHUNK, Write, multiply};
 use crate::reduction::principal_directions;
 
 /// How features are brought to a common scale.
@@ -117,15 +119,65 @@ impl Transform {
         threads: usize,
     ) -> Array2<f32> {
         let projection = principal_directions(scaled, components, rng, threads);
-        let mut values = Array2::zeros((scaled.nrows(), projection.ncols()));
-        let (from, onto) = (scaled.view(), projection.view());
-        multiply(from, onto, values.view_mut(), Write::Replace, threads);
-        if self.rows {
-            scale_rows(&mut values);
-        }
+        let values = self.projected(scaled, &projection);
         self.projection = Some(projection);
         values
     }
+
+    /// Products of [`CHUNK`] rows each: how their sums are rounded may depend on the number of rows, so that training and
+    /// prediction have to cut samples in the same way.
+    fn projected(&self, scaled: &ArrayView2<'_, f32>, projection: &Array2<f32>) -> Array2<f32> {
+        let mut values = Array2::zeros((scaled.nrows(), projection.ncols()));
+        let chunks: Vec<_> = values
+            .axis_chunks_iter_mut(Axis(0), CHUNK)
+            .zip(scaled.axis_chunks_iter(Axis(0), CHUNK))
+            .collect();
+        chunks.into_par_iter().for_each(|(out, rows)| {
+            multiply(rows, projection.view(), out, Write::Replace, 1);
+        });
+        if self.rows {
+            scale_rows(&mut values);
+        }
+        values
+    }
+
+    /// Number of features that samples have before.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.shift.len()
+    }
+
+    /// Does to samples what was done to those that it was fitted to, shape (n, n_features): the same bits for the same
+    /// samples, if their number before the first is a multiple of 1,000. O(n d components), on `threads` threads.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Width`] for another number of features, [`EnsembleError::Setting`] if scaled values don't fit into
+    /// 32-bit floats, [`EnsembleError::Threads`] if the threads can't be started.
+    pub fn apply(&self, features: &Features, threads: usize) -> Result<Features, EnsembleError> {
+        let (found, expected) = (features.n_features(), self.n_features());
+        if found != expected {
+            return Err(EnsembleError::Width { found, expected });
+        }
+        let scaled = self.scaled(&features.view());
+        let seen = match &self.projection {
+            Some(projection) => {
+                let project = || self.projected(&scaled.view(), projection);
+                crate::ensemble::pool(threads)?.install(project)
+            }
+            None => scaled,
+        };
+        finite(seen)
+    }
+}
+
+/// Refuses values that scaling has made infinite.
+pub(crate) fn finite(scaled: Array2<f32>) -> Result<Features, EnsembleError> {
+    Features::new(scaled, "scaled features").map_err(|error| EnsembleError::Setting {
+        name: "preparation.scaling",
+        need: "features whose spread fits into 32-bit floats",
+        got: error.to_string(),
+    })
 }
 
 /// Gives each row the Euclidean length sqrt(its width): a mean square of 1, as standardised features have.

@@ -64,11 +64,6 @@ impl Statistics {
         let inverse_std = variance.iter().map(|&variance| inverse_std(variance)).collect();
         Self { mean, inverse_std }
     }
-
-    /// The variance of every unit, as it was given to [`Statistics::new`] up to rounding.
-    pub(crate) fn variance(&self) -> Vec<f32> {
-        self.inverse_std.iter().map(|inverse| (inverse * inverse).recip() - EPSILON).collect()
-    }
 }
 
 /// 1 / standard deviation.

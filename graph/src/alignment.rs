@@ -86,6 +86,28 @@ impl Alignment {
         alignment
     }
 
+    /// From the common id of each of every model's clusters, shape (n_models, n_clusters of the model): what
+    /// [`Alignment::from_model`] gives, written down and read back. O(n_models * K).
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::Alignment`] for a common id of `n_common` or more, and one that two of a model's clusters have.
+    pub fn from_common(
+        to_common: Vec<Vec<Option<ClusterId>>>,
+        n_common: usize,
+    ) -> Result<Self, GraphError> {
+        let mut to_own = vec![vec![None; n_common]; to_common.len()];
+        for (model, (to_common, to_own)) in to_common.iter().zip(&mut to_own).enumerate() {
+            for (own, common) in to_common.iter().enumerate() {
+                let Some(common) = *common else { continue };
+                let place = to_own.get_mut(common.index()).filter(|place| place.is_none());
+                let place = place.ok_or(GraphError::Alignment { model, common: common.0 })?;
+                *place = Some(ClusterId::from_index(own));
+            }
+        }
+        Ok(Self { n_common, to_common, to_own })
+    }
+
     /// Number of models.
     #[must_use]
     pub fn n_models(&self) -> usize {
@@ -185,6 +207,18 @@ mod tests {
         assert_eq!(alignment.from_model(ModelIdx(2)), []);
         assert_eq!(alignment.to_model(ModelIdx(1), &labelled).len(), 2);
         assert!(alignment.to_model(ModelIdx(2), &labelled).is_empty());
+    }
+
+    #[test]
+    fn an_alignment_is_read_back() {
+        let votes = votes(array![[0, 1, 2, 2], [0, 0, 0, 0]]);
+        let alignment = Alignment::new(&votes, &labels(&[(0, 1), (2, 0)], 2, 4)).unwrap();
+        let written = |model| alignment.from_model(ModelIdx(model)).to_vec();
+        let read = Alignment::from_common(vec![written(0), written(1)], 2).unwrap();
+        assert_eq!(read, alignment);
+        let twice = Alignment::from_common(vec![ids(&[0, 1]), ids(&[1, 1])], 2).unwrap_err();
+        assert_eq!(twice.to_string(), "alignment: model 1 has no place for common cluster 1");
+        assert!(Alignment::from_common(vec![ids(&[2])], 2).is_err());
     }
 
     #[test]

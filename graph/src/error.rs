@@ -48,6 +48,9 @@ pub enum GraphError {
     #[error("{what}: {found} samples, expected {expected}")]
     SampleCount { what: &'static str, found: usize, expected: usize },
 
+    #[error("alignment: model {model} has no place for common cluster {common}")]
+    Alignment { model: usize, common: u16 },
+
     #[error("{n_samples} samples; at most 4294967295 are supported")]
     TooManySamples { n_samples: usize },
 

@@ -13,6 +13,8 @@ mod interrupt;
 mod k_range;
 mod left;
 mod look;
+mod predict;
+mod predictions;
 mod pseudo_label;
 mod report;
 mod settings;
@@ -48,14 +50,16 @@ enum Command {
     /// Pseudo-labels and a consensus from the votes of any clusterers, without training
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(PseudoLabelArgs),
+    /// Write a run's report.html anew, or for a run that has none
+    Report(ReportArgs),
+    /// Clusters and confidences for new samples, by the models of a run
+    Predict(PredictArgs),
     /// Write a run's pseudo-labels for other tools, with features if asked for
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
     /// Score clusters against the truth
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
-    /// Write a run's report.html anew, or for a run that has none
-    Report(ReportArgs),
     /// Look into data files
     #[command(subcommand)]
     Data(DataCommand),
@@ -196,6 +200,34 @@ struct ToldArgs {
 }
 
 #[derive(Debug, Args)]
+struct PredictArgs {
+    /// A run folder that `cluster` has written
+    run: PathBuf,
+    /// Files to be stacked, of any size, with as many features as the run's data
+    #[arg(required = true)]
+    data: Vec<PathBuf>,
+    /// File for the clusters, which has to be new: .csv, .npy (the clusters alone), or - for standard output
+    /// [default: <data>-clusters.csv]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Confidence below which a sample is left without a cluster, 0 to 1
+    #[arg(long, value_name = "C", value_parser = settings::share)]
+    min_confidence: Option<f32>,
+    /// The true labels, for scores only
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    labels: Vec<PathBuf>,
+    /// Threads to work on, which don't change the results [default: all cores]
+    #[arg(long, value_name = "N", value_parser = settings::threads)]
+    threads: Option<usize>,
+    /// Print a summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Debug, Args)]
 struct EvaluateArgs {
     /// True classes: labels in any format, or data with labels beside them
     truth: PathBuf,
@@ -235,6 +267,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match cli.command {
         Command::Cluster(args) => cluster::run(&args),
         Command::PseudoLabel(args) => pseudo_label::run(&args),
+        Command::Predict(args) => predict::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Data(DataCommand::Info(args)) => info::run(&args),

@@ -119,6 +119,12 @@ pub(super) fn threads(text: &str) -> Result<usize, String> {
 }
 
 /// For the command line.
+pub(super) fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "give a number from 0 to 1".into())
+}
+
+/// For the command line.
 pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
     MemberKind::deserialize(name.into_deserializer())
 }

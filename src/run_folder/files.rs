@@ -11,6 +11,7 @@
 //! | `run.h5` | the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
+//! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
 //!
 //! Runs that had their votes given leave no models.
@@ -24,14 +25,12 @@ use std::path::Path;
 
 use consilience_data::write::{Member, npy, npz};
 use consilience_data::{ClusterId, DataError, PseudoLabels, Recipe, SampleIdx};
-use consilience_ensembles::Clusterer;
 use consilience_graph::Signatures;
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
 use super::unwritable;
 use crate::from_votes::VotesOutcome;
-use crate::guard::Chosen;
 use crate::metrics::VotesMetrics;
 use crate::outcome::Outcome;
 use crate::{Metrics, RunError};
@@ -112,26 +111,7 @@ pub fn write(
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
     super::h5::write(&folder.join("run.h5"), outcome, &results)?;
-
-    let models = folder.join("models");
-    fs::create_dir(&models).map_err(|error| unwritable(&models, &error))?;
-    outcome.ensemble.save(&models)?;
-    if let (Chosen::KMeans, Some(k_means)) = (answer.chosen, &answer.k_means) {
-        k_means.model.save(&models.join("k-means.safetensors"))?;
-    }
-    let transform = outcome.data.transform();
-    let (shift, scale) = (ArrayView1::from(&transform.shift), ArrayView1::from(&transform.scale));
-    let rows = [u8::from(transform.rows)];
-    let mut arrays = vec![
-        ("shift", shift.into()),
-        ("scale", scale.into()),
-        ("rows", ArrayView1::from(&rows).into()),
-    ];
-    if let Some(projection) = &transform.projection {
-        arrays.push(("projection", projection.view().into()));
-    }
-    npz(&models.join("scaling.npz"), &arrays)?;
-    Ok(())
+    super::models::write(folder, outcome)
 }
 
 /// Votes of other tools.
@@ -219,7 +199,7 @@ struct Labelled<'a> {
     confidence: f32,
 }
 
-fn write_text(path: &Path, content: &str) -> Result<(), DataError> {
+pub(super) fn write_text(path: &Path, content: &str) -> Result<(), DataError> {
     fs::write(path, content).map_err(|error| unwritable(path, &error))
 }
 

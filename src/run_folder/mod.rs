@@ -6,6 +6,7 @@
 mod files;
 #[cfg(feature = "hdf5")]
 mod h5;
+mod models;
 mod read;
 
 use std::fs;
@@ -20,7 +21,8 @@ pub use self::files::{
 pub(crate) use self::files::{Columns, PSEUDO_LABELS};
 #[cfg(feature = "hdf5")]
 pub(crate) use self::h5::Documented;
-pub use self::read::RunFolder;
+pub(crate) use self::models::read as read_models;
+pub use self::read::{RunFolder, read_recipe};
 use crate::RunError;
 
 /// Where runs go that aren't told where to.
@@ -179,6 +181,12 @@ pub struct Leftovers {
 }
 
 impl Leftovers {
+    /// A single file that is written aside.
+    #[must_use]
+    pub fn of_file(path: &Path) -> Self {
+        Self { folders: vec![path.into()] }
+    }
+
     /// Removes the folder written aside with all its files, and the others if they are empty.
     pub fn remove(&self) {
         let Some((staged, parents)) = self.folders.split_first() else {
@@ -186,7 +194,8 @@ impl Leftovers {
         };
         // Another thread may be writing into it still.
         for _ in 0..10 {
-            if fs::remove_dir_all(staged).is_ok() || !staged.exists() {
+            let is_file = staged.is_file() && fs::remove_file(staged).is_ok();
+            if is_file || fs::remove_dir_all(staged).is_ok() || !staged.exists() {
                 break;
             }
         }

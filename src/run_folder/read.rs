@@ -59,17 +59,7 @@ impl RunFolder {
     ///
     /// [`RunError::Folder`] if it is no run folder, and for a file in it that is missing or damaged.
     pub fn open(path: &Path) -> Result<Self, RunError> {
-        if !path.join(CONFIG).is_file() {
-            let what = if path.is_dir() {
-                "no run folder: it has no config.toml"
-            } else {
-                "no such run folder"
-            };
-            return Err(problem(
-                path,
-                &format!("{what}; name one that 'consilience cluster' has written"),
-            ));
-        }
+        check(path)?;
         let config = text(&path.join(CONFIG))?;
         let config: toml::Table = config
             .parse()
@@ -77,8 +67,7 @@ impl RunFolder {
         let source = config.get("run").cloned().unwrap_or(toml::Table::new().into());
         let source = source.try_into().unwrap_or_default();
         let metrics: serde_json::Value = json(&path.join("metrics.json"))?;
-        let recipe_path = path.join(RECIPE);
-        let recipe = if recipe_path.exists() { json(&recipe_path)? } else { Recipe::default() };
+        let recipe = read_recipe(path)?;
 
         let assigned_path = path.join("assignments.csv");
         let assigned: Vec<Assigned> = rows(&assigned_path)?;
@@ -142,11 +131,32 @@ impl RunFolder {
     }
 }
 
+/// How the files of the run in `path` became features: the default if it doesn't say.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] if it is no run folder, and for a file that is damaged.
+pub fn read_recipe(path: &Path) -> Result<Recipe, RunError> {
+    check(path)?;
+    let recipe = path.join(RECIPE);
+    if recipe.exists() { json(&recipe) } else { Ok(Recipe::default()) }
+}
+
+/// Whether there is a run folder.
+pub(super) fn check(path: &Path) -> Result<(), RunError> {
+    if path.join(CONFIG).is_file() {
+        return Ok(());
+    }
+    let what =
+        if path.is_dir() { "no run folder: it has no config.toml" } else { "no such run folder" };
+    Err(problem(path, &format!("{what}; name one that 'consilience cluster' has written")))
+}
+
 fn text(path: &Path) -> Result<String, RunError> {
     fs::read_to_string(path).map_err(|error| damaged(path, &error.to_string()))
 }
 
-fn json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     serde_json::from_str(&text(path)?).map_err(|error| damaged(path, &error.to_string()))
 }
 
@@ -157,7 +167,7 @@ fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, RunError> {
     read().map_err(|error| damaged(path, &error.to_string()))
 }
 
-fn damaged(path: &Path, why: &str) -> RunError {
+pub(super) fn damaged(path: &Path, why: &str) -> RunError {
     problem(
         path,
         &format!("can't be read as part of a run: {why}; run 'consilience cluster' again"),

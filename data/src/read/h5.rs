@@ -26,11 +26,7 @@ pub(crate) fn read<T: Target>(
     role: Role,
 ) -> Result<Raw<T>, DataError> {
     let file_name = path.display().to_string();
-    let file = open(path)?;
-    let dataset = match dataset {
-        Some(name) => named(&file, name, &file_name)?,
-        None => only_one(&file, if role == Role::Labels { 1 } else { 2 }, &file_name)?,
-    };
+    let dataset = choose(path, dataset, role)?;
     let name = format!("{file_name}:{}", dataset.name());
     let shape = dataset.shape();
     if shape.is_empty() {
@@ -46,6 +42,57 @@ pub(crate) fn read<T: Target>(
     let mut info = PartInfo::new(&file_name, format(&dataset, kind), &shape);
     info.member = Some(dataset.name());
     Ok(Raw { info, shape, values, truth: None })
+}
+
+/// The dataset named, else the only 2-D one (for labels, the only 1-D one).
+fn choose(path: &Path, dataset: Option<&str>, role: Role) -> Result<Dataset, DataError> {
+    let (file_name, file) = (path.display().to_string(), open(path)?);
+    match dataset {
+        Some(name) => named(&file, name, &file_name),
+        None => only_one(&file, if role == Role::Labels { 1 } else { 2 }, &file_name),
+    }
+}
+
+/// The features that [`read`] would give, some rows at a time.
+pub(crate) struct Slabs {
+    dataset: Dataset,
+    name: String,
+    kind: Kind,
+    /// The first row that hasn't been read, and how many are read at a time.
+    next: usize,
+    step: usize,
+}
+
+impl Slabs {
+    pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Self, DataError> {
+        let dataset = choose(path, dataset, Role::Data { with_truth: false })?;
+        let name = format!("{}:{}", path.display(), dataset.name());
+        let kind = kind(&dataset, &name)?;
+        let count = check_size(&dataset, kind.size(), &name)?;
+        let width = count / dataset.shape().first().map_or(1, |&rows| rows.max(1));
+        let step = whole_chunks(&dataset, 0, (BLOCK / width.max(1)).max(1));
+        Ok(Self { dataset, name, kind, next: 0, step })
+    }
+
+    /// How messages name it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        self.dataset.shape()
+    }
+
+    /// Appends some further rows; none after the last.
+    pub(crate) fn next<T: Target>(&mut self, values: &mut Vec<T>) -> Result<(), DataError> {
+        let rows = self.shape()[0];
+        let range = self.next..self.next.saturating_add(self.step).min(rows);
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.next = range.end;
+        read_slab(&self.dataset, self.kind, 0, range, &self.name, values)
+    }
 }
 
 /// Opens a file to read it.

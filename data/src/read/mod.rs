@@ -11,6 +11,7 @@ mod npy;
 mod npz;
 mod numbers;
 mod source;
+mod stream;
 mod text;
 mod votes;
 
@@ -20,8 +21,10 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, ArrayD, IxDyn};
 use serde::Serialize;
 
+pub use self::npz::read_npz;
 use self::numbers::{Number, Target};
 use self::source::{Format, Location, Source};
+pub use self::stream::{FeaturesChunk, FeaturesReader};
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
 use crate::{DataError, Features, ReadOptions, Recipe, Truth, embedded};
 

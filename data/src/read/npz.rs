@@ -1,15 +1,20 @@
 //! NumPy's `.npz`: a zip of `.npy` members. Dense, or a sparse matrix saved by scipy.
 
-use std::io::{Read, Seek};
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
+use std::path::Path;
 
-use zip::ZipArchive;
+use flate2::CrcReader;
+use flate2::bufread::DeflateDecoder;
+use ndarray::{ArrayD, IxDyn};
 use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::csr::Csr;
 use super::npy::Header;
 use super::numbers::{Number, Target};
-use super::source::{inflated_at_most, unreadable};
+use super::source::{Format, Source, inflated_at_most, reopen, unreadable};
 use super::{PartInfo, Raw, Role, labels};
 use crate::{DataError, Truth};
 
@@ -29,22 +34,13 @@ pub(crate) fn read<T: Target>(
     role: Role,
 ) -> Result<Raw<T>, DataError> {
     let mut archive = Archive::open(reader, len, name)?;
-    if let Some(member) = member {
-        let member = archive.named(member)?;
-        return archive.dense(&member);
+    let mut raw = match archive.choose(member, role)? {
+        Some(member) => archive.dense(&member)?,
+        None => archive.sparse()?,
+    };
+    if member.is_some() {
+        return Ok(raw);
     }
-    let (named, dimensions) = match role {
-        Role::Data { .. } => (DATA_MEMBERS, 2..=2),
-        Role::Labels => (LABEL_MEMBERS, 1..=1),
-    };
-    let mut raw = if let Some(member) = archive.first_of(&named) {
-        archive.dense(member)?
-    } else if role != Role::Labels && archive.first_of(&["indptr"]).is_some() {
-        archive.sparse()?
-    } else {
-        let member = archive.only_one(dimensions, &named)?;
-        archive.dense(&member)?
-    };
     if let (Role::Data { with_truth }, Some(member)) = (role, archive.first_of(&LABEL_MEMBERS)) {
         raw.info.has_truth = true;
         if with_truth {
@@ -52,6 +48,66 @@ pub(crate) fn read<T: Target>(
         }
     }
     Ok(raw)
+}
+
+/// A member that is unpacked while it is read.
+pub(crate) struct Streamed {
+    pub(crate) name: String,
+    pub(crate) reader: Box<dyn Read>,
+    /// How many bytes the reader can give at most.
+    pub(crate) available: u64,
+    /// From beside the member, if asked for.
+    pub(crate) truth: Option<Truth>,
+}
+
+/// The features that [`read`] would give, to be read piece by piece; `None` if they are a sparse matrix.
+pub(crate) fn stream(
+    path: &Path,
+    member: Option<&str>,
+    with_truth: bool,
+) -> Result<Option<Streamed>, DataError> {
+    let source = Source::open(path)?;
+    let mut archive = Archive::open(reopen(path)?, source.len, &source.name)?;
+    let Some(chosen) = archive.choose(member, Role::Data { with_truth })? else { return Ok(None) };
+    let beside = archive.first_of(&LABEL_MEMBERS).filter(|_| with_truth && member.is_none());
+    let truth = beside.map(|labels| archive.truth(labels)).transpose()?;
+    let name = archive.member_name(&chosen);
+    let (reader, available) = archive.unpacker(path, &chosen)?;
+    Ok(Some(Streamed { name, reader, available, truth }))
+}
+
+/// Reads a packed member, and compares its checksum at the end.
+struct Checked<R> {
+    reader: CrcReader<R>,
+    expected: u32,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && self.reader.crc().sum() != self.expected {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a checksum doesn't match"));
+        }
+        Ok(read)
+    }
+}
+
+/// All arrays of an archive, by name, their values as the nearest 32-bit floats.
+///
+/// # Errors
+///
+/// [`DataError`] for a file that can't be read or understood.
+pub fn read_npz(path: &Path) -> Result<BTreeMap<String, ArrayD<f32>>, DataError> {
+    let mut source = Source::open(path)?;
+    source.expect_magic(Format::Npz, ".npz (a zip archive)")?;
+    let mut archive = Archive::open(reopen(path)?, source.len, &source.name)?;
+    let mut arrays = BTreeMap::new();
+    for member in archive.members.clone() {
+        let (header, values) = archive.values(&member)?;
+        let array = ArrayD::from_shape_vec(IxDyn(&header.shape), values);
+        arrays.insert(member, array.expect("as many values as the header says"));
+    }
+    Ok(arrays)
 }
 
 /// An archive that was opened.
@@ -84,6 +140,44 @@ impl<R: Read + Seek> Archive<R> {
             });
         }
         Ok(Self { zip, name: name.into(), members, available: inflated_at_most(len) })
+    }
+
+    /// The member to be read: the one named, else what it is called as a rule, else the only one; `None` for a sparse matrix.
+    fn choose(&mut self, member: Option<&str>, role: Role) -> Result<Option<String>, DataError> {
+        if let Some(member) = member {
+            return self.named(member).map(Some);
+        }
+        let (named, dimensions) = match role {
+            Role::Data { .. } => (DATA_MEMBERS, 2..=2),
+            Role::Labels => (LABEL_MEMBERS, 1..=1),
+        };
+        if let Some(member) = self.first_of(&named) {
+            Ok(Some(member.into()))
+        } else if role != Role::Labels && self.first_of(&["indptr"]).is_some() {
+            Ok(None)
+        } else {
+            self.only_one(dimensions, &named).map(Some)
+        }
+    }
+
+    /// A member as bytes that don't borrow the archive, and how many there can be at most.
+    fn unpacker(&mut self, path: &Path, member: &str) -> Result<(Box<dyn Read>, u64), DataError> {
+        let name = self.member_name(member);
+        let file = self.zip.by_name(&format!("{member}.npy"));
+        let file = file.map_err(|error| zip_error(error, &name))?;
+        let (packed, available) = (file.compressed_size(), file.size().min(self.available));
+        let (expected, method) = (file.crc32(), file.compression());
+        let start = file.data_start().unwrap_or_default();
+        let mut reader = reopen(path)?;
+        reader.seek(SeekFrom::Start(start)).map_err(|error| unreadable(&error, &name))?;
+        let bytes = reader.take(packed);
+        let checked: Box<dyn Read> = if method == CompressionMethod::Stored {
+            Box::new(Checked { reader: CrcReader::new(bytes), expected })
+        } else {
+            // `by_name` has refused everything but deflate.
+            Box::new(Checked { reader: CrcReader::new(DeflateDecoder::new(bytes)), expected })
+        };
+        Ok((checked, available))
     }
 
     /// The first of `names` that is there.

@@ -202,25 +202,43 @@ pub(crate) fn read_values<T: Target>(
     before: u64,
     source_name: &str,
 ) -> Result<Vec<T>, DataError> {
-    let size = encoding.kind.size();
     let mut values = reserve(count, source_name)?;
+    let expected = before + (count * encoding.kind.size()) as u64;
+    append_values(reader, encoding, count, (before, expected), source_name, &mut values)?;
+    expect_end(reader, expected, source_name)?;
+    Ok(values)
+}
+
+/// Reads the next `count` values, and appends them to `values`.
+///
+/// `bytes`: those already read, and those that there are to be in all, for messages.
+pub(crate) fn append_values<T: Target>(
+    reader: &mut dyn Read,
+    encoding: Encoding,
+    count: usize,
+    bytes: (u64, u64),
+    source_name: &str,
+    values: &mut Vec<T>,
+) -> Result<(), DataError> {
+    let size = encoding.kind.size();
+    let (mut position, expected) = bytes;
+    let mut left = count * size;
     // A multiple of every size.
-    let mut buffer = vec![0; 1 << 16];
-    while values.len() < count {
-        let wanted = ((count - values.len()) * size).min(buffer.len());
+    let mut buffer = vec![0; left.min(1 << 16)];
+    while left > 0 {
+        let wanted = left.min(buffer.len());
         let filled = fill(reader, &mut buffer[..wanted], source_name)?;
-        decode(encoding, &buffer[..filled], &mut values);
+        decode(encoding, &buffer[..filled], values);
+        (position, left) = (position + filled as u64, left - filled);
         if filled < wanted {
-            let partial = filled % size;
             return Err(DataError::Truncated {
                 source_name: source_name.into(),
-                found: before + (values.len() * size + partial) as u64,
-                expected: u128::from(before) + count as u128 * size as u128,
+                found: position,
+                expected: expected.into(),
             });
         }
     }
-    expect_end(reader, before + (count * size) as u64, source_name)?;
-    Ok(values)
+    Ok(())
 }
 
 /// Checks that nothing follows byte `position`. This also makes unpackers compare their checksums.

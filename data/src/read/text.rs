@@ -25,7 +25,7 @@ pub(crate) fn read<T: Target>(source: Source) -> Result<Raw<T>, DataError> {
     let Start { mut lines, delimiter, separator, columns, header, .. } =
         Start::read(source, |_| false)?;
     let name = lines.source.name.clone();
-    let mut table = Table { name: &name, separator, columns, values: Vec::new() };
+    let mut table = Table::new(&name, separator, columns, Vec::new());
     while let Some(row) = lines.next()? {
         table.push(&row)?;
     }
@@ -206,15 +206,22 @@ pub(crate) fn is_missing(cell: &str) -> bool {
     cell.is_empty() || MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word))
 }
 
-struct Table<'a, T> {
+/// Rows of numbers.
+pub(crate) struct Table<'a, T> {
     name: &'a str,
     separator: char,
     columns: usize,
-    values: Vec<T>,
+    /// Row after row.
+    pub(crate) values: Vec<T>,
 }
 
-impl<T: Target> Table<'_, T> {
-    fn push(&mut self, (number, line): &Row) -> Result<(), DataError> {
+impl<'a, T: Target> Table<'a, T> {
+    /// `values`: of the rows before.
+    pub(crate) fn new(name: &'a str, separator: char, columns: usize, values: Vec<T>) -> Self {
+        Self { name, separator, columns, values }
+    }
+
+    pub(crate) fn push(&mut self, (number, line): &Row) -> Result<(), DataError> {
         let found = cells(line, self.separator).count();
         if found != self.columns {
             return Err(DataError::RaggedRow {

@@ -1,7 +1,7 @@
 //! What a trained network says of samples: statistics of the whole population take the batch's place, so that a sample's
 //! answer doesn't depend on its neighbours in a batch.
 
-use consilience_data::Features;
+use consilience_data::{Features, SoftAssignments};
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -11,7 +11,7 @@ use super::matrix::{Write, multiply};
 use crate::weights::{EncoderLayer, Statistics, Weights};
 
 /// Samples that go through a network at a time. Part of the result only through the rounding of sums, hence fixed.
-const CHUNK: usize = 1000;
+pub(crate) const CHUNK: usize = 1000;
 
 /// Probabilities, shape (n_samples, n_clusters), row after row. O(n parameters).
 pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usize) -> Vec<f32> {
@@ -25,6 +25,15 @@ pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usi
         answers.p.into_raw_vec_and_offset().0
     });
     answers.concat()
+}
+
+/// What a trained network says of samples, on the threads of the current pool; `None` if it isn't finite.
+pub(crate) fn answers(weights: &Weights, features: &Features) -> Option<SoftAssignments> {
+    let probabilities = probabilities(weights, features, rayon::current_num_threads());
+    let finite = probabilities.iter().all(|probability| probability.is_finite());
+    let shape = (features.n_samples(), weights.n_clusters());
+    let shaped = || Array2::from_shape_vec(shape, probabilities);
+    finite.then(|| SoftAssignments::new(shaped().expect("a row of probabilities for every sample")))
 }
 
 /// Computes and stores the statistics of every normalised layer over all samples, from the first layer up, each with the

@@ -23,6 +23,6 @@ mod testing;
 mod tests;
 mod trainer;
 
-pub(crate) use inference::{fit_population, probabilities};
+pub(crate) use inference::{CHUNK, answers, fit_population, probabilities};
 pub(crate) use matrix::{Write, multiply};
 pub(crate) use trainer::{Batch, Trainer};

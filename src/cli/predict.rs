@@ -1,0 +1,197 @@
+//! `consilience predict`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use consilience::Predictor;
+use consilience::evaluation::Scores;
+use consilience::run_folder::{Leftovers, read_recipe};
+use consilience_data::{ClusterId, FeaturesReader, Truth};
+use serde::Serialize;
+
+use super::look::Look;
+use super::predictions::Predictions;
+use super::settings::cores;
+use super::summary::{scores, sizes};
+use super::text::{count, duration, percent, plural, table};
+use super::{PredictArgs, answer, interrupt};
+
+/// Stands for standard output.
+const STDOUT: &str = "-";
+
+/// What came out, for `--json`.
+#[derive(Serialize)]
+struct Report {
+    run: PathBuf,
+    /// `None` for standard output.
+    out: Option<PathBuf>,
+    n_samples: usize,
+    n_clusters: usize,
+    /// Number of samples in each cluster, length n_clusters.
+    sizes: Vec<usize>,
+    /// Number of samples that were left without a cluster.
+    n_unlabelled: usize,
+    /// `None` if the run ended with k-means.
+    mean_confidence: Option<f64>,
+    scores: Option<Scores>,
+    seconds: f64,
+}
+
+/// Clusters new samples by the models of a run.
+pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
+    let start = Instant::now();
+    interrupt::install()?;
+    let to_stdout = args.out.as_deref() == Some(Path::new(STDOUT));
+    if to_stdout && args.json {
+        bail!("--out - and --json would both be written to standard output; leave one out");
+    }
+    let threads = args.threads.unwrap_or_else(cores);
+    let predictor = Predictor::load(&args.run, threads)?;
+    if args.min_confidence.is_some() && !predictor.has_confidences() {
+        bail!(
+            "{}: the run ended with k-means, which has no confidences for new samples; leave out --min-confidence",
+            args.run.display(),
+        );
+    }
+    let mut reader = FeaturesReader::open(&args.data, &args.labels, &read_recipe(&args.run)?)?;
+    let expected = predictor.n_features();
+    if let Some((name, found)) = reader.width().filter(|width| width.1 != expected) {
+        let run = args.run.display();
+        bail!("{name}: {}, but the models of {run} take {expected}", plural(found, "feature"));
+    }
+    let out = match &args.out {
+        Some(_) if to_stdout => None,
+        Some(out) => Some(out.clone()),
+        None => Some(format!("{}-clusters.csv", reader.name()).into()),
+    };
+    let mut predictions = Predictions::create(out.as_deref())?;
+    if let Some(path) = predictions.path() {
+        interrupt::remove_on_exit(Leftovers::of_file(path));
+    }
+    let mut found = Found::new(&predictor, reader.may_have_truth());
+    let look = Look::new("{bar:24.cyan/dim} {msg}", args.quiet);
+    let total = reader.n_samples();
+    if let (Look::Bar(bar), Some(total)) = (&look, total) {
+        bar.set_length(total as u64);
+    }
+    predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
+        let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
+        let clusters: Vec<_> = prediction.confident(least).collect();
+        let confidences = prediction.confidences.as_deref();
+        predictions.write(chunk.ids.as_deref(), &clusters, confidences)?;
+        found.add(&clusters, confidences);
+        tell(&look, found.n_samples, total, start);
+        Ok(())
+    })?;
+    look.finish();
+    let truth = reader.truth()?;
+    let out = predictions.publish()?;
+    let report = found.report(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
+    let text = match args.json {
+        true => serde_json::to_string_pretty(&report)? + "\n",
+        false => summary(reader.name(), &report),
+    };
+    if !to_stdout {
+        answer(&text)?;
+    } else if !args.quiet {
+        look.note(text.trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(look: &Look, done: usize, total: Option<usize>, start: Instant) {
+    if let Look::Bar(bar) = look {
+        #[expect(clippy::cast_precision_loss, reason = "a rate")]
+        let rate = done as f64 / start.elapsed().as_secs_f64();
+        bar.set_position(done as u64);
+        let of = total.map_or(String::new(), |total| format!(" of {}", count(total)));
+        bar.set_message(format!("{}{of} samples, {}", count(done), speed(rate)));
+    }
+}
+
+/// What has been found so far.
+struct Found {
+    n_samples: usize,
+    sizes: Vec<usize>,
+    /// Of the confidences, if there are any.
+    sum: Option<f64>,
+    /// All samples' clusters, if they can be compared with the truth.
+    clusters: Option<Vec<Option<ClusterId>>>,
+}
+
+impl Found {
+    fn new(predictor: &Predictor, with_truth: bool) -> Self {
+        let sum = predictor.has_confidences().then_some(0.0);
+        let sizes = vec![0; predictor.n_clusters()];
+        Self { n_samples: 0, sizes, sum, clusters: with_truth.then(Vec::new) }
+    }
+
+    fn add(&mut self, clusters: &[Option<ClusterId>], confidences: Option<&[f32]>) {
+        self.n_samples += clusters.len();
+        clusters.iter().flatten().for_each(|cluster| self.sizes[cluster.index()] += 1);
+        if let (Some(sum), Some(confidences)) = (&mut self.sum, confidences) {
+            *sum += confidences.iter().copied().map(f64::from).sum::<f64>();
+        }
+        if let Some(all) = &mut self.clusters {
+            all.extend_from_slice(clusters);
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a mean")]
+    fn report(
+        self,
+        args: &PredictArgs,
+        out: Option<PathBuf>,
+        truth: Option<&Truth>,
+        seconds: f64,
+    ) -> Result<Report> {
+        let n_clusters = self.sizes.len();
+        let known = truth.zip(self.clusters);
+        let scores = known.map(|(truth, found)| Scores::of_partial(truth, &found, n_clusters));
+        Ok(Report {
+            run: args.run.clone(),
+            out,
+            n_samples: self.n_samples,
+            n_clusters,
+            n_unlabelled: self.n_samples - self.sizes.iter().sum::<usize>(),
+            sizes: self.sizes,
+            mean_confidence: self.sum.map(|sum| sum / self.n_samples as f64),
+            scores: scores.transpose()?,
+            seconds,
+        })
+    }
+}
+
+fn summary(name: &str, report: &Report) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a share and a rate")]
+    let (labelled, rate) = (
+        (report.n_samples - report.n_unlabelled) as f64 / report.n_samples as f64,
+        report.n_samples as f64 / report.seconds,
+    );
+    let mut rows = vec![("clusters", sizes(&report.sizes))];
+    rows.push(match report.mean_confidence {
+        Some(mean) => ("confidence", format!("{mean:.3} on average")),
+        None => ("confidence", "none: the run ended with k-means".into()),
+    });
+    if report.n_unlabelled > 0 {
+        let left = plural(report.n_unlabelled, "sample");
+        rows.push(("unlabelled", format!("{left}; {} have a cluster", percent(labelled))));
+    }
+    rows.extend(report.scores.as_ref().map(|found| {
+        let labelled = if report.n_unlabelled > 0 { "; no cluster counts as wrong" } else { "" };
+        ("scores", scores(found.acc, found.nmi, found.ari, None) + labelled)
+    }));
+    rows.push(("time", format!("{}, {}", duration(report.seconds), speed(rate))));
+    rows.extend(report.out.as_ref().map(|out| ("file", out.display().to_string())));
+    let samples = plural(report.n_samples, "sample");
+    format!("{name}: {samples}, K = {}\n\n{}", report.n_clusters, table(&rows))
+}
+
+/// `31,000 samples/s`.
+fn speed(rate: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive rate")]
+    let rate = rate.round() as usize;
+    format!("{} samples/s", count(rate))
+}

@@ -1,0 +1,156 @@
+//! Predicted clusters as a file: written aside, and complete or absent.
+
+use std::fs::{File, Permissions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Error, Result, anyhow, bail};
+use consilience_data::ClusterId;
+use tempfile::{Builder, NamedTempFile};
+
+/// Bytes of an `.npy` header, whatever it says.
+const HEADER: usize = 128;
+
+/// A file of clusters in the making.
+pub(super) struct Predictions {
+    destination: Option<(PathBuf, NamedTempFile)>,
+    format: Format,
+    written: usize,
+}
+
+enum Format {
+    /// `sample,id,cluster,confidence`; the header is written with the first rows.
+    Csv(csv::Writer<Box<dyn Write + Send>>),
+    /// The clusters alone, int32, -1 for none.
+    Npy(BufWriter<File>),
+}
+
+impl Predictions {
+    /// Checks that `out` is free and can be written, and of a format that can be; `None` is standard output.
+    pub(super) fn create(out: Option<&Path>) -> Result<Self> {
+        let Some(out) = out else {
+            let stdout: Box<dyn Write + Send> = Box::new(io::stdout());
+            let format = Format::Csv(csv_writer(stdout));
+            return Ok(Self { destination: None, format, written: 0 });
+        };
+        let is_npy = match out.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => false,
+            Some("npy") => true,
+            _ => bail!("{}: name a .csv or .npy file with --out", out.display()),
+        };
+        if out.symlink_metadata().is_ok() {
+            return Err(taken(out));
+        }
+        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let name = out.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{name}.partial-");
+        let mut builder = Builder::new();
+        builder.prefix(&prefix);
+        // Else only its owner could read it.
+        #[cfg(unix)]
+        builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
+        let file = file.map_err(|error| unwritable(out, &error))?;
+        let writer = file.reopen().map_err(|error| unwritable(out, &error))?;
+        let format = if is_npy {
+            let mut writer = BufWriter::new(writer);
+            writer.write_all(&[0; HEADER]).map_err(|error| unwritable(out, &error))?;
+            Format::Npy(writer)
+        } else {
+            Format::Csv(csv_writer(Box::new(writer)))
+        };
+        Ok(Self { destination: Some((out.into(), file)), format, written: 0 })
+    }
+
+    /// The file that is written aside.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.destination.as_ref().map(|(_, file)| file.path())
+    }
+
+    /// Appends samples, with ids and confidences if there are any.
+    pub(super) fn write(
+        &mut self,
+        ids: Option<&[String]>,
+        clusters: &[Option<ClusterId>],
+        confidences: Option<&[f32]>,
+    ) -> Result<()> {
+        let first = self.written;
+        self.written += clusters.len();
+        let written = match &mut self.format {
+            Format::Csv(writer) => rows(writer, first, ids, clusters, confidences),
+            Format::Npy(writer) => clusters.iter().try_for_each(|cluster| {
+                let id = cluster.map_or(-1, |ClusterId(id)| i32::from(id));
+                writer.write_all(&id.to_le_bytes())
+            }),
+        };
+        written.map_err(|error| self.failed(&error))
+    }
+
+    /// Gives the file its name; where it is, if it isn't standard output.
+    pub(super) fn publish(mut self) -> Result<Option<PathBuf>> {
+        let written = self.written;
+        let done = match &mut self.format {
+            Format::Csv(writer) => writer.flush(),
+            Format::Npy(writer) => complete(writer, written),
+        };
+        done.map_err(|error| self.failed(&error))?;
+        let Some((out, file)) = self.destination else { return Ok(None) };
+        match file.persist_noclobber(&out) {
+            Ok(_) => Ok(Some(out)),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&out)),
+            Err(error) => Err(unwritable(&out, &error.error)),
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        match &self.destination {
+            Some((out, _)) => unwritable(out, error),
+            None => anyhow!("standard output can't be written: {error}"),
+        }
+    }
+}
+
+/// The header is written by hand, as it depends on the first rows.
+fn csv_writer(writer: Box<dyn Write + Send>) -> csv::Writer<Box<dyn Write + Send>> {
+    csv::WriterBuilder::new().has_headers(false).from_writer(writer)
+}
+
+fn rows(
+    writer: &mut csv::Writer<Box<dyn Write + Send>>,
+    first: usize,
+    ids: Option<&[String]>,
+    clusters: &[Option<ClusterId>],
+    confidences: Option<&[f32]>,
+) -> io::Result<()> {
+    if first == 0 {
+        let id = ids.map(|_| "id");
+        writer.write_record(["sample"].into_iter().chain(id).chain(["cluster", "confidence"]))?;
+    }
+    for (row, cluster) in clusters.iter().enumerate() {
+        let answer = (cluster, confidences.map(|confidences| confidences[row]));
+        match ids {
+            Some(ids) => writer.serialize((first + row, &ids[row], answer))?,
+            None => writer.serialize((first + row, answer))?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes the header of an array of `len` values, now that their number is known.
+fn complete(writer: &mut BufWriter<File>, len: usize) -> io::Result<()> {
+    let dictionary = format!("{{'descr': '<i4', 'fortran_order': False, 'shape': ({len},), }}");
+    let (magic, length) = (b"\x93NUMPY\x01\x00", HEADER - 10);
+    writer.seek(SeekFrom::Start(0))?;
+    writer.write_all(magic)?;
+    writer.write_all(&[u8::try_from(length).expect("a short header"), 0])?;
+    writeln!(writer, "{dictionary:0$}", length - 1)?;
+    writer.flush()
+}
+
+fn taken(out: &Path) -> Error {
+    anyhow!("{}: there is such a file; name another with --out, or remove it", out.display())
+}
+
+fn unwritable(out: &Path, error: &io::Error) -> Error {
+    anyhow!("{}: can't be written: {error}; name another file with --out", out.display())
+}

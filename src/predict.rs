@@ -1,0 +1,175 @@
+//! Clusters for new samples, from the models of a run.
+//!
+//! A sample's answer depends on the sample and on the models alone, so that samples can come in any number, a chunk at a
+//! time. Those that the models were trained on get the clusters and confidences of the run, to the bit, on the same machine
+//! (and, as this is the CPU's work, if the models were trained there): matrix products round by the number of rows, so rows go
+//! through in thousands, counted from the first, in training as here.
+
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use consilience_data::{Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader};
+use consilience_ensembles::{Clusterer, Ensemble, EnsembleError, Transform};
+use consilience_graph::{Alignment, consensus};
+
+use crate::RunError;
+use crate::guard::Chosen;
+use crate::outcome::Outcome;
+use crate::run_folder::read_models;
+
+/// Chunks that are read ahead.
+const AHEAD: usize = 1;
+
+/// The models of a run, ready for samples that they weren't trained on.
+pub struct Predictor {
+    transform: Transform,
+    ensemble: Ensemble,
+    alignment: Alignment,
+    /// k-means has no doubts.
+    has_confidences: bool,
+    threads: usize,
+}
+
+/// What the models say of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// A cluster for every sample, in the numbering of the run.
+    pub assignments: Assignments,
+    /// The mean probability of that cluster, length n_samples. `None` if the run ended with k-means: its confidences are
+    /// shares of a sample's neighbours among the samples of the run, and these aren't kept.
+    pub confidences: Option<Vec<f32>>,
+}
+
+impl Prediction {
+    /// The cluster of every sample whose confidence is at least `min_confidence`, length n_samples; the others have
+    /// none. Without confidences, all have theirs.
+    pub fn confident(&self, min_confidence: f32) -> impl Iterator<Item = Option<ClusterId>> {
+        let enough = move |sample: usize| {
+            let confidences = self.confidences.as_ref();
+            confidences.is_none_or(|confidences| confidences[sample] >= min_confidence)
+        };
+        let clusters = self.assignments.clusters().iter().enumerate();
+        clusters.map(move |(sample, &cluster)| enough(sample).then_some(cluster))
+    }
+}
+
+impl Predictor {
+    /// Reads the models of the run in `folder`, to work on `threads` threads. Their number changes no bit of any answer.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] if it is no run folder or has no models, [`RunError::Ensemble`] or [`RunError::Data`] for
+    /// a file that is missing or damaged.
+    pub fn load(folder: &Path, threads: usize) -> Result<Self, RunError> {
+        let saved = read_models(folder, threads)?;
+        let k_means = saved.k_means.map(|model| (model.n_clusters(), Box::new(model) as _));
+        Self::new(saved.transform, saved.ensemble, saved.alignment, k_means, threads)
+    }
+
+    /// The models of a run that is in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Ensemble`] if the threads can't be started.
+    pub fn of(outcome: Outcome, threads: usize) -> Result<Self, RunError> {
+        let Outcome { answer, ensemble, alignment, data, .. } = outcome;
+        let k_means = answer.k_means.filter(|_| answer.chosen == Chosen::KMeans);
+        let k_means = k_means.map(|found| (found.model.n_clusters(), Box::new(found.model) as _));
+        Self::new(data.transform().clone(), ensemble, alignment, k_means, threads)
+    }
+
+    /// `k_means`: taken in place of the ensemble, with its number of clusters.
+    fn new(
+        transform: Transform,
+        ensemble: Ensemble,
+        alignment: Alignment,
+        k_means: Option<(usize, Box<dyn Clusterer>)>,
+        threads: usize,
+    ) -> Result<Self, RunError> {
+        let has_confidences = k_means.is_none();
+        let (ensemble, alignment) = match k_means {
+            None => (ensemble, alignment),
+            Some((k, model)) => {
+                let same = (0..k).map(|id| Some(ClusterId::from_index(id))).collect();
+                (Ensemble::new(vec![model], threads)?, Alignment::from_common(vec![same], k)?)
+            }
+        };
+        let ensemble = ensemble.on_cpu(threads)?;
+        Ok(Self { transform, ensemble, alignment, has_confidences, threads })
+    }
+
+    /// Number of features that a sample has to have.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.transform.n_features()
+    }
+
+    /// Number of clusters.
+    #[must_use]
+    pub fn n_clusters(&self) -> usize {
+        self.alignment.n_common().max(1)
+    }
+
+    /// Whether there are confidences beside the clusters: see [`Prediction::confidences`].
+    #[must_use]
+    pub fn has_confidences(&self) -> bool {
+        self.has_confidences
+    }
+
+    /// Clusters for samples, `features` being of shape (n_samples, n_features), unscaled as the run's were.
+    ///
+    /// O(n parameters), and memory O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Ensemble`] for another number of features.
+    pub fn predict(&self, features: &Features) -> Result<Prediction, RunError> {
+        let seen = self.transform.apply(features, self.threads)?;
+        let models = self.ensemble.predict_new(&seen)?;
+        let (assignments, confidences) = consensus(&models, &self.alignment)?.harden();
+        Ok(Prediction { assignments, confidences: self.has_confidences.then_some(confidences) })
+    }
+
+    /// Gives `take` the clusters of all samples of `reader`, a chunk at a time, in order. The next chunk is read meanwhile, and
+    /// no more than three are in memory.
+    ///
+    /// # Errors
+    ///
+    /// The first error of reading, of [`Predictor::predict`] or of `take`.
+    pub fn predict_chunks<E: From<RunError> + Send>(
+        &self,
+        reader: &mut FeaturesReader,
+        mut take: impl FnMut(&FeaturesChunk, &Prediction) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        let failed = |error| E::from(RunError::from(error));
+        let expected = self.n_features();
+        if let Some((_, found)) = reader.width().filter(|width| width.1 != expected) {
+            return Err(E::from(RunError::from(EnsembleError::Width { found, expected })));
+        }
+        thread::scope(|scope| {
+            let (sender, receiver) = sync_channel::<FeaturesChunk>(AHEAD);
+            let worker = scope.spawn(move || {
+                for chunk in receiver {
+                    take(&chunk, &self.predict(&chunk.features)?)?;
+                }
+                Ok(())
+            });
+            let read = loop {
+                match reader.next_chunk() {
+                    Ok(Some(chunk)) => {
+                        if sender.send(chunk).is_err() {
+                            // The worker has ended, and says why.
+                            break Ok(());
+                        }
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(failed(error)),
+                }
+            };
+            drop(sender);
+            let worked = worker.join().expect("whatever data can cause is an error");
+            worked.and(read)
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! The models of a run: all that prediction needs, written and read back.
+
+use std::fs;
+use std::path::Path;
+
+use consilience_data::write::npz;
+use consilience_data::{ClusterId, ModelIdx, read_npz};
+use consilience_ensembles::{Clusterer, Ensemble, KMeansModel, Transform};
+use consilience_graph::Alignment;
+use ndarray::{ArrayD, ArrayView1, Ix2};
+use serde::{Deserialize, Serialize};
+
+use super::files::write_text;
+use super::read::{check, damaged, json};
+use super::{problem, unwritable};
+use crate::RunError;
+use crate::guard::Chosen;
+use crate::outcome::Outcome;
+
+const FOLDER: &str = "models";
+const ENSEMBLE: &str = "ensemble.json";
+const K_MEANS: &str = "k-means.safetensors";
+const SCALING: &str = "scaling.npz";
+
+/// `ensemble.json`: how the models' answers become one.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Manifest {
+    /// Which clustering the run ended with.
+    chosen: Chosen,
+    /// Number of common clusters, the consensus'.
+    n_common: usize,
+    /// The common cluster of each of every model's clusters, shape (n_models, n_clusters of the model).
+    to_common: Vec<Vec<Option<ClusterId>>>,
+}
+
+/// Models as they were saved.
+pub(crate) struct Saved {
+    pub(crate) transform: Transform,
+    pub(crate) ensemble: Ensemble,
+    pub(crate) alignment: Alignment,
+    /// In place of the ensemble, if it was chosen.
+    pub(crate) k_means: Option<KMeansModel>,
+}
+
+/// Writes the models of `outcome` into a run folder.
+pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
+    let models = folder.join(FOLDER);
+    fs::create_dir(&models).map_err(|error| unwritable(&models, &error))?;
+    outcome.ensemble.save(&models)?;
+    let answer = &outcome.answer;
+    if let (Chosen::KMeans, Some(k_means)) = (answer.chosen, &answer.k_means) {
+        k_means.model.save(&models.join(K_MEANS))?;
+    }
+    let (alignment, n_models) = (&outcome.alignment, outcome.alignment.n_models());
+    let to_common = |model| alignment.from_model(ModelIdx::from_index(model)).to_vec();
+    let manifest = Manifest {
+        chosen: answer.chosen,
+        n_common: alignment.n_common(),
+        to_common: (0..n_models).map(to_common).collect(),
+    };
+    let manifest = serde_json::to_string(&manifest).expect("plain data") + "\n";
+    write_text(&models.join(ENSEMBLE), &manifest)?;
+    write_transform(&models.join(SCALING), outcome.data.transform())
+}
+
+/// Reads the models of the run in `folder`, to predict on `threads` threads.
+pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
+    check(folder)?;
+    let models = folder.join(FOLDER);
+    if !models.is_dir() {
+        let why =
+            "the run has no models, as its votes were given; name one of 'consilience cluster'";
+        return Err(problem(folder, why));
+    }
+    let path = models.join(ENSEMBLE);
+    if !path.exists() {
+        let why =
+            "no such file: the run was made by an older version; run 'consilience cluster' again";
+        return Err(problem(&path, why));
+    }
+    let Manifest { chosen, n_common, to_common } = json(&path)?;
+    let n_clusters: Vec<usize> = to_common.iter().map(Vec::len).collect();
+    if n_clusters.is_empty() {
+        return Err(damaged(&path, "no models"));
+    }
+    let alignment = Alignment::from_common(to_common, n_common);
+    let alignment = alignment.map_err(|error| damaged(&path, &error.to_string()))?;
+    let transform = read_transform(&models.join(SCALING))?;
+    let seen = transform.projection.as_ref().map_or(transform.n_features(), |p| p.ncols());
+    let ensemble = Ensemble::load(&models, seen, &n_clusters, threads)?;
+    let k_means = match chosen {
+        Chosen::Ensemble => None,
+        Chosen::KMeans => Some(KMeansModel::load(ModelIdx(u16::MAX), &models.join(K_MEANS))?),
+    };
+    if k_means.as_ref().is_some_and(|model| model.n_features() != Some(seen)) {
+        return Err(damaged(&models.join(K_MEANS), &format!("it is not of {seen} features")));
+    }
+    Ok(Saved { transform, ensemble, alignment, k_means })
+}
+
+fn write_transform(path: &Path, transform: &Transform) -> Result<(), RunError> {
+    let (shift, scale) = (ArrayView1::from(&transform.shift), ArrayView1::from(&transform.scale));
+    let rows = [u8::from(transform.rows)];
+    let mut arrays = vec![
+        ("shift", shift.into()),
+        ("scale", scale.into()),
+        ("rows", ArrayView1::from(&rows).into()),
+    ];
+    if let Some(projection) = &transform.projection {
+        arrays.push(("projection", projection.view().into()));
+    }
+    Ok(npz(path, &arrays)?)
+}
+
+fn read_transform(path: &Path) -> Result<Transform, RunError> {
+    let mut arrays = read_npz(path)?;
+    let all_finite = |array: &ArrayD<f32>| array.iter().all(|value| value.is_finite());
+    if !arrays.values().all(all_finite) {
+        return Err(damaged(path, "values that aren't finite"));
+    }
+    let mut vector = |name: &str| match arrays.remove(name) {
+        Some(array) if array.ndim() == 1 => Ok(array.into_raw_vec_and_offset().0),
+        _ => Err(damaged(path, &format!("no array {name} of one dimension"))),
+    };
+    let (shift, scale, rows) = (vector("shift")?, vector("scale")?, vector("rows")?);
+    let projection = arrays.remove("projection").map(ArrayD::into_dimensionality::<Ix2>);
+    let projection = projection.transpose().map_err(|error| damaged(path, &error.to_string()))?;
+    let fits = |rows: usize, columns: usize| rows == shift.len() && columns > 0;
+    let fitting = projection.as_ref().is_none_or(|p| fits(p.nrows(), p.ncols()));
+    if shift.is_empty() || scale.len() != shift.len() || rows.len() != 1 || !fitting {
+        return Err(damaged(path, "shapes that don't fit together"));
+    }
+    Ok(Transform { shift, scale, rows: rows[0] != 0.0, projection })
+}
