@@ -31,7 +31,7 @@ pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset,
+    Dataset, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset, read_dataset_as,
     read_dataset_with, read_integers, read_labels,
 };
 pub use recipe::{ReadOptions, Recipe};

@@ -45,7 +45,7 @@ pub(crate) fn read<T: Target>(
     let values = read_all(&dataset, kind, &shape, count, &name)?;
     let mut info = PartInfo::new(&file_name, format(&dataset, kind), &shape);
     info.member = Some(dataset.name());
-    Ok(Raw { info, shape, values, truth: None })
+    Ok(Raw::new(info, shape, values))
 }
 
 /// Opens a file to read it.
