@@ -117,14 +117,57 @@ pub enum DataError {
     RaggedRow { source_name: String, line: u64, found: usize, expected: usize },
 
     #[error(
-        "{source_name}: line {line}, column {column}, counted from 1, is {text:?}, not a number; replace it or drop the column"
+        "{source_name}: line {line}, column {column}{header}, counted from 1, is {text:?}, not a number; replace it, drop the column, or say that it holds ids, labels or texts (--id-column, --label-column, --text-column)"
     )]
-    NotANumber { source_name: String, line: u64, column: usize, text: String },
+    NotANumber { source_name: String, line: u64, column: usize, header: String, text: String },
 
     #[error(
         "{source_name}: line {line}, column {column}, counted from 1, is {text:?}, not a cluster's id; {advice}"
     )]
     NotAnId { source_name: String, line: u64, column: usize, text: String, advice: &'static str },
+
+    // Tables with named columns.
+    #[error("{source_name}: no column {wanted}; it has {}", some_of(.found))]
+    MissingColumn { source_name: String, wanted: String, found: Vec<String> },
+
+    #[error(
+        "{source_name}: no columns with features; it has {}, which are taken for ids and labels",
+        some_of(.found)
+    )]
+    NoFeatureColumns { source_name: String, found: Vec<String> },
+
+    #[error("{source_name}: several columns hold vectors: {}; choose one by --vector-column", some_of(.found))]
+    SeveralVectors { source_name: String, found: Vec<String> },
+
+    #[error(
+        "{source_name}: {place} {at} has a vector of {found} numbers, those above have {expected}; make all equally long"
+    )]
+    RaggedVector {
+        source_name: String,
+        place: &'static str,
+        at: u64,
+        found: usize,
+        expected: usize,
+    },
+
+    #[error(
+        "{source_name}: {place} {at} has no label; give every sample a class, or choose another --label-column"
+    )]
+    NoLabelAt { source_name: String, place: &'static str, at: u64 },
+
+    // Texts and images.
+    #[error("{other} holds {other_holds}, but {first} holds {first_holds}; give files of one kind")]
+    MixedContent {
+        first: String,
+        first_holds: &'static str,
+        other: String,
+        other_holds: &'static str,
+    },
+
+    #[error(
+        "{source_name}: no words of two letters or more but stop words; give texts that say something"
+    )]
+    NoWords { source_name: String },
 
     // Votes.
     #[error("no votes given; name at least one file of votes or a run folder")]
@@ -184,4 +227,14 @@ fn listed(names: &[String]) -> String {
         return "nothing".into();
     }
     names.join(", ")
+}
+
+/// The first of many names.
+fn some_of(names: &[String]) -> String {
+    /// More aren't told.
+    const TOLD: usize = 12;
+    match names.len().saturating_sub(TOLD) {
+        0 => listed(names),
+        more => format!("{} and {more} more", names[..TOLD].join(", ")),
+    }
 }

@@ -90,7 +90,7 @@ fn tables_of_text() {
         ("no_last_newline.csv", "0,1\n2,3\n4,5", ',', false),
         ("windows.csv", "\u{feff}a,b\r\n0,1\r\n2,3\r\n4,5\r\n", ',', true),
         ("quoted.csv", "\"a, b\",\"c\"\n\"0\",1\n2, 3 \n4,5.0\n\n", ',', true),
-        ("partial_header.csv", "0,label\n0,1\n2,3\n4,5\n", ',', true),
+        ("partial_header.csv", "0,width\n0,1\n2,3\n4,5\n", ',', true),
         ("tabs.tsv", "0\t1\n\n2\t3\n4e0\t5\n", '\t', false),
         ("semicolons.csv", "x;y\n0;1\n2;3\n4;5\n", ';', true),
         ("blanks.txt", "0 1\n 2.0e+00   3\n4 5\n", ' ', false),

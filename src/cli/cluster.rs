@@ -9,7 +9,7 @@ use consilience::k_range::KRow;
 use consilience::metrics::Metrics;
 use consilience::report::{self, Data};
 use consilience::run_folder::{self, Destination, Provenance, RunFolder};
-use consilience_data::read_dataset;
+use consilience_data::read_dataset_with;
 use consilience_ensembles::Compute;
 
 use super::k_range::{self, KRange};
@@ -26,7 +26,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
         return try_out(range, compute, args);
     }
     let destination = Destination::new(args.out.as_deref())?;
-    let data = read_dataset(&args.data, &args.labels)?;
+    let data = read_dataset_with(&args.data, &args.labels, &args.reading.options())?;
     let k = args.clusters.or(data.n_clusters).unwrap_or(0);
     let mut config = settings::resolve(args, &data.features, k)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
@@ -61,7 +61,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 
 /// A run for each K, of which only a line is kept.
 fn try_out(range: &KRange, compute: Compute, args: &ClusterArgs) -> Result<ExitCode> {
-    let features = read_dataset(&args.data, &[])?.features;
+    let features = read_dataset_with(&args.data, &[], &args.reading.options())?.features;
     let mut config = settings::resolve(args, &features, *range.ks().end())?;
     config.rounds = args.rounds.unwrap_or(1);
     let watcher = Watcher::new(args.told.quiet);

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use consilience::export::{Export, Format, LabelNames, Subset, Table};
 use consilience::run_folder::{Destination, RunFolder};
-use consilience_data::{Dataset, read_dataset_with};
+use consilience_data::{Dataset, read_dataset_as};
 use consilience_graph::Strictness;
 use serde::Serialize;
 
@@ -185,7 +185,7 @@ impl ExportArgs {
             return Ok(None);
         };
         look.show("reading features");
-        let data = read_dataset_with(&paths, &[], &run.recipe.options);
+        let data = read_dataset_as(&paths, &[], &run.recipe);
         look.finish();
         if self.data.is_empty() {
             let run = run.path.display();

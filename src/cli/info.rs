@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use consilience_data::{Dataset, PartInfo, Truth, read_dataset};
+use consilience_data::{Dataset, PartInfo, Truth, read_dataset_with};
 use serde::Serialize;
 
 use super::text::{count, percent, plural, table};
@@ -31,7 +31,7 @@ struct Info<'a> {
 
 /// Says what files were understood to be.
 pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
-    let data = read_dataset(&args.data, &[])?;
+    let data = read_dataset_with(&args.data, &[], &args.reading.options())?;
     let info = Info::of(&data);
     let text = if args.json { serde_json::to_string_pretty(&info)? + "\n" } else { info.text() };
     answer(&text)?;

@@ -16,6 +16,7 @@ mod look;
 mod predict;
 mod predictions;
 mod pseudo_label;
+mod reading;
 mod report;
 mod settings;
 mod summary;
@@ -33,6 +34,7 @@ use consilience_ensembles::{Device, MemberKind};
 use consilience_graph::Strictness;
 
 use self::k_range::KRange;
+use self::reading::ReadingArgs;
 
 /// Clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
 #[derive(Debug, Parser)]
@@ -80,7 +82,8 @@ enum DataCommand {
 
 #[derive(Debug, Args)]
 struct ClusterArgs {
-    /// Files to be stacked (.npy, .npz, IDX, .csv, .tsv, HDF5 as file.h5:/dataset), or the embedded set `digits`
+    /// Files to be stacked (.npy, .npz, IDX, .csv, .tsv, .parquet, .arrow, .feather, .jsonl, HDF5 as file.h5:/dataset), images
+    /// (a folder or .zip of .png and .jpg), texts (a folder of .txt, or a line each), or the embedded set `digits`
     #[arg(required = true)]
     data: Vec<PathBuf>,
     /// Number of clusters; may be left out if the data or the settings say it
@@ -129,6 +132,8 @@ struct ClusterArgs {
     /// Say at the end where the time went
     #[arg(long)]
     profile: bool,
+    #[command(flatten)]
+    reading: ReadingArgs,
     #[command(flatten)]
     agreement: AgreementArgs,
     #[command(flatten)]
@@ -248,9 +253,11 @@ struct ReportArgs {
 
 #[derive(Debug, Args)]
 struct InfoArgs {
-    /// Files to be stacked, or an embedded set
+    /// Files to be stacked, folders of images or texts, or an embedded set
     #[arg(required = true)]
     data: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
     /// Print as JSON
     #[arg(long)]
     json: bool,

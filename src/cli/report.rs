@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use consilience::report::{self, Data};
 use consilience::run_folder::RunFolder;
-use consilience_data::{DataError, Features, read_dataset_with};
+use consilience_data::{DataError, Features, read_dataset_as};
 
 use super::{ReportArgs, answer};
 
@@ -25,7 +25,7 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
 
 /// The data that were named, else those of the run if they are where they were; else a sentence that says how to have them.
 fn features(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Features, String>, DataError> {
-    let read = |paths: &[PathBuf]| read_dataset_with(paths, &[], &run.recipe.options);
+    let read = |paths: &[PathBuf]| read_dataset_as(paths, &[], &run.recipe);
     if !named.is_empty() {
         return Ok(Ok(read(named)?.features));
     }

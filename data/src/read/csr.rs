@@ -16,23 +16,84 @@ pub(crate) struct Csr {
 }
 
 impl Csr {
+    /// A matrix without rows.
+    pub(crate) fn empty(columns: usize) -> Self {
+        Self { rows: 0, columns, indptr: vec![0], indices: Vec::new(), data: Vec::new() }
+    }
+
+    /// Adds a row of columns and their values.
+    pub(crate) fn push_row(&mut self, row: impl Iterator<Item = (usize, f32)>) {
+        for (column, value) in row {
+            self.indices.push(column as i64);
+            self.data.push(value);
+        }
+        self.indptr.push(self.data.len() as i64);
+        self.rows += 1;
+    }
+
+    /// A matrix of some of the columns, in the order given.
+    pub(crate) fn with_columns(
+        &self,
+        order: &[usize],
+        source_name: &str,
+    ) -> Result<Self, DataError> {
+        let mut places = vec![None; self.columns];
+        for (place, &column) in order.iter().enumerate() {
+            places[column] = Some(place);
+        }
+        let mut rows: Vec<Vec<(usize, f32)>> = vec![Vec::new(); self.rows];
+        self.each(source_name, |row, column, value| {
+            rows[row].extend(places[column].map(|place| (place, value)));
+            Ok(())
+        })?;
+        let mut matrix = Self::empty(order.len());
+        rows.into_iter().for_each(|row| matrix.push_row(row.into_iter()));
+        Ok(matrix)
+    }
+
+    /// Checks that there are rows and columns, that the parts fit each other, and that all values are finite.
+    pub(crate) fn check(&self, source_name: &str) -> Result<(), DataError> {
+        if self.rows == 0 || self.columns == 0 {
+            return Err(DataError::Empty { source_name: source_name.into() });
+        }
+        self.each(source_name, |row, column, value| {
+            if value.is_finite() {
+                return Ok(());
+            }
+            Err(DataError::NotFinite { source_name: source_name.into(), row, column, value })
+        })
+    }
+
+    /// Adds all values to those of `dense`, row after row, length rows x columns.
+    pub(crate) fn add_to(&self, dense: &mut [f32], source_name: &str) -> Result<(), DataError> {
+        self.each(source_name, |row, column, value| {
+            dense[row * self.columns + column] += value;
+            Ok(())
+        })
+    }
+
+    /// Calls `tell` with row, column and value of all that is stored.
+    fn each(
+        &self,
+        source_name: &str,
+        mut tell: impl FnMut(usize, usize, f32) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        let bad = |problem| DataError::BadSparse { source_name: source_name.into(), problem };
+        for (row, &(start, end)) in self.row_bounds().map_err(bad)?.iter().enumerate() {
+            for entry in start..end {
+                let column = self.column(row, entry).map_err(bad)?;
+                tell(row, column, self.data[entry])?;
+            }
+        }
+        Ok(())
+    }
+
     /// All values, row after row, length rows x columns. Values stored twice are added up, as scipy does.
     pub(crate) fn into_dense(self, source_name: &str) -> Result<Vec<f32>, DataError> {
-        let bounds = self
-            .row_bounds()
-            .map_err(|problem| DataError::BadSparse { source_name: source_name.into(), problem })?;
         let len = self.rows.saturating_mul(self.columns);
         let mut dense = reserve(len, source_name)?;
         dense.resize(len, 0.0);
-        for (row, &(start, end)) in bounds.iter().enumerate() {
-            for entry in start..end {
-                let column = self.column(row, entry).map_err(|problem| DataError::BadSparse {
-                    source_name: source_name.into(),
-                    problem,
-                })?;
-                dense[row * self.columns + column] += self.data[entry];
-            }
-        }
+        self.add_to(&mut dense, source_name)?;
         Ok(dense)
     }
 

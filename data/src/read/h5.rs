@@ -41,7 +41,7 @@ pub(crate) fn read<T: Target>(
     let values = read_all(&dataset, kind, &shape, count, &name)?;
     let mut info = PartInfo::new(&file_name, format(&dataset, kind), &shape);
     info.member = Some(dataset.name());
-    Ok(Raw { info, shape, values, truth: None })
+    Ok(Raw::new(info, shape, values))
 }
 
 /// The dataset named, else the only 2-D one (for labels, the only 1-D one).

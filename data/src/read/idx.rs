@@ -14,7 +14,7 @@ pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
     let values = read_values(&mut source.reader, encoding, count, len, &name)?;
     let gzip = if source.gzip { ", gzip" } else { "" };
     let info = PartInfo::new(&name, format!("IDX{gzip}, {}", encoding.kind.name()), &shape);
-    Ok(Raw { info, shape, values, truth: None })
+    Ok(Raw::new(info, shape, values))
 }
 
 /// What a header says.

@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
+use super::columns::Roles;
 use super::numbers::Number;
+use super::part::{PartInfo, Request};
 use super::source::{Source, unreadable};
 use super::text;
 use crate::{DataError, Truth};
@@ -68,10 +70,48 @@ pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataEr
     if labels.is_empty() {
         return Err(DataError::NoLabels { source_name: source.name });
     }
+    from_words(labels, &source.name)
+}
+
+/// The truth from whole numbers, if all labels are numbers, else from words.
+fn from_words(labels: &[String], name: &str) -> Result<Truth, DataError> {
     let numbers: Option<Vec<Number>> = labels.iter().map(|label| number(label)).collect();
     match numbers {
-        Some(numbers) => from_numbers(&numbers, &source.name),
+        Some(numbers) => from_numbers(&numbers, name),
         None => Truth::from_labels(labels),
+    }
+}
+
+/// A column of a table as the truth: labels, and the line or row of each. `None` where there is no such column, or where nobody
+/// said that a column is one and it makes no sense as such (labels that are missing, or not whole): it is then left aside.
+pub(super) fn beside(
+    labels: &[(String, u64)],
+    place: &'static str,
+    roles: &Roles,
+    request: Request<'_>,
+    name: &str,
+    info: &mut PartInfo,
+) -> Result<Option<Truth>, DataError> {
+    if roles.label.is_none() {
+        return Ok(None);
+    }
+    let empty = labels.iter().find(|(label, _)| text::is_missing(label));
+    let truth = match empty {
+        Some(&(_, at)) => Err(DataError::NoLabelAt { source_name: name.into(), place, at }),
+        None => {
+            let words: Vec<String> = labels.iter().map(|(label, _)| label.clone()).collect();
+            from_words(&words, name)
+        }
+    };
+    match truth {
+        Ok(truth) => Ok(request.with_truth.then_some(truth)),
+        Err(error) if roles.label_was_named && request.with_truth => Err(error),
+        Err(_) => {
+            info.has_truth = false;
+            let column = info.truth_from.take().unwrap_or_default();
+            info.left_aside.push(format!("{column} (not a class for every sample)"));
+            Ok(None)
+        }
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! Every reader gives a [`Raw`] array; only this module decides what becomes [`Features`] and what [`Truth`].
 
+mod assemble;
+mod columns;
 mod csr;
+mod delimited;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
 mod idx;
@@ -10,19 +13,25 @@ mod labels;
 mod npy;
 mod npz;
 mod numbers;
+mod part;
 mod source;
+mod stop_words;
 mod stream;
+mod strings;
 mod text;
+mod tf_idf;
 mod votes;
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayD, IxDyn};
-use serde::Serialize;
 
+use self::csr::Csr;
 pub use self::npz::read_npz;
 use self::numbers::{Number, Target};
+pub use self::part::PartInfo;
+use self::part::{Content, Part, Request};
 use self::source::{Format, Location, Source};
 pub use self::stream::{FeaturesChunk, FeaturesReader};
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
@@ -48,40 +57,6 @@ pub struct Dataset {
     pub parts: Vec<PartInfo>,
 }
 
-/// What a file was understood to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct PartInfo {
-    /// The file, or the name of an embedded set.
-    pub path: PathBuf,
-    /// In words, such as `IDX, gzip, uint8`.
-    pub format: String,
-    /// As stored, samples first.
-    pub shape: Vec<usize>,
-    /// The member of an `.npz` or the dataset of an HDF5 file that was read.
-    pub member: Option<String>,
-    /// What separates the cells of a text file; `None` if there is one column.
-    pub delimiter: Option<char>,
-    /// Whether a text file starts with a header line; `None` for other formats.
-    pub header: Option<bool>,
-    /// Whether the file has labels beside the features.
-    pub has_truth: bool,
-}
-
-impl PartInfo {
-    fn new(path: &str, format: String, shape: &[usize]) -> Self {
-        Self {
-            path: path.into(),
-            format,
-            shape: shape.to_vec(),
-            member: None,
-            delimiter: None,
-            header: None,
-            has_truth: false,
-        }
-    }
-}
-
 /// What a file is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -95,10 +70,42 @@ pub(crate) enum Role {
 pub(crate) struct Raw<T> {
     pub(crate) info: PartInfo,
     pub(crate) shape: Vec<usize>,
-    /// In C order.
-    pub(crate) values: Vec<T>,
+    pub(crate) values: Values<T>,
     /// From beside the data.
     pub(crate) truth: Option<Truth>,
+    /// What samples are called, from beside the data.
+    pub(crate) ids: Option<Vec<String>>,
+    /// What features are called, from beside the data.
+    pub(crate) feature_names: Option<Vec<String>>,
+}
+
+impl<T> Raw<T> {
+    /// Values alone, in C order.
+    pub(crate) fn new(info: PartInfo, shape: Vec<usize>, values: Vec<T>) -> Self {
+        let values = Values::Dense(values);
+        Self { info, shape, values, truth: None, ids: None, feature_names: None }
+    }
+}
+
+/// The values of an array.
+pub(crate) enum Values<T> {
+    /// All of them, in C order.
+    Dense(Vec<T>),
+    /// Those of a matrix that aren't zero.
+    Sparse(Csr),
+}
+
+impl<T: Target> Values<T> {
+    /// All values in C order.
+    pub(crate) fn into_dense(self, source_name: &str) -> Result<Vec<T>, DataError> {
+        match self {
+            Self::Dense(values) => Ok(values),
+            Self::Sparse(matrix) => {
+                let dense = matrix.into_dense(source_name)?.into_iter();
+                Ok(dense.map(|value| T::from_float(f64::from(value))).collect())
+            }
+        }
+    }
 }
 
 /// Reads data and stacks them by rows.
@@ -128,31 +135,22 @@ pub fn read_dataset_with(
     labels: &[PathBuf],
     options: &ReadOptions,
 ) -> Result<Dataset, DataError> {
-    let first = paths.first().ok_or(DataError::NoFiles)?;
-    let mut parts = Vec::new();
-    for path in paths {
-        parts.push(read_part(path, labels.is_empty())?);
-    }
-    let beside: Option<Vec<Truth>> = parts.iter_mut().map(|part| part.truth.take()).collect();
-    let infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
-    let image = parts.first().and_then(|part| image(&part.info.shape));
-    let image =
-        image.filter(|_| parts.iter().all(|part| part.info.shape[1..] == infos[0].shape[1..]));
-    let recipe = Recipe { options: options.clone(), image, ..Recipe::default() };
-    let values = stack(parts)?;
-    let name = dataset_name(first);
-    let features = Features::new(values, &name)?;
-    let truth = if labels.is_empty() {
-        beside.map(|parts| Truth::stack(&parts)).transpose()?
-    } else {
-        let truth = read_labels(labels)?;
-        let names: Vec<_> = labels.iter().map(|path| path.display().to_string()).collect();
-        check_count(&truth, features.n_samples(), &names.join(", "))?;
-        Some(truth)
-    };
-    let embedded = |path: &PathBuf| matches!(Location::resolve(path), Location::Embedded(_));
-    let n_clusters = paths.iter().all(embedded).then_some(embedded::DIGITS_CLUSTERS);
-    Ok(Dataset { name, features, truth, ids: None, recipe, n_clusters, parts: infos })
+    let recipe = Recipe { options: options.clone(), ..Recipe::default() };
+    assemble::dataset(paths, labels, recipe, false)
+}
+
+/// Reads data as other data were read: the same columns (found by name where there are names), the same words with the same
+/// weights, images of the same size and channels. Columns of ids and labels may be missing.
+///
+/// # Errors
+///
+/// As [`read_dataset`]; and [`DataError::MissingColumn`] for a feature that isn't there.
+pub fn read_dataset_as(
+    paths: &[PathBuf],
+    labels: &[PathBuf],
+    recipe: &Recipe,
+) -> Result<Dataset, DataError> {
+    assemble::dataset(paths, labels, recipe.clone(), true)
 }
 
 /// Reads labels and stacks them: whole numbers of shape (n), (n, 1) or (1, n) from any format, or words
@@ -181,10 +179,12 @@ pub fn read_integers(path: &Path) -> Result<ArrayD<i64>, DataError> {
     let location = Location::resolve(path);
     let raw = read_raw::<Number>(&location, Role::Data { with_truth: false })?;
     let source_name = location.name();
-    let values = labels::whole_numbers(&raw.values).map_err(|(index, value)| {
-        let source_name = source_name.clone();
-        DataError::NotWhole { source_name, index, value }
-    })?;
+    let values = labels::whole_numbers(&raw.values.into_dense(&source_name)?).map_err(
+        |(index, value)| {
+            let source_name = source_name.clone();
+            DataError::NotWhole { source_name, index, value }
+        },
+    )?;
     let corrupt = |error: ndarray::ShapeError| DataError::Corrupt {
         source_name: location.name(),
         problem: error.to_string(),
@@ -198,44 +198,54 @@ pub fn read_integers(path: &Path) -> Result<ArrayD<i64>, DataError> {
 ///
 /// [`DataError`] for the first file that can't be read or understood.
 pub fn describe(paths: &[PathBuf]) -> Result<Vec<PartInfo>, DataError> {
-    paths.iter().map(|path| Ok(read_part(path, true)?.info)).collect()
+    let mut parts = Vec::new();
+    for path in paths {
+        parts.extend(read_dataset(std::slice::from_ref(path), &[])?.parts);
+    }
+    Ok(parts)
 }
 
-/// One path's features and truth, both checked.
-struct Part {
-    info: PartInfo,
-    name: String,
-    values: Array2<f32>,
-    truth: Option<Truth>,
-}
-
-fn read_part(path: &Path, with_truth: bool) -> Result<Part, DataError> {
+/// Reads what one path holds, and checks it.
+fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
     let location = Location::resolve(path);
+    let part = match &location {
+        Location::File { path, dataset: None } => read_table(path, request)?,
+        _ => None,
+    };
+    let part = part.map_or_else(|| read_array(&location, request), Ok)?;
+    part.check()?;
+    Ok(part)
+}
+
+/// Reads what isn't an array alone: columns that can be ids, labels or texts. `None` if the path is no such thing.
+fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataError> {
+    let mut source = Source::open(path)?;
+    match source.format(path)? {
+        Format::Text => delimited::read(source, request).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Reads an array of numbers, samples first, with the names, ids and labels beside it.
+fn read_array(location: &Location, request: Request<'_>) -> Result<Part, DataError> {
     let name = location.name();
-    let raw = read_raw::<f32>(&location, Role::Data { with_truth })?;
+    let raw = read_raw::<f32>(location, Role::Data { with_truth: request.with_truth })?;
     let [rows, rest @ ..] = raw.shape.as_slice() else {
         return Err(not_a_table(&name, &raw.shape));
     };
     if rest.is_empty() {
         return Err(not_a_table(&name, &raw.shape));
     }
-    let columns = if raw.values.is_empty() { 0 } else { rest.iter().product() };
-    let values = Array2::from_shape_vec((*rows, columns), raw.values)
-        .map_err(|_| not_a_table(&name, &raw.shape))?;
-    Features::check(&values.view(), &name)?;
-    if let Some(truth) = &raw.truth {
-        check_count(truth, *rows, &format!("{name}, labels beside the data"))?;
-    }
-    Ok(Part { info: raw.info, name, values, truth: raw.truth })
-}
-
-/// Rows, columns and channels, if an array's shape is that of images.
-fn image(shape: &[usize]) -> Option<[usize; 3]> {
-    match *shape {
-        [_, rows, columns] => Some([rows, columns, 1]),
-        [_, rows, columns, channels @ 1..=4] => Some([rows, columns, channels]),
-        _ => None,
-    }
+    let content = match raw.values {
+        Values::Sparse(matrix) => Content::Sparse(matrix),
+        Values::Dense(values) => {
+            let columns = if values.is_empty() { 0 } else { rest.iter().product() };
+            let values = Array2::from_shape_vec((*rows, columns), values);
+            Content::Dense(values.map_err(|_| not_a_table(&name, &raw.shape))?)
+        }
+    };
+    let Raw { info, truth, ids, feature_names, .. } = raw;
+    Ok(Part { info, name, content, truth, ids, feature_names })
 }
 
 fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
@@ -256,7 +266,8 @@ fn read_truth(path: &Path) -> Result<Truth, DataError> {
         }
     }
     let raw = read_raw::<Number>(&location, Role::Labels)?;
-    labels::truth(&raw.shape, &raw.values, &location.name())
+    let name = location.name();
+    labels::truth(&raw.shape, &raw.values.into_dense(&name)?, &name)
 }
 
 fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataError> {
@@ -320,44 +331,6 @@ fn read_hdf5<T: Target>(
     _role: Role,
 ) -> Result<Raw<T>, DataError> {
     Err(DataError::WithoutHdf5 { source_name: path.display().to_string() })
-}
-
-/// Stacks by rows. Parts are dropped as they are copied; a single one isn't copied at all.
-fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
-    if parts.len() == 1
-        && let Some(part) = parts.pop()
-    {
-        return Ok(part.values);
-    }
-    let rows: usize = parts.iter().map(|part| part.values.nrows()).sum();
-    let (first, columns) =
-        parts.first().map_or((String::new(), 0), |part| (part.name.clone(), part.values.ncols()));
-    let mut stacked: Vec<f32> = numbers::reserve(rows * columns, &first)?;
-    for part in parts {
-        if part.values.ncols() != columns {
-            return Err(DataError::WidthMismatch {
-                first,
-                first_columns: columns,
-                other: part.name,
-                other_columns: part.values.ncols(),
-            });
-        }
-        stacked.extend(part.values.iter());
-    }
-    let expected = stacked.len();
-    Array2::from_shape_vec((rows, columns), stacked).map_err(|_| DataError::ShapeMismatch {
-        what: "stacked files",
-        found: vec![expected],
-        expected: vec![rows, columns],
-    })
-}
-
-fn check_count(truth: &Truth, samples: usize, source_name: &str) -> Result<(), DataError> {
-    if truth.n_samples() == samples {
-        return Ok(());
-    }
-    let source_name = source_name.into();
-    Err(DataError::LabelCount { source_name, labels: truth.n_samples(), samples })
 }
 
 fn dataset_name(path: &Path) -> String {

@@ -20,7 +20,7 @@ pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
     let values = header.read_values(&mut source.reader, source.available, &name)?;
     let gzip = if source.gzip { ", gzip" } else { "" };
     let info = PartInfo::new(&name, format!("NPY{gzip}, {}", header.words(&name)?), &header.shape);
-    Ok(Raw { info, shape: header.shape, values, truth: None })
+    Ok(Raw::new(info, header.shape, values))
 }
 
 /// NumPy itself writes 128 bytes unless the type is a record.

@@ -15,12 +15,16 @@ use super::csr::Csr;
 use super::npy::Header;
 use super::numbers::{Number, Target};
 use super::source::{Format, Source, inflated_at_most, reopen, unreadable};
-use super::{PartInfo, Raw, Role, labels};
+use super::{PartInfo, Raw, Role, Values, labels, strings};
 use crate::{DataError, Truth};
 
 const DATA_MEMBERS: [&str; 2] = ["X", "x"];
 /// Members that are the truth.
 pub(crate) const LABEL_MEMBERS: [&str; 2] = ["y", "labels"];
+/// Members with names of features.
+const NAME_MEMBERS: [&str; 3] = ["feature_names", "vocabulary", "columns"];
+/// Members with names of samples.
+const ID_MEMBERS: [&str; 2] = ["ids", "id"];
 const CSR_MEMBERS: [&str; 4] = ["data", "indices", "indptr", "shape"];
 
 /// Reads the features (with the labels beside them, if asked for) or the labels of an archive, or a member as such.
@@ -43,8 +47,16 @@ pub(crate) fn read<T: Target>(
     }
     if let (Role::Data { with_truth }, Some(member)) = (role, archive.first_of(&LABEL_MEMBERS)) {
         raw.info.has_truth = true;
+        raw.info.truth_from = Some(format!("member {member}"));
         if with_truth {
             raw.truth = Some(archive.truth(member)?);
+        }
+    }
+    if let (Role::Data { .. }, &[rows, columns]) = (role, raw.shape.as_slice()) {
+        raw.feature_names = archive.strings(&NAME_MEMBERS, columns)?.map(|(_, names)| names);
+        if let Some((member, ids)) = archive.strings(&ID_MEMBERS, rows)? {
+            raw.info.ids_from = Some(format!("member {member}"));
+            raw.ids = Some(ids);
         }
     }
     Ok(raw)
@@ -237,7 +249,7 @@ impl<R: Read + Seek> Archive<R> {
         let format = format!("NPZ, {}", header.words(&name)?);
         let mut info = PartInfo::new(&self.name, format, &header.shape);
         info.member = Some(member.into());
-        Ok(Raw { info, shape: header.shape, values, truth: None })
+        Ok(Raw::new(info, header.shape, values))
     }
 
     /// The name of the only member with so many dimensions; none or several are an error that lists what there
@@ -295,12 +307,9 @@ impl<R: Read + Seek> Archive<R> {
         let indptr = self.integers("indptr")?;
         let indices = self.integers("indices")?;
         let matrix = Csr { rows, columns, indptr, indices, data };
-        // For `f32` this is done in place.
-        let dense = matrix.into_dense(&self.name)?.into_iter();
-        let values = dense.map(|value| T::from_float(f64::from(value))).collect();
         let shape = vec![rows, columns];
         let info = PartInfo::new(&self.name, format!("NPZ, sparse (CSR), {kind}"), &shape);
-        Ok(Raw { info, shape, values, truth: None })
+        Ok(Raw { values: Values::Sparse(matrix), ..Raw::new(info, shape, Vec::new()) })
     }
 
     /// Refuses formats other than CSR. Without a member `format`, CSR is assumed.
@@ -332,6 +341,23 @@ impl<R: Read + Seek> Archive<R> {
             source_name: self.name.clone(),
             problem: format!("member {member} holds {value} at position {index}, not an integer"),
         })
+    }
+
+    /// The first of `names` that holds as many strings or whole numbers as are wanted. Others are passed over.
+    fn strings<'a>(
+        &mut self,
+        names: &[&'a str],
+        count: usize,
+    ) -> Result<Option<(&'a str, Vec<String>)>, DataError> {
+        let Some(member) = self.first_of(names) else { return Ok(None) };
+        let read = |reader: &mut dyn Read, available: u64, name: &str| {
+            let header = Header::read(reader, name)?;
+            if header.shape != [count] {
+                return Ok(None);
+            }
+            strings::read(&header, reader, available, name)
+        };
+        Ok(self.with_member(member, read)?.map(|strings| (member, strings)))
     }
 
     fn truth(&mut self, member: &str) -> Result<Truth, DataError> {

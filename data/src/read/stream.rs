@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, ArrayView2};
 
 use super::numbers::{Encoding, append_values, count_values, expect_end, reserve};
+use super::part::check_count;
 use super::source::{Format, Location, Source};
 use super::text::{Start, Table};
-use super::{
-    check_count, dataset_name, idx, not_a_table, npy, npz, open, read_dataset_with, read_labels,
-};
+use super::{dataset_name, idx, not_a_table, npy, npz, open, read_dataset_as, read_labels};
 use crate::{DataError, Features, Recipe, Truth};
 
 /// Chunks are a multiple of so many rows, the last one apart.
@@ -301,7 +300,7 @@ impl Part {
     /// Reads a whole file. Formats that could be read piece by piece one day are all here.
     fn whole(path: &Path, recipe: &Recipe) -> Result<Self, DataError> {
         let name = Location::resolve(path).name();
-        let data = read_dataset_with(&[path.into()], &[], &recipe.options)?;
+        let data = read_dataset_as(&[path.into()], &[], recipe)?;
         let (n_rows, width) = (data.features.n_samples(), data.features.n_features());
         let rows = Whole { features: data.features, ids: data.ids, next: 0 };
         let (rows, truth) = (Box::new(rows), data.truth);

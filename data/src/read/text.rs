@@ -35,7 +35,7 @@ pub(crate) fn read<T: Target>(source: Source) -> Result<Raw<T>, DataError> {
     let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &shape);
     info.delimiter = delimiter.map(char::from);
     info.header = Some(header.is_some());
-    Ok(Raw { info, shape, values, truth: None })
+    Ok(Raw::new(info, shape, values))
 }
 
 /// What the first lines of a table say about it.
@@ -58,14 +58,24 @@ impl Start {
     ///
     /// Lines that start with `# ` are comments; the last one is the header, as numpy.savetxt writes it, if it has
     /// as many cells as the line below.
-    pub(crate) fn read(
+    pub(crate) fn read(source: Source, is_missing: fn(&str) -> bool) -> Result<Self, DataError> {
+        Self::read_named(source, is_missing, &[], false)
+    }
+
+    /// As [`Start::read`]; a first line that has all of `names`, if there are any, is the header.
+    ///
+    /// `folded`: line breaks in quotes are part of a cell.
+    pub(crate) fn read_named(
         mut source: Source,
         is_missing: fn(&str) -> bool,
+        names: &[&str],
+        folded: bool,
     ) -> Result<Self, DataError> {
         check_encoding(&mut source)?;
         let delimiter = delimiter(&mut source)?;
         let separator = delimiter.map_or(',', char::from);
         let mut lines = Lines::new(source);
+        lines.folded = folded;
         let mut header = None;
         while lines.look_ahead(1)?.front().is_some_and(|row| is_comment(&row.1)) {
             header = lines.next()?;
@@ -81,7 +91,11 @@ impl Start {
         };
         let columns = cells(&first, separator).count();
         let is_value = |cell| is_missing(cell) || is_number(cell);
+        let is_named = |name: &&str| cells(&first, separator).any(|cell| cell == *name);
+        let has_names = !names.is_empty() && names.iter().all(is_named);
         match second {
+            Some(_) if has_names => header = lines.next()?,
+            None if has_names => return Err(DataError::NoRows { source_name: lines.source.name }),
             Some((_, second)) if is_header(&first, second, separator, is_missing) => {
                 header = lines.next()?;
             }
@@ -143,13 +157,22 @@ pub(crate) struct Lines {
     /// Number of the last line that was read.
     read: u64,
     buffer: Vec<u8>,
+    /// Whether a line with an open quote goes on in the next one.
+    folded: bool,
     /// Lines that have been looked at.
     ahead: VecDeque<Row>,
 }
 
 impl Lines {
     fn new(source: Source) -> Self {
-        Self { source, number: 0, read: 0, buffer: Vec::new(), ahead: VecDeque::new() }
+        Self {
+            source,
+            number: 0,
+            read: 0,
+            buffer: Vec::new(),
+            folded: false,
+            ahead: VecDeque::new(),
+        }
     }
 
     pub(crate) fn next(&mut self) -> Result<Option<Row>, DataError> {
@@ -178,13 +201,28 @@ impl Lines {
                 return Ok(None);
             }
             self.read += 1;
+            let number = self.read;
+            let mut quotes = count_quotes(&self.buffer);
+            while self.folded && !quotes.is_multiple_of(2) {
+                let start = self.buffer.len();
+                let read = self.source.reader.read_until(b'\n', &mut self.buffer);
+                if read.map_err(|error| unreadable(&error, &self.source.name))? == 0 {
+                    break;
+                }
+                self.read += 1;
+                quotes += count_quotes(&self.buffer[start..]);
+            }
             let text = String::from_utf8_lossy(&self.buffer);
             let text = trimmed(&text);
             if !text.is_empty() {
-                return Ok(Some((self.read, text.into())));
+                return Ok(Some((number, text.into())));
             }
         }
     }
+}
+
+fn count_quotes(line: &[u8]) -> usize {
+    line.iter().filter(|&&byte| byte == b'"').count()
 }
 
 /// A line without blanks at its ends, and without the byte-order mark with which spreadsheets like to start a file.
@@ -232,15 +270,28 @@ impl<'a, T: Target> Table<'a, T> {
             });
         }
         for (column, cell) in cells(line, self.separator).enumerate() {
-            let value = T::from_text(cell).ok_or_else(|| DataError::NotANumber {
-                source_name: self.name.into(),
-                line: *number,
-                column: column + 1,
-                text: shown(cell),
-            })?;
+            let value = T::from_text(cell)
+                .ok_or_else(|| not_a_number(self.name, *number, column, None, cell))?;
             self.values.push(value);
         }
         Ok(())
+    }
+}
+
+/// `column`: counted from 0. `header`: what it is called.
+pub(super) fn not_a_number(
+    name: &str,
+    line: u64,
+    column: usize,
+    header: Option<&str>,
+    cell: &str,
+) -> DataError {
+    DataError::NotANumber {
+        source_name: name.into(),
+        line,
+        column: column + 1,
+        header: header.map_or(String::new(), |header| format!(" ({})", shown(header))),
+        text: shown(cell),
     }
 }
 

@@ -1,0 +1,193 @@
+//! From what all paths hold to features.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use ndarray::Array2;
+
+use super::part::{Content, Part, PartInfo, Request, check_count};
+use super::source::Location;
+use super::tf_idf::Vocabulary;
+use super::{Dataset, dataset_name, numbers, read_labels, read_part};
+use crate::{DataError, Features, Recipe, Truth, embedded};
+
+/// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.
+///
+/// `follow`: the recipe is that of other data, which these have to be like.
+pub(super) fn dataset(
+    paths: &[PathBuf],
+    labels: &[PathBuf],
+    mut recipe: Recipe,
+    follow: bool,
+) -> Result<Dataset, DataError> {
+    let first = paths.first().ok_or(DataError::NoFiles)?;
+    let name = dataset_name(first);
+    let mut parts: Vec<Part> = Vec::new();
+    for path in paths {
+        // Columns are found by the names of the recipe, else of the first file.
+        let words = recipe.inverse_document_frequencies.is_some();
+        let known = recipe.feature_names.as_deref().filter(|_| !words);
+        let known = known.or_else(|| parts.first()?.feature_names.as_deref());
+        let options = &recipe.options;
+        let with_truth = labels.is_empty();
+        let request = Request { options, wanted: known, lenient: follow, with_truth };
+        let mut part = read_part(path, request)?;
+        if let Some(wanted) = known {
+            part = in_order(part, wanted)?;
+        }
+        parts.push(part);
+    }
+    let beside: Option<Vec<Truth>> = parts.iter_mut().map(|part| part.truth.take()).collect();
+    let ids: Option<Vec<Vec<String>>> = parts.iter_mut().map(|part| part.ids.take()).collect();
+    let mut infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
+    let values = values(parts, &mut infos, &mut recipe, follow)?;
+    let features = Features::new(values, &name)?;
+    let truth = if labels.is_empty() {
+        beside.map(|parts| Truth::stack(&parts)).transpose()?
+    } else {
+        let truth = read_labels(labels)?;
+        let names: Vec<_> = labels.iter().map(|path| path.display().to_string()).collect();
+        check_count(&truth, features.n_samples(), &names.join(", "))?;
+        Some(truth)
+    };
+    let embedded = |path: &PathBuf| matches!(Location::resolve(path), Location::Embedded(_));
+    let n_clusters = paths.iter().all(embedded).then_some(embedded::DIGITS_CLUSTERS);
+    let ids = ids.map(|parts| parts.concat());
+    Ok(Dataset { name, features, truth, ids, recipe, n_clusters, parts: infos })
+}
+
+/// The features of all parts, shape (n_samples, n_features).
+fn values(
+    parts: Vec<Part>,
+    infos: &mut [PartInfo],
+    recipe: &mut Recipe,
+    follow: bool,
+) -> Result<Array2<f32>, DataError> {
+    let (Some(first), Some(info)) = (parts.first(), infos.first()) else {
+        return Err(DataError::NoFiles);
+    };
+    let what = first.content.what();
+    if let Some(other) = parts.iter().find(|part| part.content.what() != what) {
+        return Err(DataError::MixedContent {
+            first: first.name.clone(),
+            first_holds: what,
+            other: other.name.clone(),
+            other_holds: other.content.what(),
+        });
+    }
+    match &first.content {
+        Content::Texts(_) => return weigh(parts, recipe),
+        Content::Dense(_) | Content::Sparse(_) => {}
+    }
+    if !follow {
+        let shape = &info.shape;
+        let same = infos.iter().all(|other| other.shape.get(1..) == shape.get(1..));
+        recipe.image = image(shape).filter(|_| same);
+        recipe.feature_names = first.feature_names.clone();
+    }
+    stack(parts)
+}
+
+/// Rows, columns and channels, if an array's shape is that of images.
+fn image(shape: &[usize]) -> Option<[usize; 3]> {
+    match *shape {
+        [_, rows, columns] => Some([rows, columns, 1]),
+        [_, rows, columns, channels @ 1..=4] => Some([rows, columns, channels]),
+        _ => None,
+    }
+}
+
+/// TF-IDF of all texts, by the words of the recipe if it has any, else by the commonest of these texts.
+fn weigh(parts: Vec<Part>, recipe: &mut Recipe) -> Result<Array2<f32>, DataError> {
+    let name = parts.first().map(|part| part.name.clone()).unwrap_or_default();
+    let texts: Vec<&str> = parts
+        .iter()
+        .flat_map(|part| match &part.content {
+            Content::Texts(texts) => texts.as_slice(),
+            Content::Dense(_) | Content::Sparse(_) => &[],
+        })
+        .map(String::as_str)
+        .collect();
+    let vocabulary = match (recipe.feature_names.take(), recipe.inverse_document_frequencies.take())
+    {
+        (Some(words), Some(idf)) if words.len() == idf.len() => Vocabulary::new(words, idf),
+        _ => Vocabulary::learn(texts.iter().copied()),
+    };
+    if vocabulary.len() == 0 {
+        return Err(DataError::NoWords { source_name: name });
+    }
+    let matrix = vocabulary.weigh(texts.into_iter());
+    drop(parts);
+    let (words, idf) = vocabulary.into_parts();
+    recipe.feature_names = Some(words);
+    recipe.inverse_document_frequencies = Some(idf);
+    let shape = (matrix.rows, matrix.columns);
+    array(shape, matrix.into_dense(&name)?)
+}
+
+/// Puts the features of a part that has names for them into another order, if need be.
+fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
+    let Some(names) = part.feature_names.as_ref().filter(|names| *names != wanted) else {
+        return Ok(part);
+    };
+    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+    let place = |name: &String| {
+        places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
+            source_name: part.name.clone(),
+            wanted: name.clone(),
+            found: names.clone(),
+        })
+    };
+    let order = wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+    part.content = match part.content {
+        Content::Dense(values) => Content::Dense(values.select(ndarray::Axis(1), &order)),
+        Content::Sparse(matrix) => Content::Sparse(matrix.with_columns(&order, &part.name)?),
+        texts @ Content::Texts(_) => texts,
+    };
+    part.feature_names = Some(wanted.to_vec());
+    Ok(part)
+}
+
+/// Stacks numbers by rows. Each part is made dense and dropped in its turn; a single dense one isn't copied at all.
+fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
+    if let [Part { content: Content::Dense(_), .. }] = parts.as_slice()
+        && let Some(Part { content: Content::Dense(values), .. }) = parts.pop()
+    {
+        return Ok(values);
+    }
+    let rows: usize = parts.iter().map(|part| part.content.n_samples()).sum();
+    let name = parts.first().map(|part| part.name.clone()).unwrap_or_default();
+    let columns = parts.first().and_then(|part| part.content.n_features()).unwrap_or(0);
+    let len = rows.saturating_mul(columns);
+    let mut stacked: Vec<f32> = numbers::reserve(len, &name)?;
+    for part in parts {
+        let found = part.content.n_features().unwrap_or(0);
+        if found != columns {
+            return Err(DataError::WidthMismatch {
+                first: name,
+                first_columns: columns,
+                other: part.name,
+                other_columns: found,
+            });
+        }
+        match part.content {
+            Content::Dense(values) => stacked.extend(values.iter()),
+            Content::Sparse(matrix) => {
+                let start = stacked.len();
+                stacked.resize(start + matrix.rows * columns, 0.0);
+                matrix.add_to(&mut stacked[start..], &part.name)?;
+            }
+            Content::Texts(_) => {}
+        }
+    }
+    array((rows, columns), stacked)
+}
+
+fn array(shape: (usize, usize), values: Vec<f32>) -> Result<Array2<f32>, DataError> {
+    let found = values.len();
+    Array2::from_shape_vec(shape, values).map_err(|_| DataError::ShapeMismatch {
+        what: "stacked files",
+        found: vec![found],
+        expected: vec![shape.0, shape.1],
+    })
+}

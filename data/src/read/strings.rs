@@ -1,0 +1,72 @@
+//! Strings in NumPy's arrays: names of features and of samples.
+
+use std::io::Read;
+
+use super::npy::Header;
+use super::numbers::{Number, count_values, expect_end, fill, reserve};
+use crate::DataError;
+
+/// Bytes of a letter of NumPy's Unicode strings.
+const LETTER: usize = 4;
+
+/// Reads one-dimensional bytes, Unicode strings or whole numbers behind a header. `None` if they are something else, such as
+/// pickled Python objects.
+pub(super) fn read(
+    header: &Header,
+    reader: &mut dyn Read,
+    available: u64,
+    name: &str,
+) -> Result<Option<Vec<String>>, DataError> {
+    let Some(width) = width(&header.descr) else {
+        if header.encoding(name).is_err() {
+            return Ok(None);
+        }
+        let numbers: Vec<Number> = header.read_values(reader, available, name)?;
+        let whole = numbers.into_iter().map(|number| number.whole().ok());
+        return Ok(whole.map(|number| Some(number?.to_string())).collect());
+    };
+    let big_endian = header.descr.starts_with('>');
+    let unicode = header.descr.contains('U');
+    let size = if unicode { width.saturating_mul(LETTER) } else { width };
+    let room = available.saturating_sub(header.len);
+    let count = count_values(&header.shape, size, header.len, room, name)?;
+    let mut strings = reserve(count, name)?;
+    let mut bytes = vec![0; size];
+    for read in 0..count {
+        let filled = fill(reader, &mut bytes, name)?;
+        if filled < size {
+            return Err(DataError::Truncated {
+                source_name: name.into(),
+                found: header.len + (read * size + filled) as u64,
+                expected: u128::from(header.len) + count as u128 * size as u128,
+            });
+        }
+        strings.push(if unicode { letters(&bytes, big_endian) } else { text(&bytes) });
+    }
+    expect_end(reader, header.len + (count * size) as u64, name)?;
+    Ok(Some(strings))
+}
+
+/// Letters or bytes of each string, if the type is one of strings: `|S12`, `<U12`.
+fn width(descr: &str) -> Option<usize> {
+    let code = descr.trim_start_matches(['<', '>', '|', '=']);
+    code.strip_prefix(['U', 'S', 'a'])?.parse().ok()
+}
+
+fn text(bytes: &[u8]) -> String {
+    let end = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    String::from_utf8_lossy(&bytes[..end]).into_owned()
+}
+
+fn letters(bytes: &[u8], big_endian: bool) -> String {
+    let (letters, _) = bytes.as_chunks::<LETTER>();
+    let code = |&letter: &[u8; LETTER]| match big_endian {
+        true => u32::from_be_bytes(letter),
+        false => u32::from_le_bytes(letter),
+    };
+    let letters = letters
+        .iter()
+        .map(code)
+        .map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+    letters.collect::<String>().trim_end_matches('\0').into()
+}

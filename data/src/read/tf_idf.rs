@@ -1,0 +1,134 @@
+//! Texts as vectors of weighted words, as scikit-learn's `TfidfVectorizer` makes them.
+//!
+//! `TfidfVectorizer(stop_words="english", max_features=2000, sublinear_tf=True)`: words are runs of two or more letters, digits or
+//! underscores, in lower case; a word that is `count` times in a text weighs `(1 + ln count) * idf` with
+//! `idf = ln((1 + texts) / (1 + texts with the word)) + 1`; a text's weights are scaled to a Euclidean length of 1.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::csr::Csr;
+use super::stop_words::STOP_WORDS;
+
+/// Number of words that are told apart at most.
+const MAX_WORDS: usize = 2000;
+/// Shorter words are left out, in letters.
+const MIN_LETTERS: usize = 2;
+
+/// Which words there are, and what each is worth.
+pub(super) struct Vocabulary {
+    /// Column of each word.
+    columns: HashMap<String, usize>,
+    /// The words in alphabetical order (by code point) or that of a recipe, length n_words.
+    words: Vec<String>,
+    /// What counts are multiplied by, length n_words.
+    idf: Vec<f32>,
+}
+
+impl Vocabulary {
+    /// The commonest words of all texts, by the number of times that they are used; of equally common words the first in the
+    /// alphabet. O(letters + words log words).
+    pub(super) fn learn<'a>(texts: impl ExactSizeIterator<Item = &'a str>) -> Self {
+        let n_texts = texts.len();
+        // A word's uses, the texts that use it, and the last such text.
+        let mut seen: HashMap<String, (usize, usize, usize)> = HashMap::new();
+        for (text, place) in texts.zip(1..) {
+            each_word(text, |word| match seen.get_mut(word) {
+                Some((uses, texts, last)) => {
+                    *uses += 1;
+                    *texts += usize::from(*last != place);
+                    *last = place;
+                }
+                None => {
+                    seen.insert(word.to_owned(), (1, 1, place));
+                }
+            });
+        }
+        let mut commonest: Vec<(String, (usize, usize, usize))> = seen.into_iter().collect();
+        commonest.sort_unstable_by(|(a, (uses_a, ..)), (b, (uses_b, ..))| {
+            uses_b.cmp(uses_a).then_with(|| a.cmp(b))
+        });
+        commonest.truncate(MAX_WORDS);
+        commonest.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let idf = commonest.iter().map(|(_, (_, texts, _))| idf(n_texts, *texts)).collect();
+        Self::new(commonest.into_iter().map(|(word, _)| word).collect(), idf)
+    }
+
+    /// Words and their worth as learnt before, of equal lengths.
+    pub(super) fn new(words: Vec<String>, idf: Vec<f32>) -> Self {
+        let columns = words.iter().cloned().zip(0..).collect();
+        Self { columns, words, idf }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<String>, Vec<f32>) {
+        (self.words, self.idf)
+    }
+
+    /// Each text's words, weighted, shape (n_texts, n_words). A text without any of the words is a row of zeros.
+    #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
+    pub(super) fn weigh<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Csr {
+        let mut matrix = Csr::empty(self.len());
+        let mut counts: BTreeMap<usize, u32> = BTreeMap::new();
+        for text in texts {
+            counts.clear();
+            each_word(text, |word| {
+                if let Some(&column) = self.columns.get(word) {
+                    *counts.entry(column).or_default() += 1;
+                }
+            });
+            let weights: Vec<(usize, f64)> = counts
+                .iter()
+                .map(|(&column, &count)| {
+                    (column, (1.0 + f64::from(count).ln()) * f64::from(self.idf[column]))
+                })
+                .collect();
+            let length = weights.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
+            matrix.push_row(
+                weights.iter().map(|&(column, weight)| (column, (weight / length) as f32)),
+            );
+        }
+        matrix
+    }
+}
+
+/// Smooth: as if one more text had every word.
+#[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
+#[expect(clippy::cast_precision_loss, reason = "numbers of texts")]
+fn idf(n_texts: usize, with_word: usize) -> f32 {
+    (((1 + n_texts) as f64 / (1 + with_word) as f64).ln() + 1.0) as f32
+}
+
+/// Calls `tell` with every word of a text that isn't a stop word.
+fn each_word(text: &str, mut tell: impl FnMut(&str)) {
+    let text = text.to_lowercase();
+    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    for word in words {
+        if word.chars().nth(MIN_LETTERS - 1).is_some() && STOP_WORDS.binary_search(&word).is_err() {
+            tell(word);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stop_words_are_in_order() {
+        assert!(STOP_WORDS.is_sorted());
+    }
+
+    #[test]
+    fn the_commonest_words_are_kept_and_ties_go_by_the_alphabet() {
+        let mut text = "zebra zebra ".to_owned();
+        for number in 0..MAX_WORDS {
+            text += &format!("w{number:04} ");
+        }
+        let words = Vocabulary::learn([text.as_str()].into_iter()).words;
+        assert_eq!((words.len(), words[0].as_str()), (MAX_WORDS, "w0000"));
+        assert_eq!(words[MAX_WORDS - 2..], ["w1998", "zebra"]);
+    }
+}

@@ -1,0 +1,180 @@
+//! Tables with more than features in them: ids, labels, texts, vectors.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use common::{Folder, assert_says, assert_truth, load, npy, npy_f32, npz, rows};
+use consilience_data::{
+    Dataset, ReadOptions, Recipe, read_dataset, read_dataset_as, read_dataset_with, read_integers,
+};
+
+const NAMED: &str = "id,x0,x1,label\na 1,0,1,cat\n\"b, 2\",2,3,dog\nc,4,5,cat\n";
+
+fn with(path: PathBuf, options: ReadOptions) -> Result<Dataset, String> {
+    read_dataset_with(&[path], &[], &options).map_err(|error| error.to_string())
+}
+
+fn names(dataset: &Dataset) -> Vec<&str> {
+    dataset.recipe.feature_names.iter().flatten().map(String::as_str).collect()
+}
+
+fn ids(dataset: &Dataset) -> Vec<&str> {
+    dataset.ids.iter().flatten().map(String::as_str).collect()
+}
+
+#[test]
+fn ids_and_labels_are_no_features() {
+    let folder = Folder::new();
+    let dataset = load(&folder.file("a.csv", NAMED));
+    assert_eq!(rows(&dataset), [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]);
+    assert_eq!((names(&dataset), ids(&dataset)), (vec!["x0", "x1"], vec!["a 1", "b, 2", "c"]));
+    assert_truth(dataset.truth.as_ref().unwrap(), &["cat", "dog", "cat"]);
+    let info = &dataset.parts[0];
+    assert_eq!(info.ids_from.as_deref(), Some("column id"));
+    assert_eq!(info.truth_from.as_deref(), Some("column label"));
+
+    // Numbers that are called ids, or classes, are.
+    let dataset = load(&folder.file("b.tsv", "ID\tx\ty\tTarget\n7\t1\t2\t0\n9\t3\t4\t1\n"));
+    assert_eq!(
+        (rows(&dataset), ids(&dataset)),
+        (vec![vec![1.0, 2.0], vec![3.0, 4.0]], vec!["7", "9"])
+    );
+    assert_truth(dataset.truth.as_ref().unwrap(), &["0", "1"]);
+    // A name is an id if it is a word, a `y` without an `x` the truth.
+    let dataset = load(&folder.file("c.csv", "a,name,y\n1,2,0\n3,4,1\n"));
+    assert_eq!((names(&dataset), dataset.ids.is_some()), (vec!["a", "name"], false));
+    assert!(dataset.truth.is_some());
+    // Row numbers of pandas.
+    let dataset = load(&folder.file("d.csv", ",a,b\n0,1,2\n1,3,4\n"));
+    assert_eq!((names(&dataset), ids(&dataset)), (vec!["a", "b"], vec!["0", "1"]));
+    let dataset = load(&folder.file("e.csv", "\"\",\"a\"\n\"Mazda RX4\",1\n\"Fiat\",2\n"));
+    assert_eq!(ids(&dataset), ["Mazda RX4", "Fiat"]);
+}
+
+#[test]
+fn a_target_that_is_no_class_is_left_aside() {
+    let folder = Folder::new();
+    for text in ["a,target\n1,0.5\n2,0.7\n", "a,target\n1,\n2,cat\n"] {
+        let dataset = load(&folder.file("a.csv", text));
+        assert_eq!((names(&dataset), dataset.truth.is_none()), (vec!["a"], true));
+        assert_says(&dataset.parts[0].left_aside.join(","), &["column target", "not a class"]);
+        assert!(!dataset.parts[0].has_truth);
+    }
+    let label_column = Some("target".into());
+    let options = ReadOptions { label_column, ..ReadOptions::default() };
+    let path = folder.file("a.csv", "a,target\n1,cat\n2,\n");
+    assert_says(&with(path, options).unwrap_err(), &["a.csv: line 3 has no label"]);
+}
+
+#[test]
+fn columns_are_what_a_person_says() {
+    let folder = Folder::new();
+    let path = || folder.file("a.csv", "city,id,kind,label\nRome,1,x,5\nOslo,2,y,6\n");
+    let said = ReadOptions {
+        id_column: Some("city".into()),
+        label_column: Some("kind".into()),
+        ..ReadOptions::default()
+    };
+    // What is called an id or a label is still no feature.
+    assert_says(&with(path(), said.clone()).unwrap_err(), &["no columns with features", "kind"]);
+    let path = || folder.file("a.csv", "city,id,kind,size\nRome,1,x,5\nOslo,2,y,6\n");
+    let dataset = with(path(), said.clone()).unwrap();
+    assert_eq!((names(&dataset), ids(&dataset)), (vec!["size"], vec!["Rome", "Oslo"]));
+    assert_eq!(dataset.parts[0].left_aside, ["column id"]);
+    assert_truth(dataset.truth.as_ref().unwrap(), &["x", "y"]);
+
+    let missing = ReadOptions { id_column: Some("town".into()), ..said.clone() };
+    let message = with(path(), missing).unwrap_err();
+    assert_says(&message, &["a.csv: no column town; it has city, id, kind, size"]);
+    let message = with(folder.file("b.csv", "1,2\n"), said).unwrap_err();
+    assert_says(&message, &["no column city", "no header line"]);
+    let message = with(path(), ReadOptions::default()).unwrap_err();
+    assert_says(&message, &["line 2, column 1 (city)", "\"Rome\"", "--id-column"]);
+}
+
+#[test]
+fn lists_in_a_column_of_text_are_vectors() {
+    let folder = Folder::new();
+    let text = "id,n,embedding\na,3,\"[0.5, 1e-1]\"\nb,4,\"[2.0, 3]\"\n";
+    let dataset = load(&folder.file("a.csv", text));
+    assert_eq!(rows(&dataset), [[0.5, 0.1], [2.0, 3.0]]);
+    assert_eq!(dataset.parts[0].left_aside, ["column n"]);
+    let ragged = folder.file("b.csv", "id,v\na,\"[1, 2]\"\nb,\"[3]\"\n");
+    let message = read_dataset(&[ragged], &[]).unwrap_err().to_string();
+    assert_says(&message, &["b.csv: line 3 has a vector of 1 numbers", "have 2"]);
+}
+
+#[test]
+fn texts_may_have_line_breaks_and_quotes() {
+    let folder = Folder::new();
+    let text = "text,label\n\"red \"\"apple\"\",\nripe\",a\ngreen pear,b\n\n\"no end,c\n";
+    let text_column = Some("text".into());
+    let options = ReadOptions { text_column, ..ReadOptions::default() };
+    let message = with(folder.file("a.csv", text), options.clone()).unwrap_err();
+    assert_says(&message, &["line 6 has 1 columns", "have 2"]);
+    let dataset = with(folder.file("a.csv", &text[..text.len() - 10]), options).unwrap();
+    assert_eq!(names(&dataset), ["apple", "green", "pear", "red", "ripe"]);
+    let zero = |row: usize| dataset.features.row(row).iter().filter(|value| **value == 0.0).count();
+    assert_eq!((zero(0), zero(1)), (2, 3));
+    assert_truth(dataset.truth.as_ref().unwrap(), &["a", "b"]);
+}
+
+#[test]
+fn columns_meet_by_name() {
+    let folder = Folder::new();
+    let first = folder.file("a.csv", "x0,x1\n0,1\n");
+    let second = folder.file("b.csv", "id,x1,extra,x0\nk,3,9,2\n");
+    let dataset = read_dataset(&[first.clone(), second.clone()], &[]).unwrap();
+    assert_eq!(rows(&dataset), [[0.0, 1.0], [2.0, 3.0]]);
+    assert!(dataset.ids.is_none(), "the first file has none");
+    assert_eq!(dataset.parts[1].left_aside, ["column extra"]);
+    let other = folder.file("c.csv", "x0,z\n0,1\n");
+    let message = read_dataset(&[first, other.clone()], &[]).unwrap_err().to_string();
+    assert_says(&message, &["c.csv: no column x1; it has x0, z"]);
+
+    // As read before, from its recipe as JSON.
+    let named = load(&folder.file("d.csv", NAMED));
+    let json = serde_json::to_string(&named.recipe).unwrap();
+    let recipe: Recipe = serde_json::from_str(&json).unwrap();
+    let read = |path: &PathBuf| read_dataset_as(std::slice::from_ref(path), &[], &recipe);
+    assert_eq!(rows(&read(&second).unwrap()), [[2.0, 3.0]]);
+    assert_eq!(read(&second).unwrap().recipe, named.recipe);
+    assert!(read(&other).unwrap_err().to_string().contains("no column x1"));
+    // Without names there is but the order.
+    assert_eq!(rows(&read(&folder.file("e.csv", "7,8\n")).unwrap()), [[7.0, 8.0]]);
+}
+
+#[test]
+fn votes_and_integers_are_whole_tables() {
+    let folder = Folder::new();
+    let votes = read_integers(&folder.file("v.csv", "id,label\n1,2\n")).unwrap();
+    assert_eq!(votes, ndarray::array![[1, 2]].into_dyn());
+}
+
+#[test]
+fn archives_name_their_features_and_samples() {
+    let folder = Folder::new();
+    let names = npy("|S3", false, &[2], b"ab\0cde");
+    let letters: Vec<u8> = "x\0y2".chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+    let members = [
+        ("X", npy_f32(&[2, 2], &[1.0, 2.0, 3.0, 4.0])),
+        ("vocabulary", names),
+        ("ids", npy("<U2", false, &[2], &letters)),
+    ];
+    let first = folder.file("a.npz", npz(&members));
+    let dataset = load(&first);
+    assert_eq!(self::names(&dataset), ["ab", "cde"]);
+    assert_eq!(
+        (ids(&dataset), dataset.parts[0].ids_from.as_deref()),
+        (vec!["x", "y2"], Some("member ids"))
+    );
+    // Sparse, its columns in another order.
+    let mut sparse = common::csr("csr");
+    sparse[3].1 = common::npy_i64(&[2], &[2, 3]);
+    sparse.push(("feature_names", npy("|S3", false, &[3], b"cdeq\0\0ab\0")));
+    let dataset = read_dataset(&[first, folder.file("b.npz", npz(&sparse))], &[]).unwrap();
+    assert_eq!(rows(&dataset)[2..], [[0.0, 0.0], [6.0, 7.0]]);
+}
