@@ -138,7 +138,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let text = if args.json {
         serde_json::to_string_pretty(&written)? + "\n"
     } else {
-        written.text(&args.run, args.per_class)
+        written.text(&args.run, args.per_class.filter(|_| !args.balance))
     };
     answer(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -293,14 +293,9 @@ impl<'a> Written<'a> {
         let exported = count(self.n_exported);
         let of = plural(self.n_labelled, "pseudo-label");
         let title = format!("{}: {exported} of {of} written", run.display());
-        let few = per_class
-            .map(NonZero::get)
-            .filter(|&asked| self.labels.iter().any(|label| label.n_exported < asked));
-        let few = few.map_or(String::new(), |asked| {
-            format!(
-                "\nSome labels have fewer than {}: all that there are, and as sure as asked for.\n",
-                count(asked)
-            )
+        let is_few = |asked: &usize| self.labels.iter().any(|label| label.n_exported < *asked);
+        let few = per_class.map(NonZero::get).filter(is_few).map_or(String::new(), |asked| {
+            format!("\nSome labels have fewer than {}.\n", count(asked))
         });
         let features = self
             .n_features
