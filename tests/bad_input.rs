@@ -209,7 +209,7 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     ("export folder", &["folder: no run folder", "config.toml"]),
     ("export damaged", &["pseudo_labels.csv", "can't be read as part of a run"]),
     ("export empty", &["agree on no sample", "--min-agree"]),
-    ("export run --format xls", &["no format 'xls'", "parquet", "folders"]),
+    ("export run --format xls", &["invalid value 'xls'", "parquet", "folders"]),
     ("export run --out labels.xls", &["labels.xls: no format", "--format"]),
     ("export run --out points.csv", &["points.csv: is there already", "--out"]),
     ("export run --out points.csv/x.csv", &["points.csv is no folder", "--out"]),

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 use consilience::export::{Export, Format, LabelNames, Subset, Table};
 use consilience::run_folder::{Destination, RunFolder};
 use consilience_data::{Dataset, read_dataset_with};
@@ -15,9 +16,6 @@ use serde::Serialize;
 use super::look::Look;
 use super::text::{bold, columns, count, plural, word};
 use super::{answer, interrupt};
-
-/// The format that isn't a file.
-const FOLDERS: &str = "folders";
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -29,7 +27,7 @@ pub(super) struct ExportArgs {
     data: Vec<PathBuf>,
     /// csv, parquet, npz, hdf5, jsonl, or folders (a folder a label, with links to its images) [default: as --out says,
     /// else csv]
-    #[arg(long, value_name = "FORMAT", value_parser = kind, hide_possible_values = true)]
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     format: Option<Kind>,
     /// File or folder to be written, which has to be new [default: <run>-labels.<format>]
     #[arg(long, value_name = "FILE")]
@@ -71,6 +69,13 @@ enum Kind {
 }
 
 impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::File(format) => format.name(),
+            Self::Folders => "folders",
+        }
+    }
+
     fn extension(self) -> &'static str {
         match self {
             Self::File(format) => format.extension(),
@@ -79,11 +84,23 @@ impl Kind {
     }
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
-    if name == FOLDERS {
-        return Ok(Kind::Folders);
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Kind; Format::ALL.len() + 1] = {
+            let mut all = [Kind::Folders; Format::ALL.len() + 1];
+            let mut index = 0;
+            while index < Format::ALL.len() {
+                all[index] = Kind::File(Format::ALL[index]);
+                index += 1;
+            }
+            all
+        };
+        &ALL
     }
-    name.parse().map(Kind::File).map_err(|error| format!("{error}, {FOLDERS}"))
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
 }
 
 fn pair(text: &str) -> Result<(usize, String), String> {
@@ -150,11 +167,10 @@ impl ExportArgs {
             (Some(kind), _) => Ok(kind),
             (None, None) => Ok(Kind::File(Format::Csv)),
             (None, Some(out)) => Format::of(out).map(Kind::File).with_context(|| {
-                let names = Format::NAMES.join(", ");
-                format!(
-                    "{}: no format is known by this name; add --format: {names}, {FOLDERS}",
-                    out.display()
-                )
+                let known: Vec<&str> =
+                    Kind::value_variants().iter().map(|kind| kind.name()).collect();
+                let (out, known) = (out.display(), known.join(", "));
+                format!("{out}: no format is known by this name; add --format: {known}")
             }),
         }
     }
