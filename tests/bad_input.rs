@@ -187,7 +187,7 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     ("pseudo-label votes.npy", &["-k is missing", "--k-range"]),
     ("pseudo-label votes.npy -k 0", &["-k 0", "at least 1"]),
     ("pseudo-label none.npy -k 2", &["none.npy: no such file"]),
-    ("pseudo-label votes.npy short.npy -k 2", &["short.npy: 2 samples", "votes.npy has 12"]),
+    ("pseudo-label votes.npy short.csv -k 2", &["short.csv: 2 samples", "votes.npy has 12"]),
     ("pseudo-label votes.npy -k 2 --labels labels.txt", &["2 labels for 12 samples"]),
     ("pseudo-label votes.npy -k 2 --out run", &["run: the folder isn't empty", "--out"]),
     ("pseudo-label votes.npy -k 2 --min-agree 9", &["max_agree < min_agree <= n_models", "9"]),
@@ -217,9 +217,9 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     ("export run --min-agree 5", &["1 <= min_agree <= 4 models", "got 5"]),
     ("export run --min-agree most", &["'most'", "--min-agree"]),
     ("export run --min-confidence 2", &["0 <= min_confidence < 1", "got 2"]),
-    ("export run --min-confidence 0.999 --min-agree 3 --name 1=x --per-class 0", &["--per-class"]),
+    ("export run --per-class 0", &["--per-class", "at least 1"]),
     ("export run --min-confidence 0.9 --min-agree 100% --name 9=cat", &["below 3", "9=cat"]),
-    ("export run --name cat", &["'cat'", "3=cat"]),
+    ("export run --name cat", &["invalid value 'cat'", "3=cat"]),
     ("export run --names none.csv", &["none.csv: the names can't be read", "3,cat"]),
     ("export run cut.npy --format npz", &["cut.npy: truncated"]),
     ("export run none.npy", &["none.npy: no such file"]),
@@ -240,7 +240,7 @@ fn wrong_lines_get_one_line_and_exit_code_2() {
     write_run(&sandbox, "run");
     npy(&sandbox.path("votes.npy"), Array2::from_shape_fn((3, 12), |(_, n)| (n % 2) as i64).view())
         .unwrap();
-    npy(&sandbox.path("short.npy"), array![[0_i64, 1], [1, 0], [0, 1]].view()).unwrap();
+    sandbox.file("short.csv", "a,b\n0,1\n1,0\n");
     sandbox.file("labels.txt", "a\nb\n");
     sandbox.file("classes.txt", "a\nb\nc\n");
     sandbox.file("points.csv", "1,2\n3,4\n");

@@ -33,7 +33,7 @@ pub(super) struct ExportArgs {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The surest N of each label, by agreement, then margin, then confidence
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     per_class: Option<NonZero<usize>>,
     /// As many of each label as of the smallest
     #[arg(long)]
@@ -103,8 +103,12 @@ impl ValueEnum for Kind {
     }
 }
 
+fn positive(text: &str) -> Result<NonZero<usize>, String> {
+    text.parse().map_err(|_| "give a whole number, at least 1".into())
+}
+
 fn pair(text: &str) -> Result<(usize, String), String> {
-    let wrong = || format!("'{text}': give a cluster and its name, such as 3=cat");
+    let wrong = || "give a cluster and its name, such as 3=cat".to_owned();
     let (cluster, name) = text.split_once('=').ok_or_else(wrong)?;
     Ok((cluster.trim().parse().map_err(|_| wrong())?, name.trim().to_owned()))
 }
@@ -113,6 +117,7 @@ fn pair(text: &str) -> Result<(usize, String), String> {
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     interrupt::install()?;
     let run = RunFolder::open(&args.run)?;
+    args.out.as_deref().map_or(Ok(()), check_new)?;
     let kind = args.kind()?;
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.run, kind));
     check_new(&out)?;
@@ -200,7 +205,7 @@ impl ExportArgs {
         } else {
             return Ok(None);
         };
-        look.show("reading features");
+        look.mention("reading features");
         let data = read_dataset_with(&paths, &[], &run.recipe.options);
         look.finish();
         if self.data.is_empty() {
