@@ -1,4 +1,4 @@
-//! What can't be clustered is refused in one line, with exit code 2, before anything is written.
+//! What can't be done is refused in one line, with exit code 2, before anything is written: whatever the command.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -7,14 +7,19 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Sandbox, stderr, stdout};
+use common::{Sandbox, stderr, stdout, write_run};
 use consilience_data::write::npy;
 use ndarray::{Array2, array};
 
 /// Runs `cluster` in the sandbox; it has to fail with one line that has all `parts`.
 fn refused(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
+    refused_line(sandbox, &format!("cluster {arguments}"), parts);
+}
+
+/// The same for any command.
+fn refused_line(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
     let before = sandbox.files("");
-    let output = sandbox.run(&format!("cluster {arguments}"));
+    let output = sandbox.run(arguments);
     let message = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{arguments}: {message}{}", stdout(&output));
     assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
@@ -158,21 +163,103 @@ fn settings_that_cannot_be() {
     with("--stack 2", &["--stack", "--device cuda"]);
 }
 
+/// Every command has lines here: what is typed, and what the answer has to tell.
+const WRONG_LINES: &[(&str, &[&str])] = &[
+    // The command line as such.
+    ("", &["subcommand", "'consilience help'"]),
+    ("clutser", &["unrecognized subcommand 'clutser'", "'cluster'"]),
+    ("help clutser", &["unrecognized subcommand 'clutser'"]),
+    ("--verbose", &["unexpected argument '--verbose'"]),
+    // cluster
+    ("cluster", &["not provided", "<DATA>"]),
+    ("cluster points.npy -k many", &["invalid value 'many'", "-k <K>"]),
+    ("cluster points.npy -k 2 --models 0", &["invalid value '0'", "--models"]),
+    ("cluster points.npy -k 2 --seed 9223372036854775808", &["--seed", "9223372036854775807"]),
+    ("cluster points.npy -k 2 --member oracle", &["'oracle'", "--member"]),
+    ("cluster points.npy -k 2 --min-agree 101%", &["'101%'", "--min-agree"]),
+    ("cluster points.npy -k 2 --no-such-flag", &["unexpected argument '--no-such-flag'"]),
+    ("cluster points.npy -k 2 --k-range 2..4", &["'-k <K>' cannot be used with '--k-range"]),
+    ("cluster points.npy --k-range 5..2", &["'5..2'", "2..20"]),
+    ("cluster nowhere -k 2", &["nowhere: no such file", "digits"]),
+    ("cluster run/metrics.json -k 2", &["metrics.json"]),
+    // pseudo-label
+    ("pseudo-label", &["not provided", "<VOTES>"]),
+    ("pseudo-label votes.npy", &["-k is missing", "--k-range"]),
+    ("pseudo-label votes.npy -k 0", &["-k 0", "at least 1"]),
+    ("pseudo-label none.npy -k 2", &["none.npy: no such file"]),
+    ("pseudo-label votes.npy short.csv -k 2", &["short.csv: 2 samples", "votes.npy has 12"]),
+    ("pseudo-label votes.npy -k 2 --labels labels.txt", &["2 labels for 12 samples"]),
+    ("pseudo-label votes.npy -k 2 --out run", &["run: the folder isn't empty", "--out"]),
+    ("pseudo-label votes.npy -k 2 --min-agree 9", &["max_agree < min_agree <= n_models", "9"]),
+    // evaluate
+    ("evaluate labels.txt", &["not provided", "<FOUND>"]),
+    ("evaluate none.txt labels.txt", &["none.txt: no such file", "check the path"]),
+    ("evaluate labels.txt folder", &["folder: no run folder", "assignments.npy"]),
+    ("evaluate labels.txt votes.npy", &["votes.npy"]),
+    ("evaluate labels.txt classes.txt", &["2 labels", "classes.txt has 3", "same order"]),
+    // data info
+    ("data", &["subcommand"]),
+    ("data info", &["not provided", "<DATA>"]),
+    ("data info folder/note.txt", &["note.txt", "not a number"]),
+    ("data info cut.npy", &["cut.npy: truncated", "again"]),
+    ("data info points.npy:/x", &["points.npy:/x", "only HDF5 and .npz"]),
+    // export
+    ("export", &["not provided", "<RUN>"]),
+    ("export nowhere", &["nowhere: no such run folder", "consilience cluster"]),
+    ("export folder", &["folder: no run folder", "config.toml"]),
+    ("export damaged", &["pseudo_labels.csv", "can't be read as part of a run"]),
+    ("export empty", &["agree on no sample", "--min-agree"]),
+    ("export run --format xls", &["invalid value 'xls'", "parquet", "folders"]),
+    ("export run --out labels.xls", &["labels.xls: no format", "--format"]),
+    ("export run --out points.csv", &["points.csv: is there already", "--out"]),
+    ("export run --out points.csv/x.csv", &["points.csv is no folder", "--out"]),
+    ("export run --out ..", &["..: ", "name a file"]),
+    ("export run --min-agree 5", &["1 <= min_agree <= 4 models", "got 5"]),
+    ("export run --min-agree most", &["'most'", "--min-agree"]),
+    ("export run --min-confidence 2", &["0 <= min_confidence < 1", "got 2"]),
+    ("export run --per-class 0", &["--per-class", "at least 1"]),
+    ("export run --min-confidence 0.9 --min-agree 100% --name 9=cat", &["below 3", "9=cat"]),
+    ("export run --name cat", &["invalid value 'cat'", "3=cat"]),
+    ("export run --names none.csv", &["none.csv: the names can't be read", "3,cat"]),
+    ("export run cut.npy --format npz", &["cut.npy: truncated"]),
+    ("export run none.npy", &["none.npy: no such file"]),
+    ("export run points.csv --format npz", &["has 12 samples, the data 2", "data of this run"]),
+    ("export run points.npy --no-features", &["cannot be used with", "--no-features"]),
+    ("export run --format folders", &["points.npy: not there as a folder or .zip", "--format"]),
+    ("export run folder --format folders", &["folder: has no image 'a/0.png'"]),
+    // completions and man
+    ("completions", &["not provided", "<SHELL>"]),
+    ("completions tcsh", &["invalid value 'tcsh'", "bash", "fish"]),
+    ("man cluster", &["unexpected argument 'cluster'"]),
+    ("man --out points.csv", &["points.csv: man pages can't be written", "another folder"]),
+];
+
 #[test]
-fn what_cannot_be_typed() {
-    let sandbox = sandbox();
-    for arguments in [
-        "cluster",
-        "cluster points.npy -k many",
-        "cluster points.npy -k 2 --models 0",
-        "cluster points.npy -k 2 --seed 9223372036854775808",
-        "cluster points.npy -k 2 --member oracle",
-        "cluster points.npy -k 2 --min-agree 101%",
-        "cluster points.npy -k 2 --no-such-flag",
-        "clutser",
+fn wrong_lines_get_one_line_and_exit_code_2() {
+    let sandbox = Sandbox::new();
+    write_run(&sandbox, "run");
+    npy(&sandbox.path("votes.npy"), Array2::from_shape_fn((3, 12), |(_, n)| (n % 2) as i64).view())
+        .unwrap();
+    sandbox.file("short.csv", "a,b\n0,1\n1,0\n");
+    sandbox.file("labels.txt", "a\nb\n");
+    sandbox.file("classes.txt", "a\nb\nc\n");
+    sandbox.file("points.csv", "1,2\n3,4\n");
+    let whole = fs::read(sandbox.path("points.npy")).unwrap();
+    sandbox.file("cut.npy", &whole[..whole.len() - 9]);
+    fs::create_dir(sandbox.path("folder")).unwrap();
+    sandbox.file("folder/note.txt", "1,2\nbread,milk\n");
+    for (name, labels) in [
+        ("damaged", "sample,label\n0,x\n"),
+        ("empty", "sample,label,agreement,margin,confidence\n"),
     ] {
-        let output = sandbox.run(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments}");
-        assert!(stderr(&output).starts_with("error: "), "{}", stderr(&output));
+        fs::create_dir(sandbox.path(name)).unwrap();
+        for file in ["config.toml", "metrics.json", "assignments.csv"] {
+            fs::copy(sandbox.path("run").join(file), sandbox.path(name).join(file)).unwrap();
+        }
+        sandbox.file(&format!("{name}/pseudo_labels.csv"), labels);
+    }
+    assert!(WRONG_LINES.len() >= 30);
+    for (line, parts) in WRONG_LINES {
+        refused_line(&sandbox, line, parts);
     }
 }

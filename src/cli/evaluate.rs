@@ -51,7 +51,10 @@ fn read(path: &Path) -> Result<Truth> {
     if path.is_dir() {
         let assignments = path.join("assignments.npy");
         if !assignments.exists() {
-            bail!("{}: no run folder: it has no assignments.npy", path.display());
+            bail!(
+                "{}: no run folder: it has no assignments.npy; name one that a run has written, or a file of labels",
+                path.display()
+            );
         }
         return Ok(read_labels(&[assignments])?);
     }

@@ -2,10 +2,13 @@
 
 pub(super) const PROGRAM: &str = "\
 Examples:
-  consilience cluster digits                      cluster the embedded handwritten digits
-  consilience cluster data.npy -k 10              cluster a file
-  consilience export runs/digits-1 --out x.csv    take the pseudo-labels away
-  consilience help cluster                        all that can be set";
+  Cluster the embedded handwritten digits, or a file
+    consilience cluster digits
+    consilience cluster data.npy -k 10
+  Take the pseudo-labels away
+    consilience export runs/digits-1 --out labels.csv
+
+'consilience help cluster' tells all that can be set.";
 
 pub(super) const CLUSTER: &str = "\
 Examples:

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 use consilience::export::{Export, Format, LabelNames, Subset, Table};
 use consilience::run_folder::{Destination, RunFolder};
 use consilience_data::{Dataset, read_dataset_as};
@@ -15,9 +16,6 @@ use serde::Serialize;
 use super::look::Look;
 use super::text::{bold, columns, count, plural, word};
 use super::{answer, interrupt};
-
-/// The format that isn't a file.
-const FOLDERS: &str = "folders";
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -29,13 +27,13 @@ pub(super) struct ExportArgs {
     data: Vec<PathBuf>,
     /// csv, parquet, npz, hdf5, jsonl, or folders (a folder a label, with links to its images) [default: as --out says,
     /// else csv]
-    #[arg(long, value_name = "FORMAT", value_parser = kind, hide_possible_values = true)]
+    #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     format: Option<Kind>,
     /// File or folder to be written, which has to be new [default: <run>-labels.<format>]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// The surest N of each label, by agreement, then margin, then confidence
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     per_class: Option<NonZero<usize>>,
     /// As many of each label as of the smallest
     #[arg(long)]
@@ -71,6 +69,13 @@ enum Kind {
 }
 
 impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::File(format) => format.name(),
+            Self::Folders => "folders",
+        }
+    }
+
     fn extension(self) -> &'static str {
         match self {
             Self::File(format) => format.extension(),
@@ -79,15 +84,31 @@ impl Kind {
     }
 }
 
-fn kind(name: &str) -> Result<Kind, String> {
-    if name == FOLDERS {
-        return Ok(Kind::Folders);
+impl ValueEnum for Kind {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [Kind; Format::ALL.len() + 1] = {
+            let mut all = [Kind::Folders; Format::ALL.len() + 1];
+            let mut index = 0;
+            while index < Format::ALL.len() {
+                all[index] = Kind::File(Format::ALL[index]);
+                index += 1;
+            }
+            all
+        };
+        &ALL
     }
-    name.parse().map(Kind::File).map_err(|error| format!("{error}, {FOLDERS}"))
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
+    }
+}
+
+fn positive(text: &str) -> Result<NonZero<usize>, String> {
+    text.parse().map_err(|_| "give a whole number, at least 1".into())
 }
 
 fn pair(text: &str) -> Result<(usize, String), String> {
-    let wrong = || format!("'{text}': give a cluster and its name, such as 3=cat");
+    let wrong = || "give a cluster and its name, such as 3=cat".to_owned();
     let (cluster, name) = text.split_once('=').ok_or_else(wrong)?;
     Ok((cluster.trim().parse().map_err(|_| wrong())?, name.trim().to_owned()))
 }
@@ -96,6 +117,7 @@ fn pair(text: &str) -> Result<(usize, String), String> {
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     interrupt::install()?;
     let run = RunFolder::open(&args.run)?;
+    args.out.as_deref().map_or(Ok(()), check_new)?;
     let kind = args.kind()?;
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.run, kind));
     check_new(&out)?;
@@ -138,7 +160,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let text = if args.json {
         serde_json::to_string_pretty(&written)? + "\n"
     } else {
-        written.text(&args.run, args.per_class)
+        written.text(&args.run, args.per_class.filter(|_| !args.balance))
     };
     answer(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -150,11 +172,10 @@ impl ExportArgs {
             (Some(kind), _) => Ok(kind),
             (None, None) => Ok(Kind::File(Format::Csv)),
             (None, Some(out)) => Format::of(out).map(Kind::File).with_context(|| {
-                let names = Format::NAMES.join(", ");
-                format!(
-                    "{}: no format is known by this name; add --format: {names}, {FOLDERS}",
-                    out.display()
-                )
+                let known: Vec<&str> =
+                    Kind::value_variants().iter().map(|kind| kind.name()).collect();
+                let (out, known) = (out.display(), known.join(", "));
+                format!("{out}: no format is known by this name; add --format: {known}")
             }),
         }
     }
@@ -184,7 +205,7 @@ impl ExportArgs {
         } else {
             return Ok(None);
         };
-        look.show("reading features");
+        look.mention("reading features");
         let data = read_dataset_as(&paths, &[], &run.recipe);
         look.finish();
         if self.data.is_empty() {
@@ -293,14 +314,9 @@ impl<'a> Written<'a> {
         let exported = count(self.n_exported);
         let of = plural(self.n_labelled, "pseudo-label");
         let title = format!("{}: {exported} of {of} written", run.display());
-        let few = per_class
-            .map(NonZero::get)
-            .filter(|&asked| self.labels.iter().any(|label| label.n_exported < asked));
-        let few = few.map_or(String::new(), |asked| {
-            format!(
-                "\nSome labels have fewer than {}: all that there are, and as sure as asked for.\n",
-                count(asked)
-            )
+        let is_few = |asked: &usize| self.labels.iter().any(|label| label.n_exported < *asked);
+        let few = per_class.map(NonZero::get).filter(is_few).map_or(String::new(), |asked| {
+            format!("\nSome labels have fewer than {}.\n", count(asked))
         });
         let features = self
             .n_features

@@ -23,12 +23,13 @@ mod summary;
 mod text;
 mod watcher;
 
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, MemberKind};
 use consilience_graph::Strictness;
@@ -265,7 +266,7 @@ struct InfoArgs {
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return refuse(&usage(&error)),
         // Help, or the version, was asked for.
@@ -283,6 +284,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Man(args) => completions::man(&args),
     };
     done.unwrap_or_else(|error| refuse(&one_line(&error)))
+}
+
+/// Parses a command line. A missing command is an error as any other, where clap would give help.
+fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> clap::error::Result<Cli> {
+    let plain = |command: clap::Command| command.arg_required_else_help(false);
+    let command = plain(Cli::command()).mut_subcommand("data", plain);
+    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
 }
 
 fn refuse(problem: &str) -> ExitCode {
@@ -339,8 +347,6 @@ fn write_out(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -362,7 +368,7 @@ mod tests {
             // Up to what the shell does with the rest.
             let typed = line.split_whitespace().take_while(|word| !["|", ">"].contains(word));
             let words = std::iter::once("consilience").chain(typed);
-            let parsed = Cli::try_parse_from(words);
+            let parsed = parse(words);
             assert!(parsed.is_ok(), "{line}: {}", usage(&parsed.unwrap_err()));
         }
     }
@@ -378,11 +384,12 @@ mod tests {
             ("pseudo-label v.npy --min-agree 150%", "invalid value '150%' for '--min-agree <A>'"),
             ("cluster x.npy -k ten", "invalid value 'ten'"),
             ("cluster", "<DATA>..."),
+            ("data", "'consilience data' requires a subcommand but one was not provided"),
             ("clutser x.npy", "unrecognized subcommand 'clutser'; "),
             ("pseudo-label v.npy -k 2 --k-range 2..5", "cannot be used with"),
         ] {
             let words = std::iter::once("consilience").chain(line.split(' '));
-            let told = usage(&Cli::try_parse_from(words).unwrap_err());
+            let told = usage(&parse(words).unwrap_err());
             assert!(told.contains(part) && told.lines().count() == 1, "{told}");
         }
     }

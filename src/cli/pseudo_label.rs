@@ -40,7 +40,6 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
 
     let look = look(args);
     let given = read(args, &config, truth.as_ref(), &threads, &look)?;
-    check_truth(truth.as_ref(), &given.signatures, args)?;
     let mut curve = Vec::new();
     let follow = if args.no_curve { Curve::Needed } else { Curve::Whole };
     let outcome = from_votes(&given.signatures, &config, follow, &threads, |min_agree, found| {
@@ -118,6 +117,7 @@ fn read(
     check_samples(n_samples, args)?;
     let ids = reader.finish()?;
     let signatures = builder.finish();
+    check_truth(truth, n_samples, args)?;
     look.say(&format!(
         "{} x {}: {}, read in {}",
         plural(n_samples, "sample"),
@@ -141,12 +141,7 @@ fn check_samples(found: usize, args: &PseudoLabelArgs) -> Result<()> {
     }
 }
 
-fn check_truth(
-    truth: Option<&Truth>,
-    signatures: &Signatures,
-    args: &PseudoLabelArgs,
-) -> Result<()> {
-    let samples = signatures.n_samples();
+fn check_truth(truth: Option<&Truth>, samples: usize, args: &PseudoLabelArgs) -> Result<()> {
     match truth.map(Truth::n_samples) {
         Some(labels) if labels != samples => {
             let source_name = paths(&args.labels).join(", ");

@@ -24,7 +24,6 @@ mod text;
 
 use std::fmt::Display;
 use std::path::Path;
-use std::str::FromStr;
 
 use consilience_data::{DataError, Features, PseudoLabel, PseudoLabels};
 
@@ -49,9 +48,20 @@ pub enum Format {
 }
 
 impl Format {
-    /// What formats are called, in their order.
-    pub const NAMES: [&str; 5] = ["csv", "parquet", "npz", "hdf5", "jsonl"];
-    const ALL: [Self; 5] = [Self::Csv, Self::Parquet, Self::Npz, Self::Hdf5, Self::JsonLines];
+    /// All of them, in their order.
+    pub const ALL: [Self; 5] = [Self::Csv, Self::Parquet, Self::Npz, Self::Hdf5, Self::JsonLines];
+
+    /// What it is called, such as `csv`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::Npz => "npz",
+            Self::Hdf5 => "hdf5",
+            Self::JsonLines => "jsonl",
+        }
+    }
 
     /// What files of this name hold; `None` if their extension doesn't say it.
     #[must_use]
@@ -83,16 +93,6 @@ impl Format {
     #[must_use]
     pub fn is_for_features(self) -> bool {
         matches!(self, Self::Npz | Self::Hdf5)
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = Self::NAMES.iter().zip(Self::ALL).find(|(known, _)| **known == name);
-        let wrong = || format!("no format '{name}'; formats: {}", Self::NAMES.join(", "));
-        known.map(|(_, format)| format).ok_or_else(wrong)
     }
 }
 

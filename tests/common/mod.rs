@@ -8,6 +8,8 @@ use std::process::Output;
 
 use assert_cmd::Command;
 use consilience_data::read_integers;
+use consilience_data::write::npy;
+use ndarray::Array2;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -81,6 +83,45 @@ impl Sandbox {
         files
     }
 }
+
+/// A run of four models on the twelve samples of `points.npy`, as far as it is read back. Three clusters, of which the
+/// last has one pseudo-label; the samples are called by files in two folders.
+pub(crate) fn write_run(sandbox: &Sandbox, name: &str) {
+    fs::create_dir(sandbox.path(name)).unwrap();
+    let points = Array2::from_shape_fn((12, 2), |(row, column)| {
+        f32::from(u8::try_from(row + 12 * column).unwrap()) / 8.0
+    });
+    npy(&sandbox.path("points.npy"), points.view()).unwrap();
+    let config = "[run]\ndata = ['points.npy']\nlabels = []\ndevice = 'cpu'\n";
+    sandbox.file(&format!("{name}/config.toml"), config);
+    let metrics =
+        "{\"n_clusters\": 3, \"n_features\": 2, \"rounds\": [{\"models\": [1, 2, 3, 4]}]}";
+    sandbox.file(&format!("{name}/metrics.json"), metrics);
+    let mut assigned = "sample,id,cluster,confidence\n".to_owned();
+    for sample in 0..12 {
+        assigned += &format!("{sample},{},{},0.5\n", id(sample), sample % 3);
+    }
+    sandbox.file(&format!("{name}/assignments.csv"), assigned);
+    let labels = LABELS.join("\n");
+    let labels = format!("sample,id,label,agreement,margin,confidence\n{labels}\n");
+    sandbox.file(&format!("{name}/pseudo_labels.csv"), labels);
+}
+
+/// What a sample of [`write_run`] is called.
+pub(crate) fn id(sample: usize) -> String {
+    format!("{}/{}.png", ["a", "b"][sample % 2], sample / 2)
+}
+
+/// The pseudo-labels of [`write_run`].
+pub(crate) const LABELS: [&str; 7] = [
+    "0,a/0.png,0,4,4,0.9",
+    "1,b/0.png,1,4,2,0.75",
+    "3,b/1.png,0,3,1,0.9",
+    "4,a/2.png,1,4,3,0.5",
+    "5,b/2.png,2,4,4,1.0",
+    "6,a/3.png,0,4,4,0.95",
+    "7,b/3.png,1,4,2,0.8",
+];
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) {
     for entry in fs::read_dir(folder).unwrap() {
