@@ -60,6 +60,8 @@ pub(super) struct Grid {
     pub(super) members: Vec<Member>,
     /// Pictures in a row.
     pub(super) columns: usize,
+    /// Places of the last row that stay free.
+    pub(super) n_free: usize,
 }
 
 /// A sample.
@@ -172,6 +174,11 @@ pub(super) fn grid(
         sprite: pictures.map(|pictures| pictures.sprite(samples)),
         members: samples.iter().map(member).collect(),
         columns: COLUMNS.min(samples.len()),
+        n_free: if samples.len() > COLUMNS {
+            (COLUMNS - samples.len() % COLUMNS) % COLUMNS
+        } else {
+            0
+        },
     }
 }
 
