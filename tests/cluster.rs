@@ -40,6 +40,8 @@ fn digits_from_end_to_end() {
         "models/scaling.npz",
         "pseudo_labels.csv",
         "pseudo_labels.npz",
+        "recipe.json",
+        "report.html",
     ];
     if cfg!(feature = "hdf5") {
         expected.push("run.h5");

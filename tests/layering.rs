@@ -78,6 +78,20 @@ fn the_truth_stays_out() {
     }
 }
 
+/// A sample's class can be found out through examples of an overlap, which scores alone may ask for.
+#[test]
+fn only_the_evaluation_asks_for_examples() {
+    let mut sources = Vec::new();
+    for folder in ["src", "data/src", "ensembles/src", "graph/src"] {
+        rust_files(&root().join(folder), &mut sources);
+    }
+    let asks = |source: &&PathBuf| fs::read_to_string(source).unwrap().contains(".examples(");
+    let mut who: Vec<_> =
+        sources.iter().filter(asks).map(|source| source.strip_prefix(root()).unwrap()).collect();
+    who.sort();
+    assert_eq!(who, [Path::new("data/src/truth.rs"), Path::new("src/evaluation.rs")]);
+}
+
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

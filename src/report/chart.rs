@@ -6,6 +6,8 @@ use plotters::prelude::*;
 
 /// Width and height in pixels: legible on a phone, two beside one another elsewhere.
 const SIZE: (u32, u32) = (440, 270);
+/// Family and size; plotters makes them a quarter smaller.
+const LETTERS: (&str, u32) = ("sans-serif", 17);
 const INK: RGBColor = RGBColor(0x5b, 0x63, 0x70);
 const GRID: RGBColor = RGBColor(0xe3, 0xe6, 0xea);
 /// Blue, orange, green and pink that colour-blind readers tell apart (Okabe and Ito, 2008). Marks differ, too.
@@ -42,8 +44,8 @@ pub(super) fn lines(alt: &str, axis: &Axis, series: &[Series], marked: Option<f6
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .margin_right(14)
-            .x_label_area_size(42)
-            .y_label_area_size(48)
+            .x_label_area_size(48)
+            .y_label_area_size(54)
             .build_cartesian_2d(from - margin..to + margin, 0.0..1.02)?;
         let steps = axis.to - axis.from;
         chart
@@ -52,8 +54,8 @@ pub(super) fn lines(alt: &str, axis: &Axis, series: &[Series], marked: Option<f6
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID)
             .axis_style(GRID)
-            .label_style(("sans-serif", 13).into_font().color(&INK))
-            .axis_desc_style(("sans-serif", 13).into_font().color(&INK))
+            .label_style(LETTERS.into_font().color(&INK))
+            .axis_desc_style(LETTERS.into_font().color(&INK))
             .x_desc(axis.title)
             .x_labels(steps.clamp(2, 8) + 1)
             .x_label_formatter(&|x| {
@@ -95,8 +97,8 @@ pub(super) fn histogram(alt: &str, title: &str, counts: &[usize]) -> String {
         let mut chart = ChartBuilder::on(area)
             .margin(8)
             .margin_right(14)
-            .x_label_area_size(42)
-            .y_label_area_size(58)
+            .x_label_area_size(48)
+            .y_label_area_size(64)
             .build_cartesian_2d(0.0..1.0, 0.0..number(most) * 1.05)?;
         chart
             .configure_mesh()
@@ -104,8 +106,8 @@ pub(super) fn histogram(alt: &str, title: &str, counts: &[usize]) -> String {
             .light_line_style(TRANSPARENT)
             .bold_line_style(GRID)
             .axis_style(GRID)
-            .label_style(("sans-serif", 13).into_font().color(&INK))
-            .axis_desc_style(("sans-serif", 13).into_font().color(&INK))
+            .label_style(LETTERS.into_font().color(&INK))
+            .axis_desc_style(LETTERS.into_font().color(&INK))
             .x_desc(title)
             .x_labels(6)
             .x_label_formatter(&|x| format!("{:.0} %", x * 100.0))

@@ -10,6 +10,8 @@ use super::text::cell;
 const MOST_NUMBERS: usize = 30;
 /// From this shade on, letters are light.
 const DARK: f64 = 0.55;
+/// Under this, they are pale.
+const FAINT: f64 = 0.005;
 
 /// A shaded table.
 #[derive(Template)]
@@ -38,6 +40,8 @@ pub(super) struct Cell {
     /// 0..=1, as CSS.
     pub(super) shade: String,
     pub(super) is_dark: bool,
+    /// Whether it is as good as nothing.
+    pub(super) is_faint: bool,
     /// What it says; `None` where it says nothing.
     pub(super) figure: Option<Figure>,
     pub(super) title: String,
@@ -49,7 +53,7 @@ impl Cell {
     pub(super) fn new(share: f64, figure: Option<Figure>, title: String, is_marked: bool) -> Self {
         let share = share.clamp(0.0, 1.0);
         let shade = cell(share);
-        Self { shade, is_dark: share > DARK, figure, title, is_marked }
+        Self { shade, is_dark: share > DARK, is_faint: share < FAINT, figure, title, is_marked }
     }
 }
 

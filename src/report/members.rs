@@ -12,9 +12,10 @@ use crate::run_folder::RunFolder;
 
 /// Clusters that are shown, the first ones.
 const MOST_CLUSTERS: usize = 100;
-/// Members of each kind, with few, with more, and with many clusters.
+/// Members of each kind as pictures, with few, with more, and with many clusters; and by what they are called.
 const MEMBERS: [usize; 3] = [10, 5, 3];
-/// Up to so many clusters are few, and up to so many aren't yet many.
+const CALLED: usize = 5;
+/// Up to so many clusters are few, and up to the second number they aren't yet many.
 const FEW: usize = 20;
 const MORE: usize = 50;
 const MOST_TERMS: usize = 12;
@@ -60,6 +61,8 @@ pub(super) struct Grid {
     pub(super) members: Vec<Member>,
     /// Pictures in a row.
     pub(super) columns: usize,
+    /// Places of the last row that stay free.
+    pub(super) n_free: usize,
 }
 
 /// A sample.
@@ -139,7 +142,7 @@ fn grids(
     mut members: Vec<usize>,
     pictures: Option<&Pictures<'_>>,
 ) -> Vec<Grid> {
-    let most = per_kind(run.n_clusters()).min(members.len());
+    let most = pictures.map_or(CALLED, |_| per_kind(run.n_clusters())).min(members.len());
     if most == 0 {
         return Vec::new();
     }
@@ -172,6 +175,11 @@ pub(super) fn grid(
         sprite: pictures.map(|pictures| pictures.sprite(samples)),
         members: samples.iter().map(member).collect(),
         columns: COLUMNS.min(samples.len()),
+        n_free: if samples.len() > COLUMNS {
+            (COLUMNS - samples.len() % COLUMNS) % COLUMNS
+        } else {
+            0
+        },
     }
 }
 

@@ -120,8 +120,8 @@ fn notices(figures: &Figures) -> Vec<String> {
     }
     if figures.chosen.as_deref() == Some("k-means") {
         notices.push(
-            "The answer is k-means': its clusters fit neighbouring samples far better than the ensemble's. Agreement and rounds \
-             below are the ensemble's."
+            "The answer is that of k-means: its clusters fit neighbouring samples far better than the ensemble’s. Agreement and \
+             rounds below are the ensemble’s."
                 .into(),
         );
     }

@@ -36,12 +36,12 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// `.98`, for cells: a share without the zero before its point.
+/// `.98`, for cells: a share without the zero before its point; `1` for all.
 pub(super) fn cell(share: f64) -> String {
     let text = format!("{share:.2}");
     match text.strip_prefix("0.") {
         Some(decimals) => format!(".{decimals}"),
-        None => text,
+        None => text.strip_suffix(".00").map_or(text.clone(), Into::into),
     }
 }
 
@@ -75,10 +75,7 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!(
-            [cell(0.984), cell(1.0), cell(0.0), cell(-0.02)],
-            [".98", "1.00", ".00", "-0.02"]
-        );
+        assert_eq!([cell(0.984), cell(1.0), cell(0.0), cell(-0.02)], [".98", "1", ".00", "-0.02"]);
         let texts = [0.0, 0.01234, 12.345, 12_300.0, 1.25e9].map(short);
         assert_eq!(texts, ["0", "0.012", "12.35", "12300", "1.2e9"]);
         assert_eq!((cut("abcdef", 4), cut("äöü", 3)), ("abc…".into(), "äöü".into()));

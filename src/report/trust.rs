@@ -168,8 +168,12 @@ fn separation(figures: &Figures) -> Option<Sign> {
         ));
     }
     if !split.is_empty() {
-        let named = if split.len() > 8 { split.len().to_string() } else { split.join(", ") };
-        told.push(format!("Models don't hold together what is in cluster {named}."));
+        let named = match split.len() {
+            1 => format!("cluster {}", split[0]),
+            2..=8 => format!("clusters {}", split.join(", ")),
+            n => plural(n, "cluster"),
+        };
+        told.push(format!("Models don’t hold together what is in {named}."));
     }
     let is_good = told.is_empty();
     if is_good {
