@@ -64,7 +64,7 @@ pub enum DataError {
     NothingToChoose { source_name: String },
 
     #[error(
-        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv, .txt (each also .gz, except .npz), HDF5 (.h5, .hdf5)"
+        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv, .txt, .jsonl (each also .gz, except .npz), HDF5 (.h5, .hdf5), .parquet, .arrow, .feather, .zip of images"
     )]
     UnknownFormat { source_name: String },
 
@@ -135,6 +135,22 @@ pub enum DataError {
         some_of(.found)
     )]
     NoFeatureColumns { source_name: String, found: Vec<String> },
+
+    #[error(
+        "{source_name}: column {column} holds {found}, which cannot be {as_what}; drop it, or choose others by --id-column, --label-column, --vector-column or --text-column"
+    )]
+    ColumnKind { source_name: String, column: String, found: String, as_what: &'static str },
+
+    #[error(
+        "{source_name}: row {row}, counted from 0, has nothing in column {column}; fill or drop it"
+    )]
+    Null { source_name: String, row: usize, column: String },
+
+    #[error("{source_name}: line {line} is not JSON: {problem}; write one object a line")]
+    BadJson { source_name: String, line: u64, problem: String },
+
+    #[error("{source_name}: line {line}, field {field}: need {wanted}; fill or drop it")]
+    BadField { source_name: String, line: u64, field: String, wanted: &'static str },
 
     #[error("{source_name}: several columns hold vectors: {}; choose one by --vector-column", some_of(.found))]
     SeveralVectors { source_name: String, found: Vec<String> },

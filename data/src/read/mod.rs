@@ -2,6 +2,8 @@
 //!
 //! Every reader gives a [`Raw`] array; only this module decides what becomes [`Features`] and what [`Truth`].
 
+mod arrow;
+mod arrow_cells;
 mod assemble;
 mod columns;
 mod csr;
@@ -9,14 +11,18 @@ mod delimited;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
 mod idx;
+mod json_lines;
 mod labels;
 mod npy;
 mod npz;
 mod numbers;
+mod parquet;
 mod part;
+mod record_batches;
 mod source;
 mod stop_words;
 mod strings;
+mod table;
 mod text;
 mod tf_idf;
 mod votes;
@@ -218,9 +224,13 @@ fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
 fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataError> {
     let mut source = Source::open(path)?;
     match source.format(path)? {
-        Format::Text => delimited::read(source, request).map(Some),
-        _ => Ok(None),
+        Format::Text => delimited::read(source, request),
+        Format::Parquet => parquet::read(source, path, request),
+        Format::Arrow => arrow::read(source, path, request),
+        Format::JsonLines => json_lines::read(source, request),
+        Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
     }
+    .map(Some)
 }
 
 /// Reads an array of numbers, samples first, with the names, ids and labels beside it.
@@ -255,15 +265,25 @@ fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
 
 fn read_truth(path: &Path) -> Result<Truth, DataError> {
     let location = Location::resolve(path);
+    let name = location.name();
     if let Location::File { path, dataset: None } = &location {
         let mut source = Source::open(path)?;
-        if source.format(path)? == Format::Text {
-            let words = path.extension().is_some_and(|extension| extension == "txt");
-            return labels::from_text(source, !words);
+        match source.format(path)? {
+            Format::Text => {
+                let words = path.extension().is_some_and(|extension| extension == "txt");
+                return labels::from_text(source, !words);
+            }
+            Format::Parquet | Format::Arrow | Format::JsonLines => {
+                let options = ReadOptions::default();
+                let request =
+                    Request { options: &options, wanted: None, lenient: false, with_truth: true };
+                let part = read_part(path, request)?;
+                return part.truth.ok_or(DataError::NoLabels { source_name: name });
+            }
+            Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => {}
         }
     }
     let raw = read_raw::<Number>(&location, Role::Labels)?;
-    let name = location.name();
     labels::truth(&raw.shape, &raw.values.into_dense(&name)?, &name)
 }
 
@@ -287,6 +307,16 @@ fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataEr
             npz::read(source::reopen(path)?, source.len, &source.name, member, role)
         }
         Format::Hdf5 => read_hdf5(path, dataset.as_deref(), role),
+        Format::Parquet | Format::Arrow | Format::JsonLines => Err(not_an_array(&source)),
+    }
+}
+
+/// A table with columns of several types in the place of an array.
+fn not_an_array(source: &Source) -> DataError {
+    DataError::Unsupported {
+        source_name: source.name.clone(),
+        found: "a table with columns of several types".into(),
+        supported: "an array of numbers (.npy, .npz, HDF5, CSV)",
     }
 }
 
