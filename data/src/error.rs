@@ -172,6 +172,19 @@ pub enum DataError {
     NoLabelAt { source_name: String, place: &'static str, at: u64 },
 
     // Texts and images.
+    #[error(
+        "{source_name}: no images (PNG, JPEG) and no texts (.txt) among its {files} files; name the folder that has them, or the data files themselves"
+    )]
+    NoImages { source_name: String, files: usize },
+
+    #[error("{source_name}: not an image that can be read: {problem}; repair or remove the file")]
+    BadImage { source_name: String, problem: String },
+
+    #[error(
+        "{source_name}: images are read with 1 or 3 channels, but the recipe has {channels}; give arrays of that shape"
+    )]
+    Channels { source_name: String, channels: usize },
+
     #[error("{other} holds {other_holds}, but {first} holds {first_holds}; give files of one kind")]
     MixedContent {
         first: String,

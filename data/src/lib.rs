@@ -31,8 +31,8 @@ pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset, read_dataset_as,
-    read_dataset_with, read_integers, read_labels,
+    Dataset, ImagesInfo, PartInfo, VotesChunk, VotesInfo, VotesReader, describe, read_dataset,
+    read_dataset_as, read_dataset_with, read_integers, read_labels,
 };
 pub use recipe::{ReadOptions, Recipe};
 pub use seed::{Rng, Seed, Stream};

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Seek};
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -9,7 +10,7 @@ use zip::result::ZipError;
 use super::csr::Csr;
 use super::npy::Header;
 use super::numbers::{Number, Target};
-use super::source::{inflated_at_most, unreadable};
+use super::source::{inflated_at_most, reopen, unreadable};
 use super::{PartInfo, Raw, Role, Values, labels, strings};
 use crate::{DataError, Truth};
 
@@ -64,6 +65,13 @@ pub(crate) fn read<T: Target>(
         }
     }
     Ok(raw)
+}
+
+/// Whether a zip archive has any arrays.
+pub(super) fn has_arrays(path: &Path) -> Result<bool, DataError> {
+    let name = path.display().to_string();
+    let zip = ZipArchive::new(reopen(path)?).map_err(|error| zip_error(error, &name))?;
+    Ok(zip.file_names_raw().any(|member| member.ends_with(b".npy")))
 }
 
 /// An archive that was opened.
@@ -272,7 +280,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-fn zip_error(error: ZipError, name: &str) -> DataError {
+pub(super) fn zip_error(error: ZipError, name: &str) -> DataError {
     match error {
         ZipError::Io(error) => unreadable(&error, name),
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
