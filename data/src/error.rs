@@ -64,7 +64,7 @@ pub enum DataError {
     NothingToChoose { source_name: String },
 
     #[error(
-        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv, .txt (each also .gz, except .npz), HDF5 (.h5, .hdf5)"
+        "{source_name}: unknown format, by name and by first bytes; supported: .npy, .npz, IDX, .csv, .tsv, .txt, .jsonl (each also .gz, except .npz), HDF5 (.h5, .hdf5), .parquet, .arrow, .feather, .zip of images"
     )]
     UnknownFormat { source_name: String },
 
@@ -136,6 +136,22 @@ pub enum DataError {
     )]
     NoFeatureColumns { source_name: String, found: Vec<String> },
 
+    #[error(
+        "{source_name}: column {column} holds {found}, which cannot be {as_what}; drop it, or choose others by --id-column, --label-column, --vector-column or --text-column"
+    )]
+    ColumnKind { source_name: String, column: String, found: String, as_what: &'static str },
+
+    #[error(
+        "{source_name}: row {row}, counted from 0, has nothing in column {column}; fill or drop it"
+    )]
+    Null { source_name: String, row: usize, column: String },
+
+    #[error("{source_name}: line {line} is not JSON: {problem}; write one object a line")]
+    BadJson { source_name: String, line: u64, problem: String },
+
+    #[error("{source_name}: line {line}, field {field}: need {wanted}; fill or drop it")]
+    BadField { source_name: String, line: u64, field: String, wanted: &'static str },
+
     #[error("{source_name}: several columns hold vectors: {}; choose one by --vector-column", some_of(.found))]
     SeveralVectors { source_name: String, found: Vec<String> },
 
@@ -156,6 +172,19 @@ pub enum DataError {
     NoLabelAt { source_name: String, place: &'static str, at: u64 },
 
     // Texts and images.
+    #[error(
+        "{source_name}: no images (PNG, JPEG) and no texts (.txt) among its {files} files; name the folder that has them, or the data files themselves"
+    )]
+    NoImages { source_name: String, files: usize },
+
+    #[error("{source_name}: not an image that can be read: {problem}; repair or remove the file")]
+    BadImage { source_name: String, problem: String },
+
+    #[error(
+        "{source_name}: images are read with 1 or 3 channels, but the recipe has {channels}; give arrays of that shape"
+    )]
+    Channels { source_name: String, channels: usize },
+
     #[error("{other} holds {other_holds}, but {first} holds {first_holds}; give files of one kind")]
     MixedContent {
         first: String,

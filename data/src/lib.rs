@@ -31,8 +31,9 @@ pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, FeaturesChunk, FeaturesReader, PartInfo, VotesChunk, VotesInfo, VotesReader, describe,
-    read_dataset, read_dataset_as, read_dataset_with, read_integers, read_labels, read_npz,
+    Dataset, FeaturesChunk, FeaturesReader, ImagesInfo, PartInfo, VotesChunk, VotesInfo,
+    VotesReader, describe, read_dataset, read_dataset_as, read_dataset_with, read_integers,
+    read_labels, read_npz,
 };
 pub use recipe::{ReadOptions, Recipe};
 pub use seed::{Rng, Seed, Stream};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
+use super::images::{self, Images};
 use super::part::{Content, Part, PartInfo, Request, check_count};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
@@ -77,6 +78,7 @@ fn values(
     }
     match &first.content {
         Content::Texts(_) => return weigh(parts, recipe),
+        Content::Images(_) => return decode(&parts, infos, recipe),
         Content::Dense(_) | Content::Sparse(_) => {}
     }
     if !follow {
@@ -104,7 +106,7 @@ fn weigh(parts: Vec<Part>, recipe: &mut Recipe) -> Result<Array2<f32>, DataError
         .iter()
         .flat_map(|part| match &part.content {
             Content::Texts(texts) => texts.as_slice(),
-            Content::Dense(_) | Content::Sparse(_) => &[],
+            _ => &[],
         })
         .map(String::as_str)
         .collect();
@@ -125,6 +127,43 @@ fn weigh(parts: Vec<Part>, recipe: &mut Recipe) -> Result<Array2<f32>, DataError
     array(shape, matrix.into_dense(&name)?)
 }
 
+/// The pixels of all images, of the size and channels of the recipe if it has any.
+fn decode(
+    parts: &[Part],
+    infos: &mut [PartInfo],
+    recipe: &mut Recipe,
+) -> Result<Array2<f32>, DataError> {
+    let all: Vec<&Images> = parts
+        .iter()
+        .filter_map(|part| match &part.content {
+            Content::Images(images) => Some(images),
+            _ => None,
+        })
+        .collect();
+    let name = parts.first().map(|part| part.name.clone()).unwrap_or_default();
+    let read_as = recipe.image.unwrap_or_else(|| images::read_as(&all, recipe.options.image_size));
+    if ![1, 3].contains(&read_as[2]) {
+        return Err(DataError::Channels { source_name: name, channels: read_as[2] });
+    }
+    recipe.image = Some(read_as);
+    recipe.options.image_size = Some([read_as[0], read_as[1]]);
+    let rows: usize = all.iter().map(|images| images.len()).sum();
+    let width = read_as.iter().fold(1, |width: usize, &side| width.saturating_mul(side));
+    let len = rows.saturating_mul(width);
+    let mut pixels = numbers::reserve(len, &name)?;
+    pixels.resize(len, 0.0);
+    let mut rest = pixels.as_mut_slice();
+    for (images, info) in all.iter().zip(infos) {
+        let (own, others) = rest.split_at_mut(images.len() * width);
+        images.decode(read_as, own)?;
+        info.images = Some(images.info(read_as));
+        info.shape.truncate(1);
+        info.shape.extend(read_as);
+        rest = others;
+    }
+    array((rows, width), pixels)
+}
+
 /// Puts the features of a part that has names for them into another order, if need be.
 fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
     let Some(names) = part.feature_names.as_ref().filter(|names| *names != wanted) else {
@@ -142,7 +181,7 @@ fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
     part.content = match part.content {
         Content::Dense(values) => Content::Dense(values.select(ndarray::Axis(1), &order)),
         Content::Sparse(matrix) => Content::Sparse(matrix.with_columns(&order, &part.name)?),
-        texts @ Content::Texts(_) => texts,
+        content => content,
     };
     part.feature_names = Some(wanted.to_vec());
     Ok(part)
@@ -177,7 +216,7 @@ fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
                 stacked.resize(start + matrix.rows * columns, 0.0);
                 matrix.add_to(&mut stacked[start..], &part.name)?;
             }
-            Content::Texts(_) => {}
+            Content::Texts(_) | Content::Images(_) => {}
         }
     }
     array((rows, columns), stacked)

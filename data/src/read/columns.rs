@@ -26,6 +26,17 @@ pub(super) enum Kind {
     Other(String),
 }
 
+impl Kind {
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Numbers => "numbers",
+            Self::Words => "words",
+            Self::Vectors => "lists of numbers",
+            Self::Other(words) => words,
+        }
+    }
+}
+
 /// A column and what it holds.
 #[derive(Debug, Clone)]
 pub(super) struct Column {

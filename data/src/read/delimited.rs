@@ -2,13 +2,11 @@
 
 use super::PartInfo;
 use super::columns::{Column, From, Kind, Roles};
-use super::labels;
-use super::part::{Content, Part, Request};
+use super::part::{Part, Request};
 use super::source::Source;
+use super::table::Table;
 use super::text::{Row, Start, cells, is_missing, is_number, not_a_number};
 use crate::DataError;
-
-use ndarray::Array2;
 
 /// Rows that are looked at to see whether a column holds numbers.
 const LOOKED_AT: usize = 50;
@@ -19,7 +17,12 @@ pub(super) fn read(source: Source, request: Request<'_>) -> Result<Part, DataErr
     let named =
         [&options.id_column, &options.label_column, &options.text_column, &options.vector_column];
     let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
-    let start = Start::read_named(source, |_| false, &named, options.text_column.is_some())?;
+    let start = Start::read_named(
+        source,
+        |cell| list(cell).is_some(),
+        &named,
+        options.text_column.is_some(),
+    )?;
     let Start { mut lines, delimiter, separator, columns: n_columns, header, .. } = start;
     let name = lines.source.name.clone();
     let has_header = header.is_some();
@@ -33,31 +36,18 @@ pub(super) fn read(source: Source, request: Request<'_>) -> Result<Part, DataErr
         None => Roles::unnamed(n_columns, request, &name)?,
     };
 
-    let mut table = Table::new(&name, separator, n_columns, &roles, columns.as_deref());
+    let columns = columns.as_deref();
+    let mut rows = Rows::new(&name, separator, n_columns, &roles, columns);
     while let Some(row) = lines.next()? {
-        table.push(&row)?;
+        rows.push(&row)?;
     }
-    let Table { values, texts, ids, labels, n_rows, .. } = table;
+    let table = rows.table;
 
     let gzip = if lines.source.gzip { ", gzip" } else { "" };
-    let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &[n_rows, n_columns]);
+    let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &[table.n_rows, n_columns]);
     info.delimiter = delimiter.map(char::from);
     info.header = Some(has_header);
-    let columns = columns.unwrap_or_default();
-    roles.tell(&columns, &mut info);
-    let truth = labels::beside(&labels, "line", &roles, request, &name, &mut info)?;
-    let content = match &roles.features {
-        From::Texts(_) => Content::Texts(texts),
-        From::Vectors(_) | From::Columns(_) => {
-            let width = if n_rows == 0 { 0 } else { values.len() / n_rows };
-            Content::Dense(Array2::from_shape_vec((n_rows, width), values).map_err(|error| {
-                DataError::Corrupt { source_name: name.clone(), problem: error.to_string() }
-            })?)
-        }
-    };
-    let feature_names = roles.feature_names(&columns).filter(|_| has_header);
-    let ids = roles.id.map(|_| ids);
-    Ok(Part { info, name, content, truth, ids, feature_names })
+    table.into_part(info, &roles, columns, request, "line")
 }
 
 /// What the columns hold, from their first rows.
@@ -83,8 +73,8 @@ fn kinds<'a>(
     columns.map(|(column, name)| Column { name, kind: kind(column) }).collect()
 }
 
-/// What has been read so far.
-struct Table<'a> {
+/// The rows that have been read so far.
+struct Rows<'a> {
     name: &'a str,
     separator: char,
     /// Number of cells that every line has to have.
@@ -93,14 +83,10 @@ struct Table<'a> {
     columns: Option<&'a [Column]>,
     /// Whether the features are all columns in their order.
     is_plain: bool,
-    values: Vec<f32>,
-    texts: Vec<String>,
-    ids: Vec<String>,
-    labels: Vec<(String, u64)>,
-    n_rows: usize,
+    table: Table,
 }
 
-impl<'a> Table<'a> {
+impl<'a> Rows<'a> {
     fn new(
         name: &'a str,
         separator: char,
@@ -109,19 +95,7 @@ impl<'a> Table<'a> {
         columns: Option<&'a [Column]>,
     ) -> Self {
         let is_plain = roles.features == From::Columns((0..n_columns).collect());
-        Self {
-            name,
-            separator,
-            n_columns,
-            roles,
-            columns,
-            is_plain,
-            values: Vec::new(),
-            texts: Vec::new(),
-            ids: Vec::new(),
-            labels: Vec::new(),
-            n_rows: 0,
-        }
+        Self { name, separator, n_columns, roles, columns, is_plain, table: Table::default() }
     }
 
     fn push(&mut self, (number, line): &Row) -> Result<(), DataError> {
@@ -134,12 +108,12 @@ impl<'a> Table<'a> {
                 expected: self.n_columns,
             });
         }
-        self.n_rows += 1;
         if self.is_plain {
             for (column, cell) in cells(line, self.separator).enumerate() {
                 let value = self.number(cell, *number, column)?;
-                self.values.push(value);
+                self.table.values.push(value);
             }
+            self.table.n_rows += 1;
             return Ok(());
         }
         let cells: Vec<&str> = cells(line, self.separator).collect();
@@ -147,39 +121,30 @@ impl<'a> Table<'a> {
             From::Columns(used) => {
                 for &column in used {
                     let value = self.number(cells[column], *number, column)?;
-                    self.values.push(value);
+                    self.table.values.push(value);
                 }
             }
             From::Vectors(column) => self.push_list(cells[*column], *number, *column)?,
-            From::Texts(column) => self.texts.push(unescaped(cells[*column])),
+            From::Texts(column) => self.table.texts.push(unescaped(cells[*column])),
         }
         if let Some(column) = self.roles.id {
-            self.ids.push(unescaped(cells[column]));
+            self.table.ids.push(unescaped(cells[column]));
         }
         if let Some(column) = self.roles.label {
-            self.labels.push((unescaped(cells[column]), *number));
+            self.table.labels.push((unescaped(cells[column]), *number));
         }
+        self.table.n_rows += 1;
         Ok(())
     }
 
     /// Adds the numbers of a list such as `[0.1, 0.2]`, as Python writes it.
     fn push_list(&mut self, cell: &str, line: u64, column: usize) -> Result<(), DataError> {
-        let before = self.values.len();
+        let before = self.table.values.len();
         for item in list(cell).unwrap_or(cell).split([',', ' ']).filter(|item| !item.is_empty()) {
             let value = self.number(item, line, column)?;
-            self.values.push(value);
+            self.table.values.push(value);
         }
-        let (found, expected) = (self.values.len() - before, before / (self.n_rows - 1).max(1));
-        if self.n_rows > 1 && found != expected {
-            return Err(DataError::RaggedVector {
-                source_name: self.name.into(),
-                place: "line",
-                at: line,
-                found,
-                expected,
-            });
-        }
-        Ok(())
+        self.table.check_width(before, self.name, "line", line)
     }
 
     fn number(&self, cell: &str, line: u64, column: usize) -> Result<f32, DataError> {

@@ -2,23 +2,32 @@
 //!
 //! Every reader gives a [`Raw`] array; only this module decides what becomes [`Features`] and what [`Truth`].
 
+mod arrow;
+mod arrow_cells;
 mod assemble;
+mod collection;
 mod columns;
 mod csr;
 mod delimited;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
 mod idx;
+mod images;
+mod json_lines;
 mod labels;
 mod npy;
 mod npz;
 mod numbers;
+mod parquet;
 mod part;
+mod record_batches;
 mod source;
 mod stop_words;
 mod stream;
 mod strings;
+mod table;
 mod text;
+mod texts;
 mod tf_idf;
 mod votes;
 
@@ -27,11 +36,12 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, ArrayD, IxDyn};
 
+use self::collection::Store;
 use self::csr::Csr;
 pub use self::npz::read_npz;
 use self::numbers::{Number, Target};
-pub use self::part::PartInfo;
 use self::part::{Content, Part, Request};
+pub use self::part::{ImagesInfo, PartInfo};
 use self::source::{Format, Location, Source};
 pub use self::stream::{FeaturesChunk, FeaturesReader};
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
@@ -110,8 +120,8 @@ impl<T: Target> Values<T> {
 
 /// Reads data and stacks them by rows.
 ///
-/// A path is a file (`.npy`, `.npz`, IDX, CSV, HDF5), one of its arrays (`file.h5:/dataset`, `file.npz:member`), or the
-/// name of an embedded set where no such file exists. Arrays of more than two dimensions are flattened to samples x
+/// A path is a file (`.npy`, `.npz`, IDX, CSV, HDF5, Parquet, Arrow, JSON Lines, texts), one of its arrays (`file.h5:/dataset`,
+/// `file.npz:member`), a folder or `.zip` of images or texts, or the name of an embedded set where no such file exists. Arrays of more than two dimensions are flattened to samples x
 /// features. Values are converted to `f32` as they are, without scaling.
 ///
 /// The truth comes from the files `labels` if there are any, else from beside the data if it is there for
@@ -219,11 +229,31 @@ fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
 
 /// Reads what isn't an array alone: columns that can be ids, labels or texts. `None` if the path is no such thing.
 fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataError> {
-    let mut source = Source::open(path)?;
-    match source.format(path)? {
-        Format::Text => delimited::read(source, request).map(Some),
-        _ => Ok(None),
+    if path.is_dir() {
+        return collection::read(Store::Folder(path.into()), request).map(Some);
     }
+    let mut source = Source::open(path)?;
+    let has_extension = |wanted| path.extension().is_some_and(|extension| extension == wanted);
+    match source.format(path)? {
+        Format::Text if may_be_texts(path) && texts::is_texts(&mut source, request)? => {
+            texts::read(source)
+        }
+        Format::Npz if !has_extension("npz") && !npz::has_arrays(path)? => {
+            collection::read(Store::Zip(path.into()), request)
+        }
+        Format::Text => delimited::read(source, request),
+        Format::Parquet => parquet::read(source, path, request),
+        Format::Arrow => arrow::read(source, path, request),
+        Format::JsonLines => json_lines::read(source, request),
+        Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
+    }
+    .map(Some)
+}
+
+/// Whether a text file may be one of texts rather than a table.
+fn may_be_texts(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".txt")
 }
 
 /// Reads an array of numbers, samples first, with the names, ids and labels beside it.
@@ -258,16 +288,30 @@ fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
 
 fn read_truth(path: &Path) -> Result<Truth, DataError> {
     let location = Location::resolve(path);
+    let name = location.name();
     if let Location::File { path, dataset: None } = &location {
+        if path.is_dir() {
+            return truth_beside(path, name);
+        }
         let mut source = Source::open(path)?;
-        if source.format(path)? == Format::Text {
-            let words = path.extension().is_some_and(|extension| extension == "txt");
-            return labels::from_text(source, !words);
+        match source.format(path)? {
+            Format::Text => {
+                let words = path.extension().is_some_and(|extension| extension == "txt");
+                return labels::from_text(source, !words);
+            }
+            Format::Parquet | Format::Arrow | Format::JsonLines => return truth_beside(path, name),
+            Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => {}
         }
     }
     let raw = read_raw::<Number>(&location, Role::Labels)?;
-    let name = location.name();
     labels::truth(&raw.shape, &raw.values.into_dense(&name)?, &name)
+}
+
+/// The labels beside data of other formats than arrays.
+fn truth_beside(path: &Path, source_name: String) -> Result<Truth, DataError> {
+    let options = ReadOptions::default();
+    let request = Request { options: &options, wanted: None, lenient: false, with_truth: true };
+    read_part(path, request)?.truth.ok_or(DataError::NoLabels { source_name })
 }
 
 fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataError> {
@@ -290,6 +334,16 @@ fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataEr
             npz::read(source::reopen(path)?, source.len, &source.name, member, role)
         }
         Format::Hdf5 => read_hdf5(path, dataset.as_deref(), role),
+        Format::Parquet | Format::Arrow | Format::JsonLines => Err(not_an_array(&source)),
+    }
+}
+
+/// A table with columns of several types in the place of an array.
+fn not_an_array(source: &Source) -> DataError {
+    DataError::Unsupported {
+        source_name: source.name.clone(),
+        found: "a table with columns of several types".into(),
+        supported: "an array of numbers (.npy, .npz, HDF5, CSV)",
     }
 }
 
@@ -336,6 +390,11 @@ fn read_hdf5<T: Target>(
 fn dataset_name(path: &Path) -> String {
     match Location::resolve(path) {
         Location::Embedded(name) => name.into(),
+        // `.` has a name, too, and a folder no extension.
+        Location::File { path, .. } if path.is_dir() => {
+            let path = path.canonicalize().unwrap_or(path);
+            path.file_name().map_or("data".into(), |name| name.to_string_lossy().into())
+        }
         Location::File { path, .. } => source::stem(&path),
     }
 }

@@ -122,6 +122,13 @@ pub fn read_npz(path: &Path) -> Result<BTreeMap<String, ArrayD<f32>>, DataError>
     Ok(arrays)
 }
 
+/// Whether a zip archive has any arrays.
+pub(super) fn has_arrays(path: &Path) -> Result<bool, DataError> {
+    let name = path.display().to_string();
+    let zip = ZipArchive::new(reopen(path)?).map_err(|error| zip_error(error, &name))?;
+    Ok(zip.file_names_raw().any(|member| member.ends_with(b".npy")))
+}
+
 /// An archive that was opened.
 pub(crate) struct Archive<R> {
     zip: ZipArchive<R>,
@@ -366,7 +373,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-fn zip_error(error: ZipError, name: &str) -> DataError {
+pub(super) fn zip_error(error: ZipError, name: &str) -> DataError {
     match error {
         ZipError::Io(error) => unreadable(&error, name),
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {

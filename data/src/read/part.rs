@@ -6,6 +6,7 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::csr::Csr;
+use super::images::Images;
 use crate::{DataError, Features, ReadOptions, Truth};
 
 /// What a file was understood to be.
@@ -89,6 +90,7 @@ pub(super) enum Content {
     Sparse(Csr),
     /// A text a sample.
     Texts(Vec<String>),
+    Images(Images),
 }
 
 impl Content {
@@ -97,6 +99,7 @@ impl Content {
             Self::Dense(values) => values.nrows(),
             Self::Sparse(matrix) => matrix.rows,
             Self::Texts(texts) => texts.len(),
+            Self::Images(images) => images.len(),
         }
     }
 
@@ -105,7 +108,7 @@ impl Content {
         match self {
             Self::Dense(values) => Some(values.ncols()),
             Self::Sparse(matrix) => Some(matrix.columns),
-            Self::Texts(_) => None,
+            Self::Texts(_) | Self::Images(_) => None,
         }
     }
 
@@ -113,6 +116,7 @@ impl Content {
         match self {
             Self::Dense(_) | Self::Sparse(_) => "numbers",
             Self::Texts(_) => "texts",
+            Self::Images(_) => "images",
         }
     }
 }

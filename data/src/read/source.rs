@@ -58,6 +58,10 @@ pub(crate) enum Format {
     Idx,
     Text,
     Hdf5,
+    Parquet,
+    /// Arrow's own, a file or a stream.
+    Arrow,
+    JsonLines,
 }
 
 /// A file that was opened, unpacked on the fly if gzip.
@@ -126,6 +130,18 @@ impl Source {
         let found = start.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
         Err(DataError::BadMagic { source_name: self.name.clone(), format: format_name, found })
     }
+
+    /// Refuses a packed file of a format that is packed inside, and read from its end.
+    pub(crate) fn expect_no_gzip(&self, what: &str) -> Result<(), DataError> {
+        if !self.gzip {
+            return Ok(());
+        }
+        Err(DataError::Unsupported {
+            source_name: self.name.clone(),
+            found: format!("{what} inside gzip"),
+            supported: "the unpacked file (gunzip)",
+        })
+    }
 }
 
 /// Opens a regular file that isn't empty; also gives its size in bytes.
@@ -183,6 +199,9 @@ fn by_extension(path: &Path) -> Option<Format> {
         "idx" | "idx1" | "idx2" | "idx3" => Some(Format::Idx),
         "csv" | "tsv" | "txt" => Some(Format::Text),
         "h5" | "hdf5" | "hdf" => Some(Format::Hdf5),
+        "parquet" | "pq" => Some(Format::Parquet),
+        "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),
+        "jsonl" | "ndjson" => Some(Format::JsonLines),
         _ => None,
     }
 }
@@ -194,6 +213,11 @@ fn by_magic(start: &[u8]) -> Option<Format> {
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => Some(Format::Npz),
         [0x89, b'H', b'D', b'F', b'\r', b'\n', 0x1a, b'\n'] => Some(Format::Hdf5),
         [0, 0, 8 | 9 | 11..=14, 1..=8, ..] => Some(Format::Idx),
+        [b'P', b'A', b'R', b'1', ..] => Some(Format::Parquet),
+        // The second is a stream, whose first message holds the schema.
+        [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, _, _, 0, 0] => {
+            Some(Format::Arrow)
+        }
         _ => None,
     }
 }

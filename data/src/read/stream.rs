@@ -292,7 +292,6 @@ impl Part {
             Format::Npz => Self::of_npz(&path, dataset.as_deref(), with_truth),
             Format::Text => Self::of_text(source, recipe),
             Format::Hdf5 => Self::of_hdf5(&path, dataset.as_deref()),
-            #[expect(unreachable_patterns, reason = "formats that are read whole")]
             _ => Ok(None),
         }
     }

@@ -8,6 +8,7 @@ use super::array::{Array, Bytes, Grid};
 use super::models::Models;
 use super::{Blocks, Part, VotesChunk, VotesInfo, table};
 use crate::DataError;
+use crate::read::not_an_array;
 use crate::read::npy::Header;
 use crate::read::npz::Archive;
 use crate::read::numbers::{Encoding, Kind};
@@ -75,6 +76,7 @@ pub(super) fn open(argument: &Path, samples: Option<usize>) -> Result<Vec<Part>,
         Format::Idx => Ok(vec![idx(source, &request)?]),
         Format::Text => Ok(vec![table::open(source, &short, samples)?]),
         Format::Hdf5 => hdf5(&request),
+        Format::Parquet | Format::Arrow | Format::JsonLines => Err(not_an_array(&source)),
     }
 }
 

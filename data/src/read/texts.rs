@@ -1,0 +1,54 @@
+//! A text a line.
+
+use std::io::Read;
+
+use super::PartInfo;
+use super::part::{Content, Part, Request};
+use super::source::{Source, unreadable};
+use super::text::{self, cells, is_missing, is_number};
+use crate::DataError;
+
+/// Bytes of a file in which rows of numbers are looked for.
+const START: usize = 1 << 16;
+
+/// Whether a file is one of texts: neither of its first two lines is a row of numbers, the second is no row below a header, and
+/// nobody named a column.
+pub(super) fn is_texts(source: &mut Source, request: Request<'_>) -> Result<bool, DataError> {
+    let options = request.options;
+    let columns =
+        [&options.id_column, &options.label_column, &options.text_column, &options.vector_column];
+    if columns.into_iter().any(Option::is_some) {
+        return Ok(false);
+    }
+    text::check_encoding(source)?;
+    let delimiter = text::delimiter(source)?;
+    let separator = delimiter.map_or(',', char::from);
+    let start = String::from_utf8_lossy(source.peek(START)?).into_owned();
+    let lines = start.trim_start_matches('\u{feff}').lines().map(str::trim);
+    let mut lines = lines.filter(|line| !line.is_empty() && !line.starts_with("# "));
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
+    let numbers = |line: &str| {
+        let is_value = |cell: &str| is_number(cell) || is_missing(cell);
+        cells(line, separator).all(is_value) && cells(line, separator).any(is_number)
+    };
+    let same = cells(first, separator).count() == cells(second, separator).count();
+    let below = delimiter.is_some() && same && {
+        let mut pairs = cells(first, separator).zip(cells(second, separator));
+        pairs.any(|(first, second)| !is_number(first) && is_number(second))
+    };
+    Ok(!first.is_empty() && !numbers(first) && !numbers(second) && !below)
+}
+
+/// Reads a text a line, whatever it holds; empty lines at the end are none, others are empty texts.
+pub(super) fn read(mut source: Source) -> Result<Part, DataError> {
+    let name = source.name;
+    let mut bytes = Vec::new();
+    source.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error, &name))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
+    let texts: Vec<String> = lines.map(String::from).collect();
+    let gzip = if source.gzip { ", gzip" } else { "" };
+    let info = PartInfo::new(&name, format!("texts, one a line{gzip}"), &[texts.len()]);
+    let content = Content::Texts(texts);
+    Ok(Part { info, name, content, truth: None, ids: None, feature_names: None })
+}
