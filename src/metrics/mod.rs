@@ -10,7 +10,7 @@ use consilience_data::{
 };
 use std::time::Duration;
 
-use consilience_ensembles::{Device, MemberKind};
+use consilience_ensembles::Device;
 use serde::Serialize;
 
 use crate::evaluation::Scores;
@@ -168,7 +168,7 @@ pub struct RoundMetrics {
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelMetrics {
     /// What kind of model it is.
-    pub kind: MemberKind,
+    pub kind: &'static str,
     /// Accuracy of its votes.
     pub acc: Option<f64>,
     /// Mean confidence of its votes.
@@ -195,8 +195,9 @@ impl Metrics {
             let acc = accuracy(&baseline.assignments, truth)?;
             Ok(BaselineMetrics { acc, neighbour_information: baseline.information })
         };
+        let kinds = outcome.ensemble.kinds();
         let rounds: Result<Vec<_>, DataError> =
-            outcome.rounds.iter().enumerate().map(|round| of_round(round, config, truth)).collect();
+            outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
         Ok(Self {
             n_samples: data.n_samples(),
             n_features: outcome.data.transform().shift.len(),
@@ -233,11 +234,10 @@ impl Metrics {
 
 fn of_round(
     (index, round): (usize, &Round),
-    config: &ValidConfig,
+    kinds: &[&'static str],
     truth: Option<&Truth>,
 ) -> Result<RoundMetrics, DataError> {
-    let models: Result<Vec<_>, DataError> = config
-        .members
+    let models: Result<Vec<_>, DataError> = kinds
         .iter()
         .enumerate()
         .map(|(index, &kind)| {
