@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, Votes};
-use consilience_ensembles::{Ensemble, Prepared};
+use consilience_ensembles::{Clusterer, Ensemble, Prepared};
 use consilience_graph::{AgreementGraph, Alignment, Diversity, Signatures, Threads, consensus};
 
 use crate::choice::Choice;
@@ -31,7 +31,23 @@ pub fn run(
     config: &ValidConfig,
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
-    let k = config.n_clusters;
+    run_with(features, config, Vec::new(), observer)
+}
+
+/// As [`run`], with models of your own in the ensemble beside those that `config` asks for. They vote, and learn from what
+/// was agreed on, as all others do.
+///
+/// # Errors
+///
+/// As [`run`], and the errors of these models.
+pub fn run_with(
+    features: &Features,
+    config: &ValidConfig,
+    own: Vec<Box<dyn Clusterer>>,
+    observer: &dyn Observer,
+) -> Result<Outcome, RunError> {
+    let (k, n_own) = (config.n_clusters, own.len());
+    let agreement = &config.agreement_with(n_own)?;
     let threads = Threads::new(config.compute.threads)?;
     observer.step(&Step::Prepare);
     let mut data =
@@ -40,6 +56,7 @@ pub fn run(
     let labeller = Labeller::new(config, &data, observer)?;
     let mut ensemble =
         Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
+    ensemble.add(own);
 
     let mut rounds: Vec<Round> = Vec::new();
     let mut choice = Choice::new(features.n_samples());
@@ -52,14 +69,14 @@ pub fn run(
         ensemble.train(&data, &config.phase(round), &targets, observer)?;
         let mut soft = ensemble.predict(&data)?;
         if round == 0 {
-            soft = keep_best(&mut ensemble, soft, &data, &config.members);
+            soft = keep_best(&mut ensemble, soft, &data, &config.members, n_own);
         }
         let votes = Votes::from_soft(&soft)?.of_samples(data.trainable());
 
         observer.step(&Step::Agree);
         let agree_start = Instant::now();
-        let signatures = Signatures::group(&votes, &config.agreement, &threads)?;
-        let graph = AgreementGraph::new(&signatures, &config.agreement)?;
+        let signatures = Signatures::group(&votes, agreement, &threads)?;
+        let graph = AgreementGraph::new(&signatures, agreement)?;
         let extraction = labeller.label(&graph, &votes, k, &threads)?;
         let agree_seconds = agree_start.elapsed().as_secs_f64();
         let pseudo_labels = choice.of(&extraction, k);

@@ -166,6 +166,11 @@ impl ValidConfig {
         self.members.iter().copied().cycle().take(count).collect()
     }
 
+    /// The agreement graph's settings with so many further models.
+    pub(crate) fn agreement_with(&self, further: usize) -> Result<ValidAgreement, RunError> {
+        Ok(self.config.agreement.check(self.members.len() + further)?)
+    }
+
     /// The training of a round, without the pseudo-labels.
     pub(crate) fn phase(&self, round: usize) -> Phase {
         let schedule = if round == 0 { self.first } else { self.retrain };

@@ -24,6 +24,9 @@ pub enum RunError {
     Folder { path: String, problem: String },
 
     #[error(transparent)]
+    Linfa(#[from] linfa::Error),
+
+    #[error(transparent)]
     Data(#[from] DataError),
 
     #[error(transparent)]

@@ -38,6 +38,7 @@ pub mod guard;
 pub mod k_range;
 pub mod kind;
 pub mod labelling;
+pub mod linfa;
 pub mod metrics;
 pub mod outcome;
 pub mod predict;
@@ -47,7 +48,7 @@ pub mod report;
 pub mod run_folder;
 mod selection;
 
-pub use algorithm::run;
+pub use algorithm::{run, run_with};
 pub use config::{Config, ValidConfig};
 pub use error::RunError;
 pub use from_votes::from_votes;

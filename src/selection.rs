@@ -4,7 +4,7 @@ use consilience_data::SoftAssignments;
 use consilience_ensembles::{Ensemble, MemberKind, Prepared};
 
 /// Leaves those of the candidates in the ensemble whose clusters tell most of their neighbours' clusters, as many of
-/// each kind as there are among `members`; their probabilities.
+/// each kind as there are among `members`; their probabilities. The last `n_own` aren't candidates, and stay.
 ///
 /// Networks start at random, and some end with two groups in one cluster. Their own loss doesn't show that; the samples' neighbours do.
 pub(crate) fn keep_best(
@@ -12,14 +12,17 @@ pub(crate) fn keep_best(
     soft: Vec<SoftAssignments>,
     data: &Prepared,
     members: &[MemberKind],
+    n_own: usize,
 ) -> Vec<SoftAssignments> {
-    if soft.len() <= members.len() {
+    let candidates = soft.len() - n_own;
+    if candidates <= members.len() {
         return soft;
     }
     let information =
         |soft: &SoftAssignments| data.neighbour_information(&soft.harden().0).unwrap_or(0.0);
-    let information: Vec<f64> = soft.iter().map(information).collect();
-    let best = best(&information, members);
+    let information: Vec<f64> = soft[..candidates].iter().map(information).collect();
+    let mut best = best(&information, members);
+    best.extend(candidates..soft.len());
     ensemble.keep(&best);
     let kept = soft.into_iter().enumerate().filter(|(index, _)| best.binary_search(index).is_ok());
     kept.map(|(_, soft)| soft).collect()

@@ -34,6 +34,7 @@ fn digits_from_end_to_end() {
         "assignments.npy",
         "config.toml",
         "metrics.json",
+        "models/ensemble.json",
         "models/model-00.safetensors",
         "models/model-01.safetensors",
         "models/model-02.safetensors",

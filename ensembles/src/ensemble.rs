@@ -156,6 +156,17 @@ impl Ensemble {
         self.members.len()
     }
 
+    /// What kind of model each is, length n_models: see [`Clusterer::kind`].
+    #[must_use]
+    pub fn kinds(&self) -> Vec<&'static str> {
+        self.members.iter().map(|member| member.clusterer().kind()).collect()
+    }
+
+    /// Adds models of any kind behind those that are there.
+    pub fn add(&mut self, models: Vec<Box<dyn Clusterer>>) {
+        self.members.extend(models.into_iter().map(Member::Other));
+    }
+
     /// Number of models that are trained in epochs.
     #[must_use]
     pub fn n_networks(&self) -> usize {

@@ -12,7 +12,7 @@ use consilience_data::{
 };
 use std::time::Duration;
 
-use consilience_ensembles::{Device, MemberKind};
+use consilience_ensembles::Device;
 use consilience_graph::{Diversity, Signatures, Threads};
 use serde::Serialize;
 
@@ -181,7 +181,7 @@ pub struct RoundMetrics {
 #[derive(Debug, Clone, Serialize)]
 pub struct ModelMetrics {
     /// What kind of model it is.
-    pub kind: MemberKind,
+    pub kind: &'static str,
     /// Accuracy of its votes.
     pub acc: Option<f64>,
     /// Mean confidence of its votes.
@@ -210,8 +210,9 @@ impl Metrics {
             let acc = accuracy(&baseline.assignments, truth)?;
             Ok(BaselineMetrics { acc, neighbour_information: baseline.information })
         };
+        let kinds = outcome.ensemble.kinds();
         let rounds: Result<Vec<_>, DataError> =
-            outcome.rounds.iter().enumerate().map(|round| of_round(round, config, truth)).collect();
+            outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
         let settings: &Config = config;
         let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
         let signatures = Signatures::group(&last.votes, &config.agreement, &threads)?;
@@ -264,11 +265,10 @@ impl Metrics {
 
 fn of_round(
     (index, round): (usize, &Round),
-    config: &ValidConfig,
+    kinds: &[&'static str],
     truth: Option<&Truth>,
 ) -> Result<RoundMetrics, DataError> {
-    let models: Result<Vec<_>, DataError> = config
-        .members
+    let models: Result<Vec<_>, DataError> = kinds
         .iter()
         .enumerate()
         .map(|(index, &kind)| {
