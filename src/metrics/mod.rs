@@ -215,7 +215,9 @@ impl Metrics {
             outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
         let settings: &Config = config;
         let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
-        let signatures = Signatures::group(&last.votes, &config.agreement, &threads)?;
+        let n_own = outcome.ensemble.n_models() - config.members.len();
+        let agreement = config.agreement_with(n_own)?;
+        let signatures = Signatures::group(&last.votes, &agreement, &threads)?;
         let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
         let found = Found {
             clusters: &clusters,
