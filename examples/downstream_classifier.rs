@@ -16,6 +16,7 @@ use std::num::NonZero;
 use consilience::evaluation::Scores;
 use consilience::{Config, run};
 use consilience_data::{ClusterId, Features, Seed, Truth, read_dataset};
+use consilience_ensembles::MemberKind;
 use linfa::Dataset;
 use linfa::traits::{Fit, Predict};
 use linfa_logistic::MultiLogisticRegression;
@@ -36,7 +37,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let features = Features::new(training.to_owned(), "the training half")?;
-    let config = Config { seed: Seed(7), rounds: 2, ..Config::auto(&features, K) };
+    let mut config = Config { seed: Seed(7), rounds: 1, ..Config::auto(&features, K) };
+    // A quick look: the default trains more models, for longer, and is more accurate.
+    config.members = vec![MemberKind::Ladder; 5];
+    config.candidates = 0;
+    (config.first.epochs, config.first.min_steps) = (40, 0);
     let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
     let outcome = run(&features, &config.check(&features, threads)?, &())?;
     let (agreed, all) = (&outcome.answer.pseudo_labels, &outcome.answer.assignments);
