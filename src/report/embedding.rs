@@ -3,6 +3,8 @@
 //! Nothing in it is random but the choice of samples and where the search for directions starts, both of the run's seed: the map
 //! starts from the first two directions and is computed on one thread, whose sums have one order.
 
+use std::collections::HashSet;
+
 use bhtsne::{Neighbor, tSNE};
 use consilience_data::{Features, Seed, Stream};
 use consilience_ensembles::{Scaling, principal_directions};
@@ -15,7 +17,7 @@ const MOST: usize = 2000;
 const DIRECTIONS: usize = 50;
 /// How many neighbours count, in effect; three times as many are looked at.
 const PERPLEXITY: usize = 30;
-/// Fewer samples are shown along their principal directions.
+/// Fewer distinct samples are shown along their principal directions.
 const FEWEST: usize = 20;
 const EPOCHS: usize = 750;
 /// Spread of the first places: small, so that neighbours can sort themselves.
@@ -40,10 +42,16 @@ impl Embedding {
         samples.sort_unstable();
         let values = projected(scaled(features, &samples, scaling), seed);
         let start = start(&values);
-        let neighboured = if samples.len() < FEWEST { None } else { tsne(&values, &start) };
+        let distinct: HashSet<Vec<u32>> =
+            samples.iter().map(|&row| bits(features.row(row))).collect();
+        let neighboured = if distinct.len() < FEWEST { None } else { tsne(&values, &start) };
         let is_tsne = neighboured.is_some();
         Self { samples, places: neighboured.unwrap_or(start), is_tsne }
     }
+}
+
+fn bits(row: &[f32]) -> Vec<u32> {
+    row.iter().map(|value| value.to_bits()).collect()
 }
 
 /// Samples in a common scale, their mean at zero, shape (n, d).

@@ -8,6 +8,8 @@ use super::text::cell;
 
 /// Larger matrices have shades without numbers.
 const MOST_NUMBERS: usize = 30;
+/// Of a row's name in a matrix without numbers.
+const MOST_LETTERS: usize = 20;
 /// From this shade on, letters are light.
 const DARK: f64 = 0.55;
 /// Under this, they are pale.
@@ -80,6 +82,12 @@ impl Shaded {
         });
         let heads = (0..matrix.len()).map(|column| column.to_string()).collect();
         Self { caption, corner: noun, heads, rows: rows.collect(), is_dense }
+    }
+
+    /// Letters of the longest name of a row that are shown.
+    pub(super) fn letters(&self) -> usize {
+        let letters = self.rows.iter().map(|row| row.head.chars().count());
+        letters.max().unwrap_or(0).min(MOST_LETTERS)
     }
 
     /// Whether so many rows and columns leave no room for numbers.
