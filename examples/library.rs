@@ -24,6 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Settings by a look at the data, made shorter.
     let mut config = Config { seed: Seed(7), rounds: 2, candidates: 0, ..Config::auto(&known, 10) };
     config.members = vec![MemberKind::Ladder; 5];
+    config.network.hidden = vec![100];
     config.first.min_steps = 400;
     config.retrain.min_steps = 100;
 

@@ -112,6 +112,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let digits = read_dataset(&["digits".into()], &[])?;
     let mut config = Config { rounds: 2, candidates: 0, ..Config::auto(&digits.features, 10) };
     config.members = vec![MemberKind::Ladder; 3];
+    config.network.hidden = vec![100];
     config.first.min_steps = 400;
     config.retrain.min_steps = 100;
     config.agreement.min_confidence = 0.0;
