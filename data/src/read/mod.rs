@@ -230,14 +230,11 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
         return collection::read(Store::Folder(path.into()), request).map(Some);
     }
     let mut source = Source::open(path)?;
-    let has_extension = |wanted| path.extension().is_some_and(|extension| extension == wanted);
     match source.format(path)? {
         Format::Text if may_be_texts(path) && texts::is_texts(&mut source, request)? => {
             texts::read(source)
         }
-        Format::Npz if !has_extension("npz") && !npz::has_arrays(path)? => {
-            collection::read(Store::Zip(path.into()), request)
-        }
+        Format::Npz if is_zip_of_files(path)? => collection::read(Store::Zip(path.into()), request),
         Format::Text => delimited::read(source, request),
         Format::Parquet => parquet::read(source, path, request),
         Format::Arrow => arrow::read(source, path, request),
@@ -245,6 +242,12 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
         Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
     }
     .map(Some)
+}
+
+/// Whether a zip archive holds something else than arrays, and isn't called as if it did.
+fn is_zip_of_files(path: &Path) -> Result<bool, DataError> {
+    let is_npz = path.extension().is_some_and(|extension| extension == "npz");
+    Ok(!is_npz && !npz::has_arrays(path)?)
 }
 
 /// Whether a text file may be one of texts rather than a table.
@@ -297,6 +300,7 @@ fn read_truth(path: &Path) -> Result<Truth, DataError> {
                 return labels::from_text(source, !words);
             }
             Format::Parquet | Format::Arrow | Format::JsonLines => return truth_beside(path, name),
+            Format::Npz if is_zip_of_files(path)? => return truth_beside(path, name),
             Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => {}
         }
     }
