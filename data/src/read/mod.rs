@@ -15,6 +15,7 @@ mod idx;
 mod images;
 mod json_lines;
 mod labels;
+mod no_panic;
 mod npy;
 mod npz;
 mod numbers;
@@ -37,6 +38,7 @@ use ndarray::{Array2, ArrayD, IxDyn};
 
 use self::collection::Store;
 use self::csr::Csr;
+use self::no_panic::no_panic;
 use self::numbers::{Number, Target};
 use self::part::{Content, Part, Request};
 pub use self::part::{ImagesInfo, PartInfo};
@@ -236,8 +238,14 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
         }
         Format::Npz if is_zip_of_files(path)? => collection::read(Store::Zip(path.into()), request),
         Format::Text => delimited::read(source, request),
-        Format::Parquet => parquet::read(source, path, request),
-        Format::Arrow => arrow::read(source, path, request),
+        Format::Parquet => {
+            let name = source.name.clone();
+            no_panic(&name, "Parquet file", || parquet::read(source, path, request))
+        }
+        Format::Arrow => {
+            let name = source.name.clone();
+            no_panic(&name, "Arrow file", || arrow::read(source, path, request))
+        }
         Format::JsonLines => json_lines::read(source, request),
         Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
     }
