@@ -4,7 +4,10 @@
 
 mod common;
 
+use std::fs;
+
 use common::{Sandbox, stderr};
+use consilience_data::read_dataset;
 use serde_json::{Value, json};
 
 #[test]
@@ -69,6 +72,70 @@ fn data_are_described() {
     assert_eq!((&json["n_samples"], &json["n_classes"]), (&json!(3594), &json!(10)));
     assert_eq!(json["files"].as_array().unwrap().len(), 2);
     assert!((json["zeros"].as_f64().unwrap() - 0.489).abs() < 0.001);
+}
+
+#[test]
+fn tables_texts_and_images_are_described() {
+    let sandbox = Sandbox::new();
+    let says = |arguments: &str, parts: &[&str]| {
+        let text = sandbox.done(&format!("data info {arguments}"));
+        for part in parts {
+            assert!(text.contains(part), "no {part:?} in:\n{text}");
+        }
+    };
+    sandbox.file("a.csv", "id,height,target,label\np,1,0.5,cat\nq,2,0.7,dog\np,3,0.1,cat\n");
+    let parts = [
+        "column id",
+        "beside the data, column label (used for scores only)",
+        "left aside  column target",
+        "p, q, p; 1 not for the first time",
+        "2 distinct: cat, dog",
+        "3 samples x 1 feature",
+    ];
+    says("a.csv", &parts);
+    let json: Value = serde_json::from_str(&sandbox.done("data info a.csv --json")).unwrap();
+    assert_eq!(json["first_ids"], json!(["p", "q", "p"]));
+    assert_eq!((&json["classes"], &json["repeated_ids"]), (&json!(["cat", "dog"]), &json!(1)));
+    assert_eq!(json["feature_names"], json!(["height"]));
+
+    for (name, width) in [("a/1.png", 3), ("a/2.png", 5), ("b/1.png", 5)] {
+        let path = sandbox.path("pictures").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::new(width, 4).save(path).unwrap();
+    }
+    sandbox.file("pictures/README", "about");
+    let parts = [
+        "folder of images",
+        "3 grey, 0 in colour",
+        "4 x 5 (2), 4 x 3 (1); stretched to 8 x 9",
+        "beside the data, folders",
+        "left aside  README",
+        "a/1.png, a/2.png, b/1.png",
+        "8 x 9 pixels, 1 channel",
+    ];
+    says("pictures --image-size 8x9", &parts);
+
+    sandbox.file("texts.csv", "id,text\n1,\"Red apples\"\n2,green pears\n3,the\n");
+    let parts = ["column text", "apples, green, pears, red", "1 text with none of the words"];
+    says("texts.csv --text-column text", &parts);
+    let refused = sandbox.run("data info texts.csv --text-column words");
+    assert!(stderr(&refused).contains("texts.csv: no column words; it has id, text"));
+}
+
+#[test]
+fn ids_travel_to_the_run_folder() {
+    let sandbox = Sandbox::new();
+    let digits = read_dataset(&["digits".into()], &[]).unwrap();
+    let row = |sample: usize| {
+        let pixels = digits.features.row(sample).iter().map(ToString::to_string);
+        format!("digit {sample},{}\n", pixels.collect::<Vec<_>>().join(","))
+    };
+    let names: Vec<String> = (0..64).map(|pixel| format!("p{pixel}")).collect();
+    let rows: String = (0..200).map(row).collect();
+    sandbox.file("digits.csv", format!("name,{}\n{rows}", names.join(",")));
+    sandbox.run("cluster digits.csv -k 10 --member k-means --out run --quiet");
+    assert!(sandbox.text("run/assignments.csv").contains("199,digit 199,"));
+    assert_eq!(sandbox.json("run/recipe.json")["feature_names"][63], "p63");
 }
 
 #[test]

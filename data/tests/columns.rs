@@ -142,3 +142,20 @@ fn json_lines() {
     assert_says(&error("5\n"), &["line 1 is not JSON", "an object or a list"]);
     assert_says(&error("\n"), &["no samples"]);
 }
+
+#[test]
+fn every_flipped_byte_is_noticed_or_harmless() {
+    let folder = Folder::new();
+    // Not of packed Arrow files: arrow-ipc 60 allocates whatever length a packed buffer claims to have.
+    for name in ["list.parquet", "pandas.parquet", "stream.arrows"] {
+        let good = std::fs::read(fixture(name)).unwrap();
+        for position in 0..good.len() {
+            let mut bytes = good.clone();
+            bytes[position] ^= [0x01, 0x80, 0xff][position % 3];
+            let path = folder.file(&format!("{position}-{name}"), bytes);
+            if let Err(error) = consilience_data::read_dataset(&[path], &[]) {
+                assert_eq!(error.to_string().lines().count(), 1, "{error}");
+            }
+        }
+    }
+}

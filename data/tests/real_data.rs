@@ -55,6 +55,8 @@ fn newsgroups() {
             return;
         };
         assert_eq!(dataset.features.view().dim(), (18_846, 2000));
+        let words = dataset.recipe.feature_names.as_ref().unwrap();
+        assert!(words.len() == 2000 && words.is_sorted() && words.contains(&"space".into()));
         let values = dataset.features.as_slice().iter();
         let stored = if name == "full" { 1_127_548 } else { 622_664 };
         assert_eq!(values.filter(|&&value| value != 0.0).count(), stored);

@@ -1,5 +1,6 @@
 //! `consilience data info`.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -8,6 +9,9 @@ use serde::Serialize;
 
 use super::text::{count, percent, plural, table};
 use super::{InfoArgs, answer};
+
+/// Ids that are told, and half as many as names.
+const TOLD: usize = 3;
 
 /// What is in a set of data.
 #[derive(Serialize)]
@@ -25,6 +29,20 @@ struct Info<'a> {
     constant_features: usize,
     /// Distinct labels beside the data, if every file has some.
     n_classes: Option<usize>,
+    /// Their names.
+    classes: Option<&'a [String]>,
+    /// What the first samples are called.
+    first_ids: Option<&'a [String]>,
+    /// Samples that are called as another one before them is.
+    repeated_ids: Option<usize>,
+    /// What the features are called: columns of a table, or words.
+    feature_names: Option<&'a [String]>,
+    /// Whether the features are TF-IDF of texts.
+    tf_idf: bool,
+    /// Samples whose features are all 0.
+    empty_samples: usize,
+    /// Rows, columns and channels of images.
+    image: Option<[usize; 3]>,
     /// The number of clusters that an embedded set declares.
     n_clusters: Option<usize>,
 }
@@ -51,6 +69,9 @@ impl<'a> Info<'a> {
                 *constant &= value == first;
             }
         }
+        let rows = (0..data.features.n_samples()).map(|sample| data.features.row(sample));
+        let empty = rows.filter(|row| row.iter().all(|&value| value == 0.0));
+        let ids = data.ids.as_deref();
         Self {
             files: &data.parts,
             n_samples: data.features.n_samples(),
@@ -60,6 +81,13 @@ impl<'a> Info<'a> {
             zeros: zeros as f64 / values.len() as f64,
             constant_features: constant.iter().filter(|&&constant| constant).count(),
             n_classes: data.truth.as_ref().map(Truth::n_classes),
+            classes: data.truth.as_ref().map(Truth::names),
+            first_ids: ids.map(|ids| &ids[..ids.len().min(TOLD)]),
+            repeated_ids: ids.map(|ids| ids.len() - ids.iter().collect::<HashSet<_>>().len()),
+            feature_names: data.recipe.feature_names.as_deref(),
+            tf_idf: data.recipe.inverse_document_frequencies.is_some(),
+            empty_samples: empty.count(),
+            image: data.recipe.image,
             n_clusters: data.n_clusters,
         }
     }
@@ -83,8 +111,29 @@ impl<'a> Info<'a> {
                 format!("{} to {}, {} zeros", self.minimum, self.maximum, percent(self.zeros)),
             ),
         ];
-        let classes = self.n_classes.map_or("none beside the data".into(), |classes| {
-            format!("{} distinct (used for scores only)", count(classes))
+        if let Some([height, width, channels]) = self.image {
+            let channels = plural(channels, "channel");
+            rows.push(("images", format!("{height} x {width} pixels, {channels}, row by row")));
+        }
+        if let Some(names) = self.feature_names {
+            rows.push((if self.tf_idf { "words" } else { "features" }, some(names)));
+        }
+        if self.tf_idf {
+            let weights = "TF-IDF, rows of length 1";
+            let empty = plural(self.empty_samples, "text");
+            rows.push(("weights", format!("{weights}; {empty} with none of the words")));
+        }
+        if let Some(ids) = self.first_ids {
+            let repeated = match self.repeated_ids {
+                None | Some(0) => String::new(),
+                Some(repeated) => format!("; {} not for the first time", count(repeated)),
+            };
+            let more = if ids.len() < self.n_samples { ", ..." } else { "" };
+            rows.push(("ids", format!("{}{more}{repeated}", ids.join(", "))));
+        }
+        let classes = self.classes.map_or("none beside the data".into(), |names| {
+            let distinct = count(names.len());
+            format!("{distinct} distinct: {} (used for scores only)", some(names))
         });
         rows.push(("labels", classes));
         if let Some(k) = self.n_clusters {
@@ -102,6 +151,40 @@ fn file(part: &PartInfo) -> String {
     rows.extend(part.delimiter.map(|delimiter| ("delimiter", format!("{delimiter:?}"))));
     let header = part.header.map(|header| if header { "one line" } else { "none" });
     rows.extend(header.map(|header| ("header", header.into())));
-    rows.push(("labels", if part.has_truth { "beside the data" } else { "none" }.into()));
+    rows.extend(part.features_from.clone().map(|from| ("features", from)));
+    if let Some(images) = &part.images {
+        rows.push((
+            "images",
+            format!("{} grey, {} in colour", count(images.grey), count(images.colour)),
+        ));
+        let size = |([rows, columns], images): &([usize; 2], usize)| {
+            format!("{rows} x {columns} ({})", count(*images))
+        };
+        let sizes: Vec<String> = images.sizes.iter().map(size).collect();
+        let [height, width, _] = images.read_as;
+        let resized = match images.sizes.as_slice() {
+            [(only, _)] if *only == [height, width] => "not resized".into(),
+            _ => format!("stretched to {height} x {width} (--image-size)"),
+        };
+        rows.push(("sizes", format!("{}; {resized}", some(&sizes))));
+    }
+    rows.extend(part.ids_from.clone().map(|from| ("ids", from)));
+    let labels = match &part.truth_from {
+        Some(from) => format!("beside the data, {from} (used for scores only)"),
+        None if part.has_truth => "beside the data".into(),
+        None => "none".into(),
+    };
+    rows.push(("labels", labels));
+    if !part.left_aside.is_empty() {
+        rows.push(("left aside", some(&part.left_aside)));
+    }
     table(&rows)
+}
+
+/// The first of many names.
+fn some(names: &[String]) -> String {
+    match names.len().saturating_sub(2 * TOLD) {
+        0 => names.join(", "),
+        more => format!("{} and {} more", names[..2 * TOLD].join(", "), count(more)),
+    }
 }

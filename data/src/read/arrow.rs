@@ -10,7 +10,7 @@ use arrow_schema::ArrowError;
 
 use super::part::{Part, Request};
 use super::record_batches::Reader;
-use super::source::{Format, Source, unreadable};
+use super::source::{Format, Source, one_line, unreadable};
 use crate::DataError;
 
 /// Reads the columns of a file or a stream that are wanted.
@@ -62,6 +62,6 @@ fn all(
 fn corrupt(error: &ArrowError, name: &str) -> DataError {
     DataError::Corrupt {
         source_name: name.into(),
-        problem: format!("no valid Arrow file ({error})"),
+        problem: format!("no valid Arrow file ({})", one_line(error)),
     }
 }

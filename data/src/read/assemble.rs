@@ -113,6 +113,13 @@ fn weigh(parts: Vec<Part>, recipe: &mut Recipe) -> Result<Array2<f32>, DataError
     let vocabulary = match (recipe.feature_names.take(), recipe.inverse_document_frequencies.take())
     {
         (Some(words), Some(idf)) if words.len() == idf.len() => Vocabulary::new(words, idf),
+        (Some(words), Some(idf)) => {
+            return Err(DataError::ShapeMismatch {
+                what: "inverse document frequencies of the recipe",
+                found: vec![idf.len()],
+                expected: vec![words.len()],
+            });
+        }
         _ => Vocabulary::learn(texts.iter().copied()),
     };
     if vocabulary.len() == 0 {

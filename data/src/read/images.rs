@@ -13,6 +13,7 @@ use image::{
 
 use super::collection::{Entry, Opener, Store};
 use super::part::ImagesInfo;
+use super::source::one_line;
 use crate::DataError;
 
 /// Images that all have one size are left so up to this side, in pixels.
@@ -111,7 +112,7 @@ pub(super) fn read_as(all: &[&Images], size: Option<[usize; 2]>) -> [usize; 3] {
 }
 
 fn bad(opener: &Opener, entry: &Entry, problem: &ImageError) -> DataError {
-    DataError::BadImage { source_name: opener.name(entry), problem: problem.to_string() }
+    DataError::BadImage { source_name: opener.name(entry), problem: one_line(problem) }
 }
 
 /// Something to decode an image with, if it isn't absurdly large.

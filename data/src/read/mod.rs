@@ -15,6 +15,7 @@ mod idx;
 mod images;
 mod json_lines;
 mod labels;
+mod no_panic;
 mod npy;
 mod npz;
 mod numbers;
@@ -38,6 +39,7 @@ use ndarray::{Array2, ArrayD, IxDyn};
 
 use self::collection::Store;
 use self::csr::Csr;
+use self::no_panic::no_panic;
 pub use self::npz::read_npz;
 use self::numbers::{Number, Target};
 use self::part::{Content, Part, Request};
@@ -233,21 +235,30 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
         return collection::read(Store::Folder(path.into()), request).map(Some);
     }
     let mut source = Source::open(path)?;
-    let has_extension = |wanted| path.extension().is_some_and(|extension| extension == wanted);
     match source.format(path)? {
         Format::Text if may_be_texts(path) && texts::is_texts(&mut source, request)? => {
             texts::read(source)
         }
-        Format::Npz if !has_extension("npz") && !npz::has_arrays(path)? => {
-            collection::read(Store::Zip(path.into()), request)
-        }
+        Format::Npz if is_zip_of_files(path)? => collection::read(Store::Zip(path.into()), request),
         Format::Text => delimited::read(source, request),
-        Format::Parquet => parquet::read(source, path, request),
-        Format::Arrow => arrow::read(source, path, request),
+        Format::Parquet => {
+            let name = source.name.clone();
+            no_panic(&name, "Parquet file", || parquet::read(source, path, request))
+        }
+        Format::Arrow => {
+            let name = source.name.clone();
+            no_panic(&name, "Arrow file", || arrow::read(source, path, request))
+        }
         Format::JsonLines => json_lines::read(source, request),
         Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
     }
     .map(Some)
+}
+
+/// Whether a zip archive holds something else than arrays, and isn't called as if it did.
+fn is_zip_of_files(path: &Path) -> Result<bool, DataError> {
+    let is_npz = path.extension().is_some_and(|extension| extension == "npz");
+    Ok(!is_npz && !npz::has_arrays(path)?)
 }
 
 /// Whether a text file may be one of texts rather than a table.
@@ -300,6 +311,7 @@ fn read_truth(path: &Path) -> Result<Truth, DataError> {
                 return labels::from_text(source, !words);
             }
             Format::Parquet | Format::Arrow | Format::JsonLines => return truth_beside(path, name),
+            Format::Npz if is_zip_of_files(path)? => return truth_beside(path, name),
             Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => {}
         }
     }

@@ -1,5 +1,6 @@
 //! Parquet, some rows at a time.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::part::{Part, Request};
 use super::record_batches::Reader;
-use super::source::{Format, Source, unreadable};
+use super::source::{Format, Source, one_line, unreadable};
 use crate::DataError;
 
 /// Rows that are read at a time.
@@ -23,9 +24,9 @@ pub(super) fn read(
     source.expect_magic(Format::Parquet, "Parquet")?;
     source.expect_no_gzip("a Parquet file")?;
     let name = source.name;
-    let corrupt = |error: &dyn std::error::Error| DataError::Corrupt {
+    let corrupt = |error: &dyn Display| DataError::Corrupt {
         source_name: name.clone(),
-        problem: format!("no valid Parquet file ({error})"),
+        problem: format!("no valid Parquet file ({})", one_line(error)),
     };
     let file = File::open(path).map_err(|error| unreadable(&error, &name))?;
     let builder =

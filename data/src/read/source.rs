@@ -1,5 +1,6 @@
 //! Finding, opening and recognising files.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -185,6 +186,11 @@ pub(crate) fn unreadable(error: &io::Error, source_name: &str) -> DataError {
         }
         _ => DataError::Unreadable { source_name, reason: error.to_string() },
     }
+}
+
+/// What another library says of a problem, without its line breaks.
+pub(crate) fn one_line(problem: &dyn Display) -> String {
+    problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn by_extension(path: &Path) -> Option<Format> {

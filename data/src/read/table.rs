@@ -32,7 +32,7 @@ impl Table {
         at: u64,
     ) -> Result<(), DataError> {
         let found = self.values.len() - before;
-        let expected = if self.n_rows == 0 { found } else { before / self.n_rows };
+        let expected = before.checked_div(self.n_rows).unwrap_or(found);
         if found == expected {
             return Ok(());
         }
