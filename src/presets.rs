@@ -1,6 +1,6 @@
 //! Settings to start from: for each kind of data and number of samples, and the paper's.
 
-use consilience_data::{Features, Seed};
+use consilience_data::{Features, Recipe, Seed};
 use consilience_ensembles::{Consistency, Image, MemberKind, NetworkParams, Preparation, Scaling};
 use consilience_graph::{AgreementParams, Gate, Strictness};
 
@@ -17,6 +17,9 @@ const BATCH_PER_CLUSTER: usize = 5;
 
 /// Images of fewer rows or columns are too coarse to be moved a little: those of 8 x 8 gained nothing from it.
 const FINE: usize = 16;
+
+/// An array of fewer rows or columns a sample is no image.
+const FEW: usize = 4;
 
 /// Names of the presets, for messages.
 const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "paper"];
@@ -36,8 +39,25 @@ impl Config {
     ///
     /// [`RunError::Preset`] if there is none of that name.
     pub fn preset(name: &str, features: &Features, k: usize) -> Result<Self, RunError> {
+        Self::preset_for(name, features, &Recipe::default(), k)
+    }
+
+    /// As [`Config::preset`], where it is known how files became features: image files are images, and texts are text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::preset`].
+    pub fn preset_for(
+        name: &str,
+        features: &Features,
+        recipe: &Recipe,
+        k: usize,
+    ) -> Result<Self, RunError> {
+        let look = Look::at(features);
         let kind = match name {
-            "auto" => return Ok(Self::auto(features, k)),
+            "auto" if recipe.inverse_document_frequencies.is_some() => Kind::Text,
+            "auto" if recipe.image.is_some() && recipe.options.image_size.is_some() => Kind::Image,
+            "auto" => look.kind(),
             "image" => Kind::Image,
             "text" => Kind::Text,
             "embedding" => Kind::Embedding,
@@ -45,17 +65,21 @@ impl Config {
             "paper" => return Ok(Self { n_clusters: k, ..Self::paper() }),
             _ => return Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
         };
-        Ok(Self::of_look(&Look::at(features), kind, features, k))
+        let known = match recipe.image {
+            Some([rows, columns, channels @ (1 | 3)]) if rows.min(columns) >= FEW => {
+                Some(Image { rows, columns, channels })
+            }
+            _ => None,
+        };
+        let image = known.or_else(|| look.image()).filter(|_| kind == Kind::Image);
+        Ok(Self::of_kind(kind, features.n_samples(), image, k))
     }
 
     /// The settings for `k` clusters of the kind of data that the features look like, and for as many samples.
     #[must_use]
     pub fn auto(features: &Features, k: usize) -> Self {
         let look = Look::at(features);
-        Self::of_look(&look, look.kind(), features, k)
-    }
-
-    fn of_look(look: &Look, kind: Kind, features: &Features, k: usize) -> Self {
+        let kind = look.kind();
         let image = if kind == Kind::Image { look.image() } else { None };
         Self::of_kind(kind, features.n_samples(), image, k)
     }
@@ -202,6 +226,27 @@ mod tests {
         let coarse = Config::auto(&spots(12), 2).network;
         let found = Some(Image { rows: 12, columns: 12, channels: 1 });
         assert_eq!((coarse.image, coarse.shift_weight), (found, 0.0));
+    }
+
+    #[test]
+    fn what_is_known_of_files_comes_before_what_features_look_like() {
+        let noise: Vec<f32> = (0..200 * 64).map(|at| ((at * 7919) % 101) as f32).collect();
+        let noise = Features::new(Array2::from_shape_vec((200, 64), noise).unwrap(), "x").unwrap();
+        let preset = |recipe: &Recipe| Config::preset_for("auto", &noise, recipe, 2).unwrap();
+        assert_eq!(preset(&Recipe::default()).preset, "embedding");
+        let mut files = Recipe { image: Some([8, 8, 1]), ..Recipe::default() };
+        assert_eq!(
+            preset(&files).preset,
+            "embedding",
+            "an array of three dimensions may be anything"
+        );
+        files.options.image_size = Some([8, 8]);
+        let of_files = preset(&files);
+        assert_eq!(of_files.preset, "image");
+        assert_eq!(of_files.network.image, Some(Image { rows: 8, columns: 8, channels: 1 }));
+        let texts =
+            Recipe { inverse_document_frequencies: Some(vec![1.0; 64]), ..Recipe::default() };
+        assert_eq!(preset(&texts).preset, "text");
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset_with(&args.data, &args.labels, &args.reading.options())?;
     let k = args.clusters.or(data.n_clusters).unwrap_or(0);
-    let mut config = settings::resolve(args, &data.features, k)?;
+    let mut config = settings::resolve(args, &data, k)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
     let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
@@ -61,13 +61,19 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 
 /// A run for each K, of which only a line is kept.
 fn try_out(range: &KRange, compute: Compute, args: &ClusterArgs) -> Result<ExitCode> {
-    let features = read_dataset_with(&args.data, &[], &args.reading.options())?.features;
-    let mut config = settings::resolve(args, &features, *range.ks().end())?;
+    let data = read_dataset_with(&args.data, &[], &args.reading.options())?;
+    let mut config = settings::resolve(args, &data, *range.ks().end())?;
     config.rounds = args.rounds.unwrap_or(1);
     let watcher = Watcher::new(args.told.quiet);
     let observe = |row: &KRow| watcher.say(&k_range::line(row));
-    let rows =
-        consilience::k_range::of_runs(&features, &config, range.ks(), compute, &watcher, observe);
+    let rows = consilience::k_range::of_runs(
+        &data.features,
+        &config,
+        range.ks(),
+        compute,
+        &watcher,
+        observe,
+    );
     let rows = rows.map_err(settings::hint)?;
     watcher.finish();
     answer(&k_range::text(&rows, args.told.json)?)?;

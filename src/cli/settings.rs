@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
 use consilience::labelling::Labelling;
 use consilience::{Config, RunError};
-use consilience_data::{Dataset, Features, Seed};
+use consilience_data::{Dataset, Seed};
 use consilience_ensembles::{Compute, Device, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::de::value::Error as ValueError;
@@ -23,8 +23,8 @@ use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 const RUN: &str = "run";
 
 /// All settings, for `k` clusters unless a file has another number.
-pub(super) fn resolve(args: &ClusterArgs, features: &Features, k: usize) -> Result<Config> {
-    let mut config = Config::preset(&args.preset, features, k)?;
+pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Config> {
+    let mut config = Config::preset_for(&args.preset, &data.features, &data.recipe, k)?;
     if let Some(path) = &args.config {
         config = overlay(&config, path)?;
     }

@@ -6,7 +6,7 @@ use crate::DataError;
 
 /// Columns of these names say what samples are called, whatever they hold.
 const IDS: [&str; 8] = ["id", "ids", "uuid", "guid", "sample_id", "row_id", "doc_id", "index"];
-/// And these, if they hold words.
+/// And these, and all that end with `_id`, if they hold words.
 const NAMES: [&str; 8] =
     ["name", "file", "filename", "file_name", "path", "filepath", "key", "url"];
 /// Columns of these names are the truth. A `y` beside an `x` is a coordinate.
@@ -219,7 +219,10 @@ fn id_columns(columns: &[Column], free: &[usize]) -> Vec<usize> {
     let simple = |index: usize| matches!(kind(index), Kind::Numbers | Kind::Words);
     let free = || free.iter().copied().filter(|&index| simple(index));
     let ids = free().filter(|&index| called(index, &IDS));
-    let names = free().filter(|&index| called(index, &NAMES) && *kind(index) == Kind::Words);
+    let is_name = |index: usize| {
+        called(index, &NAMES) || columns[index].name.trim().to_lowercase().ends_with("_id")
+    };
+    let names = free().filter(|&index| is_name(index) && *kind(index) == Kind::Words);
     // What pandas and R make of the names of rows: in a text file, and in one that was read and written again.
     let is_index = |name: &str| name.starts_with("Unnamed: ") || name.starts_with("__index_level_");
     let index = free().filter(|&index| {
