@@ -18,9 +18,11 @@ pub(super) struct Predictions {
     written: usize,
 }
 
+type CsvWriter = csv::Writer<Box<dyn Write + Send>>;
+
 enum Format {
     /// `sample,id,cluster,confidence`; the header is written with the first rows.
-    Csv(csv::Writer<Box<dyn Write + Send>>),
+    Csv(Box<CsvWriter>),
     /// The clusters alone, int32, -1 for none.
     Npy(BufWriter<File>),
 }
@@ -30,7 +32,7 @@ impl Predictions {
     pub(super) fn create(out: Option<&Path>) -> Result<Self> {
         let Some(out) = out else {
             let stdout: Box<dyn Write + Send> = Box::new(io::stdout());
-            let format = Format::Csv(csv_writer(stdout));
+            let format = Format::Csv(Box::new(csv_writer(stdout)));
             return Ok(Self { destination: None, format, written: 0 });
         };
         let is_npy = match out.extension().and_then(|extension| extension.to_str()) {
@@ -57,7 +59,7 @@ impl Predictions {
             writer.write_all(&[0; HEADER]).map_err(|error| unwritable(out, &error))?;
             Format::Npy(writer)
         } else {
-            Format::Csv(csv_writer(Box::new(writer)))
+            Format::Csv(Box::new(csv_writer(Box::new(writer))))
         };
         Ok(Self { destination: Some((out.into(), file)), format, written: 0 })
     }
@@ -111,12 +113,12 @@ impl Predictions {
 }
 
 /// The header is written by hand, as it depends on the first rows.
-fn csv_writer(writer: Box<dyn Write + Send>) -> csv::Writer<Box<dyn Write + Send>> {
+fn csv_writer(writer: Box<dyn Write + Send>) -> CsvWriter {
     csv::WriterBuilder::new().has_headers(false).from_writer(writer)
 }
 
 fn rows(
-    writer: &mut csv::Writer<Box<dyn Write + Send>>,
+    writer: &mut CsvWriter,
     first: usize,
     ids: Option<&[String]>,
     clusters: &[Option<ClusterId>],
