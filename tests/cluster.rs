@@ -23,8 +23,10 @@ fn digits_from_end_to_end() {
     for part in ["1,797 samples x 64 features, K = 10", "ACC 0.", "2 rounds done, the limit"] {
         assert!(summary.contains(part), "{summary}");
     }
-    assert!(summary.contains("runs/digits-1/assignments.csv"), "{summary}");
-    assert!(summary.lines().count() < 25, "short enough for a screen:\n{summary}");
+    for part in ["In runs/digits-1:", "assignments.csv", "consilience export runs/digits-1"] {
+        assert!(summary.contains(part), "{summary}");
+    }
+    assert!(summary.lines().count() < 30, "short enough for a screen:\n{summary}");
 
     check_metrics(&sandbox.json("runs/digits-1/metrics.json"));
     check_assignments(&sandbox);
@@ -247,7 +249,7 @@ fn runs_are_numbered_and_an_empty_folder_is_taken() {
     let sandbox = Sandbox::new();
     for number in 1..=2 {
         let summary = sandbox.done(&format!("{K_MEANS} --quiet"));
-        assert!(summary.contains(&format!("runs/digits-{number}\n")), "{summary}");
+        assert!(summary.contains(&format!("In runs/digits-{number}:")), "{summary}");
     }
     fs::create_dir_all(sandbox.path("mine/empty")).unwrap();
     sandbox.done(&format!("{K_MEANS} --quiet --out mine/empty"));

@@ -66,8 +66,15 @@ fn graphs_know_no_networks_and_networks_no_graphs() {
 
 #[test]
 fn the_truth_stays_out() {
-    let engine = ["algorithm.rs", "choice.rs", "from_votes.rs", "k_range.rs", "labelling.rs"];
-    let mut sources: Vec<_> = engine.map(|file| root().join("src").join(file)).into();
+    let mut sources = Vec::new();
+    for entry in fs::read_dir(root().join("src")).unwrap() {
+        let path = entry.unwrap().path();
+        let is_source = path.extension().is_some_and(|extension| extension == "rs");
+        // Truth is for scores, which evaluation.rs makes; those who ask for them are in folders of their own.
+        if is_source && !path.ends_with("evaluation.rs") {
+            sources.push(path);
+        }
+    }
     for folder in ["ensembles/src", "graph/src"] {
         rust_files(&root().join(folder), &mut sources);
     }

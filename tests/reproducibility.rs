@@ -30,7 +30,7 @@ fn threads_and_repetition_change_no_byte() {
     }
 }
 
-/// Files of which the two runs have different bytes, but for times, memory and threads in the metrics.
+/// Files of which the two runs have different bytes, but for times, memory and threads in the metrics and on the report.
 fn differing(sandbox: &Sandbox, first: &str, second: &str) -> Vec<String> {
     let files = sandbox.files(first);
     assert_eq!(files, sandbox.files(second));
@@ -38,6 +38,16 @@ fn differing(sandbox: &Sandbox, first: &str, second: &str) -> Vec<String> {
         if file == "metrics.json" {
             let metrics = |run: &str| without_times(sandbox.json(&format!("{run}/{file}")));
             return metrics(first) == metrics(second);
+        }
+        if file == "report.html" {
+            // The last section says how it was run.
+            let page = |run: &str| sandbox.text(&format!("{run}/{file}"));
+            let results = |page: String| {
+                let (results, run) = page.split_once("<section id=\"run\">").unwrap();
+                assert!(results.contains("<section id=\"map\">") && !run.contains("<section"));
+                results.to_owned()
+            };
+            return results(page(first)) == results(page(second));
         }
         let bytes = |run: &str| fs::read(sandbox.path(run).join(file)).unwrap();
         bytes(first) == bytes(second)
