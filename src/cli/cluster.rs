@@ -35,7 +35,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
 
     let watcher = Watcher::new(args.told.quiet);
     let outcome = consilience::run(&data.features, &config, &watcher)?;
-    watcher.finish();
+    watcher.mention("curve of strictness, report");
 
     let seconds = start.elapsed().as_secs_f64();
     let metrics = Metrics::new(&outcome, &config, seconds, data.truth.as_ref())?;
@@ -43,9 +43,13 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     interrupt::remove_on_exit(staging.leftovers());
     let provenance = Provenance { ids: data.ids.as_deref(), recipe: &data.recipe };
     run_folder::write(staging.path(), &outcome, &metrics, &written, &provenance)?;
-    let written = RunFolder::open(staging.path())?;
-    report::write(&written, Data::Features(&data.features))?;
     let folder = staging.publish()?;
+    // A page that can't be made is no reason to lose the run.
+    let page = RunFolder::open(&folder);
+    if let Err(error) = page.and_then(|run| report::write(&run, Data::Features(&data.features))) {
+        watcher.note(&format!("no {}: {error}", report::REPORT));
+    }
+    watcher.finish();
 
     let text = if args.told.json {
         metrics.to_json()

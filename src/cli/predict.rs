@@ -76,7 +76,7 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
     if let (Look::Bar(bar), Some(total)) = (&look, total) {
         bar.set_length(total as u64);
     }
-    predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
+    let done = predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
         let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
         let clusters: Vec<_> = prediction.confident(least).collect();
         let confidences = prediction.confidences.as_deref();
@@ -84,10 +84,14 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         found.add(&clusters, confidences);
         tell(&look, found.n_samples, total, start);
         Ok(())
-    })?;
+    });
     look.finish();
-    let truth = reader.truth()?;
-    let out = predictions.publish()?;
+    // Labels that don't fit are refused before the file gets its name.
+    let done = done.and_then(|()| Ok((reader.truth()?, predictions.publish()?)));
+    let (truth, out) = match done {
+        Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
+        done => done?,
+    };
     let report = found.report(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
     let text = match args.json {
         true => serde_json::to_string_pretty(&report)? + "\n",

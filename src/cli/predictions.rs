@@ -104,10 +104,17 @@ impl Predictions {
         }
     }
 
+    /// Whether `error` is that whoever reads standard output has seen enough.
+    pub(super) fn is_unread(error: &Error) -> bool {
+        let error = error.downcast_ref::<io::Error>();
+        error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    }
+
     fn failed(&self, error: &io::Error) -> Error {
         match &self.destination {
             Some((out, _)) => unwritable(out, error),
-            None => anyhow!("standard output can't be written: {error}"),
+            None => Error::new(io::Error::from(error.kind()))
+                .context("standard output can't be written"),
         }
     }
 }

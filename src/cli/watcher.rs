@@ -44,6 +44,16 @@ impl Watcher {
         self.look.say(line);
     }
 
+    /// Says what is being done now, where that costs no line.
+    pub(super) fn mention(&self, doing: &str) {
+        self.look.mention(doing);
+    }
+
+    /// Says something that a person has to know, whether or not progress is shown.
+    pub(super) fn note(&self, line: &str) {
+        self.look.note(line);
+    }
+
     /// Takes the bar off the screen.
     pub(super) fn finish(&self) {
         self.look.finish();

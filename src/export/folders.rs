@@ -39,9 +39,10 @@ impl Export<'_> {
             let label = self.folder_name(entry);
             let flat = plain(id);
             let mut file = PathBuf::from(&label).join(&flat);
-            if !taken.insert(file.clone()) {
-                file = PathBuf::from(&label).join(format!("{}_{flat}", entry.sample.0));
-                taken.insert(file.clone());
+            let mut prefix = format!("{}_", entry.sample.0);
+            while !taken.insert(file.clone()) {
+                file = PathBuf::from(&label).join(format!("{prefix}{flat}"));
+                prefix += "_";
             }
             let target = folder.join(&file);
             fs::create_dir_all(folder.join(label)).map_err(|error| unwritable(&target, &error))?;
@@ -117,8 +118,14 @@ impl Source {
             }
             Self::Zip { archive, prefix } => {
                 let prefix = prefix.get_or_insert_with(|| prefix_of(archive, id));
-                let mut image =
-                    archive.by_name(&format!("{prefix}{id}")).map_err(|_| Missing::Image)?;
+                let wanted = format!("{prefix}{id}");
+                // Windows writes the other slash, which ids don't have.
+                let is_it = |name: &str| name == wanted || name.replace('\\', "/") == wanted;
+                let index = archive.index_for_name(&wanted).or_else(|| {
+                    archive.file_names().position(|name| name.is_ok_and(|name| is_it(&name)))
+                });
+                let index = index.ok_or(Missing::Image)?;
+                let mut image = archive.by_index(index).map_err(|_| Missing::Image)?;
                 let mut copy = File::create(target).map_err(Missing::Written)?;
                 io::copy(&mut image, &mut copy).map(|_| ()).map_err(Missing::Written)
             }
@@ -132,7 +139,9 @@ fn prefix_of(archive: &ZipArchive<File>, id: &str) -> String {
         return String::new();
     }
     let end = format!("/{id}");
-    let name = archive.file_names().flatten().find(|name| name.ends_with(&end));
+    let names = archive.file_names().flatten();
+    let mut names = names.map(|name| name.replace('\\', "/"));
+    let name = names.find(|name| name.ends_with(&end));
     name.map_or(String::new(), |name| name[..name.len() - id.len()].to_owned())
 }
 

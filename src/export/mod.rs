@@ -156,7 +156,9 @@ impl<'a> Export<'a> {
                 format!("sample {row} is called '{ours}' in the run, '{theirs}' in the data");
             return Err(problem(&run.path, &format!("{what}; name the data of this run")));
         }
-        self.table = Some(table);
+        // Names are those of the run's features, which may be others: pixels exported with clusters of embeddings, say.
+        let names = table.names.filter(|names| names.len() == table.features.n_features());
+        self.table = Some(Table { names, ..table });
         Ok(self)
     }
 

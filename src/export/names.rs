@@ -28,6 +28,9 @@ impl LabelNames {
                 None => return wrong(format!("a cluster below {n_clusters}")),
                 Some(Some(_)) => return wrong("one name a cluster".into()),
                 Some(_) if name.is_empty() => return wrong("a name for the cluster".into()),
+                Some(_) if is_another(*cluster, name, n_clusters) => {
+                    return wrong("a name that is no other cluster's number".into());
+                }
                 Some(slot) => *slot = Some(name),
             }
         }
@@ -83,6 +86,11 @@ impl LabelNames {
     }
 }
 
+/// Whether `name` is the number of another cluster.
+fn is_another(cluster: usize, name: &str, n_clusters: usize) -> bool {
+    name.parse().is_ok_and(|number: usize| number != cluster && number < n_clusters)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +100,7 @@ mod tests {
         let names = LabelNames::new(3, &[(2, "cat".into()), (0, "cat".into())]).unwrap();
         assert_eq!(names.all(), ["cat", "1", "cat"]);
         for (cluster, name, part) in
-            [(3, "x", "below 3"), (2, "dog", "one name"), (1, "", "a name")]
+            [(3, "x", "below 3"), (2, "dog", "one name"), (1, "", "a name"), (1, "0", "no other")]
         {
             let given = [(2, "cat".to_owned()), (cluster, name.into())];
             let error = LabelNames::new(3, &given).unwrap_err().to_string();

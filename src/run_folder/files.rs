@@ -14,9 +14,11 @@
 //! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
 //!
+//! | `report.html` | all of it on one page: see [`report`](crate::report), which writes it |
+//!
 //! Runs that had their votes given leave no models.
 //!
-//! Identical runs give identical bytes, but for the times and the memory in `metrics.json`.
+//! Identical runs give identical bytes, but for times, memory, threads and machine in `metrics.json`, and so in the report.
 
 use std::borrow::Cow;
 use std::fs;

@@ -6,7 +6,7 @@ use consilience_data::hdf5_file::Writer;
 use consilience_data::{
     ClusterId, DataError, Element, ModelIdx, SampleIdx, SoftAssignments, Votes,
 };
-use ndarray::{Array2, ArrayView, Axis, Dimension, stack};
+use ndarray::{Array2, Array3, ArrayView, Dimension, s};
 
 use super::files::{Columns, GivenVotes, PSEUDO_LABELS, Results};
 use crate::outcome::Outcome;
@@ -91,10 +91,14 @@ pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result
     file.array("votes", votes.clusters(), shape, meaning)?;
     let meaning = "the largest of each model's probabilities";
     file.array("confidences", votes.confidences(), shape, meaning)?;
-    let models: Vec<_> = outcome.probabilities.iter().map(SoftAssignments::view).collect();
-    let probabilities = stack(Axis(0), &models).expect("models share samples and clusters");
+    let models = &outcome.probabilities;
+    let most = models.iter().map(SoftAssignments::n_clusters).max().unwrap_or(0);
+    let mut probabilities = Array3::<f32>::zeros((models.len(), votes.n_samples(), most));
+    for (model, mut all) in models.iter().zip(probabilities.outer_iter_mut()) {
+        all.slice_mut(s![.., ..model.n_clusters()]).assign(&model.view());
+    }
     let shape = "(n_models, n_samples, n_clusters)";
-    let meaning = "probability of each cluster, in each model's own numbering; sums to 1";
+    let meaning = "probability of each cluster, in each model's own numbering; sums to 1; 0 beyond the clusters of a model of one's own that has fewer";
     file.array("probabilities", probabilities.view(), shape, meaning)?;
     write_results(&file, results)?;
     file.finish()

@@ -17,6 +17,8 @@ use crate::RunError;
 use crate::guard::Chosen;
 use crate::outcome::Outcome;
 
+/// Ids of clusters are 16-bit numbers, of which the last is no cluster.
+const MAX_CLUSTERS: usize = 65_535;
 const FOLDER: &str = "models";
 const ENSEMBLE: &str = "ensemble.json";
 const K_MEANS: &str = "k-means.safetensors";
@@ -83,6 +85,9 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
     let n_clusters: Vec<usize> = to_common.iter().map(Vec::len).collect();
     if n_clusters.is_empty() {
         return Err(damaged(&path, "no models"));
+    }
+    if n_common > MAX_CLUSTERS || n_clusters.iter().any(|&k| k > MAX_CLUSTERS) {
+        return Err(damaged(&path, "more clusters than there can be"));
     }
     let alignment = Alignment::from_common(to_common, n_common);
     let alignment = alignment.map_err(|error| damaged(&path, &error.to_string()))?;

@@ -10,6 +10,9 @@ use serde::de::DeserializeOwned;
 use super::{CONFIG, RECIPE, Source, problem};
 use crate::RunError;
 
+/// Ids of clusters are 16-bit numbers, of which the last is no cluster.
+const MAX_CLUSTERS: u64 = 65_535;
+
 /// What a run left, in memory: everything but the votes and the models.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -70,13 +73,14 @@ impl RunFolder {
         let recipe = read_recipe(path)?;
 
         let assigned_path = path.join("assignments.csv");
-        let assigned: Vec<Assigned> = rows(&assigned_path)?;
+        let (has_ids, assigned): (bool, Vec<Assigned>) = rows(&assigned_path)?;
         if assigned.iter().zip(0..).any(|(row, sample)| row.sample != sample) || assigned.is_empty()
         {
             return Err(damaged(&assigned_path, "samples are missing"));
         }
         let n_samples = assigned.len();
-        let n_clusters = metrics["n_clusters"].as_u64().and_then(|k| usize::try_from(k).ok());
+        let n_clusters = metrics["n_clusters"].as_u64().filter(|&k| k <= MAX_CLUSTERS);
+        let n_clusters = n_clusters.and_then(|k| usize::try_from(k).ok());
         let n_clusters =
             n_clusters.ok_or_else(|| damaged(&path.join("metrics.json"), "no n_clusters"))?;
         let in_range = |cluster: ClusterId| cluster.index() < n_clusters;
@@ -85,7 +89,7 @@ impl RunFolder {
         }
 
         let labels_path = path.join("pseudo_labels.csv");
-        let labelled: Vec<Labelled> = rows(&labels_path)?;
+        let (_, labelled): (bool, Vec<Labelled>) = rows(&labels_path)?;
         let known = |row: &Labelled| (row.sample as usize) < n_samples && in_range(row.label);
         let ascending = labelled.windows(2).all(|pair| pair[0].sample < pair[1].sample);
         if !labelled.iter().all(known) || !ascending {
@@ -107,7 +111,9 @@ impl RunFolder {
             recipe,
             clusters: assigned.iter().map(|row| row.cluster).collect(),
             confidences: assigned.iter().map(|row| row.confidence).collect(),
-            ids: assigned.into_iter().map(|row| row.id).collect(),
+            // An empty id is read as none at all.
+            ids: has_ids
+                .then(|| assigned.into_iter().map(|row| row.id.unwrap_or_default()).collect()),
             pseudo_labels,
         })
     }
@@ -160,9 +166,12 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     serde_json::from_str(&text(path)?).map_err(|error| damaged(path, &error.to_string()))
 }
 
-fn rows<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, RunError> {
-    let read = || -> Result<Vec<T>, csv::Error> {
-        csv::Reader::from_path(path)?.into_deserialize().collect()
+/// All lines of a CSV file, and whether there is a column of ids.
+fn rows<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
+    let read = || -> Result<(bool, Vec<T>), csv::Error> {
+        let mut reader = csv::Reader::from_path(path)?;
+        let has_ids = reader.headers()?.iter().any(|name| name == "id");
+        Ok((has_ids, reader.into_deserialize().collect::<Result<_, _>>()?))
     };
     read().map_err(|error| damaged(path, &error.to_string()))
 }
@@ -185,7 +194,7 @@ mod tests {
             ("metrics.json", "{\"n_clusters\": 2}"),
             (
                 "assignments.csv",
-                "sample,id,cluster,confidence\n0,a,1,0.5\n1,\"b, c\",,0\n2,d,0,1.0\n",
+                "sample,id,cluster,confidence\n0,,1,0.5\n1,\"b, c\",,0\n2,d,0,1.0\n",
             ),
             ("pseudo_labels.csv", "sample,id,label,agreement,margin,confidence\n2,d,0,5,-1,0.9\n"),
         ] {
@@ -198,7 +207,7 @@ mod tests {
     fn a_folder_is_read_back() {
         let folder = folder();
         let run = RunFolder::open(folder.path()).unwrap();
-        assert_eq!(run.ids.as_deref().unwrap(), ["a", "b, c", "d"]);
+        assert_eq!(run.ids.as_deref().unwrap(), ["", "b, c", "d"]);
         assert_eq!(run.clusters, [Some(ClusterId(1)), None, Some(ClusterId(0))]);
         assert_eq!(run.confidences, [0.5, 0.0, 1.0]);
         assert_eq!((run.n_samples(), run.n_clusters(), run.id(1)), (3, 2, "b, c".into()));
