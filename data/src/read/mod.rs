@@ -46,6 +46,7 @@ use self::part::{Content, Part, Request};
 pub use self::part::{ImagesInfo, PartInfo};
 use self::source::{Format, Location, Source};
 pub use self::stream::{FeaturesChunk, FeaturesReader};
+use self::table::OpenTable;
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
 use crate::{DataError, Features, ReadOptions, Recipe, Truth, embedded};
 
@@ -237,19 +238,31 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
     let mut source = Source::open(path)?;
     match source.format(path)? {
         Format::Text if may_be_texts(path) && texts::is_texts(&mut source, request)? => {
-            texts::read(source)
+            texts::read(source).map(Some)
         }
-        Format::Npz if is_zip_of_files(path)? => collection::read(Store::Zip(path.into()), request),
-        Format::Text => delimited::read(source, request),
-        Format::Parquet => {
-            let name = source.name.clone();
-            no_panic(&name, "Parquet file", || parquet::read(source, path, request))
+        Format::Npz if is_zip_of_files(path)? => {
+            collection::read(Store::Zip(path.into()), request).map(Some)
         }
-        Format::Arrow => {
-            let name = source.name.clone();
-            no_panic(&name, "Arrow file", || arrow::read(source, path, request))
-        }
-        Format::JsonLines => json_lines::read(source, request),
+        format => match open_table(source, format, path, request)? {
+            Some(table) => table.read(request.with_truth).map(Some),
+            None => Ok(None),
+        },
+    }
+}
+
+/// Opens a table of rows; `None` for an array.
+fn open_table(
+    source: Source,
+    format: Format,
+    path: &Path,
+    request: Request<'_>,
+) -> Result<Option<OpenTable>, DataError> {
+    let name = source.name.clone();
+    match format {
+        Format::Text => delimited::open(source, request),
+        Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path, request)),
+        Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path, request)),
+        Format::JsonLines => json_lines::open(source, request),
         Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
     }
     .map(Some)
