@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 
+use super::arrow_lengths;
 use super::part::Request;
 use super::record_batches::{Batches, Start};
 use super::source::{Format, Source, one_line, unreadable};
@@ -35,6 +36,8 @@ pub(super) fn open(
     let is_file = source.peek(6)?.starts_with(b"ARROW1");
     let name = source.name;
     let mut file = File::open(path).map_err(|error| unreadable(&error, &name))?;
+    arrow_lengths::check(&file, is_file, &name)?;
+    file.rewind().map_err(|error| unreadable(&error, &name))?;
     if is_file {
         let start = FileReader::try_new(BufReader::new(&file), None);
         let schema = start.map_err(|error| corrupt(&error, &name))?.schema();

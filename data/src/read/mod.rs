@@ -4,6 +4,7 @@
 
 mod arrow;
 mod arrow_cells;
+mod arrow_lengths;
 mod assemble;
 mod collection;
 mod columns;
