@@ -1,11 +1,12 @@
-//! What packed buffers of an Arrow file claim to hold, checked before they are unpacked.
+//! Lengths that an Arrow file claims, checked before anything is read by them.
 //!
-//! Each starts with its length when unpacked, and arrow-ipc allocates that unseen: a damaged one would end the program.
+//! A packed buffer starts with its length when unpacked, and the footer has those of all batches. arrow-ipc allocates both
+//! unseen: a damaged one would take all memory, or end the program.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
-use arrow_ipc::{CompressionType, Message, RecordBatch, root_as_footer, root_as_message};
+use arrow_ipc::{Block, CompressionType, Message, RecordBatch, root_as_footer, root_as_message};
 
 use super::numbers::reserve;
 use super::source::unreadable;
@@ -54,10 +55,10 @@ impl Lengths<'_> {
         let Ok(footer) = root_as_footer(&bytes) else { return Ok(()) };
         let batches = footer.recordBatches().into_iter().flatten();
         for block in footer.dictionaries().into_iter().flatten().chain(batches) {
-            let (offset, before) = (block.offset(), block.metaDataLength());
-            if let (Ok(offset), Ok(before)) = (u64::try_from(offset), u64::try_from(before)) {
-                self.check_message(offset, Some(offset.saturating_add(before)))?;
-            }
+            let Some((offset, body)) = inside(block, end) else {
+                return Err(self.corrupt("its footer names a batch that is not in the file".into()));
+            };
+            self.check_message(offset, Some(body))?;
         }
         Ok(())
     }
@@ -108,12 +109,9 @@ impl Lengths<'_> {
             let Ok(claimed) = u64::try_from(i64::from_le_bytes(*prefix)) else { continue };
             let at_most = at_most(compression.codec(), packed, len.saturating_sub(PREFIX));
             if claimed > at_most {
-                return Err(DataError::Corrupt {
-                    source_name: self.name.into(),
-                    problem: format!(
-                        "a packed buffer of {len} bytes claims to hold {claimed}, and can hold no more than {at_most}"
-                    ),
-                });
+                return Err(self.corrupt(format!(
+                    "a packed buffer of {len} bytes claims to hold {claimed}, and can hold no more than {at_most}"
+                )));
             }
             reserve::<u8>(usize::try_from(claimed).unwrap_or(usize::MAX), self.name)?;
         }
@@ -133,9 +131,21 @@ impl Lengths<'_> {
         Ok(self.bytes(start, 4)?.try_into().ok().map(i32::from_le_bytes))
     }
 
+    fn corrupt(&self, problem: String) -> DataError {
+        DataError::Corrupt { source_name: self.name.into(), problem }
+    }
+
     fn unreadable(&self, error: &io::Error) -> DataError {
         unreadable(error, self.name)
     }
+}
+
+/// Where a block starts and where its metadata end, if all of it is before `end`.
+fn inside(block: &Block, end: u64) -> Option<(u64, u64)> {
+    let offset = u64::try_from(block.offset()).ok()?;
+    let body = offset.checked_add(u64::try_from(block.metaDataLength()).ok()?)?;
+    let behind = body.checked_add(u64::try_from(block.bodyLength()).ok()?)?;
+    (behind <= end).then_some((offset, body))
 }
 
 /// The batch that a message has, or that of its dictionary.
