@@ -8,12 +8,10 @@ use crate::read::assemble::places;
 use crate::read::npz::Streamed;
 use crate::read::numbers::count_values;
 use crate::read::part::{Request, check_count};
+use crate::read::path::{is_zip_of_files, may_be_texts, not_a_table, open, open_table};
 use crate::read::source::{Format, Location, Source};
 use crate::read::table::OpenTable;
-use crate::read::{
-    idx, is_zip_of_files, may_be_texts, not_a_table, npy, npz, open, open_table, read_dataset_as,
-    texts,
-};
+use crate::read::{idx, npy, npz, read_dataset_as, texts};
 use crate::{DataError, Recipe, Truth};
 
 /// A file that was opened.
