@@ -5,7 +5,11 @@
 mod common;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow_array::{ArrayRef, Float32Array, RecordBatch};
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use common::{Folder, assert_says, assert_truth, data_error, gzip, load, rows};
 use consilience_data::{Dataset, ReadOptions, read_dataset_with, read_labels};
 
@@ -143,11 +147,56 @@ fn json_lines() {
     assert_says(&error("\n"), &["no samples"]);
 }
 
+/// A stream with one column of zeros, which are packed.
+fn packed_stream(codec: CompressionType) -> Vec<u8> {
+    let column: ArrayRef = Arc::new(Float32Array::from(vec![0.0; 1000]));
+    let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+    let options = IpcWriteOptions::default().try_with_compression(Some(codec)).unwrap();
+    let mut writer =
+        StreamWriter::try_new_with_options(Vec::new(), &batch.schema(), options).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn packed_buffers_that_claim_too_much_are_not_allocated() {
+    let folder = Folder::new();
+    let (lz4, zstd) = (0x184d_2204_u32.to_le_bytes(), 0xfd2f_b528_u32.to_le_bytes());
+    let file = |name: &str| std::fs::read(fixture(name)).unwrap();
+    for (name, good, magic) in [
+        ("list.feather", file("list.feather"), lz4),
+        ("pandas.feather", file("pandas.feather"), zstd),
+        ("lz4.arrows", packed_stream(CompressionType::LZ4_FRAME), lz4),
+        ("zstd.arrows", packed_stream(CompressionType::ZSTD), zstd),
+    ] {
+        assert!(load(&folder.file(name, &good)).features.n_samples() >= 5);
+        let frames: Vec<usize> =
+            (8..good.len() - 4).filter(|&start| good[start..start + 4] == magic).collect();
+        assert!(!frames.is_empty(), "{name}");
+        for frame in frames {
+            // Of the eight bytes before a frame, any that makes it more than the packed ones can hold.
+            for byte in frame - 6..frame {
+                let mut bytes = good.clone();
+                bytes[byte] = 0x7f;
+                let message = data_error(&folder.file(&format!("{byte}-{name}"), bytes));
+                assert_says(&message, &["claims to hold", "copy or download"]);
+                assert_eq!(message.lines().count(), 1);
+            }
+        }
+    }
+}
+
 #[test]
 fn every_flipped_byte_is_noticed_or_harmless() {
     let folder = Folder::new();
-    // Not of packed Arrow files: arrow-ipc 60 allocates whatever length a packed buffer claims to have.
-    for name in ["list.parquet", "pandas.parquet", "stream.arrows"] {
+    for name in [
+        "list.parquet",
+        "pandas.parquet",
+        "list.feather",
+        "fixed.feather",
+        "pandas.feather",
+        "stream.arrows",
+    ] {
         let good = std::fs::read(fixture(name)).unwrap();
         for position in 0..good.len() {
             let mut bytes = good.clone();

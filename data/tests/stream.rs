@@ -7,12 +7,17 @@ mod common;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow_array::types::Float32Type;
+use arrow_array::{ArrayRef, Float32Array, ListArray, RecordBatch, StringArray};
+use arrow_ipc::writer::{FileWriter, StreamWriter};
 use consilience_data::write::{npy, npz};
-use consilience_data::{FeaturesReader, Recipe, Seed, Stream, read_dataset};
+use consilience_data::{FeaturesReader, Recipe, Seed, Stream, read_dataset, read_dataset_as};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ndarray::{Array2, ArrayView2, s};
+use parquet::arrow::ArrowWriter;
 
 /// More than two chunks' rows, were there 30,000 columns.
 const ROWS: usize = 2300;
@@ -91,7 +96,8 @@ fn chunks_of_every_format_are_what_is_read_at_once() {
         assert_same(std::slice::from_ref(path));
     }
     assert_same(&paths);
-    assert_eq!(open(&["digits".into()]).width(), None, "it is read when its turn comes");
+    let later = open(&[path("x.npy"), "digits".into()]);
+    assert_eq!(later.n_samples(), None, "it is read when its turn comes");
 
     let mut reader = open(&[path("x.npz"), path("x.npz")]);
     assert_eq!((reader.n_samples(), reader.may_have_truth()), (Some(2 * ROWS), true));
@@ -160,4 +166,240 @@ fn damage_is_told_with_its_place_in_the_file() {
         let found = problem(&["good.npy", name]);
         assert!(found.contains(words), "{name}: {found}");
     }
+}
+
+/// Rows of a table, enough for a chunk to end in the third file.
+const TABLE_ROWS: usize = 9000;
+
+/// Some rows of a table with three features, ids and labels, its columns in any order.
+struct Table<'a> {
+    features: ArrayView2<'a, f32>,
+    first: usize,
+    columns: &'a [&'a str],
+}
+
+impl Table<'_> {
+    fn id(&self, row: usize) -> String {
+        format!("s{}", self.first + row)
+    }
+
+    fn kind(&self, row: usize) -> &'static str {
+        ["dog", "cat", "owl"][(self.first + row) * 7 % 5 % 3]
+    }
+
+    fn feature(&self, row: usize, column: &str) -> f32 {
+        self.features[(row, column[1..].parse::<usize>().unwrap())]
+    }
+
+    fn csv(&self) -> Vec<u8> {
+        let mut text = self.columns.join(",") + "\n";
+        for row in 0..self.features.nrows() {
+            let cell = |column: &&str| match *column {
+                "id" => self.id(row),
+                "label" => self.kind(row).into(),
+                column => self.feature(row, column).to_string(),
+            };
+            text += &(self.columns.iter().map(cell).collect::<Vec<_>>().join(",") + "\n");
+        }
+        text.into_bytes()
+    }
+
+    fn json(&self) -> Vec<u8> {
+        let mut text = String::new();
+        for row in 0..self.features.nrows() {
+            let field = |column: &&str| match *column {
+                "id" => format!("\"id\": \"{}\"", self.id(row)),
+                "label" => format!("\"label\": \"{}\"", self.kind(row)),
+                "v" => format!("\"v\": {:?}", self.features.row(row).to_vec()),
+                column => format!("\"{column}\": {}", self.feature(row, column)),
+            };
+            let fields = self.columns.iter().map(field).collect::<Vec<_>>().join(", ");
+            text += &format!("{{{fields}}}\n");
+        }
+        text.into_bytes()
+    }
+
+    fn batch(&self) -> RecordBatch {
+        let rows = || 0..self.features.nrows();
+        let column = |column: &&str| -> (String, ArrayRef) {
+            let array: ArrayRef = match *column {
+                "id" => Arc::new(rows().map(|row| Some(self.id(row))).collect::<StringArray>()),
+                "label" => {
+                    Arc::new(rows().map(|row| Some(self.kind(row))).collect::<StringArray>())
+                }
+                "v" => {
+                    let vector = |row| Some(self.features.row(row).to_vec().into_iter().map(Some));
+                    Arc::new(ListArray::from_iter_primitive::<Float32Type, _, _>(
+                        rows().map(vector),
+                    ))
+                }
+                column => Arc::new(
+                    rows().map(|row| Some(self.feature(row, column))).collect::<Float32Array>(),
+                ),
+            };
+            ((*column).into(), array)
+        };
+        RecordBatch::try_from_iter(self.columns.iter().map(column)).unwrap()
+    }
+
+    /// In batches that end where chunks don't.
+    fn batches(&self) -> Vec<RecordBatch> {
+        let (batch, step) = (self.batch(), 3500);
+        let starts = (0..batch.num_rows()).step_by(step);
+        starts.map(|start| batch.slice(start, step.min(batch.num_rows() - start))).collect()
+    }
+
+    fn parquet(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut bytes, self.batch().schema(), None).unwrap();
+        self.batches().iter().for_each(|batch| writer.write(batch).unwrap());
+        writer.close().unwrap();
+        bytes
+    }
+
+    fn arrow(&self) -> Vec<u8> {
+        let mut writer = FileWriter::try_new(Vec::new(), &self.batch().schema()).unwrap();
+        self.batches().iter().for_each(|batch| writer.write(batch).unwrap());
+        writer.into_inner().unwrap()
+    }
+
+    fn arrow_stream(&self) -> Vec<u8> {
+        let mut writer = StreamWriter::try_new(Vec::new(), &self.batch().schema()).unwrap();
+        self.batches().iter().for_each(|batch| writer.write(batch).unwrap());
+        writer.into_inner().unwrap()
+    }
+
+    /// The columns that are features in their order, with the rest beside them.
+    fn npz(&self) -> Vec<u8> {
+        let names: Vec<&str> =
+            self.columns.iter().copied().filter(|name| name.starts_with('c')).collect();
+        let rows = 0..self.features.nrows();
+        let values: Vec<f32> = rows
+            .clone()
+            .flat_map(|row| names.iter().map(move |name| self.feature(row, name)))
+            .collect();
+        let ids: Vec<u8> =
+            rows.clone().flat_map(|row| format!("{:\0<8}", self.id(row)).into_bytes()).collect();
+        let kinds: Vec<i64> = rows
+            .clone()
+            .map(|row| {
+                ["cat", "dog", "owl"].iter().position(|kind| *kind == self.kind(row)).unwrap()
+                    as i64
+            })
+            .collect();
+        common::npz(&[
+            ("X", common::npy_f32(&[rows.len(), names.len()], &values)),
+            ("y", common::npy_i64(&[rows.len()], &kinds)),
+            ("ids", common::npy("|S8", false, &[rows.len()], &ids)),
+            ("feature_names", common::npy("|S2", false, &[names.len()], names.concat().as_bytes())),
+        ])
+    }
+}
+
+/// Chunks put together are what is read at once: features, ids and truth. Whether there are ids.
+fn assert_all_same(paths: &[PathBuf], recipe: &Recipe) -> bool {
+    let expected = read_dataset_as(paths, &[], recipe).unwrap();
+    let mut reader = FeaturesReader::open(paths, &[], recipe).unwrap();
+    let (mut values, mut ids, mut lengths) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        values.extend(chunk.features.as_slice().iter().map(|value| value.to_bits()));
+        lengths.push(chunk.features.n_samples());
+        assert_eq!(chunk.ids.is_some(), expected.ids.is_some(), "{paths:?}");
+        ids.extend(chunk.ids.into_iter().flatten());
+    }
+    let at_once: Vec<u32> =
+        expected.features.as_slice().iter().map(|value| value.to_bits()).collect();
+    assert!(values == at_once, "{paths:?}");
+    assert_eq!(lengths[..lengths.len() - 1], vec![20_000; lengths.len() - 1], "{paths:?}");
+    assert_eq!(lengths.iter().sum::<usize>(), expected.features.n_samples());
+    let with_ids = expected.ids.is_some();
+    assert_eq!(ids, expected.ids.unwrap_or_default(), "{paths:?}");
+    let truth = reader.truth().unwrap();
+    assert_eq!(truth.is_some(), expected.truth.is_some(), "{paths:?}");
+    if let (Some(found), Some(expected)) = (truth, expected.truth) {
+        assert_eq!(found.names(), expected.names());
+        let table = found.contingency_with(&expected).unwrap();
+        let same: u64 = (0..found.n_classes()).map(|class| table.counts()[(class, class)]).sum();
+        assert_eq!(same, found.n_samples() as u64, "{paths:?}");
+    }
+    with_ids
+}
+
+#[test]
+fn tables_have_their_ids_truth_and_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = Seed(2).rng(Stream::Subset).normal(3 * TABLE_ROWS * 3);
+    let values = Array2::from_shape_vec((3 * TABLE_ROWS, 3), values).unwrap();
+    type Write = fn(&Table<'_>) -> Vec<u8>;
+    let formats: [(&str, Write); 6] = [
+        ("csv", |table| table.csv()),
+        ("jsonl", |table| table.json()),
+        ("parquet", |table| table.parquet()),
+        ("feather", |table| table.arrow()),
+        ("arrows", |table| table.arrow_stream()),
+        ("npz", |table| table.npz()),
+    ];
+    let orders: [&[&str]; 3] = [
+        &["id", "c0", "c1", "c2", "label"],
+        &["c2", "label", "c0", "c1", "id"],
+        &["label", "id", "c1", "c2", "c0"],
+    ];
+    let part = |part: usize, columns| {
+        let first = part * TABLE_ROWS;
+        Table { features: values.slice(s![first..first + TABLE_ROWS, ..]), first, columns }
+    };
+    let write = |name: String, bytes: Vec<u8>| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let recipe = |names: Option<&[&str]>| Recipe {
+        feature_names: names.map(|names| names.iter().map(|&name| name.into()).collect()),
+        ..Recipe::default()
+    };
+    let mut mixed = Vec::new();
+    for (number, (format, bytes)) in formats.into_iter().enumerate() {
+        let paths: Vec<PathBuf> = (0..3)
+            .map(|file| write(format!("{file}.{format}"), bytes(&part(file, orders[file]))))
+            .collect();
+        for names in [None, Some(&["c2", "c0"][..])] {
+            assert!(assert_all_same(&paths, &recipe(names)), "{format} has ids");
+        }
+        let whole = Table { features: values.view(), first: 0, columns: orders[1] };
+        assert!(assert_all_same(&[write(format!("whole.{format}"), bytes(&whole))], &recipe(None)));
+        // Ids that one file lacks are none, whichever it is; so is the truth.
+        let bare = write(format!("bare.{format}"), bytes(&part(0, &["c1", "c0", "c2"])));
+        if format != "npz" {
+            for pair in [[paths[0].clone(), bare.clone()], [bare, paths[1].clone()]] {
+                assert!(!assert_all_same(&pair, &recipe(None)), "{format}");
+            }
+        }
+        if format != "npz" && format != "csv" {
+            let lists: Vec<PathBuf> = (0..3)
+                .map(|file| {
+                    let table =
+                        part(file, [&["id", "v", "label"], &["v", "label", "id"]][file % 2]);
+                    write(format!("v{file}.{format}"), bytes(&table))
+                })
+                .collect();
+            assert!(assert_all_same(&lists, &recipe(None)), "{format}");
+        }
+        if format != "npz" {
+            mixed.push(paths[number % 3].clone());
+        }
+    }
+    assert!(assert_all_same(&mixed, &recipe(None)));
+}
+
+#[test]
+fn a_table_is_not_read_to_its_end_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.csv");
+    let rows: String = (0..20_000).map(|row| format!("s{row},{row},1\n")).collect();
+    fs::write(&path, format!("id,a,b\n{rows}bad,1,x\n")).unwrap();
+    let mut reader = open(&[path]);
+    let chunk = reader.next_chunk().unwrap().unwrap();
+    assert_eq!(chunk.ids.unwrap().last().unwrap(), "s19999");
+    let problem = reader.next_chunk().unwrap_err().to_string();
+    assert!(problem.contains("line 20002, column 3"), "{problem}");
 }

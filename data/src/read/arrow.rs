@@ -8,17 +8,22 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 
-use super::part::{Part, Request};
-use super::record_batches::Reader;
+use super::arrow_lengths;
+use super::part::Request;
+use super::record_batches::{Batches, Start};
 use super::source::{Format, Source, one_line, unreadable};
+use super::table::OpenTable;
 use crate::DataError;
 
-/// Reads the columns of a file or a stream that are wanted.
-pub(super) fn read(
+/// What messages call it.
+pub(super) const WHAT: &str = "Arrow file";
+
+/// Opens a file or a stream to read the columns that are wanted.
+pub(super) fn open(
     mut source: Source,
     path: &Path,
     request: Request<'_>,
-) -> Result<Part, DataError> {
+) -> Result<OpenTable, DataError> {
     if source.peek(4)?.starts_with(b"FEA1") {
         return Err(DataError::Unsupported {
             source_name: source.name,
@@ -31,37 +36,37 @@ pub(super) fn read(
     let is_file = source.peek(6)?.starts_with(b"ARROW1");
     let name = source.name;
     let mut file = File::open(path).map_err(|error| unreadable(&error, &name))?;
-    if !is_file {
-        let start = StreamReader::try_new(BufReader::new(&file), None);
+    arrow_lengths::check(&file, is_file, &name)?;
+    file.rewind().map_err(|error| unreadable(&error, &name))?;
+    if is_file {
+        let start = FileReader::try_new(BufReader::new(&file), None);
         let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
-        let reader = Reader::new(&name, "Arrow stream".into(), &schema, request)?;
-        file.rewind().map_err(|error| unreadable(&error, &name))?;
-        let used = Some(reader.used().to_vec());
-        let batches = StreamReader::try_new(BufReader::new(file), used);
-        return all(batches.map_err(|error| corrupt(&error, &name))?, reader, &name);
+        let start = Start::new(&name, &schema, request)?;
+        let used = Some(start.used().to_vec());
+        let batches = FileReader::try_new(BufReader::new(file), used);
+        let batches = batches.map_err(|error| corrupt(&error, &name))?;
+        return Ok(start.open("Arrow", WHAT, checked(batches, name)));
     }
-    let start = FileReader::try_new(BufReader::new(&file), None);
+    let start = StreamReader::try_new(BufReader::new(&file), None);
     let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
-    let reader = Reader::new(&name, "Arrow".into(), &schema, request)?;
-    let used = Some(reader.used().to_vec());
-    let batches = FileReader::try_new(BufReader::new(file), used);
-    all(batches.map_err(|error| corrupt(&error, &name))?, reader, &name)
+    let start = Start::new(&name, &schema, request)?;
+    file.rewind().map_err(|error| unreadable(&error, &name))?;
+    let used = Some(start.used().to_vec());
+    let batches = StreamReader::try_new(BufReader::new(file), used);
+    let batches = batches.map_err(|error| corrupt(&error, &name))?;
+    Ok(start.open("Arrow stream", WHAT, checked(batches, name)))
 }
 
-fn all(
-    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
-    mut reader: Reader<'_>,
-    name: &str,
-) -> Result<Part, DataError> {
-    for batch in batches {
-        reader.push(&batch.map_err(|error| corrupt(&error, name))?)?;
-    }
-    reader.finish()
+fn checked(
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'static,
+    name: String,
+) -> Batches {
+    Box::new(batches.fuse().map(move |batch| batch.map_err(|error| corrupt(&error, &name))))
 }
 
 fn corrupt(error: &ArrowError, name: &str) -> DataError {
     DataError::Corrupt {
         source_name: name.into(),
-        problem: format!("no valid Arrow file ({})", one_line(error)),
+        problem: format!("no valid {WHAT} ({})", one_line(error)),
     }
 }

@@ -85,6 +85,8 @@ fn values(
         let shape = &info.shape;
         let same = infos.iter().all(|other| other.shape.get(1..) == shape.get(1..));
         recipe.image = image(shape).filter(|_| same);
+    }
+    if recipe.feature_names.is_none() {
         recipe.feature_names = first.feature_names.clone();
     }
     stack(parts)
@@ -176,15 +178,7 @@ fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
     let Some(names) = part.feature_names.as_ref().filter(|names| *names != wanted) else {
         return Ok(part);
     };
-    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-    let place = |name: &String| {
-        places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
-            source_name: part.name.clone(),
-            wanted: name.clone(),
-            found: names.clone(),
-        })
-    };
-    let order = wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+    let order = places(names, wanted, &part.name)?;
     part.content = match part.content {
         Content::Dense(values) => Content::Dense(values.select(ndarray::Axis(1), &order)),
         Content::Sparse(matrix) => Content::Sparse(matrix.with_columns(&order, &part.name)?),
@@ -192,6 +186,23 @@ fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
     };
     part.feature_names = Some(wanted.to_vec());
     Ok(part)
+}
+
+/// Where the features `wanted` are among `names`.
+pub(super) fn places(
+    names: &[String],
+    wanted: &[String],
+    source_name: &str,
+) -> Result<Vec<usize>, DataError> {
+    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+    let place = |name: &String| {
+        places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
+            source_name: source_name.into(),
+            wanted: name.clone(),
+            found: names.to_vec(),
+        })
+    };
+    wanted.iter().map(place).collect()
 }
 
 /// Stacks numbers by rows. Each part is made dense and dropped in its turn; a single dense one isn't copied at all.

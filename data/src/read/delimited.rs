@@ -2,17 +2,17 @@
 
 use super::PartInfo;
 use super::columns::{Column, From, Kind, Roles};
-use super::part::{Part, Request};
+use super::part::Request;
 use super::source::Source;
-use super::table::Table;
-use super::text::{Row, Start, cells, is_missing, is_number, not_a_number};
+use super::table::{Blocks, Layout, OpenTable, Table};
+use super::text::{Lines, Row, Start, cells, is_missing, is_number, not_a_number};
 use crate::DataError;
 
 /// Rows that are looked at to see whether a column holds numbers.
 const LOOKED_AT: usize = 50;
 
-/// Reads a table. Columns are known by the names in its header line.
-pub(super) fn read(source: Source, request: Request<'_>) -> Result<Part, DataError> {
+/// Opens a table. Columns are known by the names in its header line.
+pub(super) fn open(source: Source, request: Request<'_>) -> Result<OpenTable, DataError> {
     let options = request.options;
     let named =
         [&options.id_column, &options.label_column, &options.text_column, &options.vector_column];
@@ -36,18 +36,13 @@ pub(super) fn read(source: Source, request: Request<'_>) -> Result<Part, DataErr
         None => Roles::unnamed(n_columns, request, &name)?,
     };
 
-    let columns = columns.as_deref();
-    let mut rows = Rows::new(&name, separator, n_columns, &roles, columns);
-    while let Some(row) = lines.next()? {
-        rows.push(&row)?;
-    }
-    let table = rows.table;
-
     let gzip = if lines.source.gzip { ", gzip" } else { "" };
-    let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &[table.n_rows, n_columns]);
+    let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &[]);
     info.delimiter = delimiter.map(char::from);
     info.header = Some(has_header);
-    table.into_part(info, &roles, columns, request, "line")
+    let is_plain = roles.features == From::Columns((0..n_columns).collect());
+    let layout = Layout { name, n_columns, columns, roles, place: "line" };
+    Ok(OpenTable { info, layout, blocks: Box::new(Rows { lines, separator, is_plain }) })
 }
 
 /// What the columns hold, from their first rows.
@@ -73,84 +68,84 @@ fn kinds<'a>(
     columns.map(|(column, name)| Column { name, kind: kind(column) }).collect()
 }
 
-/// The rows that have been read so far.
-struct Rows<'a> {
-    name: &'a str,
+/// The rows behind the header.
+struct Rows {
+    lines: Lines,
     separator: char,
-    /// Number of cells that every line has to have.
-    n_columns: usize,
-    roles: &'a Roles,
-    columns: Option<&'a [Column]>,
     /// Whether the features are all columns in their order.
     is_plain: bool,
-    table: Table,
 }
 
-impl<'a> Rows<'a> {
-    fn new(
-        name: &'a str,
-        separator: char,
-        n_columns: usize,
-        roles: &'a Roles,
-        columns: Option<&'a [Column]>,
-    ) -> Self {
-        let is_plain = roles.features == From::Columns((0..n_columns).collect());
-        Self { name, separator, n_columns, roles, columns, is_plain, table: Table::default() }
+impl Blocks for Rows {
+    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
+        let Some(row) = self.lines.next()? else { return Ok(false) };
+        self.push(&row, layout, table)?;
+        Ok(true)
     }
+}
 
-    fn push(&mut self, (number, line): &Row) -> Result<(), DataError> {
+impl Rows {
+    fn push(
+        &self,
+        (number, line): &Row,
+        layout: &Layout,
+        table: &mut Table,
+    ) -> Result<(), DataError> {
         let found = cells(line, self.separator).count();
-        if found != self.n_columns {
+        if found != layout.n_columns {
             return Err(DataError::RaggedRow {
-                source_name: self.name.into(),
+                source_name: layout.name.clone(),
                 line: *number,
                 found,
-                expected: self.n_columns,
+                expected: layout.n_columns,
             });
         }
         if self.is_plain {
             for (column, cell) in cells(line, self.separator).enumerate() {
-                let value = self.number(cell, *number, column)?;
-                self.table.values.push(value);
+                table.values.push(self::number(cell, *number, column, layout)?);
             }
-            self.table.n_rows += 1;
+            table.n_rows += 1;
             return Ok(());
         }
         let cells: Vec<&str> = cells(line, self.separator).collect();
-        match &self.roles.features {
+        match &layout.roles.features {
             From::Columns(used) => {
                 for &column in used {
-                    let value = self.number(cells[column], *number, column)?;
-                    self.table.values.push(value);
+                    table.values.push(self::number(cells[column], *number, column, layout)?);
                 }
             }
-            From::Vectors(column) => self.push_list(cells[*column], *number, *column)?,
-            From::Texts(column) => self.table.texts.push(unescaped(cells[*column])),
+            From::Vectors(column) => push_list(cells[*column], *number, *column, layout, table)?,
+            From::Texts(column) => table.texts.push(unescaped(cells[*column])),
         }
-        if let Some(column) = self.roles.id {
-            self.table.ids.push(unescaped(cells[column]));
+        if let Some(column) = layout.roles.id {
+            table.ids.push(unescaped(cells[column]));
         }
-        if let Some(column) = self.roles.label {
-            self.table.labels.push((unescaped(cells[column]), *number));
+        if let Some(column) = layout.roles.label {
+            table.labels.push(unescaped(cells[column]), *number);
         }
-        self.table.n_rows += 1;
+        table.n_rows += 1;
         Ok(())
     }
+}
 
-    /// Adds the numbers of a list such as `[0.1, 0.2]`, as Python writes it.
-    fn push_list(&mut self, cell: &str, line: u64, column: usize) -> Result<(), DataError> {
-        let before = self.table.values.len();
-        for item in list(cell).unwrap_or(cell).split([',', ' ']).filter(|item| !item.is_empty()) {
-            let value = self.number(item, line, column)?;
-            self.table.values.push(value);
-        }
-        self.table.check_width(before, self.name, "line", line)
+/// Adds the numbers of a list such as `[0.1, 0.2]`, as Python writes it.
+fn push_list(
+    cell: &str,
+    line: u64,
+    column: usize,
+    layout: &Layout,
+    table: &mut Table,
+) -> Result<(), DataError> {
+    let before = table.values.len();
+    for item in list(cell).unwrap_or(cell).split([',', ' ']).filter(|item| !item.is_empty()) {
+        table.values.push(number(item, line, column, layout)?);
     }
+    table.check_width(before, &layout.name, "line", line)
+}
 
-    fn number(&self, cell: &str, line: u64, column: usize) -> Result<f32, DataError> {
-        let header = self.columns.map(|columns| columns[column].name.as_str());
-        cell.parse().map_err(|_| not_a_number(self.name, line, column, header, cell))
-    }
+fn number(cell: &str, line: u64, column: usize, layout: &Layout) -> Result<f32, DataError> {
+    let header = layout.columns.as_ref().map(|columns| columns[column].name.as_str());
+    cell.parse().map_err(|_| not_a_number(&layout.name, line, column, header, cell))
 }
 
 /// What is between a list's brackets.

@@ -9,70 +9,89 @@ use serde_json::Value;
 
 use super::PartInfo;
 use super::columns::{Column, From, Kind, Roles};
-use super::part::{Part, Request};
+use super::part::Request;
 use super::source::{Source, unreadable};
-use super::table::{self, Table};
+use super::table::{self, Blocks, Layout, OpenTable, Table};
 use super::text;
 use crate::DataError;
 
 /// What a line without fields has its numbers under.
 const LIST: &str = "the list";
 
-/// Reads all lines that aren't empty. What each field is for is decided by the first one.
-pub(super) fn read(mut source: Source, request: Request<'_>) -> Result<Part, DataError> {
+/// Opens a file. What each field is for is decided by the first line that isn't empty.
+pub(super) fn open(mut source: Source, request: Request<'_>) -> Result<OpenTable, DataError> {
     text::check_encoding(&mut source)?;
     let name = source.name.clone();
-    let mut line = Vec::new();
-    let mut number = 0;
-    let mut reader: Option<Fields> = None;
-    let mut found = Table::default();
-    loop {
-        line.clear();
-        let read = source.reader.read_until(b'\n', &mut line);
-        if read.map_err(|error| unreadable(&error, &name))? == 0 {
-            break;
-        }
-        number += 1;
-        let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&line).trim_ascii();
-        if text.is_empty() {
-            continue;
-        }
-        let object: Object = serde_json::from_slice(text).map_err(|error| {
-            let source_name = name.clone();
-            DataError::BadJson { source_name, line: number, problem: problem(&error) }
-        })?;
-        let fields = match &mut reader {
-            Some(fields) => fields,
-            None => reader.insert(Fields::new(&object, request, &name)?),
-        };
-        fields.push(object, &mut found, number)?;
-    }
-    let Some(Fields { columns, roles, .. }) = reader else {
+    let gzip = if source.gzip { ", gzip" } else { "" };
+    let info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
+    let mut lines = Lines { source, line: Vec::new(), number: 0, first: None };
+    let Some(first) = lines.read()? else {
         return Err(DataError::Empty { source_name: name });
     };
-    let gzip = if source.gzip { ", gzip" } else { "" };
-    let shape = table::shape(&found, &roles, &columns);
-    let info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &shape);
-    found.into_part(info, &roles, Some(&columns), request, "line")
+    let column = |(name, value): &(String, Value)| Column { name: name.clone(), kind: kind(value) };
+    let columns: Vec<Column> = first.0.iter().map(column).collect();
+    let roles = Roles::choose(&columns, request, &name)?;
+    table::check_kinds(&columns, &roles, &name)?;
+    let n_columns = columns.len();
+    let layout = Layout { name, n_columns, columns: Some(columns), roles, place: "line" };
+    lines.first = Some(first);
+    Ok(OpenTable { info, layout, blocks: Box::new(lines) })
+}
+
+/// The lines that aren't empty.
+struct Lines {
+    source: Source,
+    line: Vec<u8>,
+    /// Number of the last line that was read, counted from 1.
+    number: u64,
+    /// The first, read to see what its fields are.
+    first: Option<Object>,
+}
+
+impl Lines {
+    fn read(&mut self) -> Result<Option<Object>, DataError> {
+        let Self { source, line, number, .. } = self;
+        loop {
+            line.clear();
+            let read = source.reader.read_until(b'\n', line);
+            if read.map_err(|error| unreadable(&error, &source.name))? == 0 {
+                return Ok(None);
+            }
+            *number += 1;
+            let text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line).trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            return serde_json::from_slice(text).map(Some).map_err(|error| {
+                let source_name = source.name.clone();
+                DataError::BadJson { source_name, line: *number, problem: problem(&error) }
+            });
+        }
+    }
+}
+
+impl Blocks for Lines {
+    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
+        let object = match self.first.take() {
+            None => self.read()?,
+            first => first,
+        };
+        let Some(object) = object else { return Ok(false) };
+        let columns = layout.columns.as_deref().unwrap_or_default();
+        let fields = Fields { name: &layout.name, columns, roles: &layout.roles };
+        fields.push(object, table, self.number)?;
+        Ok(true)
+    }
 }
 
 /// What the fields of the first line are for.
-struct Fields {
-    name: String,
-    columns: Vec<Column>,
-    roles: Roles,
+struct Fields<'a> {
+    name: &'a str,
+    columns: &'a [Column],
+    roles: &'a Roles,
 }
 
-impl Fields {
-    fn new(first: &Object, request: Request<'_>, name: &str) -> Result<Self, DataError> {
-        let column =
-            |(name, value): &(String, Value)| Column { name: name.clone(), kind: kind(value) };
-        let columns: Vec<Column> = first.0.iter().map(column).collect();
-        let roles = Roles::choose(&columns, request, name)?;
-        table::check_kinds(&columns, &roles, name)?;
-        Ok(Self { name: name.into(), columns, roles })
-    }
-
+impl Fields<'_> {
     fn push(&self, object: Object, table: &mut Table, line: u64) -> Result<(), DataError> {
         let mut values: Vec<Option<Value>> = vec![None; self.columns.len()];
         // Mostly in the order of the first line.
@@ -90,7 +109,7 @@ impl Fields {
         }
         if let Some(index) = self.roles.label {
             let label = take(&mut values, index).as_ref().and_then(word);
-            table.labels.push((label.unwrap_or_default(), line));
+            table.labels.push(label.unwrap_or_default(), line);
         }
         match &self.roles.features {
             From::Texts(index) => match take(&mut values, *index) {
@@ -108,7 +127,7 @@ impl Fields {
                         number.ok_or_else(|| self.bad(line, *index, "a list of numbers"))?;
                     table.values.push(number);
                 }
-                table.check_width(before, &self.name, "line", line)?;
+                table.check_width(before, self.name, "line", line)?;
             }
             From::Columns(used) => {
                 for &index in used {
@@ -127,7 +146,7 @@ impl Fields {
 
     fn bad(&self, line: u64, column: usize, wanted: &'static str) -> DataError {
         DataError::BadField {
-            source_name: self.name.clone(),
+            source_name: self.name.into(),
             line,
             field: self.columns[column].name.clone(),
             wanted,

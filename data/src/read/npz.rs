@@ -70,6 +70,9 @@ pub(crate) struct Streamed {
     pub(crate) available: u64,
     /// From beside the member, if asked for.
     pub(crate) truth: Option<Truth>,
+    /// What samples and features are called, from beside the member.
+    pub(crate) ids: Option<Vec<String>>,
+    pub(crate) feature_names: Option<Vec<String>>,
 }
 
 /// The features that [`read`] would give, to be read piece by piece; `None` if they are a sparse matrix.
@@ -83,9 +86,14 @@ pub(crate) fn stream(
     let Some(chosen) = archive.choose(member, Role::Data { with_truth })? else { return Ok(None) };
     let beside = archive.first_of(&LABEL_MEMBERS).filter(|_| with_truth && member.is_none());
     let truth = beside.map(|labels| archive.truth(labels)).transpose()?;
+    let (mut ids, mut feature_names) = (None, None);
+    if let (None, &[rows, columns]) = (member, archive.header(&chosen)?.shape.as_slice()) {
+        feature_names = archive.strings(&NAME_MEMBERS, columns)?.map(|(_, names)| names);
+        ids = archive.strings(&ID_MEMBERS, rows)?.map(|(_, ids)| ids);
+    }
     let name = archive.member_name(&chosen);
     let (reader, available) = archive.unpacker(path, &chosen)?;
-    Ok(Some(Streamed { name, reader, available, truth }))
+    Ok(Some(Streamed { name, reader, available, truth, ids, feature_names }))
 }
 
 /// Reads a packed member, and compares its checksum at the end.

@@ -6,29 +6,27 @@ use arrow_schema::{DataType, Schema};
 use super::PartInfo;
 use super::arrow_cells::Cells;
 use super::columns::{Column, From, Kind, Roles};
-use super::part::{Part, Request};
-use super::table::{self, Table};
+use super::no_panic::no_panic;
+use super::part::Request;
+use super::table::{self, Blocks, Layout, OpenTable, Table};
 use crate::DataError;
 
-/// A table of which some columns are read.
-pub(super) struct Reader<'a> {
-    request: Request<'a>,
-    info: PartInfo,
-    name: String,
-    columns: Vec<Column>,
-    roles: Roles,
+/// Batches of rows as a format's own library gives them.
+pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataError>>>;
+
+/// A table whose columns are known, before its rows are read.
+pub(super) struct Start {
+    layout: Layout,
     /// Columns that are read, in ascending order.
     used: Vec<usize>,
-    table: Table,
 }
 
-impl<'a> Reader<'a> {
+impl Start {
     /// Decides by the schema what each column is for.
     pub(super) fn new(
         name: &str,
-        format: String,
         schema: &Schema,
-        request: Request<'a>,
+        request: Request<'_>,
     ) -> Result<Self, DataError> {
         let columns: Vec<Column> = schema
             .fields()
@@ -44,9 +42,9 @@ impl<'a> Reader<'a> {
         used.extend(roles.id.iter().chain(&roles.label));
         used.sort_unstable();
         used.dedup();
-        let info = PartInfo::new(name, format, &[]);
-        let name = name.into();
-        Ok(Self { request, info, name, columns, roles, used, table: Table::default() })
+        let (name, n_columns) = (name.into(), columns.len());
+        let layout = Layout { name, n_columns, columns: Some(columns), roles, place: "row" };
+        Ok(Self { layout, used })
     }
 
     /// Columns that are read, in ascending order.
@@ -54,57 +52,81 @@ impl<'a> Reader<'a> {
         &self.used
     }
 
-    /// Adds rows, of which the columns that are [`Reader::used`] are there.
-    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), DataError> {
-        let start = self.table.n_rows;
-        let cells = |index: &usize| Cells {
-            array: batch.column(self.used.partition_point(|used| used < index)),
-            column: &self.columns[*index].name,
-            source_name: &self.name,
-            before: start,
-        };
-        if let Some(index) = &self.roles.id {
-            self.table.ids.extend(cells(index).words()?);
-        }
-        if let Some(index) = &self.roles.label {
-            let rows = start as u64..;
-            self.table.labels.extend(cells(index).labels()?.into_iter().zip(rows));
-        }
-        match &self.roles.features {
-            From::Columns(used) => {
-                let columns = used.iter().map(|index| cells(index).numbers());
-                let columns: Vec<Vec<f32>> = columns.collect::<Result<_, _>>()?;
-                for row in 0..batch.num_rows() {
-                    self.table.values.extend(columns.iter().map(|column| column[row]));
-                }
-                self.table.n_rows += batch.num_rows();
-            }
-            From::Vectors(index) => {
-                let (values, lengths) = cells(index).vectors()?;
-                let mut values = values.as_slice();
-                for length in lengths {
-                    let (vector, rest) = values.split_at(length);
-                    let before = self.table.values.len();
-                    self.table.values.extend(vector);
-                    let row = self.table.n_rows as u64;
-                    self.table.check_width(before, &self.name, "row", row)?;
-                    self.table.n_rows += 1;
-                    values = rest;
-                }
-            }
-            From::Texts(index) => {
-                self.table.texts.extend(cells(index).words()?);
-                self.table.n_rows += batch.num_rows();
-            }
-        }
-        Ok(())
+    /// The table, whose `batches` have the columns that are [`Start::used`]. `what` the file is: `Parquet file`.
+    pub(super) fn open(self, format: &str, what: &'static str, batches: Batches) -> OpenTable {
+        let Self { layout, used } = self;
+        let info = PartInfo::new(&layout.name, format.into(), &[]);
+        OpenTable { info, layout, blocks: Box::new(Rows { what, used, batches }) }
     }
+}
 
-    /// All rows as a part.
-    pub(super) fn finish(mut self) -> Result<Part, DataError> {
-        self.info.shape = table::shape(&self.table, &self.roles, &self.columns);
-        self.table.into_part(self.info, &self.roles, Some(&self.columns), self.request, "row")
+/// The rows of all batches.
+struct Rows {
+    what: &'static str,
+    used: Vec<usize>,
+    batches: Batches,
+}
+
+impl Blocks for Rows {
+    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
+        no_panic(&layout.name, self.what, || {
+            let Some(batch) = self.batches.next().transpose()? else { return Ok(false) };
+            push(&batch, &self.used, layout, table)?;
+            Ok(true)
+        })
     }
+}
+
+/// Adds the rows of a batch, which has the columns `used`.
+fn push(
+    batch: &RecordBatch,
+    used: &[usize],
+    layout: &Layout,
+    table: &mut Table,
+) -> Result<(), DataError> {
+    let (start, roles) = (table.n_rows, &layout.roles);
+    let columns = layout.columns.as_deref().unwrap_or_default();
+    let cells = |index: &usize| Cells {
+        array: batch.column(used.partition_point(|used| used < index)),
+        column: &columns[*index].name,
+        source_name: &layout.name,
+        before: start,
+    };
+    if let Some(index) = &roles.id {
+        table.ids.extend(cells(index).words()?);
+    }
+    if let Some(index) = &roles.label {
+        for (label, row) in cells(index).labels()?.into_iter().zip(start as u64..) {
+            table.labels.push(label, row);
+        }
+    }
+    match &roles.features {
+        From::Columns(features) => {
+            let columns = features.iter().map(|index| cells(index).numbers());
+            let columns: Vec<Vec<f32>> = columns.collect::<Result<_, _>>()?;
+            for row in 0..batch.num_rows() {
+                table.values.extend(columns.iter().map(|column| column[row]));
+            }
+            table.n_rows += batch.num_rows();
+        }
+        From::Vectors(index) => {
+            let (values, lengths) = cells(index).vectors()?;
+            let mut values = values.as_slice();
+            for length in lengths {
+                let (vector, rest) = values.split_at(length);
+                let before = table.values.len();
+                table.values.extend(vector);
+                table.check_width(before, &layout.name, "row", table.n_rows as u64)?;
+                table.n_rows += 1;
+                values = rest;
+            }
+        }
+        From::Texts(index) => {
+            table.texts.extend(cells(index).words()?);
+            table.n_rows += batch.num_rows();
+        }
+    }
+    Ok(())
 }
 
 /// What a column can be read as.

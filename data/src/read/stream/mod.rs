@@ -1,0 +1,272 @@
+//! Features of files larger than memory, some rows at a time.
+//!
+//! Every format gives its [`rows`] as it can; the reader cuts chunks of equal length from those of all files, so that where one
+//! file ends and the next begins changes nothing.
+
+mod part;
+mod rows;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use ndarray::Array2;
+
+use self::part::Part;
+use super::numbers::reserve;
+use super::part::{Request, check_count};
+use super::{dataset_name, read_labels};
+use crate::{DataError, Features, Recipe, Truth};
+
+/// Chunks are a multiple of so many rows, the last one apart.
+const STEP: usize = 1000;
+/// Values in a chunk, about, and rows in it, at most: 32 MB.
+const MAX_VALUES: usize = 1 << 23;
+const MAX_STEPS: usize = 20;
+
+/// Some samples in a row.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FeaturesChunk {
+    /// Their features.
+    pub features: Features,
+    /// What they are called, if the files say it. Of files that have to be read whole the first alone is asked before: a sample
+    /// of a later one that doesn't say it is called by its row.
+    pub ids: Option<Vec<String>>,
+}
+
+/// Features of files of any size, read a chunk of rows at a time: those that
+/// [`read_dataset_as`](super::read_dataset_as) would give, stacked in the same way.
+///
+/// # Complexity
+///
+/// Memory: a chunk of about 32 MB (a thousand rows, if these are more), 4 bytes a sample for labels, and each distinct label.
+/// Of an Arrow file a batch, as long as its writer made it, and of an `.npz` all ids. What can't be read piece by piece is
+/// read whole, each file when its turn comes: sparse matrices, arrays in Fortran order, texts and images.
+///
+/// # Example
+///
+/// ```
+/// use consilience_data::{FeaturesReader, Recipe};
+///
+/// let mut reader = FeaturesReader::open(&["digits".into()], &[], &Recipe::default())?;
+/// let mut samples = 0;
+/// while let Some(chunk) = reader.next_chunk()? {
+///     samples += chunk.features.n_samples();
+/// }
+/// assert_eq!(samples, 1797);
+/// assert!(reader.truth()?.is_some());
+/// # Ok::<(), consilience_data::DataError>(())
+/// ```
+pub struct FeaturesReader {
+    name: String,
+    recipe: Recipe,
+    n_samples: Option<usize>,
+    width: Option<(String, usize)>,
+    /// Files that haven't been read to their end; those that have to be read whole aren't open yet.
+    waiting: VecDeque<Waiting>,
+    /// Labels from files of their own; else from beside the data, of the files read so far.
+    labels: Option<Truth>,
+    beside: Vec<Option<Truth>>,
+    given: usize,
+    /// Whether every file that was opened at the start says what samples are called.
+    with_ids: bool,
+}
+
+enum Waiting {
+    Open(Part),
+    Whole(PathBuf),
+}
+
+impl std::fmt::Debug for FeaturesReader {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FeaturesReader").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl FeaturesReader {
+    /// Opens all files, which become features as `recipe` says. The truth comes from the files `labels` if there are any,
+    /// else from beside the data.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] for a file that can't be opened or understood, and widths that differ.
+    pub fn open(paths: &[PathBuf], labels: &[PathBuf], recipe: &Recipe) -> Result<Self, DataError> {
+        let first = paths.first().ok_or(DataError::NoFiles)?;
+        let labels = if labels.is_empty() { None } else { Some(read_labels(labels)?) };
+        let mut reader = Self {
+            name: dataset_name(first),
+            recipe: recipe.clone(),
+            n_samples: None,
+            width: None,
+            waiting: VecDeque::new(),
+            with_ids: true,
+            labels,
+            beside: Vec::new(),
+            given: 0,
+        };
+        let words = recipe.inverse_document_frequencies.is_some();
+        let mut known = recipe.feature_names.clone().filter(|_| !words);
+        let mut n_samples = Some(0);
+        for path in paths {
+            let (options, wanted) = (&recipe.options, known.as_deref());
+            let with_truth = reader.labels.is_none();
+            let request = Request { options, wanted, lenient: true, with_truth };
+            let is_first = reader.waiting.is_empty();
+            let part = match Part::open(path, request)? {
+                None if is_first => Some(Part::whole(path, recipe)?),
+                part => part,
+            };
+            let Some(part) = part else {
+                n_samples = None;
+                reader.waiting.push_back(Waiting::Whole(path.clone()));
+                continue;
+            };
+            if let Some(width) = part.width {
+                reader.check_width(&part.name, width)?;
+            }
+            n_samples = n_samples.zip(part.n_rows).map(|(before, rows)| before + rows);
+            reader.with_ids &= part.has_ids;
+            if is_first && !words && known.is_none() {
+                // Columns are found by the names of the first file.
+                known = part.feature_names.clone();
+                reader.recipe.feature_names = known.clone();
+            }
+            reader.waiting.push_back(Waiting::Open(part));
+        }
+        reader.n_samples = n_samples;
+        if let (Some(labels), Some(samples)) = (&reader.labels, n_samples) {
+            check_count(labels, samples, "labels")?;
+        }
+        Ok(reader)
+    }
+
+    /// The first file's name without its extensions, or the embedded set's.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of samples of all files, if their headers say it.
+    #[must_use]
+    pub fn n_samples(&self) -> Option<usize> {
+        self.n_samples
+    }
+
+    /// Number of features, and the first file whose header says it.
+    #[must_use]
+    pub fn width(&self) -> Option<(&str, usize)> {
+        self.width.as_ref().map(|(name, columns)| (name.as_str(), *columns))
+    }
+
+    /// Whether there may be a truth at the end. Files that are read whole don't say it before.
+    #[must_use]
+    pub fn may_have_truth(&self) -> bool {
+        let may_have = |waiting: &Waiting| match waiting {
+            Waiting::Open(part) => part.may_have_truth,
+            Waiting::Whole(_) => true,
+        };
+        self.labels.is_some() || self.waiting.iter().all(may_have)
+    }
+
+    /// The next samples; `None` after the last. All chunks but the last have the same number of rows, a multiple of 1,000.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] for a file that is damaged, has no rows or another width, and values that aren't finite (rows counted within
+    /// their file).
+    pub fn next_chunk(&mut self) -> Result<Option<FeaturesChunk>, DataError> {
+        let (mut values, mut ids) = (Vec::new(), None);
+        let (mut rows, mut limit) = (0, usize::MAX);
+        while rows < limit {
+            let Some(part) = self.front()? else { break };
+            if limit == usize::MAX {
+                let width = part.width.unwrap_or(1).max(1);
+                limit = STEP * (MAX_VALUES / width / STEP).clamp(1, MAX_STEPS);
+                values = reserve(limit * width, &part.name)?;
+            }
+            let mut of_part = None;
+            let read = part.next(limit - rows, &mut values, &mut of_part)?;
+            if read == 0 {
+                if part.given == 0 {
+                    return Err(DataError::Empty { source_name: part.name.clone() });
+                }
+                let truth = part.truth()?;
+                self.beside.push(truth);
+                self.waiting.pop_front();
+                continue;
+            }
+            self.name_rows(read, of_part, &mut ids);
+            self.given += read;
+            rows += read;
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let width = values.len() / rows;
+        let values = Array2::from_shape_vec((rows, width), values).expect("whole rows");
+        Ok(Some(FeaturesChunk { features: Features::new(values, &self.name)?, ids }))
+    }
+
+    /// The true classes of all samples, if known. For scores only.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] for another number of labels than samples: before the last chunk, that is so.
+    pub fn truth(&self) -> Result<Option<Truth>, DataError> {
+        let truth = match &self.labels {
+            Some(labels) => Some(labels.clone()),
+            None => {
+                let beside: Option<Vec<Truth>> = self.beside.iter().cloned().collect();
+                beside.map(|parts| Truth::stack(&parts)).transpose()?
+            }
+        };
+        if let Some(truth) = &truth {
+            check_count(truth, self.given, "labels")?;
+        }
+        Ok(truth)
+    }
+
+    /// The file that is being read, opened if it wasn't.
+    fn front(&mut self) -> Result<Option<&mut Part>, DataError> {
+        if let Some(Waiting::Whole(path)) = self.waiting.front() {
+            let part = Part::whole(path, &self.recipe)?;
+            self.waiting[0] = Waiting::Open(part);
+        }
+        if let Some(Waiting::Open(part)) = self.waiting.front_mut()
+            && part.given == 0
+        {
+            let (name, width) = (part.name.clone(), part.find_width()?);
+            self.check_width(&name, width)?;
+        }
+        Ok(match self.waiting.front_mut() {
+            Some(Waiting::Open(part)) => Some(part),
+            _ => None,
+        })
+    }
+
+    fn check_width(&mut self, name: &str, width: usize) -> Result<(), DataError> {
+        let (first, first_columns) = self.width.get_or_insert_with(|| (name.into(), width));
+        if *first_columns == width {
+            return Ok(());
+        }
+        Err(DataError::WidthMismatch {
+            first: first.clone(),
+            first_columns: *first_columns,
+            other: name.into(),
+            other_columns: width,
+        })
+    }
+
+    /// Adds what `rows` further samples are called, if samples are called anything.
+    fn name_rows(
+        &mut self,
+        rows: usize,
+        found: Option<Vec<String>>,
+        ids: &mut Option<Vec<String>>,
+    ) {
+        if self.with_ids {
+            let numbers = || (self.given..self.given + rows).map(|row| row.to_string()).collect();
+            ids.get_or_insert_default().extend(found.unwrap_or_else(numbers));
+        }
+    }
+}
