@@ -173,9 +173,11 @@ impl VotesMetrics {
         context: VotesContext,
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
-        let (clusters, k) = (&outcome.consensus.clusters, outcome.consensus.n_clusters);
+        // K as asked for: a consensus of fewer mini-clusters leaves the last ones empty.
+        let (clusters, k) = (&outcome.consensus.clusters, config.n_clusters);
         let scores = truth.map(|truth| Scores::of_partial(truth, clusters, k)).transpose()?;
-        let pseudo_labels = of_pseudo_labels(&outcome.pseudo_labels, truth)?;
+        let mut pseudo_labels = of_pseudo_labels(&outcome.pseudo_labels, truth)?;
+        pseudo_labels.sizes.resize(k, 0);
         let acc = scores.as_ref().map(|scores| scores.acc);
         let models: Result<Vec<_>, DataError> = context
             .models

@@ -67,6 +67,7 @@ pub(super) struct PseudoLabels {
     pub(super) count: usize,
     pub(super) coverage: f64,
     pub(super) acc: Option<f64>,
+    pub(super) sizes: Vec<usize>,
 }
 
 /// Seconds of a run that had its votes given.
@@ -143,6 +144,18 @@ pub(super) struct Scores {
     pub(super) contingency: Vec<Vec<u64>>,
 }
 
+impl Scores {
+    /// Whether there is a row for each class and a column for each cluster.
+    fn fit(&self) -> bool {
+        let n_classes = self.per_class.len();
+        let n_columns = self.contingency.first().map_or(0, Vec::len);
+        self.matching.len() == n_classes
+            && self.contingency.len() == n_classes
+            && self.contingency.iter().all(|counts| counts.len() == n_columns)
+            && self.matching.iter().flatten().all(|&cluster| cluster < n_columns)
+    }
+}
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Class {
@@ -158,12 +171,32 @@ impl Figures {
     ///
     /// # Errors
     ///
-    /// [`RunError::Folder`] for a number that is none.
+    /// [`RunError::Folder`] for a number that is none, and tables that don't fit each other.
     pub(super) fn read(metrics: &Value, path: &std::path::Path) -> Result<Self, RunError> {
-        Self::deserialize(metrics).map_err(|error| RunError::Folder {
+        let problem = |what: &dyn std::fmt::Display| RunError::Folder {
             path: path.join("metrics.json").display().to_string(),
-            problem: format!("can't be shown: {error}; run 'consilience cluster' again"),
-        })
+            problem: format!("can't be shown: {what}; run 'consilience cluster' again"),
+        };
+        let figures = Self::deserialize(metrics).map_err(|error| problem(&error))?;
+        match figures.misshapen() {
+            Some(name) => {
+                Err(problem(&format!("{name} is of another size than what it belongs to")))
+            }
+            None => Ok(figures),
+        }
+    }
+
+    /// The first table that others don't fit, so that rows and columns can be looked up in all the rest.
+    fn misshapen(&self) -> Option<&'static str> {
+        let is_square = |matrix: &Option<Matrix>| {
+            matrix.iter().all(|rows| rows.iter().all(|row| row.len() == rows.len()))
+        };
+        let fits = [
+            ("cluster_agreement", is_square(&self.cluster_agreement)),
+            ("model_ari", is_square(&self.model_ari)),
+            ("scores", self.scores.as_ref().is_none_or(Scores::fit)),
+        ];
+        fits.into_iter().find(|(_, fits)| !fits).map(|(name, _)| name)
     }
 
     /// Number of models.

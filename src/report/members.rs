@@ -135,7 +135,7 @@ impl Members {
     }
 }
 
-/// The most certain members, random ones, and the least certain, none twice where there are enough.
+/// The most certain members, random ones of the rest, and the least certain: none twice where there are enough.
 fn grids(
     run: &RunFolder,
     cluster: usize,
@@ -146,11 +146,13 @@ fn grids(
     if most == 0 {
         return Vec::new();
     }
-    let part = cluster as u64 + 1;
-    let order = seed(run).rng(Stream::Report { part }).permutation(members.len());
-    let random: Vec<usize> = order.into_iter().take(most).map(|at| members[at]).collect();
     // Stable: among equals, the first rows.
     members.sort_by(|&a, &b| run.confidences[b].total_cmp(&run.confidences[a]));
+    let rest =
+        if members.len() >= 3 * most { &members[most..members.len() - most] } else { &members };
+    let part = cluster as u64 + 1;
+    let order = seed(run).rng(Stream::Report { part }).permutation(rest.len());
+    let random: Vec<usize> = order.into_iter().take(most).map(|at| rest[at]).collect();
     let least: Vec<usize> = members.iter().rev().take(most).copied().collect();
     members.truncate(most);
     [("most certain", members), ("random", random), ("least certain", least)]

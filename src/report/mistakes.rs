@@ -51,12 +51,18 @@ impl Mistakes {
         let pairs = figures.confused_pairs.as_deref().unwrap_or(&[]).iter().enumerate();
         let classes = scores.per_class.iter().enumerate();
         Some(Self {
-            matrix: confusion(scores),
+            matrix: confusion(scores, n_clusters(figures, scores)),
             pairs: pairs.map(|pair| of_pair(run, figures, pictures, pair)).collect(),
             aspect: pictures.map_or(1.0, Pictures::aspect),
             classes: classes.map(|(at, class)| of_class(at, class)).take(1000).collect(),
         })
     }
+}
+
+/// Clusters of the table: it may have a column more, for samples without a cluster.
+fn n_clusters(figures: &Figures, scores: &Scores) -> usize {
+    let n_columns = scores.contingency.first().map_or(0, Vec::len);
+    if figures.clusters.is_empty() { n_columns } else { figures.clusters.len().min(n_columns) }
 }
 
 fn of_pair(
@@ -91,16 +97,19 @@ fn of_class(at: usize, class: &Class) -> ClassRow {
     }
 }
 
-/// Classes against clusters, the cluster matched to a class below the diagonal's place for it; `None` if they are too many.
+/// Classes against clusters, the cluster matched to a class below the diagonal's place for it, then samples without
+/// a cluster if there are any; `None` if classes or clusters are too many.
 #[expect(clippy::cast_precision_loss, reason = "shares")]
-fn confusion(scores: &Scores) -> Option<Shaded> {
-    let n_clusters = scores.contingency.first()?.len();
+fn confusion(scores: &Scores, n_clusters: usize) -> Option<Shaded> {
+    let n_columns = scores.contingency.first()?.len();
     if n_clusters > MOST_SIDE || scores.contingency.len() > MOST_SIDE {
         return None;
     }
     let mut columns: Vec<usize> = scores.matching.iter().copied().flatten().collect();
     columns.extend((0..n_clusters).filter(|cluster| !scores.matching.contains(&Some(*cluster))));
-    let is_dense = Shaded::is_dense(scores.contingency.len(), n_clusters);
+    let is_used = |&column: &usize| scores.contingency.iter().any(|counts| counts[column] > 0);
+    columns.extend((n_clusters..n_columns).filter(is_used));
+    let is_dense = Shaded::is_dense(scores.contingency.len(), columns.len());
     let rows = scores.contingency.iter().enumerate().map(|(row, counts)| {
         let class = &scores.per_class[row];
         let cells = columns.iter().map(|&column| {
@@ -108,15 +117,20 @@ fn confusion(scores: &Scores) -> Option<Shaded> {
             let share = found as f64 / class.size.max(1) as f64;
             let place = format!("/scores/contingency/{row}/{column}");
             let figure = Figure::new(place, found, found.to_string());
-            let title =
-                format!("{found} of class {} in cluster {column}", cut(&class.class, LETTERS));
+            let class = cut(&class.class, LETTERS);
+            let title = if column < n_clusters {
+                format!("{found} of class {class} in cluster {column}")
+            } else {
+                format!("{found} of class {class} in no cluster")
+            };
             let is_matched = scores.matching[row] == Some(column);
             Cell::new(share, Some(figure).filter(|_| !is_dense && found > 0), title, is_matched)
         });
         Row { head: class.class.clone(), cells: cells.collect() }
     });
     let rows = rows.collect();
-    let heads = columns.iter().map(|&cluster| count(cluster)).collect();
+    let head = |&column: &usize| if column < n_clusters { count(column) } else { "none".into() };
+    let heads = columns.iter().map(head).collect();
     let caption = "True classes against clusters".into();
     Some(Shaded { caption, corner: "class", heads, rows, is_dense })
 }

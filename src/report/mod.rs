@@ -39,6 +39,7 @@ use self::overview::Overview;
 use self::provenance::Provenance;
 use self::trust::Trust;
 use crate::RunError;
+use crate::labelling::Labelling;
 use crate::run_folder::RunFolder;
 
 /// The name of the file.
@@ -98,7 +99,7 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
         policy: POLICY.trim(),
         name: name(run),
         overview: Overview::of(&figures),
-        trust: Trust::of(&figures, min_agree(run)),
+        trust: Trust::of(&figures, labelling(run), min_agree(run)),
         members: features.map(|features| Members::of(run, features, pictures.as_ref(), &figures)),
         mistakes: Mistakes::of(run, &figures, pictures.as_ref()),
         map: features.map(|features| Map::of(run, features, scaling(run))),
@@ -162,6 +163,12 @@ fn name(run: &RunFolder) -> String {
 fn seed(run: &RunFolder) -> Seed {
     let seed = run.config.get("seed").and_then(toml::Value::as_integer);
     Seed(seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0))
+}
+
+/// What labels come from. Votes that were given have nothing but their agreement.
+fn labelling(run: &RunFolder) -> Labelling {
+    let labelling = run.config.get("labelling").cloned();
+    labelling.and_then(|labelling| Labelling::deserialize(labelling).ok()).unwrap_or_default()
 }
 
 /// How many models had to agree.

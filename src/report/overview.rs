@@ -93,7 +93,10 @@ fn tiles(figures: &Figures) -> Vec<Tile> {
     tiles.extend(figures.mean_confidence.map(|confidence| Tile {
         title: "confidence",
         figure: Figure::new("/mean_confidence", confidence, percent(confidence)),
-        note: "mean over all samples".into(),
+        note: match figures.is_trained() {
+            true => "mean over all samples".into(),
+            false => "mean over samples with votes".into(),
+        },
     }));
     let score = |title, pointer: &str, score: Option<f64>, note: &str| {
         score.map(|score| Tile {

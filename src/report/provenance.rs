@@ -1,5 +1,7 @@
 //! How it was run, and how to do it again.
 
+use consilience_data::ReadOptions;
+
 use super::figures::{Figure, Figures};
 use super::text::{count, duration, plural};
 use crate::run_folder::{CONFIG, RunFolder};
@@ -147,7 +149,24 @@ fn command(run: &RunFolder, figures: &Figures) -> String {
     if figures.is_trained() && run.source.device != "cpu" && !run.source.device.is_empty() {
         words.push(format!("--device {}", quoted(&run.source.device)));
     }
+    if figures.is_trained() {
+        words.extend(reading(&run.recipe.options));
+    }
     words.join(" ")
+}
+
+/// The flags that say how files are read.
+fn reading(options: &ReadOptions) -> Vec<String> {
+    let size = options.image_size.map(|[rows, columns]| format!("{rows}x{columns}"));
+    let flags = [
+        ("--id-column", options.id_column.as_deref()),
+        ("--label-column", options.label_column.as_deref()),
+        ("--vector-column", options.vector_column.as_deref()),
+        ("--text-column", options.text_column.as_deref()),
+        ("--image-size", size.as_deref()),
+    ];
+    let flag = |(name, value): (&str, Option<&str>)| Some(format!("{name} {}", quoted(value?)));
+    flags.into_iter().filter_map(flag).collect()
 }
 
 /// A word for a shell.
@@ -182,5 +201,18 @@ mod tests {
         assert_eq!(quoted("a/b-1.npy:x"), "a/b-1.npy:x");
         assert_eq!(quoted("my data; rm -rf 'x'"), r"'my data; rm -rf '\''x'\'''");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn how_files_were_read_is_said_again() {
+        let options = ReadOptions {
+            id_column: Some("file name".into()),
+            text_column: Some("body".into()),
+            image_size: Some([28, 14]),
+            ..ReadOptions::default()
+        };
+        let words = ["--id-column 'file name'", "--text-column body", "--image-size 28x14"];
+        assert_eq!(reading(&options), words);
+        assert!(reading(&ReadOptions::default()).is_empty());
     }
 }

@@ -4,9 +4,10 @@ use consilience_graph::Strictness;
 use serde::Deserialize;
 
 use super::chart::{self, Axis, Series};
-use super::figures::{Figure, Figures};
+use super::figures::{Figure, Figures, Matrix};
 use super::matrix::Shaded;
 use super::text::{percent, plural, rough_percent};
+use crate::labelling::Labelling;
 use crate::metrics::MAX_SIDE;
 
 /// Models as alike as this err alike: their agreement says little. Digits: 0.6 in the first round.
@@ -33,6 +34,8 @@ pub(super) struct Trust {
     pub(super) diversity: Option<Diversity>,
     pub(super) rounds: Option<Lines>,
     pub(super) curve: Option<Lines>,
+    /// Whether labels come from something else than the agreement that a curve would be of.
+    pub(super) is_without_curve: bool,
     pub(super) histogram: Option<String>,
     /// Why matrices aren't there.
     pub(super) too_large: Option<String>,
@@ -71,10 +74,11 @@ pub(super) struct Lines {
 }
 
 impl Trust {
-    /// `asked`: the strictness of the run.
-    pub(super) fn of(figures: &Figures, asked: Option<Strictness>) -> Self {
+    /// `asked`: the strictness of the run, whose labels come from `labelling`.
+    pub(super) fn of(figures: &Figures, labelling: Labelling, asked: Option<Strictness>) -> Self {
+        let is_agreement = labelling == Labelling::Agreement;
         let n = figures.clusters.len().max(figures.n_models());
-        let agreement = figures.cluster_agreement.as_ref().filter(|_| figures.n_clusters > 1);
+        let agreement = agreement(figures).filter(|_| figures.n_clusters > 1);
         let caption = "How often models put samples of two clusters together";
         Self {
             signs: signs(figures),
@@ -84,7 +88,8 @@ impl Trust {
             mixed: mixed(figures),
             diversity: diversity(figures),
             rounds: rounds(figures),
-            curve: curve(figures, asked),
+            curve: curve(figures, asked).filter(|_| is_agreement),
+            is_without_curve: !is_agreement,
             histogram: histogram(figures),
             too_large: (n > MAX_SIDE).then(|| {
                 format!(
@@ -95,14 +100,22 @@ impl Trust {
     }
 }
 
+/// How often models put samples of two clusters together; `None` if there is no pair of samples to tell it by.
+fn agreement(figures: &Figures) -> Option<&Matrix> {
+    let matrix = figures.cluster_agreement.as_ref()?;
+    matrix.iter().flatten().any(Option::is_some).then_some(matrix)
+}
+
 fn signs(figures: &Figures) -> Vec<Sign> {
     let mut signs = Vec::new();
+    // The answer may be another than the last round's: then its labels may lack a cluster that the round has.
+    let is_complete = figures.complete && !figures.pseudo_labels.sizes.contains(&0);
     let coverage = figures.pseudo_labels.coverage;
     signs.push(Sign {
-        is_good: figures.complete && coverage >= LITTLE,
+        is_good: is_complete && coverage >= LITTLE,
         title: "Agreement",
         figure: Some(Figure::new("/pseudo_labels/coverage", coverage, percent(coverage))),
-        text: match (figures.complete, coverage >= LITTLE) {
+        text: match (is_complete, coverage >= LITTLE) {
             (false, _) => "of the samples are agreed on, and not in every cluster.".into(),
             (true, true) => "of the samples are agreed on, in every cluster.".into(),
             (true, false) => "of the samples are agreed on: few. The rest is a best guess.".into(),
@@ -154,7 +167,7 @@ fn signs(figures: &Figures) -> Vec<Sign> {
 
 /// Whether the models keep clusters apart, and together.
 fn separation(figures: &Figures) -> Option<Sign> {
-    let matrix = figures.cluster_agreement.as_ref()?;
+    let matrix = agreement(figures)?;
     let split: Vec<String> = (0..matrix.len())
         .filter(|&cluster| matrix[cluster][cluster].is_some_and(|share| share < SPLIT))
         .map(|cluster| cluster.to_string())
@@ -193,7 +206,7 @@ fn pairs(matrix: &[Vec<Option<f64>>]) -> Vec<(f64, usize, usize)> {
 }
 
 fn mixed(figures: &Figures) -> Vec<String> {
-    let Some(matrix) = &figures.cluster_agreement else { return Vec::new() };
+    let Some(matrix) = agreement(figures) else { return Vec::new() };
     let told = pairs(matrix).into_iter().filter(|&(share, _, _)| share >= 0.005);
     let tell = |(share, a, b)| format!("{a} and {b} ({})", rough_percent(share));
     told.take(MOST_TOLD).map(tell).collect()
