@@ -313,11 +313,12 @@ fn signs_say_no_more_than_figures_do() {
     let shown = page(&other).unwrap();
     assert!(shown.contains("not in every cluster"));
     assert!(!shown.contains("hold each cluster together") && !shown.contains("clusters apart?"));
-    // All in one group is agreed on by nobody: still a number for each cluster that was asked for.
-    sandbox.file("one.csv", "0,0\n".repeat(5));
-    sandbox.run("pseudo-label one.csv -k 2 --out one");
+    // A chain of samples that all run together: still a number for each cluster that was asked for.
+    sandbox.file("one.csv", "0,0,0\n0,0,1\n0,1,1\n1,1,1\n");
+    sandbox.run("pseudo-label one.csv -k 2 --min-agree 2 --max-agree 0 --no-curve --out one");
     let metrics = sandbox.json("one/metrics.json");
-    for length in ["/clusters", "/cluster_agreement", "/pseudo_labels/sizes"] {
+    assert_eq!(metrics["pseudo_labels"]["sizes"], serde_json::json!([3, 0]));
+    for length in ["/clusters", "/cluster_agreement"] {
         assert_eq!(metrics.pointer(length).unwrap().as_array().unwrap().len(), 2, "{length}");
     }
 
