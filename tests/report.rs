@@ -292,6 +292,99 @@ fn what_a_run_does_not_have_is_left_out() {
 }
 
 #[test]
+fn signs_say_no_more_than_figures_do() {
+    let sandbox = Sandbox::new();
+    // One sample without a vote: the table of classes has a column more than there are clusters.
+    let votes = "0,0,0\n0,0,0\n1,1,1\n1,1,1\n,,\n";
+    sandbox.file("votes.csv", votes);
+    sandbox.file("truth.txt", "a\na\nb\nb\nb\n");
+    sandbox.done("pseudo-label votes.csv -k 2 --labels truth.txt --out run");
+    let run = RunFolder::open(&sandbox.path("run")).unwrap();
+    let page = |run: &RunFolder| report::render(run, Data::Missing("No data."));
+    let shown = page(&run).unwrap();
+    assert!(shown.contains("1 of class b in no cluster") && !shown.contains("in cluster 2"));
+    for part in ["in every cluster", "hold each cluster together", "mean over samples with votes"] {
+        assert!(shown.contains(part), "no {part}");
+    }
+
+    let mut other = run.clone();
+    other.metrics["pseudo_labels"]["sizes"] = vec![4, 0].into();
+    other.metrics["cluster_agreement"] = serde_json::json!([[null, null], [null, null]]);
+    let shown = page(&other).unwrap();
+    assert!(shown.contains("not in every cluster"));
+    assert!(!shown.contains("hold each cluster together") && !shown.contains("clusters apart?"));
+    // A chain of samples that all run together: still a number for each cluster that was asked for.
+    sandbox.file("one.csv", "0,0,0\n0,0,1\n0,1,1\n1,1,1\n");
+    sandbox.run("pseudo-label one.csv -k 2 --min-agree 2 --max-agree 0 --no-curve --out one");
+    let metrics = sandbox.json("one/metrics.json");
+    assert_eq!(metrics["pseudo_labels"]["sizes"], serde_json::json!([3, 0]));
+    for length in ["/clusters", "/cluster_agreement"] {
+        assert_eq!(metrics.pointer(length).unwrap().as_array().unwrap().len(), 2, "{length}");
+    }
+
+    for (place, value) in [
+        ("/scores/matching", serde_json::json!([0])),
+        ("/scores/matching/0", 7.into()),
+        ("/scores/per_class", serde_json::json!([])),
+        ("/scores/contingency/1", serde_json::json!([2])),
+        ("/cluster_agreement", serde_json::json!([[0.5], [0.5, 0.5]])),
+        ("/model_ari/0", serde_json::json!([1.0])),
+    ] {
+        let mut damaged = run.clone();
+        *damaged.metrics.pointer_mut(place).unwrap() = value;
+        let message = page(&damaged).unwrap_err().to_string();
+        assert!(message.contains("another size") && message.lines().count() == 1, "{message}");
+    }
+}
+
+/// Twelve samples with names and two features.
+fn named_table(first: &str) -> String {
+    let row = |sample: usize| {
+        let id = if sample == 0 { first.into() } else { format!("s{sample}") };
+        format!("{id},{}.5,{}.25\n", sample % 3 * 10, sample)
+    };
+    "id,width,height\n".to_owned() + &(0..12).map(row).collect::<String>()
+}
+
+#[test]
+fn data_of_a_run_of_votes_say_what_features_are_called() {
+    let sandbox = Sandbox::new();
+    voted(&sandbox, 4, 5);
+    sandbox.file("data.csv", named_table("s0"));
+    sandbox.done("report run data.csv");
+    let page = sandbox.text("run/report.html");
+    assert!(page.contains(">width<") && page.contains(">height<"), "no names of features");
+}
+
+#[test]
+fn a_report_is_not_replaced_by_a_poorer_or_a_wrong_one() {
+    let sandbox = Sandbox::new();
+    sandbox.file("data.csv", named_table("s0"));
+    let quick = "--preset tabular --config quick.toml --labelling clusters --id-column id";
+    sandbox.run(&format!("cluster data.csv -k 3 {quick} --out run --quiet"));
+    let page = sandbox.text("run/report.html");
+    assert!(page.contains("no curve") && !page.contains("What does strictness cost?"));
+    assert!(page.contains("--id-column id"), "the command reads the data as this run did");
+    sandbox.done("report run");
+    assert_eq!(sandbox.text("run/report.html"), page);
+
+    let refused = |part: &str| {
+        let output = sandbox.run("report run");
+        let message = stderr(&output);
+        assert_eq!((output.status.code(), message.lines().count()), (Some(2), 1), "{message}");
+        assert!(message.contains(part), "{message}");
+        assert_eq!(sandbox.text("run/report.html"), page);
+    };
+    sandbox.file("data.csv", named_table("other"));
+    refused("sample 0 is called 's0' in the run, 'other' in the data");
+    fs::remove_file(sandbox.path("data.csv")).unwrap();
+    refused("name the data");
+    // Where there is none, a report without data is better than none.
+    fs::remove_file(sandbox.path("run/report.html")).unwrap();
+    assert!(sandbox.done("report run").contains("data.csv"));
+}
+
+#[test]
 fn many_clusters_fit_on_the_page() {
     let sandbox = Sandbox::new();
     let mut run = voted(&sandbox, 100, 6);
@@ -319,7 +412,6 @@ fn other_data_than_the_runs_are_refused() {
         assert!(message.contains(part), "{message}");
     }
     assert!(!sandbox.files("run").contains(&"report.html".to_owned()));
-    // Data that have gone are a sentence on the page.
     let digits = read_dataset(&["digits".into()], &[]).unwrap().features;
     let run = RunFolder::open(&sandbox.path("run")).unwrap();
     assert!(report::render(&run, Data::Features(&digits)).is_err());

@@ -3,41 +3,54 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
-use consilience::report::{self, Data};
+use anyhow::{Result, bail};
+use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::RunFolder;
-use consilience_data::{DataError, Features, read_dataset_as};
+use consilience_data::{Dataset, read_dataset_as, read_dataset_with};
 
 use super::{ReportArgs, answer};
 
 /// Writes a run's report anew.
 pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let run = RunFolder::open(&args.run)?;
-    let features = features(&run, &args.data)?;
-    let path = match &features {
-        Ok(features) => report::write(&run, Data::Features(features))?,
+    let data = data(&run, &args.data)?;
+    let path = match &data {
+        Ok(data) => report::write(&run, Data::Read(data))?,
         Err(why) => report::write(&run, Data::Missing(why))?,
     };
-    let without = features.err().map_or(String::new(), |why| format!("\n{why}"));
+    let without = data.err().map_or(String::new(), |why| format!("\n{why}"));
     answer(&format!("{}{without}\n", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// The data that were named, else those of the run if they are where they were; else a sentence that says how to have them.
-fn features(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Features, String>, DataError> {
-    let read = |paths: &[PathBuf]| read_dataset_as(paths, &[], &run.recipe);
+///
+/// A report that is there is not replaced by one without what data tell.
+fn data(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Dataset, String>> {
+    let is_of_votes = run.metrics["n_features"].is_null();
+    let read = |paths: &[PathBuf]| match is_of_votes {
+        true => read_dataset_with(paths, &[], &run.recipe.options),
+        false => read_dataset_as(paths, &[], &run.recipe),
+    };
     if !named.is_empty() {
-        return Ok(Ok(read(named)?.features));
+        return Ok(Ok(read(named)?));
     }
     let why = |problem: &str| {
         format!(
             "{problem}, so there is no look into the clusters and no map. To have them: consilience report RUN DATA..."
         )
     };
-    if run.metrics["n_features"].is_null() {
+    if is_of_votes {
         return Ok(Err(why("The run was made of votes, without data")));
     }
     let recorded: Vec<PathBuf> = run.source.data.iter().map(PathBuf::from).collect();
-    let read = read(&recorded).map(|data| data.features);
-    Ok(read.map_err(|error| why(&format!("The data can't be read ({error})"))))
+    match read(&recorded) {
+        Ok(data) => Ok(Ok(data)),
+        Err(error) if run.path.join(REPORT).exists() => bail!(
+            "{}: not replaced by a report without the data, which can't be read ({error}); name the data: consilience report RUN \
+             DATA...",
+            run.path.join(REPORT).display()
+        ),
+        Err(error) => Ok(Err(why(&format!("The data can't be read ({error})")))),
+    }
 }

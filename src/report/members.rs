@@ -1,6 +1,6 @@
 //! What is in each cluster: pictures, terms, or the features that set it apart, and who is in it.
 
-use consilience_data::{Features, Stream};
+use consilience_data::{Features, Recipe, Stream};
 
 use super::contrast::{Contrast, Contrasts};
 use super::figures::Figures;
@@ -82,9 +82,13 @@ pub(super) struct Bar {
 }
 
 /// Samples as pictures, if they are any.
-pub(super) fn pictures<'a>(run: &RunFolder, features: &'a Features) -> Option<Pictures<'a>> {
+pub(super) fn pictures<'a>(
+    run: &RunFolder,
+    features: &'a Features,
+    recipe: &Recipe,
+) -> Option<Pictures<'a>> {
     let k = run.n_clusters();
-    Pictures::of(features, &run.recipe, 3 * per_kind(k) * k.min(MOST_CLUSTERS))
+    Pictures::of(features, recipe, 3 * per_kind(k) * k.min(MOST_CLUSTERS))
 }
 
 fn per_kind(k: usize) -> usize {
@@ -94,15 +98,15 @@ fn per_kind(k: usize) -> usize {
 impl Members {
     pub(super) fn of(
         run: &RunFolder,
-        features: &Features,
+        (features, recipe): (&Features, &Recipe),
         pictures: Option<&Pictures<'_>>,
         figures: &Figures,
     ) -> Self {
         let k = run.n_clusters();
-        let has_names = run.recipe.feature_names.is_some();
+        let names = recipe.feature_names.as_deref();
         let what = match figures.preset.as_deref() {
             _ if pictures.is_some() => What::Pictures,
-            Some("text") if has_names => What::Terms,
+            Some("text") if names.is_some() => What::Terms,
             Some("embedding") => What::Coordinates,
             _ => What::Features,
         };
@@ -122,7 +126,7 @@ impl Members {
                 size: count(members.len()),
                 agreed: count(labelled[cluster]),
                 class: class_of(cluster, figures),
-                bars: contrasts.map_or(Vec::new(), |all| bars(run, all, cluster, what)),
+                bars: contrasts.map_or(Vec::new(), |all| bars(names, all, cluster, what)),
                 grids: grids(run, cluster, members, pictures),
             }
         };
@@ -185,13 +189,12 @@ pub(super) fn grid(
     }
 }
 
-fn bars(run: &RunFolder, contrasts: &Contrasts, cluster: usize, what: What) -> Vec<Bar> {
+fn bars(names: Option<&[String]>, contrasts: &Contrasts, cluster: usize, what: What) -> Vec<Bar> {
     let found = match what {
         What::Terms => contrasts.terms(cluster, MOST_TERMS),
         _ => contrasts.features(cluster, MOST_FEATURES),
     };
     let longest = found.iter().map(|contrast| contrast.difference.abs()).fold(0.0, f64::max);
-    let names = run.recipe.feature_names.as_ref();
     let bar = |contrast: &Contrast| {
         let Contrast { feature, means: (inside, outside), difference } = *contrast;
         let name = names.and_then(|names| names.get(feature));

@@ -26,7 +26,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
-use consilience_data::{Features, Seed};
+use consilience_data::{Dataset, Features, Seed};
 use consilience_ensembles::Scaling;
 use consilience_graph::Strictness;
 use serde::Deserialize;
@@ -48,8 +48,10 @@ pub const REPORT: &str = "report.html";
 /// The data of a run, as far as a report can have it.
 #[derive(Debug, Clone, Copy)]
 pub enum Data<'a> {
-    /// What was clustered.
+    /// What was clustered, known to be the run's and read as its recipe says.
     Features(&'a Features),
+    /// Data that were read again, or that a run of votes didn't have.
+    Read(&'a Dataset),
     /// Why there is none: a sentence that says how to have it.
     Missing(&'a str),
 }
@@ -82,17 +84,19 @@ const POLICY: &str = include_str!("policy.txt");
 ///
 /// # Errors
 ///
-/// [`RunError::Folder`] if `metrics.json` has something else for a number, or if the data are of another size.
+/// [`RunError::Folder`] if `metrics.json` has something else for a number or tables that don't fit each other, and if the data
+/// are of another size or their samples are called otherwise.
 pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
     let figures = Figures::read(&run.metrics, &run.path)?;
-    let (features, missing) = match data {
-        Data::Features(features) => (Some(features), None),
-        Data::Missing(why) => (None, Some(why.to_owned())),
+    let (features, recipe, ids, missing) = match data {
+        Data::Features(features) => (Some(features), &run.recipe, None, None),
+        Data::Read(data) => (Some(&data.features), &data.recipe, data.ids.as_deref(), None),
+        Data::Missing(why) => (None, &run.recipe, None, Some(why.to_owned())),
     };
     if let Some(features) = features {
-        check(run, &figures, features)?;
+        check(run, &figures, features, ids)?;
     }
-    let pictures = features.and_then(|features| members::pictures(run, features));
+    let pictures = features.and_then(|features| members::pictures(run, features, recipe));
     let page = Page {
         style: STYLE,
         script: SCRIPT,
@@ -100,7 +104,8 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
         name: name(run),
         overview: Overview::of(&figures),
         trust: Trust::of(&figures, labelling(run), min_agree(run)),
-        members: features.map(|features| Members::of(run, features, pictures.as_ref(), &figures)),
+        members: features
+            .map(|features| Members::of(run, (features, recipe), pictures.as_ref(), &figures)),
         mistakes: Mistakes::of(run, &figures, pictures.as_ref()),
         map: features.map(|features| Map::of(run, features, scaling(run))),
         provenance: Provenance::of(run, &figures),
@@ -131,19 +136,34 @@ pub fn write(run: &RunFolder, data: Data<'_>) -> Result<PathBuf, RunError> {
     Ok(path)
 }
 
-fn check(run: &RunFolder, figures: &Figures, features: &Features) -> Result<(), RunError> {
+/// Whether data are the run's, as far as their size and what samples are called can tell.
+fn check(
+    run: &RunFolder,
+    figures: &Figures,
+    features: &Features,
+    ids: Option<&[String]>,
+) -> Result<(), RunError> {
+    let problem = |what: &str| RunError::Folder {
+        path: run.path.display().to_string(),
+        problem: format!("{what}; name the files that were clustered"),
+    };
     let found = (features.n_samples(), features.n_features());
     let expected = (run.n_samples(), figures.n_features.unwrap_or(found.1));
-    if found == expected {
-        return Ok(());
-    }
-    Err(RunError::Folder {
-        path: run.path.display().to_string(),
-        problem: format!(
-            "the data have {} samples of {} features, those of the run {} of {}; name the files that were clustered",
+    if found != expected {
+        return Err(problem(&format!(
+            "the data have {} samples of {} features, those of the run {} of {}",
             found.0, found.1, expected.0, expected.1
-        ),
-    })
+        )));
+    }
+    if let (Some(ours), Some(theirs)) = (&run.ids, ids)
+        && let Some(row) = ours.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)
+    {
+        let (ours, theirs) = (&ours[row], &theirs[row]);
+        return Err(problem(&format!(
+            "sample {row} is called '{ours}' in the run, '{theirs}' in the data"
+        )));
+    }
+    Ok(())
 }
 
 /// What was clustered: the first file's name, without its folders and extensions.
