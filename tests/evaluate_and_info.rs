@@ -136,6 +136,10 @@ fn ids_travel_to_the_run_folder() {
     sandbox.run("cluster digits.csv -k 10 --member k-means --out run --quiet");
     assert!(sandbox.text("run/assignments.csv").contains("199,digit 199,"));
     assert_eq!(sandbox.json("run/recipe.json")["feature_names"][63], "p63");
+    if cfg!(feature = "hdf5") {
+        sandbox.run("pseudo-label run -k 10 --min-confidence 0 --out again --quiet");
+        assert!(sandbox.text("again/assignments.csv").contains("199,digit 199,"));
+    }
 }
 
 #[test]

@@ -216,6 +216,7 @@ fn the_subset_is_the_surest() {
     assert_eq!(samples("--min-confidence 0.75"), [0, 3, 5, 6, 7], "more than this");
     // Sample 6 is more confident than 0, 4 has a larger margin than 1 and 7.
     assert_eq!(samples("--balance"), [4, 5, 6]);
+    assert_eq!(samples("--balance --min-size 2"), [0, 1, 3, 4, 6, 7], "label 2 has one");
     assert_eq!(samples("--per-class 2"), [0, 4, 5, 6, 7]);
     assert_eq!(samples("--per-class 2 --balance"), [4, 5, 6]);
     let told = sandbox.done("export run --per-class 2 --out two.csv");

@@ -119,7 +119,7 @@ fn a_run_can_be_labelled_again() {
     let sandbox = Sandbox::new();
     sandbox.done("cluster digits --config quick.toml --seed 3 --out run --quiet");
     // With the gate's bound of quick.toml: the run's confidences count.
-    sandbox.done("pseudo-label run -k 10 --min-confidence 0.5 --out again --quiet");
+    sandbox.done("pseudo-label run --config run/config.toml --out again --quiet");
     let rows = |run: &str| -> Vec<String> {
         let text = sandbox.text(&format!("{run}/pseudo_labels.csv"));
         let cells = text.lines().skip(1).map(|line| line.split(',').collect::<Vec<_>>());

@@ -47,6 +47,22 @@ Examples:
   A folder a label, with links to the images
     consilience export runs/photos-1 --format folders --names names.csv --out sorted";
 
+pub(super) const PREDICT: &str = "\
+Examples:
+  Clusters of new samples, into new-clusters.csv
+    consilience predict runs/data-1 new.csv
+  Those in which the models are confident; the others' cells are empty
+    consilience predict runs/data-1 new.csv --min-confidence 0.8 --out sure.csv
+  To standard output
+    consilience predict runs/data-1 new.npy --out - --quiet";
+
+pub(super) const REPORT: &str = "\
+Examples:
+  The page anew, with the data that the run names
+    consilience report runs/data-1
+  With the data, which has moved
+    consilience report runs/data-1 archive/data.csv";
+
 pub(super) const EVALUATE: &str = "\
 Examples:
   A run against labels
@@ -61,6 +77,7 @@ Examples:
 
 pub(super) const COMPLETIONS: &str = "\
 Examples:
+  mkdir -p ~/.local/share/bash-completion/completions
   consilience completions bash > ~/.local/share/bash-completion/completions/consilience
   consilience completions zsh > ~/.zfunc/_consilience
   consilience completions fish > ~/.config/fish/completions/consilience.fish";

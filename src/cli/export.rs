@@ -38,7 +38,11 @@ pub(super) struct ExportArgs {
     /// As many of each label as of the smallest
     #[arg(long)]
     balance: bool,
-    /// Models that have to put a sample with its label: a number, or a share such as 90%
+    /// Leave out labels of fewer samples
+    #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true)]
+    min_size: usize,
+    /// Models that have to put a sample with its label: a number, or a share such as 90%. The run was as strict as its own
+    /// --min-agree; fewer give no more labels
     #[arg(long, value_name = "A")]
     min_agree: Option<Strictness>,
     /// Confidence that every model has to exceed, 0 to 1
@@ -127,6 +131,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
         min_agree: args.min_agree,
         min_confidence: args.min_confidence,
         per_class: args.per_class,
+        min_size: args.min_size,
         balance: args.balance,
     };
     let mut export = Export::new(&run, &subset, names.as_ref())?;
@@ -160,7 +165,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let text = if args.json {
         serde_json::to_string_pretty(&written)? + "\n"
     } else {
-        written.text(&args.run, args.per_class.filter(|_| !args.balance))
+        written.text(&args.run, args)
     };
     answer(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -301,7 +306,7 @@ impl<'a> Written<'a> {
         }
     }
 
-    fn text(&self, run: &Path, per_class: Option<NonZero<usize>>) -> String {
+    fn text(&self, run: &Path, args: &ExportArgs) -> String {
         let has_names = self.labels.iter().any(|label| label.name.is_some());
         let mut header = vec!["label", "written", "of"];
         header.extend(has_names.then_some("name"));
@@ -314,10 +319,7 @@ impl<'a> Written<'a> {
         let exported = count(self.n_exported);
         let of = plural(self.n_labelled, "pseudo-label");
         let title = format!("{}: {exported} of {of} written", run.display());
-        let is_few = |asked: &usize| self.labels.iter().any(|label| label.n_exported < *asked);
-        let few = per_class.map(NonZero::get).filter(is_few).map_or(String::new(), |asked| {
-            format!("\nSome labels have fewer than {}.\n", count(asked))
-        });
+        let few = self.few(args).map_or(String::new(), |few| format!("\n{few}\n"));
         let features = self
             .n_features
             .map_or(String::new(), |features| format!(", with {}", plural(features, "feature")));
@@ -331,11 +333,31 @@ impl<'a> Written<'a> {
         )
     }
 
+    /// That labels have fewer samples than was hoped for, and what can be done.
+    fn few(&self, args: &ExportArgs) -> Option<String> {
+        let written = self.labels.iter().filter(|label| label.n_exported > 0);
+        let smallest = written.min_by_key(|label| label.n_exported)?;
+        let (label, n) = (smallest.label, count(smallest.n_exported));
+        let asked = args.per_class.map_or(usize::MAX, NonZero::get);
+        if args.balance && smallest.n_exported < asked && self.n_exported < self.n_labelled {
+            return Some(format!(
+                "Each has as many as label {label}, which has {n}: --min-size leaves out labels of fewer."
+            ));
+        }
+        let asked = args.per_class.filter(|asked| smallest.n_exported < asked.get())?;
+        Some(format!("Some labels have fewer than {}.", count(asked.get())))
+    }
+
     /// How to read it.
     fn hint(&self) -> &'static str {
         match self.kind {
             Kind::File(Format::Csv) => "pandas.read_csv reads it",
-            Kind::File(Format::Parquet) => "pandas.read_parquet reads it",
+            Kind::File(Format::Parquet) if self.n_features.is_some() => {
+                "pandas.read_parquet reads it; each row's features are a list"
+            }
+            Kind::File(Format::Parquet) => {
+                "pandas.read_parquet reads it; name the data behind the run to have features, too"
+            }
             Kind::File(Format::JsonLines) => "pandas.read_json(..., lines=True) reads it",
             Kind::File(Format::Npz) if self.n_features.is_some() => {
                 "numpy.load reads it; train on its X and y"

@@ -54,8 +54,10 @@ enum Command {
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(PseudoLabelArgs),
     /// Write a run's report.html anew, or for a run that has none
+    #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
     /// Clusters and confidences for new samples, by the models of a run
+    #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
     /// Write a run's pseudo-labels for other tools, with features if asked for
     #[command(after_help = examples::EXPORT)]

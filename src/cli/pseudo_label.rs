@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use consilience::from_votes::{Curve, VotesConfig, VotesOutcome};
 use consilience::metrics::{CurvePoint, VotesContext, VotesMetrics};
-use consilience::run_folder::{self, Destination, GivenVotes};
+use consilience::run_folder::{self, Destination, GivenVotes, Provenance, RunFolder};
 use consilience::{RunError, from_votes};
 use consilience_data::{DataError, Truth, VotesInfo, VotesReader, read_labels};
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
@@ -48,7 +48,11 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     })?;
     look.finish();
 
-    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids };
+    // Votes of a run are of samples that it has names for.
+    let run = run_of(&args.votes).filter(|run| run.n_samples() == given.signatures.n_samples());
+    let provenance =
+        run.as_ref().map(|run| Provenance { ids: run.ids.as_deref(), recipe: &run.recipe });
+    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids, provenance };
     let context = VotesContext {
         inputs: given.inputs,
         models: given.models,
@@ -70,6 +74,14 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The run whose votes these are, if there is one.
+fn run_of(votes: &[PathBuf]) -> Option<RunFolder> {
+    match votes {
+        [one] if one.is_dir() => RunFolder::open(one).ok(),
+        _ => None,
+    }
 }
 
 fn look(args: &PseudoLabelArgs) -> Look {

@@ -26,7 +26,7 @@ const RUN: &str = "run";
 pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Config> {
     let mut config = Config::preset_for(&args.preset, &data.features, &data.recipe, k)?;
     if let Some(path) = &args.config {
-        config = overlay(&config, path)?;
+        config = overlay(&config, path, Others::Refused)?;
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     if let Some(seed) = args.seed {
@@ -54,7 +54,7 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
 pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
     let mut config = VotesConfig::default();
     if let Some(path) = &args.config {
-        config = overlay(&config, path)?;
+        config = overlay(&config, path, Others::IgnoredInRuns)?;
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     config.n_clusters = args.clusters.unwrap_or(config.n_clusters);
@@ -134,8 +134,17 @@ pub(super) fn labelling(name: &str) -> Result<Labelling, ValueError> {
     Labelling::deserialize(name.into_deserializer())
 }
 
+/// Settings in a file that the command doesn't have.
+#[derive(Clone, Copy, PartialEq)]
+enum Others {
+    /// They are mistakes.
+    Refused,
+    /// In the file of a run, which may have been of a command that has more settings, they are none.
+    IgnoredInRuns,
+}
+
 /// `config` with what the file at `path` sets replaced.
-fn overlay<C: Serialize + DeserializeOwned>(config: &C, path: &Path) -> Result<C> {
+fn overlay<C: Serialize + DeserializeOwned>(config: &C, path: &Path, others: Others) -> Result<C> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{shown}: the settings can't be read"))?;
@@ -144,8 +153,11 @@ fn overlay<C: Serialize + DeserializeOwned>(config: &C, path: &Path) -> Result<C
         let line = before.matches('\n').count() + 1;
         anyhow!("{shown}: line {line} is not TOML: {}", error.message())
     })?;
-    file.remove(RUN);
+    let is_of_run = file.remove(RUN).is_some();
     let mut table = Table::try_from(config)?;
+    if is_of_run && others == Others::IgnoredInRuns {
+        file.retain(|key, _| table.contains_key(key));
+    }
     merge(&mut table, file);
     serde_path_to_error::deserialize(table).map_err(|error| {
         let (key, inner) = (error.path().to_string(), error.inner());

@@ -30,6 +30,7 @@ impl Summary<'_> {
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
+        rows.extend(self.unsure().map(|text| ("unsure", text)));
         rows.extend(self.guard().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
         rows.extend(self.scores().map(|text| ("scores", text)));
@@ -45,6 +46,18 @@ impl Summary<'_> {
         );
         let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
         format!("{}\n\n{rows}\n{profile}{advice}{left}", bold(&title))
+    }
+
+    /// That many samples could not be agreed on, if it is more than half of those without a label: then another bound is the
+    /// lever.
+    fn unsure(&self) -> Option<String> {
+        let metrics = self.metrics;
+        let unsure = metrics.n_samples - metrics.n_passing_gate;
+        let unlabelled = metrics.n_samples - metrics.pseudo_labels.count;
+        (2 * unsure > unlabelled).then(|| {
+            let unsure = plural(unsure, "sample");
+            format!("{unsure}, in which not all models exceed --min-confidence: lower it for more labels")
+        })
     }
 
     /// Agreement is evidence only between models that err differently.

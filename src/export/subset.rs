@@ -19,7 +19,9 @@ pub struct Subset {
     pub min_confidence: Option<f32>,
     /// The surest of each label, so many at most: by agreement, then margin, then confidence, then the order of samples.
     pub per_class: Option<NonZero<usize>>,
-    /// As many of each label as of the smallest that has any.
+    /// Labels of fewer samples, after the bounds above, are left out.
+    pub min_size: usize,
+    /// As many of each label as of the smallest that is left.
     pub balance: bool,
 }
 
@@ -46,14 +48,20 @@ impl Subset {
             entry.agreement >= min_agree && entry.confidence > min_confidence
         };
         let sure: Vec<PseudoLabel> = labels.entries().iter().filter(is_sure).copied().collect();
+        let mut sure = PseudoLabels::new(sure, labels.n_clusters(), labels.n_samples());
+        let sizes = sure.sizes();
+        if sizes.iter().any(|&size| (1..self.min_size).contains(&size)) {
+            let is_large = |entry: &&PseudoLabel| sizes[entry.label.index()] >= self.min_size;
+            let large = sure.entries().iter().filter(is_large).copied().collect();
+            sure = PseudoLabels::new(large, labels.n_clusters(), labels.n_samples());
+        }
         if sure.is_empty() {
             let n = labels.len();
             let advice = format!(
-                "none of {n} pseudo-labels is that sure; lower --min-agree or --min-confidence"
+                "none of {n} pseudo-labels is left; lower --min-agree, --min-confidence or --min-size"
             );
             return Err(problem(&run.path, &advice));
         }
-        let sure = PseudoLabels::new(sure, labels.n_clusters(), labels.n_samples());
         let smallest = sure.sizes().into_iter().filter(|&size| size > 0).min();
         let limits = [self.per_class.map(NonZero::get), smallest.filter(|_| self.balance)];
         Ok(match limits.into_iter().flatten().min() {

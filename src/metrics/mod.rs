@@ -57,6 +57,8 @@ pub struct Metrics {
     pub nmi: Option<f64>,
     /// Adjusted Rand index of the assignments.
     pub ari: Option<f64>,
+    /// Number of samples in which every model's confidence exceeds `agreement.min_confidence`: only these can be agreed on.
+    pub n_passing_gate: usize,
     /// Whether the final set of pseudo-labels has all K mini-clusters.
     pub complete: bool,
     /// Which clustering was chosen.
@@ -243,6 +245,7 @@ impl Metrics {
             acc: scores.as_ref().map(|scores| scores.acc),
             nmi: scores.as_ref().map(|scores| scores.nmi),
             ari: scores.as_ref().map(|scores| scores.ari),
+            n_passing_gate: signatures.n_passing_gate(),
             complete: last.complete,
             chosen: answer.chosen,
             k_means: answer.k_means.as_ref().map(k_means).transpose()?,

@@ -101,8 +101,7 @@ pub fn write(
     config: &str,
     provenance: &Provenance<'_>,
 ) -> Result<(), RunError> {
-    let recipe = serde_json::to_string_pretty(provenance.recipe).expect("plain data") + "\n";
-    write_text(&folder.join(RECIPE), &recipe)?;
+    write_recipe(folder, provenance.recipe)?;
     let answer = &outcome.answer;
     let results = Results {
         clusters: answer.assignments.clusters().iter().copied().map(Some).collect(),
@@ -116,6 +115,11 @@ pub fn write(
     super::models::write(folder, outcome)
 }
 
+fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {
+    let recipe = serde_json::to_string_pretty(recipe).expect("plain data") + "\n";
+    write_text(&folder.join(RECIPE), &recipe)
+}
+
 /// Votes of other tools.
 #[derive(Debug, Clone, Copy)]
 pub struct GivenVotes<'a> {
@@ -123,6 +127,8 @@ pub struct GivenVotes<'a> {
     pub signatures: &'a Signatures,
     /// What each of a model's clusters was called, shape (n_models), of n_clusters of the model each.
     pub ids: &'a [Vec<i64>],
+    /// Where the samples came from, if the votes are those of a run that knows it.
+    pub provenance: Option<Provenance<'a>>,
 }
 
 /// Writes all files of a run that had its votes given into `folder`, which exists and is empty: the same as
@@ -138,11 +144,14 @@ pub fn write_from_votes(
     metrics: &VotesMetrics,
     config: &str,
 ) -> Result<(), RunError> {
+    if let Some(Provenance { recipe, .. }) = votes.provenance {
+        write_recipe(folder, recipe)?;
+    }
     let results = Results {
         clusters: Cow::Borrowed(&outcome.consensus.clusters),
         confidences: &outcome.consensus.confidences,
         pseudo_labels: &outcome.pseudo_labels,
-        ids: None,
+        ids: votes.provenance.and_then(|provenance| provenance.ids),
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     #[cfg(feature = "hdf5")]
