@@ -153,8 +153,13 @@ pub(super) fn check(path: &Path) -> Result<(), RunError> {
     if path.join(CONFIG).is_file() {
         return Ok(());
     }
-    let what =
-        if path.is_dir() { "no run folder: it has no config.toml" } else { "no such run folder" };
+    let what = if path.is_dir() {
+        "no run folder: it has no config.toml"
+    } else if path.exists() {
+        "a file, where the run folder comes first"
+    } else {
+        "no such run folder"
+    };
     Err(problem(path, &format!("{what}; name one that 'consilience cluster' has written")))
 }
 
