@@ -68,7 +68,9 @@ impl Summary<'_> {
         let warning =
             if first > 0.98 { " (alike from the start: agreement says little)" } else { "" };
         let last = if rounds.len() > 1 { format!(", {last:.3} at last") } else { String::new() };
-        Some(format!("{first:.3} in the first round{last}: mean ARI of pairs of {models}, 1 if all alike{warning}"))
+        Some(format!(
+            "{first:.3} in the first round{last}: mean ARI of pairs of {models}, 1 if all alike{warning}"
+        ))
     }
 
     /// That the models were outdone.
