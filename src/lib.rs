@@ -47,6 +47,7 @@ pub mod progress;
 pub mod report;
 pub mod run_folder;
 mod selection;
+pub mod text;
 
 pub use algorithm::{run, run_with};
 pub use config::{Config, ValidConfig};

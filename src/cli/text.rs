@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::HumanCount;
+pub(super) use consilience::text::{count, duration, plural};
 
 const BOLD: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
@@ -36,33 +36,9 @@ pub(super) fn word(path: &Path) -> String {
     if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
-/// `1,797`.
-pub(super) fn count(number: usize) -> String {
-    HumanCount(number as u64).to_string()
-}
-
-/// `1 model`, `5 models`.
-pub(super) fn plural(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
-}
-
 /// `89.7 %`.
 pub(super) fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
-}
-
-/// `0.4 s`, `59 s`, `3 min 20 s`, `1 h 05 min`.
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time")]
-    let seconds = seconds.round() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
 }
 
 /// Lines of label and value, the values aligned.
@@ -92,12 +68,5 @@ mod tests {
     fn paths_are_quoted_where_a_shell_would_split_them() {
         let words = ["runs/digits-1", "my runs/it's"].map(|path| word(Path::new(path)));
         assert_eq!(words, ["runs/digits-1", r"'my runs/it'\''s'"]);
-    }
-
-    #[test]
-    fn durations_have_two_units_at_most() {
-        let texts = [0.04, 9.96, 59.6, 200.0, 3900.0].map(duration);
-        assert_eq!(texts, ["0.0 s", "10 s", "1 min 00 s", "3 min 20 s", "1 h 05 min"]);
-        assert_eq!((count(1797), plural(1, "model")), ("1,797".into(), "1 model".into()));
     }
 }

@@ -1,16 +1,6 @@
 //! Numbers as people read them.
 
-use indicatif::HumanCount;
-
-/// `1,797`.
-pub(super) fn count(number: usize) -> String {
-    HumanCount(number as u64).to_string()
-}
-
-/// `1 model`, `5 models`.
-pub(super) fn plural(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
-}
+pub(super) use crate::text::{count, duration, plural};
 
 /// `89.7 %`, with a blank that doesn't break.
 pub(super) fn percent(share: f64) -> String {
@@ -20,20 +10,6 @@ pub(super) fn percent(share: f64) -> String {
 /// `90 %`, for axes and words.
 pub(super) fn rough_percent(share: f64) -> String {
     format!("{:.0}\u{a0}%", share * 100.0)
-}
-
-/// `0.4 s`, `59 s`, `3 min 20 s`, `1 h 05 min`.
-pub(super) fn duration(seconds: f64) -> String {
-    if seconds < 9.95 {
-        return format!("{seconds:.1} s");
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive time")]
-    let seconds = seconds.round() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds:02} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes:02} min"),
-    }
 }
 
 /// `.98`, for cells: a share without the zero before its point; `1` for all.
