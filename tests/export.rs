@@ -10,10 +10,7 @@ use std::io::Write;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Int32Type, UInt32Type};
 use common::{LABELS, Sandbox, id, stderr, write_run};
-use consilience::run_folder::{self, Provenance};
-use consilience::{Config, Metrics};
-use consilience_data::{Recipe, read_dataset, read_integers};
-use consilience_ensembles::MemberKind;
+use consilience_data::{read_dataset, read_integers};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::{Value, json};
 
@@ -278,43 +275,4 @@ fn folders_hold_links_to_images() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(stderr(&refused).contains("has no image 'b/1.png'"), "{}", stderr(&refused));
     assert!(!sandbox.path("less").exists());
-}
-
-/// A run of k-means on data whose samples are called something.
-#[test]
-fn runs_keep_the_ids_of_their_samples() {
-    let sandbox = sandbox();
-    let data = read_dataset(&[sandbox.path("points.npy")], &[]).unwrap();
-    let members = vec![MemberKind::KMeans; 3];
-    let config = Config { members, candidates: 0, rounds: 1, ..Config::auto(&data.features, 2) };
-    let config = config.check(&data.features, 1).unwrap();
-    let outcome = consilience::run(&data.features, &config, &()).unwrap();
-    let metrics = Metrics::new(&outcome, &config, 0.0, None).unwrap();
-    let ids: Vec<String> = (0..12).map(id).collect();
-    let provenance = Provenance { ids: Some(&ids), recipe: &Recipe::default() };
-    let folder = sandbox.path("made");
-    fs::create_dir(&folder).unwrap();
-    run_folder::write(&folder, &outcome, &metrics, "", &provenance).unwrap();
-
-    let labelled: Vec<&str> = outcome
-        .answer
-        .pseudo_labels
-        .entries()
-        .iter()
-        .map(|entry| ids[entry.sample.index()].as_str())
-        .collect();
-    assert!(!labelled.is_empty());
-    let mut archive =
-        zip::ZipArchive::new(File::open(folder.join("pseudo_labels.npz")).unwrap()).unwrap();
-    let mut member = Vec::new();
-    std::io::copy(&mut archive.by_name("id.npy").unwrap(), &mut member).unwrap();
-    let letters = &member[member.len() - labelled.len() * 7 * 4..];
-    let letters: String = letters.chunks(4).map(|bytes| char::from(bytes[0])).collect();
-    assert_eq!(letters, labelled.concat(), "all ids have seven characters");
-    #[cfg(feature = "hdf5")]
-    {
-        let file = consilience_data::hdf5_file::Reader::open(&folder.join("run.h5")).unwrap();
-        assert_eq!(file.texts("ids").unwrap(), ids);
-        assert!(file.attribute("ids", "meaning").unwrap().contains("called"));
-    }
 }
