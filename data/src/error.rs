@@ -117,7 +117,7 @@ pub enum DataError {
     RaggedRow { source_name: String, line: u64, found: usize, expected: usize },
 
     #[error(
-        "{source_name}: line {line}, column {column}{header}, counted from 1, is {text:?}, not a number; replace it, drop the column, or say that it holds ids, labels or texts (--id-column, --label-column, --text-column)"
+        "{source_name}: line {line}, column {column}{header}, counted from 1, is {text:?}, not a number; replace it, drop the column, or say that it holds ids, labels or texts, or is of no use (--id-column, --label-column, --text-column, --ignore-column)"
     )]
     NotANumber { source_name: String, line: u64, column: usize, header: String, text: String },
 

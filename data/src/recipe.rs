@@ -14,8 +14,18 @@ pub struct ReadOptions {
     pub vector_column: Option<String>,
     /// The column (or field) of a table that holds texts.
     pub text_column: Option<String>,
+    /// Columns of a table that aren't used, whatever they hold.
+    pub ignored_columns: Vec<String>,
     /// Rows and columns that images are resized to.
     pub image_size: Option<[usize; 2]>,
+}
+
+impl ReadOptions {
+    /// All columns that a person named.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
+        let each = [&self.id_column, &self.label_column, &self.vector_column, &self.text_column];
+        each.into_iter().flatten().chain(&self.ignored_columns).map(String::as_str)
+    }
 }
 
 /// How files became features.

@@ -86,6 +86,14 @@ fn columns_are_what_a_person_says() {
     assert_eq!(dataset.parts[0].left_aside, ["column id"]);
     assert_truth(dataset.truth.as_ref().unwrap(), &["x", "y"]);
 
+    let ignored = ReadOptions { ignored_columns: vec!["city".into()], ..ReadOptions::default() };
+    let broken = || folder.file("c.csv", "city,id,size\n\"Rome,\nold\",1,5\nOslo,2,6\n");
+    let dataset = with(broken(), ignored.clone()).unwrap();
+    assert_eq!((names(&dataset), ids(&dataset)), (vec!["size"], vec!["1", "2"]));
+    assert_eq!(dataset.parts[0].left_aside, ["column city"]);
+    let message = with(folder.file("d.csv", "a,b\n1,2\n"), ignored).unwrap_err();
+    assert_says(&message, &["d.csv: no column city"]);
+
     let missing = ReadOptions { id_column: Some("town".into()), ..said.clone() };
     let message = with(path(), missing).unwrap_err();
     assert_says(&message, &["a.csv: no column town; it has city, id, kind, size"]);

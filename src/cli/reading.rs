@@ -18,6 +18,9 @@ pub(super) struct ReadingArgs {
     /// Column of a table with texts, which become TF-IDF of their 2,000 commonest words
     #[arg(long, value_name = "NAME", conflicts_with = "vector_column")]
     text_column: Option<String>,
+    /// Column of a table that isn't used, such as a date or a text beside embeddings; may be given several times
+    #[arg(long, value_name = "NAME")]
+    ignore_column: Vec<String>,
     /// Rows and columns that images are resized to [default: as they are if all have one size of at most 64x64, else 32x32]
     #[arg(long, value_name = "HxW", value_parser = image_size)]
     image_size: Option<[usize; 2]>,
@@ -31,6 +34,7 @@ impl ReadingArgs {
             label_column: self.label_column.clone(),
             vector_column: self.vector_column.clone(),
             text_column: self.text_column.clone(),
+            ignored_columns: self.ignore_column.clone(),
             image_size: self.image_size,
         }
     }

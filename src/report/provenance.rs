@@ -166,7 +166,9 @@ fn reading(options: &ReadOptions) -> Vec<String> {
         ("--image-size", size.as_deref()),
     ];
     let flag = |(name, value): (&str, Option<&str>)| Some(format!("{name} {}", quoted(value?)));
-    flags.into_iter().filter_map(flag).collect()
+    let ignored = options.ignored_columns.iter();
+    let ignored = ignored.map(|name| format!("--ignore-column {}", quoted(name)));
+    flags.into_iter().filter_map(flag).chain(ignored).collect()
 }
 
 /// A word for a shell.

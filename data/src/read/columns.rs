@@ -92,13 +92,24 @@ impl Roles {
         let mut id = optional(&options.id_column)?;
         let mut label = optional(&options.label_column)?;
         let (text, vector) = (required(&options.text_column)?, required(&options.vector_column)?);
+        let ignored: Result<Vec<Option<usize>>, DataError> = options
+            .ignored_columns
+            .iter()
+            .map(|name| match request.lenient {
+                true => Ok(position(columns, name)),
+                false => named(columns, name, source_name).map(Some),
+            })
+            .collect();
+        let ignored: Vec<usize> = ignored?.into_iter().flatten().collect();
         let wanted = request.wanted.filter(|_| text.is_none() && vector.is_none());
         let is_wanted = |index: usize| {
             wanted.is_some_and(|wanted| wanted.contains(&columns[index].name))
                 || text == Some(index)
                 || vector == Some(index)
         };
-        let free: Vec<usize> = (0..columns.len()).filter(|&index| !is_wanted(index)).collect();
+        let free =
+            (0..columns.len()).filter(|index| !is_wanted(*index) && !ignored.contains(index));
+        let free: Vec<usize> = free.collect();
         let ids = id_columns(columns, &free);
         if options.id_column.is_none() {
             id = ids.first().copied().filter(|&index| Some(index) != label);
@@ -112,6 +123,7 @@ impl Roles {
                 && label != Some(*index)
                 && !ids.contains(index)
                 && !labels.contains(index)
+                && !ignored.contains(index)
         };
         let features = if let Some(text) = text {
             From::Texts(text)
@@ -153,9 +165,10 @@ impl Roles {
         source_name: &str,
     ) -> Result<Self, DataError> {
         let options = request.options;
-        let optional = [&options.id_column, &options.label_column].into_iter();
-        let optional = optional.filter(|_| !request.lenient);
-        let mut named = optional.chain([&options.vector_column, &options.text_column]).flatten();
+        let optional = [&options.id_column, &options.label_column].into_iter().flatten();
+        let optional = optional.chain(&options.ignored_columns).filter(|_| !request.lenient);
+        let required = [&options.vector_column, &options.text_column].into_iter().flatten();
+        let mut named = optional.chain(required);
         if let Some(name) = named.next() {
             return Err(DataError::MissingColumn {
                 source_name: source_name.into(),

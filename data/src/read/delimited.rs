@@ -14,15 +14,10 @@ const LOOKED_AT: usize = 50;
 /// Opens a table. Columns are known by the names in its header line.
 pub(super) fn open(source: Source, request: Request<'_>) -> Result<OpenTable, DataError> {
     let options = request.options;
-    let named =
-        [&options.id_column, &options.label_column, &options.text_column, &options.vector_column];
-    let named: Vec<&str> = named.into_iter().flatten().map(String::as_str).collect();
-    let start = Start::read_named(
-        source,
-        |cell| list(cell).is_some(),
-        &named,
-        options.text_column.is_some(),
-    )?;
+    let named: Vec<&str> = options.columns().collect();
+    // Texts, used or not, may have line breaks in quotes.
+    let with_texts = options.text_column.is_some() || !options.ignored_columns.is_empty();
+    let start = Start::read_named(source, |cell| list(cell).is_some(), &named, with_texts)?;
     let Start { mut lines, delimiter, separator, columns: n_columns, header, .. } = start;
     let name = lines.source.name.clone();
     let has_header = header.is_some();

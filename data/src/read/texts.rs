@@ -14,10 +14,7 @@ const START: usize = 1 << 16;
 /// Whether a file is one of texts: neither of its first two lines is a row of numbers, the second is no row below a header, and
 /// nobody named a column.
 pub(super) fn is_texts(source: &mut Source, request: Request<'_>) -> Result<bool, DataError> {
-    let options = request.options;
-    let columns =
-        [&options.id_column, &options.label_column, &options.text_column, &options.vector_column];
-    if columns.into_iter().any(Option::is_some) {
+    if request.options.columns().next().is_some() {
         return Ok(false);
     }
     text::check_encoding(source)?;
