@@ -223,7 +223,10 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     ("export run --names none.csv", &["none.csv: the names can't be read", "3,cat"]),
     ("export run cut.npy --format npz", &["cut.npy: truncated"]),
     ("export run none.npy", &["none.npy: no such file"]),
-    ("export run points.csv --format npz", &["has 12 samples, the data 2", "data of this run"]),
+    (
+        "export run points.csv --format npz",
+        &["has 12 samples, the data 2", "the data that was clustered"],
+    ),
     ("export run points.npy --no-features", &["cannot be used with", "--no-features"]),
     ("export run --format folders", &["points.npy: not there as a folder or .zip", "--format"]),
     ("export run folder --format folders", &["folder: has no image 'a/0.png'"]),

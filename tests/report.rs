@@ -6,6 +6,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -15,6 +16,7 @@ use common::{Sandbox, stderr, stdout};
 use consilience::report::{self, Data};
 use consilience::run_folder::RunFolder;
 use consilience_data::{Features, read_dataset};
+use image::GrayImage;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -73,6 +75,18 @@ impl Browser {
         let asked = asked.split("\"initiator\":\"").skip(1);
         let asked = asked.filter(|rest| !rest.starts_with("not an origin\"")).count();
         (stdout(&output), told, asked)
+    }
+
+    /// What is seen of a page, at this width, on a light screen or a dark one. Kept for a person to look at.
+    fn screenshot(&self, page: &Path, name: &str, width: u32, is_dark: bool) -> GrayImage {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let scheme = format!("--blink-settings=preferredColorScheme={}", u8::from(!is_dark));
+        let (size, file) =
+            (format!("--window-size={width},1600"), format!("--screenshot={}", kept.display()));
+        self.open(&address(page), &["--hide-scrollbars", &scheme, &size, &file]);
+        let picture = image::open(kept).unwrap().into_luma8();
+        assert_eq!(picture.dimensions(), (width, 1600), "{name}");
+        picture
     }
 
     fn time(&self, address: &str) -> Duration {
@@ -174,6 +188,25 @@ fn the_report_on_digits_is_what_the_browser_shows() {
     assert!(figures(&shown) == found, "the browser shows other figures");
     let load = browser.time(&address(&path)).saturating_sub(browser.time("about:blank"));
     assert!(load < Duration::from_secs(2), "{load:?}");
+    check_screenshots(&browser, &path);
+}
+
+/// Light and dark pages are light and dark, and on a phone's width, too, something is written in every part of the screen.
+fn check_screenshots(browser: &Browser, page: &Path) {
+    for (name, width) in [("desktop", 1280), ("phone", 390)] {
+        for is_dark in [false, true] {
+            let name = format!("report-{name}-{}.png", if is_dark { "dark" } else { "light" });
+            let picture = browser.screenshot(page, &name, width, is_dark);
+            let mean =
+                picture.iter().map(|&grey| f64::from(grey)).sum::<f64>() / f64::from(width * 1600);
+            assert!(if is_dark { mean < 80.0 } else { mean > 200.0 }, "{name}: {mean}");
+            for band in 0..8 {
+                let rows = picture.rows().skip(200 * band).take(200);
+                let greys: BTreeSet<u8> = rows.flatten().map(|pixel| pixel.0[0]).collect();
+                assert!(greys.len() > 16, "{name}: nothing in band {band}");
+            }
+        }
+    }
 }
 
 /// A run of votes: 120 samples in `k` clusters, of which the last is hardly anybody's.
@@ -402,7 +435,7 @@ fn other_data_than_the_runs_are_refused() {
     let sandbox = Sandbox::new();
     voted(&sandbox, 3, 4);
     for (arguments, part) in [
-        ("report run digits", "1797 samples of 64 features, those of the run 9"),
+        ("report run digits", "has 9 samples, the data 1,797"),
         ("report run none.csv", "none.csv: no such file"),
         ("report none", "none: no such run folder"),
     ] {

@@ -23,7 +23,7 @@ const STDOUT: &str = "-";
 
 /// What came out, for `--json`.
 #[derive(Serialize)]
-struct Report {
+struct Told {
     run: PathBuf,
     /// `None` for standard output.
     out: Option<PathBuf>,
@@ -92,10 +92,10 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
     };
-    let report = found.report(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
+    let told = found.told(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
     let text = match args.json {
-        true => serde_json::to_string_pretty(&report)? + "\n",
-        false => summary(reader.name(), &report),
+        true => serde_json::to_string_pretty(&told)? + "\n",
+        false => summary(reader.name(), &told),
     };
     if !to_stdout {
         answer(&text)?;
@@ -144,17 +144,17 @@ impl Found {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a mean")]
-    fn report(
+    fn told(
         self,
         args: &PredictArgs,
         out: Option<PathBuf>,
         truth: Option<&Truth>,
         seconds: f64,
-    ) -> Result<Report> {
+    ) -> Result<Told> {
         let n_clusters = self.sizes.len();
         let known = truth.zip(self.clusters);
         let scores = known.map(|(truth, found)| Scores::of_partial(truth, &found, n_clusters));
-        Ok(Report {
+        Ok(Told {
             run: args.run.clone(),
             out,
             n_samples: self.n_samples,
@@ -168,29 +168,29 @@ impl Found {
     }
 }
 
-fn summary(name: &str, report: &Report) -> String {
+fn summary(name: &str, told: &Told) -> String {
     #[expect(clippy::cast_precision_loss, reason = "a share and a rate")]
     let (labelled, rate) = (
-        (report.n_samples - report.n_unlabelled) as f64 / report.n_samples as f64,
-        report.n_samples as f64 / report.seconds,
+        (told.n_samples - told.n_unlabelled) as f64 / told.n_samples as f64,
+        told.n_samples as f64 / told.seconds,
     );
-    let mut rows = vec![("clusters", sizes(&report.sizes))];
-    rows.push(match report.mean_confidence {
+    let mut rows = vec![("clusters", sizes(&told.sizes))];
+    rows.push(match told.mean_confidence {
         Some(mean) => ("confidence", format!("{mean:.3} on average")),
         None => ("confidence", "none: the run ended with k-means".into()),
     });
-    if report.n_unlabelled > 0 {
-        let left = plural(report.n_unlabelled, "sample");
+    if told.n_unlabelled > 0 {
+        let left = plural(told.n_unlabelled, "sample");
         rows.push(("unlabelled", format!("{left}; {} have a cluster", percent(labelled))));
     }
-    rows.extend(report.scores.as_ref().map(|found| {
-        let labelled = if report.n_unlabelled > 0 { "; no cluster counts as wrong" } else { "" };
+    rows.extend(told.scores.as_ref().map(|found| {
+        let labelled = if told.n_unlabelled > 0 { "; no cluster counts as wrong" } else { "" };
         ("scores", scores(found.acc, found.nmi, found.ari, None) + labelled)
     }));
-    rows.push(("time", format!("{}, {}", duration(report.seconds), speed(rate))));
-    rows.extend(report.out.as_ref().map(|out| ("file", out.display().to_string())));
-    let samples = plural(report.n_samples, "sample");
-    format!("{name}: {samples}, K = {}\n\n{}", report.n_clusters, table(&rows))
+    rows.push(("time", format!("{}, {}", duration(told.seconds), speed(rate))));
+    rows.extend(told.out.as_ref().map(|out| ("file", out.display().to_string())));
+    let samples = plural(told.n_samples, "sample");
+    format!("{name}: {samples}, K = {}\n\n{}", told.n_clusters, table(&rows))
 }
 
 /// `31,000 samples/s`.

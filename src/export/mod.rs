@@ -143,19 +143,7 @@ impl<'a> Export<'a> {
         table: Table<'a>,
         ids: Option<&[String]>,
     ) -> Result<Self, RunError> {
-        let (n_samples, n_run) = (table.features.n_samples(), run.n_samples());
-        if n_samples != n_run {
-            let counts = format!("has {n_run} samples, the data {n_samples}");
-            return Err(problem(&run.path, &format!("{counts}; name the data of this run")));
-        }
-        if let (Some(ours), Some(theirs)) = (self.ids, ids)
-            && let Some(row) = ours.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)
-        {
-            let (ours, theirs) = (&ours[row], &theirs[row]);
-            let what =
-                format!("sample {row} is called '{ours}' in the run, '{theirs}' in the data");
-            return Err(problem(&run.path, &format!("{what}; name the data of this run")));
-        }
+        run.check_samples(table.features.n_samples(), ids)?;
         // Names are those of the run's features, which may be others: pixels exported with clusters of embeddings, say.
         let names = table.names.filter(|names| names.len() == table.features.n_features());
         self.table = Some(Table { names, ..table });

@@ -136,34 +136,24 @@ pub fn write(run: &RunFolder, data: Data<'_>) -> Result<PathBuf, RunError> {
     Ok(path)
 }
 
-/// Whether data are the run's, as far as their size and what samples are called can tell.
+/// Refuses data that aren't the run's.
 fn check(
     run: &RunFolder,
     figures: &Figures,
     features: &Features,
     ids: Option<&[String]>,
 ) -> Result<(), RunError> {
-    let problem = |what: &str| RunError::Folder {
-        path: run.path.display().to_string(),
-        problem: format!("{what}; name the files that were clustered"),
-    };
-    let found = (features.n_samples(), features.n_features());
-    let expected = (run.n_samples(), figures.n_features.unwrap_or(found.1));
-    if found != expected {
-        return Err(problem(&format!(
-            "the data have {} samples of {} features, those of the run {} of {}",
-            found.0, found.1, expected.0, expected.1
-        )));
+    run.check_samples(features.n_samples(), ids)?;
+    let found = features.n_features();
+    match figures.n_features {
+        Some(expected) if expected != found => Err(RunError::Folder {
+            path: run.path.display().to_string(),
+            problem: format!(
+                "has {expected} features, the data {found}; name the data that was clustered"
+            ),
+        }),
+        _ => Ok(()),
     }
-    if let (Some(ours), Some(theirs)) = (&run.ids, ids)
-        && let Some(row) = ours.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)
-    {
-        let (ours, theirs) = (&ours[row], &theirs[row]);
-        return Err(problem(&format!(
-            "sample {row} is called '{ours}' in the run, '{theirs}' in the data"
-        )));
-    }
-    Ok(())
 }
 
 /// What was clustered: the first file's name, without its folders and extensions.

@@ -25,6 +25,9 @@ pub(crate) use self::models::read as read_models;
 pub use self::read::{RunFolder, read_recipe};
 use crate::RunError;
 
+/// Ids of clusters are 16-bit numbers, of which the last is no cluster.
+const MAX_CLUSTERS: usize = 65_535;
+
 /// Where runs go that aren't told where to.
 const RUNS: &str = "runs";
 

@@ -12,13 +12,11 @@ use serde::{Deserialize, Serialize};
 
 use super::files::write_text;
 use super::read::{check, damaged, json};
-use super::{problem, unwritable};
+use super::{MAX_CLUSTERS, problem, unwritable};
 use crate::RunError;
 use crate::guard::Chosen;
 use crate::outcome::Outcome;
 
-/// Ids of clusters are 16-bit numbers, of which the last is no cluster.
-const MAX_CLUSTERS: usize = 65_535;
 const FOLDER: &str = "models";
 const ENSEMBLE: &str = "ensemble.json";
 const K_MEANS: &str = "k-means.safetensors";

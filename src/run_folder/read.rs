@@ -7,11 +7,9 @@ use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, Recipe, SampleIdx};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{CONFIG, RECIPE, Source, problem};
+use super::{CONFIG, MAX_CLUSTERS, RECIPE, Source, problem};
 use crate::RunError;
-
-/// Ids of clusters are 16-bit numbers, of which the last is no cluster.
-const MAX_CLUSTERS: u64 = 65_535;
+use crate::text::count;
 
 /// What a run left, in memory: everything but the votes and the models.
 #[derive(Debug, Clone)]
@@ -79,8 +77,8 @@ impl RunFolder {
             return Err(damaged(&assigned_path, "samples are missing"));
         }
         let n_samples = assigned.len();
-        let n_clusters = metrics["n_clusters"].as_u64().filter(|&k| k <= MAX_CLUSTERS);
-        let n_clusters = n_clusters.and_then(|k| usize::try_from(k).ok());
+        let n_clusters = metrics["n_clusters"].as_u64().and_then(|k| usize::try_from(k).ok());
+        let n_clusters = n_clusters.filter(|&k| k <= MAX_CLUSTERS);
         let n_clusters =
             n_clusters.ok_or_else(|| damaged(&path.join("metrics.json"), "no n_clusters"))?;
         let in_range = |cluster: ClusterId| cluster.index() < n_clusters;
@@ -122,6 +120,30 @@ impl RunFolder {
     #[must_use]
     pub fn n_samples(&self) -> usize {
         self.clusters.len()
+    }
+
+    /// Checks that data are of the run's samples, as far as their number and what they are called can tell. O(n).
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] with the two numbers, or the first sample that is called otherwise.
+    pub fn check_samples(&self, n_samples: usize, ids: Option<&[String]>) -> Result<(), RunError> {
+        let refused = |what: &str| {
+            Err(problem(&self.path, &format!("{what}; name the data that was clustered")))
+        };
+        if n_samples != self.n_samples() {
+            let (ours, theirs) = (count(self.n_samples()), count(n_samples));
+            return refused(&format!("has {ours} samples, the data {theirs}"));
+        }
+        if let (Some(ours), Some(theirs)) = (&self.ids, ids)
+            && let Some(row) = ours.iter().zip(theirs).position(|(ours, theirs)| ours != theirs)
+        {
+            let (ours, theirs) = (&ours[row], &theirs[row]);
+            return refused(&format!(
+                "sample {row} is called '{ours}' in the run, '{theirs}' in the data"
+            ));
+        }
+        Ok(())
     }
 
     /// Number of clusters, K.
