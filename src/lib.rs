@@ -36,7 +36,6 @@ pub mod export;
 pub mod from_votes;
 pub mod guard;
 pub mod k_range;
-pub mod kind;
 pub mod labelling;
 pub mod linfa;
 pub mod metrics;
@@ -51,6 +50,7 @@ pub mod text;
 
 pub use algorithm::{run, run_with};
 pub use config::{Config, ValidConfig};
+pub use consilience_ensembles::{DataKind, Look};
 pub use error::RunError;
 pub use from_votes::from_votes;
 pub use metrics::Metrics;

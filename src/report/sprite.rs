@@ -6,7 +6,7 @@ use consilience_data::{Features, Recipe};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _, RgbImage, imageops};
 
-use crate::kind::{Kind, Look};
+use consilience_ensembles::{DataKind, Look};
 
 /// Bytes of pixels that a page may have, before they are compressed and written out as text, which takes 4 characters for 3 bytes.
 const BUDGET: usize = 2_500_000;
@@ -113,7 +113,7 @@ impl<'a> Pictures<'a> {
 /// Pixels in flat features.
 fn seen(features: &Features) -> Option<[usize; 3]> {
     let look = Look::at(features);
-    let image = (look.kind() == Kind::Image).then(|| look.image())??;
+    let image = (look.kind() == DataKind::Image).then(|| look.image())??;
     Some([image.rows, image.columns, image.channels])
 }
 
