@@ -1,7 +1,9 @@
 //! Settings to start from: for each kind of data and number of samples, and the paper's.
 
 use consilience_data::{Features, Recipe, Seed};
-use consilience_ensembles::{Consistency, DataKind, Image, Look, MemberKind, NetworkParams, Preparation, Scaling};
+use consilience_ensembles::{
+    Consistency, DataKind, Image, Look, MemberKind, NetworkParams, Preparation, Scaling,
+};
 use consilience_graph::{AgreementParams, Gate, Strictness};
 
 use crate::config::{Config, Schedule};
@@ -55,7 +57,9 @@ impl Config {
         let look = Look::at(features);
         let kind = match name {
             "auto" if recipe.inverse_document_frequencies.is_some() => DataKind::Text,
-            "auto" if recipe.image.is_some() && recipe.options.image_size.is_some() => DataKind::Image,
+            "auto" if recipe.image.is_some() && recipe.options.image_size.is_some() => {
+                DataKind::Image
+            }
             "auto" => look.kind(),
             "image" => DataKind::Image,
             "text" => DataKind::Text,

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 
-use crate::members::loaded::load;
 use crate::engine::candle::{self, Resident};
+use crate::members::loaded::load;
 use crate::threads::pool;
 use crate::{
     Clusterer, Device, EnsembleError, KMeansModel, MemberKind, Network, Phase, Prepared, Profile,

@@ -7,9 +7,8 @@ use rayon::prelude::*;
 
 use super::fast::layers::apply;
 use super::fast::losses::Answers;
-use crate::numerics::matrix::{CHUNK, Write, multiply};
 use crate::members::weights::{EncoderLayer, Statistics, Weights};
-
+use crate::numerics::matrix::{CHUNK, Write, multiply};
 
 /// Probabilities, shape (n_samples, n_clusters), row after row. O(n parameters).
 pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usize) -> Vec<f32> {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments, Stream};
 
-use crate::engine::candle;
 use crate::engine::batches::{Epoch, rates};
+use crate::engine::candle;
 use crate::engine::fast::{Batch, Trainer};
 use crate::engine::inference::{answers, fit_population, probabilities};
 use crate::members::labels::LabelCycle;

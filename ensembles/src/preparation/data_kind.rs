@@ -1,7 +1,7 @@
 //! What kind of data there is: what a pixel, a word and an embedding's coordinate tell apart.
 
-use consilience_data::Features;
 use crate::Image;
+use consilience_data::Features;
 use ndarray::Array1;
 
 /// DataKinds of data that want settings of their own.

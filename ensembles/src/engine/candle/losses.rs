@@ -3,9 +3,9 @@
 
 use candle_core::{D, Result, Tensor};
 
+use super::held;
 #[cfg(any(feature = "cuda", test))]
 use super::kernels::fused_losses;
-use super::held;
 #[cfg(any(feature = "cuda", test))]
 use super::ops::has_kernels;
 

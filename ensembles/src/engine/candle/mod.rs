@@ -34,9 +34,9 @@ use losses::{consistency, cross_entropy, dot_product, information_maximisation};
 use parameters::{Parameter, to_host};
 
 use crate::engine::noise::Place;
-use crate::preparation::shift::Shift;
 use crate::members::sizes::Prior;
 use crate::members::weights::{self, Weights};
+use crate::preparation::shift::Shift;
 use crate::{Consistency, Objective, ValidNetworkParams};
 
 pub(crate) use noise::Streams;

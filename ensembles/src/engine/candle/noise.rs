@@ -2,8 +2,8 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use crate::numerics::elementary::vectorised;
 use crate::engine::noise::{Noise, Place};
+use crate::numerics::elementary::vectorised;
 
 /// One epoch's streams of one kind, a stream a model.
 #[derive(Debug, Clone)]

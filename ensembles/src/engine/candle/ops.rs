@@ -4,9 +4,9 @@
 use candle_core::backend::BackendStorage;
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::held;
 #[cfg(any(feature = "cuda", test))]
 use super::kernels::fused;
-use super::held;
 use crate::members::weights::EPSILON;
 
 /// `input` (models, n, in) times `weight` (models, in, out): shape (models, n, out).

@@ -6,9 +6,9 @@ use std::ops::Range;
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 use super::layers::{columns, normalise, normalise_backward};
-use crate::numerics::matrix::{COLUMNS, by_columns, row, row_mut};
-use crate::numerics::elementary::{sigmoid, vectorised};
 use crate::members::weights::N_COMBINATOR;
+use crate::numerics::elementary::{sigmoid, vectorised};
+use crate::numerics::matrix::{COLUMNS, by_columns, row, row_mut};
 
 /// Guesses a layer's clean activations as `(lateral - mu(u)) v(u) + mu(u)`, with `mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5`,
 /// `v` alike with a6..a10.

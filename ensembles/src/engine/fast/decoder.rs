@@ -6,9 +6,9 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 use super::combinator::{Guess, GuessBackward};
 use super::encoder::{Encoder, Pass};
 use super::losses::{Answers, softmax_backward};
-use crate::numerics::matrix::{Write, multiply};
 use super::optimiser::Learn;
 use crate::members::weights::{DecoderWeights, N_COMBINATOR, Weights};
+use crate::numerics::matrix::{Write, multiply};
 
 /// Buffers for one network's steps, one matrix a layer, the input's first.
 #[derive(Debug)]

@@ -9,9 +9,9 @@ use std::ops::Range;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::layers::{Backward, Forward, LayerKind};
-use crate::numerics::matrix::{Write, multiply};
 use super::optimiser::Learn;
 use crate::members::weights::{EncoderLayer, Weights};
+use crate::numerics::matrix::{Write, multiply};
 
 /// One batch's way up, as rows of the stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

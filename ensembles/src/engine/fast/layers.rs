@@ -5,9 +5,9 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::numerics::matrix::{COLUMNS, by_columns, row, row_mut};
-use crate::numerics::elementary::vectorised;
 use crate::members::weights::{Statistics, inverse_std};
+use crate::numerics::elementary::vectorised;
+use crate::numerics::matrix::{COLUMNS, by_columns, row, row_mut};
 
 /// How a layer treats its product.
 #[derive(Debug, Clone, Copy)]

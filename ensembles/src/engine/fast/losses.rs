@@ -4,9 +4,9 @@
 
 use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 
-use crate::numerics::matrix::{row, row_mut};
-use crate::numerics::elementary::{exp, ln, vectorised};
 use crate::members::sizes::Prior;
+use crate::numerics::elementary::{exp, ln, vectorised};
+use crate::numerics::matrix::{row, row_mut};
 
 /// Probabilities and their logarithms, shape (n, n_clusters) each.
 #[derive(Debug, Default)]

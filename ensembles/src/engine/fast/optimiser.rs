@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
-use crate::numerics::elementary::{reciprocal, sqrt, vectorised};
 use crate::members::weights::Parameter;
+use crate::numerics::elementary::{reciprocal, sqrt, vectorised};
 
 const BETA1: f32 = 0.9;
 const BETA2: f32 = 0.999;

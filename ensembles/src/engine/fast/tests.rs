@@ -6,8 +6,8 @@ use ndarray::Array2;
 
 use super::optimiser::Learn;
 use super::*;
-use crate::engine::noise::Noise;
 use crate::engine::candle::{self, Stack, Streams};
+use crate::engine::noise::Noise;
 use crate::members::weights::{Parameter, Weights};
 use crate::{
     Consistency, Image, NetworkParams, Objective, Prepared, Scaling, SizePrior, ValidNetworkParams,

@@ -11,14 +11,14 @@ use super::encoder::{Encoder, Pass};
 use super::losses::{
     Answers, consistency, cross_entropy, information_maximisation, softmax_backward,
 };
-use crate::numerics::matrix::row_mut;
 use super::optimiser::{Adam, Learn};
-use crate::numerics::elementary::vectorised;
 use crate::engine::noise::{Noise, Place};
-use crate::profile::Profile;
-use crate::preparation::shift::Shift;
 use crate::members::sizes::Prior;
 use crate::members::weights::Weights;
+use crate::numerics::elementary::vectorised;
+use crate::numerics::matrix::row_mut;
+use crate::preparation::shift::Shift;
+use crate::profile::Profile;
 use crate::{Consistency, Objective, Prepared, ValidNetworkParams};
 
 /// What a network sees in one step.

@@ -3,8 +3,8 @@
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
-use super::{Call, Inputs, Memory, make, parts};
 use super::super::ops::Statistics;
+use super::{Call, Inputs, Memory, make, parts};
 use crate::engine::noise::Place;
 use crate::members::weights::{EPSILON, N_COMBINATOR};
 
