@@ -75,7 +75,7 @@ impl CustomOp2 for Linear {
 
 /// Mean and 1 / standard deviation of every unit, held constant: shape (models, 2, width).
 #[derive(Debug, Clone)]
-pub(super) struct Statistics(pub(super) Tensor);
+pub(crate) struct Statistics(pub(crate) Tensor);
 
 impl Statistics {
     /// (`values` - mean) / standard deviation.
