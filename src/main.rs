@@ -1,4 +1,4 @@
-//! The program `consilience`. What it can do is in the library; how it is asked and how it answers, in `cli`.
+//! The program `consilience`. Its functions are in the library; arguments and output are in `cli`.
 
 mod cli;
 
