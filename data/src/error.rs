@@ -142,9 +142,13 @@ pub enum DataError {
     ColumnKind { source_name: String, column: String, found: String, as_what: &'static str },
 
     #[error(
-        "{source_name}: row {row}, counted from 0, has nothing in column {column}; fill or drop it"
+        "{source_name}: {place} {at}, counted from {}, has nothing in column {column}; fill or drop it",
+        u8::from(*place == "line")
     )]
-    Null { source_name: String, row: usize, column: String },
+    Null { source_name: String, place: &'static str, at: u64, column: String },
+
+    #[error("{source_name}: line {line} is not UTF-8; say which encoding it has by --encoding")]
+    NotUtf8 { source_name: String, line: u64 },
 
     #[error("{source_name}: line {line} is not JSON: {problem}; write one object a line")]
     BadJson { source_name: String, line: u64, problem: String },

@@ -18,6 +18,7 @@ mod ids;
 mod pseudo_labels;
 mod read;
 mod recipe;
+mod records;
 mod seed;
 mod truth;
 mod votes;
@@ -31,11 +32,11 @@ pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, FeaturesChunk, FeaturesReader, ImagesInfo, PartInfo, VotesChunk, VotesInfo,
-    VotesReader, describe, read_dataset, read_dataset_as, read_dataset_with, read_integers,
-    read_labels, read_npz,
+    Dataset, FeaturesChunk, FeaturesReader, VotesChunk, VotesInfo, VotesReader, describe,
+    read_dataset, read_dataset_as, read_dataset_with, read_integers, read_labels, read_npz,
 };
-pub use recipe::{ReadOptions, Recipe};
+pub use recipe::{Missing, ReadOptions, Recipe};
+pub use records::{ImagesInfo, PartInfo, Role};
 pub use seed::{Rng, Seed, Stream};
 pub use truth::Truth;
 pub use votes::Votes;

@@ -18,6 +18,30 @@ pub struct ReadOptions {
     pub ignored_columns: Vec<String>,
     /// Rows and columns that images are resized to.
     pub image_size: Option<[usize; 2]>,
+    /// Whether the first line of a text table names the columns; `None`: by a look at it.
+    pub header: Option<bool>,
+    /// Whether a text table has `1,5` for 1.5.
+    pub decimal_comma: bool,
+    /// How text is encoded, by its name on the web, such as `windows-1252`; `None`: UTF-8, else by a look at it.
+    pub encoding: Option<String>,
+    /// What becomes of missing values.
+    pub missing: Missing,
+    /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0.
+    pub one_hot_columns: Vec<String>,
+}
+
+/// What becomes of samples in which values are missing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Missing {
+    /// They are an error.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Drop,
+    /// The values become their feature's mean.
+    Mean,
 }
 
 impl ReadOptions {

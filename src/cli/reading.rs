@@ -36,6 +36,7 @@ impl ReadingArgs {
             text_column: self.text_column.clone(),
             ignored_columns: self.ignore_column.clone(),
             image_size: self.image_size,
+            ..ReadOptions::default()
         }
     }
 }

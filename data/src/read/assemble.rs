@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use ndarray::Array2;
 
 use super::images::{self, Images};
-use super::part::{Content, Part, PartInfo, Request, check_count};
+use super::part::{Content, Part, check_count};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
 use super::{Dataset, dataset_name, numbers, read_labels, read_part};
+use crate::records::{PartInfo, Request};
 use crate::{DataError, Features, Recipe, Truth, embedded};
 
 /// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.

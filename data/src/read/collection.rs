@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
-use super::PartInfo;
 use super::images::{self, Images};
 use super::npz::zip_error;
-use super::part::{Content, Part, Request};
+use super::part::{Content, Part};
 use super::source::{self, unreadable};
+use crate::records::{PartInfo, Request};
 use crate::{DataError, Truth};
 
 /// Folders in folders are searched this deep; links can make a circle.

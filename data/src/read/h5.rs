@@ -9,8 +9,9 @@ use ndarray::IxDyn;
 
 use super::numbers::{Kind, Target, count_values, reserve};
 use super::source::inflated_at_most;
-use super::{PartInfo, Raw, Role};
+use super::{Raw, Role};
 use crate::DataError;
+use crate::records::PartInfo;
 
 /// Groups in groups are searched this deep; links can make a circle.
 const MAX_DEPTH: usize = 8;

@@ -1,9 +1,10 @@
 //! IDX, the format of MNIST: two zero bytes, a type, a number of dimensions, their lengths, the values; big-endian.
 
+use super::Raw;
 use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
 use super::source::{Format, Source};
-use super::{PartInfo, Raw};
 use crate::DataError;
+use crate::records::PartInfo;
 
 /// Reads an IDX file to its end.
 pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {

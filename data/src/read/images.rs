@@ -12,9 +12,9 @@ use image::{
 };
 
 use super::collection::{Entry, Opener, Store};
-use super::part::ImagesInfo;
 use super::source::one_line;
 use crate::DataError;
+use crate::records::ImagesInfo;
 
 /// Images that all have one size are left so up to this side, in pixels.
 const LARGEST_AS_IS: usize = 64;

@@ -7,35 +7,35 @@ use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::PartInfo;
-use super::columns::{Column, From, Kind, Roles};
-use super::part::Request;
 use super::source::{Source, unreadable};
-use super::table::{self, Blocks, Layout, OpenTable, Table};
 use super::text;
 use crate::DataError;
+use crate::records::{
+    Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
+};
 
+/// Rows in a batch.
+const ROWS: usize = 1024;
 /// What a line without fields has its numbers under.
 const LIST: &str = "the list";
 
-/// Opens a file. What each field is for is decided by the first line that isn't empty.
-pub(super) fn open(mut source: Source, request: Request<'_>) -> Result<OpenTable, DataError> {
+/// Opens a file. What fields there are is decided by the first line that isn't empty.
+pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     text::check_encoding(&mut source)?;
     let name = source.name.clone();
     let gzip = if source.gzip { ", gzip" } else { "" };
     let info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
-    let mut lines = Lines { source, line: Vec::new(), number: 0, first: None };
+    let mut lines =
+        Lines { source, line: Vec::new(), number: 0, first: None, width: Width::default() };
     let Some(first) = lines.read()? else {
         return Err(DataError::Empty { source_name: name });
     };
-    let column = |(name, value): &(String, Value)| Column { name: name.clone(), kind: kind(value) };
-    let columns: Vec<Column> = first.0.iter().map(column).collect();
-    let roles = Roles::choose(&columns, request, &name)?;
-    table::check_kinds(&columns, &roles, &name)?;
-    let n_columns = columns.len();
-    let layout = Layout { name, n_columns, columns: Some(columns), roles, place: "line" };
+    let columns = first.0.iter().map(|(name, value)| Column::new(name.clone(), kind(value)));
+    let columns = columns.collect();
+    let schema =
+        Schema { name, place: Place::Line, columns, has_names: true, index: None, n_rows: None };
     lines.first = Some(first);
-    Ok(OpenTable { info, layout, blocks: Box::new(lines) })
+    Ok(Records { info, schema, rows: Box::new(lines) })
 }
 
 /// The lines that aren't empty.
@@ -46,6 +46,7 @@ struct Lines {
     number: u64,
     /// The first, read to see what its fields are.
     first: Option<Object>,
+    width: Width,
 }
 
 impl Lines {
@@ -70,85 +71,92 @@ impl Lines {
     }
 }
 
-impl Blocks for Lines {
-    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
-        let object = match self.first.take() {
-            None => self.read()?,
-            first => first,
-        };
-        let Some(object) = object else { return Ok(false) };
-        let columns = layout.columns.as_deref().unwrap_or_default();
-        let fields = Fields { name: &layout.name, columns, roles: &layout.roles };
-        fields.push(object, table, self.number)?;
-        Ok(true)
+impl Rows for Lines {
+    fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        let (mut values, mut lines) = (Vec::new(), Vec::new());
+        let mut words = vec![Vec::new(); wanted.words.len()];
+        while lines.len() < ROWS {
+            let object = match self.first.take() {
+                None => self.read()?,
+                first => first,
+            };
+            let Some(object) = object else { break };
+            let row = Row { schema, line: self.number, values: in_order(object, schema) };
+            row.push_numbers(&wanted.numbers, &mut self.width, &mut values)?;
+            for (&column, words) in wanted.words.iter().zip(&mut words) {
+                words.push(row.word(column)?);
+            }
+            lines.push(self.number);
+        }
+        Ok((!lines.is_empty()).then(|| Batch {
+            n_rows: lines.len(),
+            numbers: Numbers::F64(values),
+            words,
+            places: Places::Lines(lines),
+        }))
     }
 }
 
-/// What the fields of the first line are for.
-struct Fields<'a> {
-    name: &'a str,
-    columns: &'a [Column],
-    roles: &'a Roles,
+/// A line's values in the order of the columns.
+fn in_order(object: Object, schema: &Schema) -> Vec<Option<Value>> {
+    let mut values: Vec<Option<Value>> = vec![None; schema.columns.len()];
+    // Mostly in the order of the first line.
+    for (place, (name, value)) in object.0.into_iter().enumerate() {
+        let here = schema.columns.get(place).is_some_and(|column| column.name == name);
+        let position = || schema.columns.iter().position(|column| column.name == name);
+        if let Some(place) = if here { Some(place) } else { position() } {
+            values[place] = Some(value);
+        }
+    }
+    values
 }
 
-impl Fields<'_> {
-    fn push(&self, object: Object, table: &mut Table, line: u64) -> Result<(), DataError> {
-        let mut values: Vec<Option<Value>> = vec![None; self.columns.len()];
-        // Mostly in the order of the first line.
-        for (place, (name, value)) in object.0.into_iter().enumerate() {
-            let here = self.columns.get(place).is_some_and(|column| column.name == name);
-            let place = if here { Some(place) } else { self.position(&name) };
-            if let Some(place) = place {
-                values[place] = Some(value);
+struct Row<'a> {
+    schema: &'a Schema,
+    line: u64,
+    values: Vec<Option<Value>>,
+}
+
+impl Row<'_> {
+    fn push_numbers(
+        &self,
+        columns: &[usize],
+        width: &mut Width,
+        values: &mut Vec<f64>,
+    ) -> Result<(), DataError> {
+        if let [column] = *columns
+            && self.schema.columns[column].kind == Kind::Lists
+        {
+            let bad = || self.bad(column, "a list of numbers");
+            let Some(Value::Array(items)) = &self.values[column] else { return Err(bad()) };
+            for item in items {
+                values.push(number(item).ok_or_else(bad)?);
             }
+            let checked = width.check(items.len(), Place::Line, self.line);
+            return checked.map_err(|ragged| ragged.error(&self.schema.name));
         }
-        let take = |values: &mut Vec<Option<Value>>, index: usize| values[index].take();
-        if let Some(index) = self.roles.id {
-            let id = take(&mut values, index).as_ref().and_then(word);
-            table.ids.push(id.ok_or_else(|| self.bad(line, index, "a string or a number"))?);
+        for &column in columns {
+            let value = self.values[column].as_ref().and_then(number);
+            values.push(value.ok_or_else(|| self.bad(column, "a number"))?);
         }
-        if let Some(index) = self.roles.label {
-            let label = take(&mut values, index).as_ref().and_then(word);
-            table.labels.push(label.unwrap_or_default(), line);
-        }
-        match &self.roles.features {
-            From::Texts(index) => match take(&mut values, *index) {
-                Some(Value::String(text)) => table.texts.push(text),
-                _ => return Err(self.bad(line, *index, "a string")),
-            },
-            From::Vectors(index) => {
-                let before = table.values.len();
-                let Some(Value::Array(items)) = take(&mut values, *index) else {
-                    return Err(self.bad(line, *index, "a list of numbers"));
-                };
-                for item in &items {
-                    let number = number(item);
-                    let number =
-                        number.ok_or_else(|| self.bad(line, *index, "a list of numbers"))?;
-                    table.values.push(number);
-                }
-                table.check_width(before, self.name, "line", line)?;
-            }
-            From::Columns(used) => {
-                for &index in used {
-                    let number = take(&mut values, index).as_ref().and_then(number);
-                    table.values.push(number.ok_or_else(|| self.bad(line, index, "a number"))?);
-                }
-            }
-        }
-        table.n_rows += 1;
         Ok(())
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.name == name)
+    fn word(&self, column: usize) -> Result<Option<String>, DataError> {
+        match &self.values[column] {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match word(value) {
+                None => Err(self.bad(column, "a string or a number")),
+                word => Ok(word),
+            },
+        }
     }
 
-    fn bad(&self, line: u64, column: usize, wanted: &'static str) -> DataError {
+    fn bad(&self, column: usize, wanted: &'static str) -> DataError {
         DataError::BadField {
-            source_name: self.name.into(),
-            line,
-            field: self.columns[column].name.clone(),
+            source_name: self.schema.name.clone(),
+            line: self.line,
+            field: self.schema.columns[column].name.clone(),
             wanted,
         }
     }
@@ -161,7 +169,7 @@ fn kind(value: &Value) -> Kind {
         Value::Array(items)
             if !items.is_empty() && items.iter().all(|item| number(item).is_some()) =>
         {
-            Kind::Vectors
+            Kind::Lists
         }
         Value::Array(_) => Kind::Other("a list of something else than numbers".into()),
         Value::Object(_) => Kind::Other("an object".into()),
@@ -169,11 +177,10 @@ fn kind(value: &Value) -> Kind {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
-fn number(value: &Value) -> Option<f32> {
+fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Bool(value) => Some(f32::from(u8::from(*value))),
-        value => value.as_f64().map(|value| value as f32),
+        Value::Bool(value) => Some(f64::from(u8::from(*value))),
+        value => value.as_f64(),
     }
 }
 

@@ -7,7 +7,6 @@ mod arrow_cells;
 mod arrow_lengths;
 mod assemble;
 mod collection;
-mod columns;
 mod csr;
 mod delimited;
 #[cfg(feature = "hdf5")]
@@ -19,7 +18,7 @@ mod labels;
 mod no_panic;
 mod npy;
 mod npz;
-mod numbers;
+pub(crate) mod numbers;
 mod parquet;
 mod part;
 mod path;
@@ -28,7 +27,6 @@ mod source;
 mod stop_words;
 mod stream;
 mod strings;
-mod table;
 mod text;
 mod texts;
 mod tf_idf;
@@ -41,13 +39,13 @@ use ndarray::{ArrayD, IxDyn};
 use self::csr::Csr;
 pub use self::npz::read_npz;
 use self::numbers::{Number, Target};
-pub use self::part::{ImagesInfo, PartInfo};
 #[cfg(feature = "hdf5")]
 pub(crate) use self::path::check_hdf5;
 use self::path::{not_an_array, open, read_part, read_raw, read_truth};
 use self::source::Location;
 pub use self::stream::{FeaturesChunk, FeaturesReader};
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
+use crate::records::PartInfo;
 use crate::{DataError, Features, ReadOptions, Recipe, Truth};
 
 /// Samples to be clustered, with what their files say about them.

@@ -7,10 +7,11 @@ use std::io::Read;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
+use super::Raw;
 use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
 use super::source::{Format, Source};
-use super::{PartInfo, Raw};
 use crate::DataError;
+use crate::records::PartInfo;
 
 /// Reads an `.npy` file to its end.
 pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {

@@ -15,7 +15,8 @@ use super::csr::Csr;
 use super::npy::Header;
 use super::numbers::{Number, Target};
 use super::source::{Format, Source, inflated_at_most, reopen, unreadable};
-use super::{PartInfo, Raw, Role, Values, labels, strings};
+use super::{Raw, Role, Values, labels, strings};
+use crate::records::PartInfo;
 use crate::{DataError, Truth};
 
 const DATA_MEMBERS: [&str; 2] = ["X", "x"];

@@ -10,12 +10,12 @@ use super::collection::{self, Store};
 use super::h5;
 use super::no_panic::no_panic;
 use super::numbers::{Number, Target};
-use super::part::{Content, Part, Request};
+use super::part::{Content, Part};
 use super::source::{self, Format, Location, Source};
-use super::table::OpenTable;
 use super::{
     Raw, Role, Values, arrow, delimited, idx, json_lines, labels, npy, npz, parquet, text, texts,
 };
+use crate::records::{Features, Records, Request, Samples, Table};
 use crate::{DataError, ReadOptions, Truth, embedded};
 
 /// Reads what one path holds, and checks it.
@@ -44,25 +44,56 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
             collection::read(Store::Zip(path.into()), request).map(Some)
         }
         format => match open_table(source, format, path, request)? {
-            Some(table) => table.read(request.with_truth).map(Some),
+            Some(table) => read_all(table, request.with_truth).map(Some),
             None => Ok(None),
         },
     }
 }
 
-/// Opens a table of rows; `None` for an array.
+/// All rows of a table.
+fn read_all(mut table: Table, with_truth: bool) -> Result<Part, DataError> {
+    let samples = Samples::read(&mut table)?;
+    let mut info = table.info.clone();
+    let truth = samples.truth(&table, with_truth, &mut info)?;
+    let (name, n_rows) = (table.schema.name.clone(), samples.n_rows);
+    let feature_names = table.roles.feature_names(&table.schema);
+    let ids = table.roles.id.map(|_| samples.ids);
+    let content = match table.roles.features {
+        Features::Text(_) => Content::Texts(samples.texts),
+        _ => Content::Dense(Samples::features(samples.values, n_rows, &name)?),
+    };
+    info.shape = match table.roles.features {
+        Features::Text(_) => vec![n_rows],
+        Features::List(_) => vec![n_rows, content.n_features().unwrap_or(0)],
+        Features::Columns(_) => vec![n_rows, table.schema.columns.len()],
+    };
+    Ok(Part { info, name, content, truth, ids, feature_names })
+}
+
+/// Opens a table of rows, and decides what its columns are for; `None` for an array.
 pub(super) fn open_table(
     source: Source,
     format: Format,
     path: &Path,
     request: Request<'_>,
-) -> Result<Option<OpenTable>, DataError> {
+) -> Result<Option<Table>, DataError> {
+    let records = open_records(source, format, path, request.options)?;
+    records.map(|records| Table::new(records, request)).transpose()
+}
+
+/// Opens a source of rows; `None` for an array.
+fn open_records(
+    source: Source,
+    format: Format,
+    path: &Path,
+    options: &ReadOptions,
+) -> Result<Option<Records>, DataError> {
     let name = source.name.clone();
     match format {
-        Format::Text => delimited::open(source, request),
-        Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path, request)),
-        Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path, request)),
-        Format::JsonLines => json_lines::open(source, request),
+        Format::Text => delimited::open(source, options),
+        Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path)),
+        Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path)),
+        Format::JsonLines => json_lines::open(source),
         Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
     }
     .map(Some)

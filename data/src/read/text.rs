@@ -6,17 +6,18 @@
 use std::collections::VecDeque;
 use std::io::BufRead;
 
+pub(crate) use crate::records::labels::is_missing;
+
+use super::Raw;
 use super::numbers::Target;
 use super::source::{Source, unreadable};
-use super::{PartInfo, Raw};
 use crate::DataError;
+use crate::records::PartInfo;
 
 /// Longest text of a bad cell that a message repeats, in characters.
 const SHOWN: usize = 40;
 /// What a line may have at its ends. Tabs there are empty cells.
 const BLANK: [char; 3] = [' ', '\r', '\n'];
-/// What other tools write for a missing value, in lower case.
-const MISSING: [&str; 7] = ["na", "nan", "null", "none", "n/a", "#n/a", "<na>"];
 /// Bytes of a file in which its delimiter is looked for.
 const START: usize = 1 << 16;
 
@@ -237,11 +238,6 @@ fn is_comment(line: &str) -> bool {
 
 pub(crate) fn is_number(cell: &str) -> bool {
     cell.parse::<f64>().is_ok()
-}
-
-/// Whether a cell is empty or a word for a missing value.
-pub(crate) fn is_missing(cell: &str) -> bool {
-    cell.is_empty() || MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word))
 }
 
 /// Rows of numbers.

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
-use super::PartInfo;
-use super::part::{Content, Part, Request};
+use super::part::{Content, Part};
 use super::source::{Source, unreadable};
 use super::text::{self, cells, is_missing, is_number};
 use crate::DataError;
+use crate::records::{PartInfo, Request};
 
 /// Bytes of a file in which rows of numbers are looked for.
 const START: usize = 1 << 16;

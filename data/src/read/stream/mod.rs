@@ -13,8 +13,9 @@ use ndarray::Array2;
 
 use self::part::Part;
 use super::numbers::reserve;
-use super::part::{Request, check_count};
+use super::part::check_count;
 use super::{dataset_name, read_labels};
+use crate::records::Request;
 use crate::{DataError, Features, Recipe, Truth};
 
 /// Chunks are a multiple of so many rows, the last one apart.

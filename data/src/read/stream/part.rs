@@ -7,11 +7,11 @@ use super::rows::{Array, Rows, Selected, TableRows, Values, Whole, check, has_nu
 use crate::read::assemble::places;
 use crate::read::npz::Streamed;
 use crate::read::numbers::count_values;
-use crate::read::part::{Request, check_count};
+use crate::read::part::check_count;
 use crate::read::path::{is_zip_of_files, may_be_texts, not_a_table, open, open_table};
 use crate::read::source::{Format, Location, Source};
-use crate::read::table::OpenTable;
 use crate::read::{idx, npy, npz, read_dataset_as, texts};
+use crate::records::{Request, Table};
 use crate::{DataError, Recipe, Truth};
 
 /// A file that was opened.
@@ -135,11 +135,10 @@ impl Part {
         Ok(self.rows.truth()?.or(self.truth.take()))
     }
 
-    fn of_table(table: OpenTable, request: Request<'_>) -> Self {
-        let layout = &table.layout;
-        let (name, width) = (layout.name.clone(), layout.n_features());
-        let (label, id) = (layout.roles.label.is_some(), layout.roles.id.is_some());
-        let feature_names = layout.feature_names();
+    fn of_table(table: Table, request: Request<'_>) -> Self {
+        let (name, width) = (table.schema.name.clone(), table.roles.n_features());
+        let (label, id) = (table.roles.label.is_some(), table.roles.id.is_some());
+        let feature_names = table.roles.feature_names(&table.schema);
         let rows = Box::new(TableRows::new(table, request.with_truth));
         let part = Self::of_rows(name, width, None, rows);
         Self { may_have_truth: label && request.with_truth, has_ids: id, feature_names, ..part }

@@ -4,11 +4,8 @@ use std::io::Read;
 
 use ndarray::ArrayView2;
 
-use crate::read::PartInfo;
-use crate::read::columns::From;
-use crate::read::labels;
 use crate::read::numbers::{Encoding, append_values, expect_end};
-use crate::read::table::{OpenTable, Table};
+use crate::records::{self, PartInfo, Samples, Table};
 use crate::{DataError, Features, Truth};
 
 /// A file's rows.
@@ -125,8 +122,8 @@ impl Rows for Selected {
 
 /// A table, of which the rows that were read last are in memory: a line, or a batch.
 pub(super) struct TableRows {
-    table: OpenTable,
-    block: Table,
+    table: Table,
+    block: Samples,
     /// Rows of the block, and how many of them have been given.
     rows: usize,
     used: usize,
@@ -134,8 +131,8 @@ pub(super) struct TableRows {
 }
 
 impl TableRows {
-    pub(super) fn new(table: OpenTable, with_truth: bool) -> Self {
-        Self { table, block: Table::default(), rows: 0, used: 0, with_truth }
+    pub(super) fn new(table: Table, with_truth: bool) -> Self {
+        Self { table, block: Samples::default(), rows: 0, used: 0, with_truth }
     }
 
     /// Reads until there is a row that wasn't given; false after the last.
@@ -144,10 +141,11 @@ impl TableRows {
             self.block.values.clear();
             self.block.ids.clear();
             let before = self.block.n_rows;
-            if !self.table.next(&mut self.block)? {
+            let Some(batch) = self.table.next()? else {
                 (self.rows, self.used) = (0, 0);
                 return Ok(false);
-            }
+            };
+            self.block.push(batch, &self.table)?;
             (self.rows, self.used) = (self.block.n_rows - before, 0);
         }
         Ok(true)
@@ -161,7 +159,7 @@ impl Rows for TableRows {
         values: &mut Vec<f32>,
         ids: &mut Option<Vec<String>>,
     ) -> Result<usize, DataError> {
-        if self.table.layout.roles.id.is_some() {
+        if self.table.roles.id.is_some() {
             ids.get_or_insert_default();
         }
         let mut given = 0;
@@ -183,17 +181,13 @@ impl Rows for TableRows {
     }
 
     fn truth(&mut self) -> Result<Option<Truth>, DataError> {
-        let layout = &self.table.layout;
-        let mut info = PartInfo::default();
-        let labels = std::mem::take(&mut self.block.labels);
-        let (place, roles) = (layout.place, &layout.roles);
-        labels::beside(&labels, place, roles, self.with_truth, &layout.name, &mut info)
+        self.block.truth(&self.table, self.with_truth, &mut PartInfo::default())
     }
 }
 
 /// Whether a table holds numbers, and not texts.
-pub(super) fn has_numbers(table: &OpenTable) -> bool {
-    !matches!(table.layout.roles.features, From::Texts(_))
+pub(super) fn has_numbers(table: &Table) -> bool {
+    !matches!(table.roles.features, records::Features::Text(_))
 }
 
 /// A dataset of an HDF5 file, read in whole chunks, as each is unpacked every time that a part of it is asked for.
