@@ -38,17 +38,17 @@ pub(super) fn open(mut source: Source, options: &ReadOptions) -> Result<Records,
     };
     let n_columns = first.len();
     let named: Vec<&str> = options.columns().collect();
-    let in_table = has_header(first, ahead.get(1), &named, options.header);
-    if ahead.len() == 1 && (in_table || !first.iter().any(is_value)) {
-        return Err(DataError::NoRows { source_name: name });
-    }
     let above = comment.map(|line| {
         let mut above = Start { bytes: line, lines: 0, is_all: true };
         above.bytes.push(b'\n');
         above.records(delimiter).into_iter().next().unwrap_or_default()
     });
+    let above = above.filter(|names: &ByteRecord| names.len() == n_columns);
+    let in_table = has_header(first, ahead.get(1), &named, options.header, above.is_some());
+    if ahead.len() == 1 && (in_table || !first.iter().any(is_value)) {
+        return Err(DataError::NoRows { source_name: name });
+    }
     let header = if in_table { Some(first.clone()) } else { above };
-    let header = header.filter(|names| names.len() == n_columns);
     let has_names = header.is_some();
     let names = header.map_or_else(
         || Ok(vec![String::new(); n_columns]),
@@ -75,6 +75,7 @@ pub(super) fn open(mut source: Source, options: &ReadOptions) -> Result<Records,
         before: start.lines,
         record: ByteRecord::new(),
         width: Width::default(),
+        failed: None,
     };
     if in_table {
         lines.next_record(&schema)?;
@@ -176,6 +177,7 @@ fn has_header(
     second: Option<&ByteRecord>,
     named: &[&str],
     said: Option<bool>,
+    has_names: bool,
 ) -> bool {
     if let Some(said) = said {
         return said;
@@ -192,7 +194,7 @@ fn has_header(
         .iter()
         .enumerate()
         .all(|(index, cell)| cell.trim_ascii() == index.to_string().as_bytes());
-    word_above_number || (first.len() > 1 && counted && first != second)
+    word_above_number || (first.len() > 1 && counted && first != second && !has_names)
 }
 
 /// What a column holds, from its first rows.
@@ -252,6 +254,8 @@ struct Lines {
     before: u64,
     record: ByteRecord,
     width: Width,
+    /// An error that waits until the rows before it are given.
+    failed: Option<DataError>,
 }
 
 impl Lines {
@@ -337,19 +341,50 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// Adds the next row; false after the last. After an error, what was added of it is to be taken away.
+    fn push_next(
+        &mut self,
+        schema: &Schema,
+        wanted: &Wanted,
+        values: &mut Vec<f64>,
+        words: &mut [Vec<Option<String>>],
+    ) -> Result<bool, DataError> {
+        if !self.next_record(schema)? {
+            return Ok(false);
+        }
+        self.push_numbers(schema, &wanted.numbers, values)?;
+        for (&column, words) in wanted.words.iter().zip(words) {
+            let word = text(&self.record[column], &schema.name, self.line())?;
+            words.push(Some(word));
+        }
+        Ok(true)
+    }
+}
+
 impl Rows for Lines {
+    /// Rows before a bad one are given before its error.
     fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         let limit = (VALUES / schema.columns.len()).clamp(1, ROWS);
         let mut values = Vec::with_capacity(limit * wanted.numbers.len());
         let mut words = vec![Vec::new(); wanted.words.len()];
         let mut lines = Vec::with_capacity(limit);
-        while lines.len() < limit && self.next_record(schema)? {
-            self.push_numbers(schema, &wanted.numbers, &mut values)?;
-            for (&column, words) in wanted.words.iter().zip(&mut words) {
-                let word = text(&self.record[column], &schema.name, self.line())?;
-                words.push(Some(word));
+        while lines.len() < limit {
+            let before = values.len();
+            match self.push_next(schema, wanted, &mut values, &mut words) {
+                Ok(true) => lines.push(self.line()),
+                Ok(false) => break,
+                Err(error) if lines.is_empty() => return Err(error),
+                Err(error) => {
+                    values.truncate(before);
+                    words.iter_mut().for_each(|words| words.truncate(lines.len()));
+                    self.failed = Some(error);
+                    break;
+                }
             }
-            lines.push(self.line());
         }
         Ok((!lines.is_empty()).then(|| Batch {
             n_rows: lines.len(),
