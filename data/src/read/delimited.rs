@@ -188,8 +188,9 @@ fn has_header(
         return true;
     }
     let Some(second) = second else { return false };
+    let is_cell = |cell: &[u8]| is_value(cell) || list(cell.trim_ascii()).is_some();
     let word_above_number =
-        first.iter().zip(second).any(|(above, below)| !is_value(above) && is_value(below));
+        first.iter().zip(second).any(|(above, below)| !is_cell(above) && is_cell(below));
     let counted = first
         .iter()
         .enumerate()
@@ -293,7 +294,9 @@ impl Lines {
     fn line(&self) -> u64 {
         let breaks = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
         // Of `\r\n`, the second byte is counted with the next row.
-        let ended = u64::from(!self.is_crlf);
+        // And a quote that nothing closes takes all that follows.
+        let is_open = self.record.as_slice().ends_with(b"\n");
+        let ended = u64::from(!self.is_crlf && !is_open);
         self.before + self.reader.position().line() - breaks - ended
     }
 
