@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # On a machine with an NVIDIA GPU, in one go: builds with CUDA, holds the GPU against the processors, and measures: training
-# steps of ten models beside PyTorch's (model after model, and all at once with vmap), `cluster` on MNIST with its defaults,
+# steps of ten models, with our own CUDA kernels and without, beside PyTorch's (model after model, and all at once with vmap), `cluster` on MNIST with its defaults,
 # and the paper's whole schedule (50 rounds of 10 models and 5 epochs, 1200-1200, batches of 256). Writes benches/gpu_results.md.
 #
 #   usage: benches/gpu.sh [--dry-run] [--rounds N] [--skip-paper] [--skip-peers] [--data FOLDER]
@@ -93,9 +93,14 @@ fi
 if [ -n "$data" ]; then
     files=("$data"/*images*)
     common=(-k 10 --seed 1 --device cuda)
-    seconds "cluster, defaults" "$program" cluster "${files[@]}" "${common[@]}" --out "$work/defaults"
-    [ -z "$paper" ] || seconds "cluster --preset paper, $rounds rounds" "$program" cluster "${files[@]}" \
-        "${common[@]}" --preset paper --rounds "$rounds" --out "$work/paper"
+    for kernels in '' --kernels; do
+        # shellcheck disable=SC2086
+        seconds "cluster, defaults $kernels" "$program" cluster "${files[@]}" "${common[@]}" $kernels \
+            --out "$work/defaults$kernels"
+        # shellcheck disable=SC2086
+        [ -z "$paper" ] || seconds "cluster --preset paper, $rounds rounds $kernels" "$program" cluster "${files[@]}" \
+            "${common[@]}" $kernels --preset paper --rounds "$rounds" --out "$work/paper$kernels"
+    done
 else
     say "no MNIST: give --data, or set CONSILIENCE_DATA; whole runs are left out"
 fi
@@ -123,9 +128,9 @@ print("| case | precision | who | samples/s | ratio |\n| --- | --- | --- | --- |
 rates = [line for line in lines if "case" in line]
 for line in rates:
     same = [o for o in rates if (o["case"], o["precision"]) == (line["case"], line["precision"])]
-    best = max((o["samples_per_second"] for o in same if o["who"] != "ours"), default=None)
+    best = max((o["samples_per_second"] for o in same if not o["who"].startswith("ours")), default=None)
     who = line["who"] + (f", {line['stack']} at once" if "stack" in line else "")
-    ratio = f"{line['samples_per_second'] / best:.2f}" if best and line["who"] == "ours" else ""
+    ratio = f"{line['samples_per_second'] / best:.2f}" if best and line["who"].startswith("ours") else ""
     print(f"| {line['case']} | {line['precision']} | {who} | {line['samples_per_second']:,.0f} | {ratio} |")
 for line in lines:
     if "check" in line:

@@ -3,7 +3,7 @@
 //! Only whole epochs after a phase's first are timed, from one [`Progress::epoch_end`] to another: neither the start of
 //! a phase nor the pass that takes the population statistics counts.
 //!
-//! `train_step --json CASE THREADS SECONDS` measures one case in that time, and `train_step --losses FOLDER` writes down what
+//! `train_step --json CASE THREADS SECONDS [ENGINE]` measures one case in that time (engine: fast, or candle), and `train_step --losses FOLDER` writes down what
 //! `peers/train_step/check.py` holds PyTorch's losses against.
 
 use std::path::Path;
@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use consilience_data::{ClusterId, Features, PseudoLabel, PseudoLabels, SampleIdx, Seed, Stream};
 use consilience_ensembles::{
-    Compute, Consistency, Ensemble, EpochEnd, MemberKind, NetworkParams, Phase, Prepared, Progress,
-    Scaling,
+    Compute, Consistency, EngineChoice, Ensemble, EpochEnd, MemberKind, NetworkParams, Phase,
+    Prepared, Progress, Scaling,
 };
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput};
 use serde_json::{Value, json};
@@ -55,6 +55,9 @@ const CASES: [Case; 6] = [
     ladder("ladder-vat-labels", Consistency::Adversarial, true),
 ];
 
+/// Cases that candle is measured with, too.
+const OF_CANDLE: [&str; 2] = ["vat-im-784", "ladder"];
+
 /// Members of a case, and what they are trained on.
 struct Bench {
     ensemble: Ensemble,
@@ -63,7 +66,7 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(case: &Case, members: usize) -> Self {
+    fn new(case: &Case, members: usize, engine: EngineChoice) -> Self {
         let params = NetworkParams {
             hidden: vec![case.width; 2],
             batch_size: case.batch,
@@ -72,7 +75,7 @@ impl Bench {
         };
         let data = blobs(STEPS_AN_EPOCH * case.batch, case.n_features);
         let labels = if case.labels { vec![every_second(&data); members] } else { Vec::new() };
-        let ensemble = ensemble(&vec![case.kind; members], params, &data);
+        let ensemble = ensemble(&vec![case.kind; members], params, &data, engine);
         Self { ensemble, data, labels }
     }
 
@@ -91,9 +94,15 @@ impl Bench {
     }
 }
 
-fn ensemble(kinds: &[MemberKind], params: NetworkParams, data: &Prepared) -> Ensemble {
+fn ensemble(
+    kinds: &[MemberKind],
+    params: NetworkParams,
+    data: &Prepared,
+    engine: EngineChoice,
+) -> Ensemble {
     let params = params.check().expect("settings fit");
-    Ensemble::of_kinds(kinds, &params, data, K, &Compute::cpu(kinds.len())).expect("an ensemble")
+    let compute = Compute { engine, ..Compute::cpu(kinds.len()) };
+    Ensemble::of_kinds(kinds, &params, data, K, &compute).expect("an ensemble")
 }
 
 /// Values in 0..=1 around ten centres.
@@ -161,21 +170,30 @@ fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("train_step");
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     for case in &CASES {
-        for threads in [1, 2] {
-            let mut bench = Bench::new(case, threads);
-            group.throughput(Throughput::Elements(bench.samples() as u64));
-            group.bench_function(BenchmarkId::new(case.name, threads), |bencher| {
-                bencher.iter_custom(|epochs| bench.time(usize::try_from(epochs).expect("few")));
-            });
+        for engine in [EngineChoice::Fast, EngineChoice::Candle] {
+            let name = match engine {
+                EngineChoice::Candle => format!("{}-candle", case.name),
+                _ => case.name.into(),
+            };
+            if engine == EngineChoice::Candle && !OF_CANDLE.contains(&case.name) {
+                continue;
+            }
+            for threads in [1, 2] {
+                let mut bench = Bench::new(case, threads, engine);
+                group.throughput(Throughput::Elements(bench.samples() as u64));
+                group.bench_function(BenchmarkId::new(&name, threads), |bencher| {
+                    bencher.iter_custom(|epochs| bench.time(usize::try_from(epochs).expect("few")));
+                });
+            }
         }
     }
     group.finish();
 }
 
 /// Samples a second of one case, measured for about `seconds`.
-fn measure(name: &str, threads: usize, seconds: f64) -> Value {
+fn measure(name: &str, threads: usize, seconds: f64, engine: EngineChoice) -> Value {
     let case = CASES.iter().find(|case| case.name == name).expect("a case of the list");
-    let mut bench = Bench::new(case, threads);
+    let mut bench = Bench::new(case, threads, engine);
     let epoch = bench.time(2) / 2;
     let mut epochs = 1;
     while (epoch * epochs).as_secs_f64() < seconds {
@@ -201,8 +219,10 @@ fn losses(folder: &Path) -> Value {
         ("quiet", MemberKind::Ladder, NetworkParams { label_batch_size, ..quiet }, &labels[..]),
     ] {
         let train = |learning_rate, epochs| {
-            let mut ensemble =
-                ensemble(&[kind], NetworkParams { learning_rate, ..params.clone() }, &data);
+            let mut ensemble = {
+                let params = NetworkParams { learning_rate, ..params.clone() };
+                ensemble(&[kind], params, &data, EngineChoice::Auto)
+            };
             let clock = Clock::default();
             let phase = Phase { round: 1, epochs, anneal: false };
             ensemble.train(&data, &phase, labels, &clock).expect("it trains");
@@ -230,9 +250,14 @@ fn losses(folder: &Path) -> Value {
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match &arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["--json", case, threads, seconds] => {
+        ["--json", case, threads, seconds, engine @ ..] => {
+            let engine = match engine {
+                ["candle"] => EngineChoice::Candle,
+                ["fast"] | [] => EngineChoice::Fast,
+                _ => panic!("need fast or candle, got {engine:?}"),
+            };
             let threads = threads.parse().expect("a number of threads");
-            println!("{}", measure(case, threads, seconds.parse().expect("seconds")));
+            println!("{}", measure(case, threads, seconds.parse().expect("seconds"), engine));
         }
         ["--losses", folder] => println!("{}", losses(Path::new(folder))),
         _ => {

@@ -100,7 +100,7 @@ pub fn run_with(
     let last = rounds.last().expect("a run has at least one round");
     let answer = if config.guard {
         observer.step(&Step::Guard);
-        Answer::guarded(last, k_means(&data, k)?, &data)
+        Answer::guarded(last, k_means(&data, k, config.compute.threads)?, &data)
     } else {
         Answer::of_round(last)
     };

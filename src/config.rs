@@ -2,7 +2,8 @@
 
 use consilience_data::{Features, Seed};
 use consilience_ensembles::{
-    Compute, MemberKind, NetworkParams, Phase, Preparation, Scaling, ValidNetworkParams,
+    Compute, EngineChoice, EngineName, MemberKind, NetworkParams, Phase, Preparation, Scaling,
+    ValidNetworkParams,
 };
 use consilience_graph::{AgreementParams, ValidAgreement};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct Config {
     pub preparation: Preparation,
     /// The kind of every model, one entry a model.
     pub members: Vec<MemberKind>,
+    /// What trains networks.
+    pub engine: EngineChoice,
     /// Models trained in the first round, at least: those go on whose clusters tell most of neighbours' clusters.
     pub candidates: usize,
     /// What pseudo-labels come from: agreement, or one of the naive ways that it is compared with.
@@ -70,7 +73,7 @@ impl Config {
         features: &Features,
         compute: impl Into<Compute>,
     ) -> Result<ValidConfig, RunError> {
-        let compute = compute.into();
+        let mut compute = Compute { engine: self.engine, ..compute.into() };
         let (k, n) = (self.n_clusters, features.n_samples());
         need(
             (2..=n.min(65_535)).contains(&k),
@@ -98,9 +101,8 @@ impl Config {
         let network = self.network.clone().check()?;
         network.check_clusters(k)?;
         network.check_features(self.preparation.seen(features.n_features()))?;
-        if self.members.contains(&MemberKind::VatIm) {
-            self.network.clone().plain().check()?;
-        }
+        let trained_by = compute.engine_for(&self.members, &network)?;
+        compute.engine = trained_by.into();
         let n_trained = match self.preparation.scaling {
             Scaling::Rows => (0..n).filter(|&sample| !is_zero(features.row(sample))).count(),
             _ => n,
@@ -115,7 +117,7 @@ impl Config {
         self.labelling.check(k, batch, features)?;
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n_trained / batch;
-        Ok(ValidConfig { config: self, network, agreement, compute, batches })
+        Ok(ValidConfig { config: self, network, agreement, compute, trained_by, batches })
     }
 }
 
@@ -146,6 +148,8 @@ pub struct ValidConfig {
     pub agreement: ValidAgreement,
     /// What to work on. The number of threads doesn't change the result.
     pub compute: Compute,
+    /// What trains the networks, as [`Config::engine`] was resolved.
+    pub trained_by: EngineName,
     /// Steps in a pass over the data.
     batches: usize,
 }

@@ -1,7 +1,7 @@
 //! Never worse than k-means, as far as can be told without the truth.
 
 use consilience_data::{Assignments, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx};
-use consilience_ensembles::{Clusterer, KMeansModel, Phase, Prepared};
+use consilience_ensembles::{KMeansModel, Prepared};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -83,11 +83,8 @@ impl Answer {
 }
 
 /// k-means on what the models saw.
-pub(crate) fn k_means(data: &Prepared, k: usize) -> Result<Baseline, RunError> {
-    let mut model = KMeansModel::new(ModelIdx(u16::MAX), k);
-    let phase = Phase { round: 0, epochs: 1, anneal: false };
-    model.train(data, &phase, &PseudoLabels::default(), &())?;
-    let assignments = model.predict(data.features())?.harden().0;
+pub(crate) fn k_means(data: &Prepared, k: usize, threads: usize) -> Result<Baseline, RunError> {
+    let (model, assignments) = KMeansModel::fitted(ModelIdx(u16::MAX), data, k, threads)?;
     let information = data.neighbour_information(&assignments).unwrap_or(0.0);
     Ok(Baseline { model, assignments, information })
 }

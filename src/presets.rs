@@ -2,7 +2,8 @@
 
 use consilience_data::{Features, Recipe, Seed};
 use consilience_ensembles::{
-    Consistency, DataKind, Image, Look, MemberKind, NetworkParams, Preparation, Scaling,
+    Consistency, DataKind, EngineChoice, Image, Look, MemberKind, NetworkParams, Preparation,
+    Scaling,
 };
 use consilience_graph::{AgreementParams, Gate, Strictness};
 
@@ -121,6 +122,7 @@ impl Config {
             stable_ari: 0.999,
             preparation: Preparation { scaling, components },
             members: vec![MemberKind::Ladder; members],
+            engine: EngineChoice::Auto,
             candidates: members + spare,
             labelling: Labelling::Agreement,
             first: Schedule { epochs: 9, min_steps: if small { 1000 } else { 500 }, anneal: false },

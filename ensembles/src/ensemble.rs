@@ -9,19 +9,29 @@ use std::time::{Duration, Instant};
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 
-use crate::engine::candle::{self, Resident};
+use crate::device::Device;
+use crate::engine::candle::Candle;
+use crate::engine::choice::{EngineChoice, EngineName};
+use crate::engine::driver;
+use crate::error::EnsembleError;
+use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::kmeans::KMeansModel;
 use crate::members::loaded::load;
+use crate::members::network::Network;
+use crate::members::params::{MemberKind, NetworkParams, ValidNetworkParams};
+use crate::preparation::prepared::Prepared;
+use crate::profile::Profile;
 use crate::threads::pool;
-use crate::{
-    Clusterer, Device, EnsembleError, KMeansModel, MemberKind, Network, Phase, Prepared, Profile,
-    Progress, ValidNetworkParams,
-};
 
 /// What models are trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compute {
     /// Where networks are trained. Other models are on the CPU in any case.
     pub device: Device,
+    /// What trains networks.
+    pub engine: EngineChoice,
+    /// Whether a GPU does what it can by CUDA kernels of our own.
+    pub kernels: bool,
     /// Threads of the CPU.
     pub threads: usize,
     /// Networks that are trained at once on a GPU at most: fewer take less of its memory. It changes no result beyond the
@@ -30,10 +40,37 @@ pub struct Compute {
 }
 
 impl Compute {
+    /// What trains a run's networks: those of `kinds`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Engine`] if the engine asked for can't, [`EnsembleError::Kernels`] if there are to be CUDA kernels on
+    /// the CPU, [`EnsembleError::Setting`] if settings don't fit a kind.
+    pub fn engine_for(
+        &self,
+        kinds: &[MemberKind],
+        params: &ValidNetworkParams,
+    ) -> Result<EngineName, EnsembleError> {
+        if self.kernels && self.device == Device::Cpu {
+            return Err(EnsembleError::Kernels);
+        }
+        let mut networks: Vec<NetworkParams> = Vec::new();
+        for kind in kinds {
+            networks.extend(kind.settings(params)?.map(|params| (*params).clone()));
+        }
+        self.engine.resolve(self.device, &networks)
+    }
+
     /// The CPU, with so many threads.
     #[must_use]
     pub fn cpu(threads: usize) -> Self {
-        Self { device: Device::Cpu, threads, stack: NonZero::<usize>::MAX }
+        Self {
+            device: Device::Cpu,
+            engine: EngineChoice::Auto,
+            kernels: false,
+            threads,
+            stack: NonZero::<usize>::MAX,
+        }
     }
 }
 
@@ -52,7 +89,10 @@ impl From<usize> for Compute {
 pub struct Ensemble {
     members: Vec<Member>,
     threads: usize,
-    gpu: Option<Gpu>,
+    /// With a GPU, the engine that has it.
+    gpu: Option<Candle>,
+    /// Where the time of networks on a GPU went.
+    on_gpu: Profile,
     /// Nanoseconds that models have predicted for.
     predicting: AtomicU64,
 }
@@ -71,13 +111,6 @@ impl Member {
     }
 }
 
-/// A GPU with the data in its memory.
-struct Gpu {
-    resident: Resident,
-    stack: usize,
-    training: Duration,
-}
-
 impl Ensemble {
     /// Puts models together, to be trained on the CPU.
     ///
@@ -93,7 +126,7 @@ impl Ensemble {
     /// # Errors
     ///
     /// [`EnsembleError::Setting`] if a setting doesn't fit, [`EnsembleError::Threads`] if threads can't be started,
-    /// [`EnsembleError::Device`] if the GPU can't be used.
+    /// [`EnsembleError::Device`] if the GPU can't be used, and those of [`Compute::engine_for`].
     pub fn of_kinds(
         kinds: &[MemberKind],
         params: &ValidNetworkParams,
@@ -118,24 +151,20 @@ impl Ensemble {
         n_clusters: usize,
         compute: &Compute,
     ) -> Result<Self, EnsembleError> {
-        let network = |model, kind, params| {
-            Member::Network(Box::new(Network::new(model, kind, params, data, n_clusters)))
-        };
+        let engine = compute.engine_for(kinds, params)?;
         let member = |(index, kind): (usize, &MemberKind)| -> Result<Member, EnsembleError> {
             let model = ModelIdx::from_index(first.index() + index);
-            Ok(match kind {
-                MemberKind::Ladder => network(model, "ladder", params.clone()),
-                MemberKind::VatIm => network(model, "vat-im", (**params).clone().plain().check()?),
-                MemberKind::KMeans => Member::Other(Box::new(KMeansModel::new(model, n_clusters))),
-            })
+            let Some(params) = kind.settings(params)? else {
+                return Ok(Member::Other(Box::new(KMeansModel::new(model, n_clusters))));
+            };
+            let network =
+                Network::new(model, kind.name(), params, data, n_clusters, engine.into())?;
+            Ok(Member::Network(Box::new(network)))
         };
         let members = kinds.iter().enumerate().map(member).collect::<Result<_, _>>()?;
         let gpu = match compute.device {
             Device::Cpu => None,
-            Device::Cuda(_) => {
-                let resident = Resident::new(data, &compute.device.open()?)?;
-                Some(Gpu { resident, stack: compute.stack.get(), training: Duration::ZERO })
-            }
+            device => Some(Candle::on_gpu(device, data, compute.stack.get(), compute.kernels)?),
         };
         Self::of_members(members, compute.threads, gpu)
     }
@@ -143,11 +172,13 @@ impl Ensemble {
     fn of_members(
         members: Vec<Member>,
         threads: usize,
-        gpu: Option<Gpu>,
+        gpu: Option<Candle>,
     ) -> Result<Self, EnsembleError> {
         // Whether there are threads is said before anything is trained.
         pool(threads)?;
-        Ok(Self { members, threads: threads.max(1), gpu, predicting: AtomicU64::new(0) })
+        let threads = threads.max(1);
+        let (on_gpu, predicting) = (Profile::default(), AtomicU64::new(0));
+        Ok(Self { members, threads, gpu, on_gpu, predicting })
     }
 
     /// Number of models.
@@ -209,45 +240,24 @@ impl Ensemble {
             member.train(data, phase, labels(index), progress)
         });
         done?.into_iter().collect::<Result<(), _>>()?;
-        if let Some(gpu) = &mut self.gpu {
-            let start = Instant::now();
+        if let Some(gpu) = &self.gpu {
             let labels: Vec<_> = stacked.iter().map(|&(index, _)| labels(index)).collect();
-            let mut members: Vec<_> =
-                stacked.iter_mut().map(|(_, network)| network.in_training()).collect();
-            let resident = &gpu.resident;
-            candle::train(&mut members, data, resident, phase, &labels, gpu.stack, progress)?;
-            stacked.iter_mut().for_each(|(_, network)| network.trained_for(phase));
-            gpu.training += start.elapsed();
+            let trainees = stacked.iter_mut().map(|(_, network)| network.trainee()).collect();
+            let train = || driver::train(gpu, trainees, &labels, data, phase, progress);
+            self.on_gpu += pool(self.threads)?.install(train)?;
+            stacked.iter_mut().for_each(|(_, network)| network.has_been_trained());
         }
         Ok(())
     }
 
-    /// Every model's probabilities, in the order of models.
+    /// Every model's probabilities of the samples that they were trained on, in the order of models: by the CPU, as those of any
+    /// other samples, so that a run's own data get the run's own answers.
     ///
     /// # Errors
     ///
-    /// The first model's error, in the order of models.
+    /// As [`Ensemble::predict_new`].
     pub fn predict(&self, data: &Prepared) -> Result<Vec<SoftAssignments>, EnsembleError> {
-        let features = data.features();
-        let Some(gpu) = &self.gpu else {
-            return self.predict_new(features);
-        };
-        let (mut stacked, mut jobs) = (Vec::new(), Vec::new());
-        for member in &self.members {
-            match member {
-                Member::Network(network) => stacked.push(network.in_use()?),
-                Member::Other(other) => jobs.push(other),
-            }
-        }
-        let others =
-            side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)))?;
-        let stacked = self.timed(|| candle::predict(&stacked, data, &gpu.resident, gpu.stack))?;
-        let (mut stacked, mut others) = (stacked.into_iter(), others.into_iter());
-        let of_member = |member: &Member| match member {
-            Member::Network(_) => Ok(stacked.next().expect("one of every network")),
-            Member::Other(_) => others.next().expect("one of every other"),
-        };
-        self.members.iter().map(of_member).collect()
+        self.predict_new(data.features())
     }
 
     /// The same models without their GPU, on `threads` threads: enough to predict.
@@ -259,17 +269,25 @@ impl Ensemble {
         Self::of_members(self.members, threads, None)
     }
 
-    /// Every model's probabilities of other samples than those that they were trained on, in the order of models, by the
-    /// CPU. `features` are as [`Transform::apply`](crate::Transform::apply) gives them.
+    /// Every model's probabilities of samples, in the order of models, by the CPU. `features` are as
+    /// [`Transform::apply`](crate::Transform::apply) gives them.
     ///
     /// # Errors
     ///
-    /// As [`Ensemble::predict`].
+    /// The first model's error, in the order of models; [`EnsembleError::Rows`] if it doesn't answer for every sample.
     pub fn predict_new(&self, features: &Features) -> Result<Vec<SoftAssignments>, EnsembleError> {
         let jobs: Vec<_> = self.members.iter().map(Member::clusterer).collect();
         let done =
             side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)));
-        done?.into_iter().collect()
+        let expected = features.n_samples();
+        let complete = |(model, soft): (usize, Result<SoftAssignments, EnsembleError>)| {
+            let soft = soft?;
+            match soft.view().nrows() {
+                found if found == expected => Ok(soft),
+                found => Err(EnsembleError::Rows { model, found, expected }),
+            }
+        };
+        done?.into_iter().enumerate().map(complete).collect()
     }
 
     /// Reads models that [`Ensemble::save`] wrote, to predict with on the CPU. `n_clusters` has the number of
@@ -306,7 +324,7 @@ impl Ensemble {
     pub fn profile(&self) -> Profile {
         let of_members = self.members.iter().map(|member| member.clusterer().profile());
         let mut profile: Profile = of_members.sum();
-        profile.gpu += self.gpu.as_ref().map_or(Duration::ZERO, |gpu| gpu.training);
+        profile += self.on_gpu;
         profile.prediction += Duration::from_nanos(self.predicting.load(Ordering::Relaxed));
         profile
     }
@@ -371,7 +389,47 @@ fn spread<J: Send, R: Send>(
 
 #[cfg(test)]
 mod tests {
+    use consilience_data::Seed;
+    use ndarray::Array2;
+
     use super::*;
+    use crate::preparation::transform::Scaling;
+
+    /// Answers for one sample, whatever it is asked.
+    struct Short;
+
+    impl Clusterer for Short {
+        fn kind(&self) -> &'static str {
+            "short"
+        }
+
+        fn train(
+            &mut self,
+            _: &Prepared,
+            _: &Phase,
+            _: &PseudoLabels,
+            _: &dyn Progress,
+        ) -> Result<(), EnsembleError> {
+            Ok(())
+        }
+
+        fn predict(&self, _: &Features) -> Result<SoftAssignments, EnsembleError> {
+            Ok(SoftAssignments::new(Array2::from_elem((1, 2), 0.5)))
+        }
+
+        fn save(&self, _: &Path) -> Result<(), EnsembleError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_model_has_to_answer_for_every_sample() {
+        let features = Features::new(Array2::zeros((3, 2)), "x").unwrap();
+        let data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
+        let ensemble = Ensemble::new(vec![Box::new(Short)], 1).unwrap();
+        let error = ensemble.predict(&data).unwrap_err().to_string();
+        assert!(error.contains("model 0: 1 rows of probabilities for 3 samples"), "{error}");
+    }
 
     #[test]
     fn left_over_jobs_share_the_threads() {

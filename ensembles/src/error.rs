@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use consilience_data::ModelIdx;
 use thiserror::Error;
 
-use crate::Device;
+use crate::device::Device;
 
 /// What went wrong in preparing, training, predicting or saving.
 #[derive(Debug, Error)]
@@ -32,6 +33,11 @@ pub enum EnsembleError {
     Width { found: usize, expected: usize },
 
     #[error(
+        "model {model}: {found} rows of probabilities for {expected} samples; predict has to give each sample one"
+    )]
+    Rows { model: usize, found: usize, expected: usize },
+
+    #[error(
         "model {model} has answers that aren't finite; its file may be damaged: run 'consilience cluster' again"
     )]
     NotFinite { model: u16 },
@@ -45,14 +51,27 @@ pub enum EnsembleError {
     #[error("device {device}: {reason}")]
     Device { device: Device, reason: String },
 
+    #[error("engine fast: {reason}; use --engine auto")]
+    Engine { reason: String },
+
     #[error(
         "the GPU's memory is too small to train {models} models at once; train fewer with --stack, or lower batch_size"
     )]
     DeviceMemory { models: usize },
+
+    #[error("--kernels: only a GPU runs CUDA kernels; leave it out, or add --device cuda")]
+    Kernels,
 
     #[error("k-means: {0}")]
     KMeans(String),
 
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+impl EnsembleError {
+    /// A model whose loss or answers, after so many epochs at this learning rate, aren't finite.
+    pub(crate) fn diverged(model: ModelIdx, epoch: u64, rate: f64) -> Self {
+        Self::Diverged { model: model.0, epoch, rate }
+    }
 }

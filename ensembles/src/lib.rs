@@ -1,8 +1,8 @@
 //! The models of an ensemble, and how they are trained.
 //!
 //! A [`Clusterer`] is one model; an [`Ensemble`] trains several side by side. Networks ([`NetworkParams`]: the ladder
-//! network, and a plain network with virtual adversarial training) are trained by passes written out on the CPU, and by candle
-//! on a GPU; k-means is linfa's.
+//! network, and a plain network with virtual adversarial training) are trained by one of two engines ([`EngineChoice`]): candle,
+//! on the CPU or a GPU, or passes written out for the CPU; k-means is linfa's.
 //!
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
@@ -18,6 +18,7 @@ mod profile;
 mod threads;
 
 pub use device::Device;
+pub use engine::choice::{EngineChoice, EngineName};
 pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
 pub use members::clusterer::{Clusterer, EpochEnd, Phase, Progress};

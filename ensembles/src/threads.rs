@@ -2,7 +2,7 @@
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::EnsembleError;
+use crate::error::EnsembleError;
 
 /// A pool of `threads` threads of its own.
 pub(crate) fn pool(threads: usize) -> Result<ThreadPool, EnsembleError> {

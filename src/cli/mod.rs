@@ -31,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use consilience::labelling::Labelling;
-use consilience_ensembles::{Device, MemberKind};
+use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
 
 use self::k_range::KRange;
@@ -126,6 +126,13 @@ struct ClusterArgs {
     /// Where to train: cpu, cuda, or cuda:1 for the second GPU
     #[arg(long, default_value = "cpu")]
     device: Device,
+    /// What trains networks: fast (steps written out by hand, on the CPU), candle (candle's operations and gradients: every loss,
+    /// on the CPU or a GPU), or auto (fast where it can) [default: auto]
+    #[arg(long, value_name = "ENGINE", value_parser = settings::engine)]
+    engine: Option<EngineChoice>,
+    /// On a GPU, do what can be done by CUDA kernels of our own, which are compiled at the start
+    #[arg(long)]
+    kernels: bool,
     /// Models that a GPU trains at once at most: fewer take less of its memory [default: all]
     #[arg(long, value_name = "M")]
     stack: Option<NonZero<usize>>,

@@ -9,7 +9,7 @@ use consilience::from_votes::VotesConfig;
 use consilience::labelling::Labelling;
 use consilience::{Config, RunError};
 use consilience_data::{Dataset, Seed};
-use consilience_ensembles::{Compute, Device, MemberKind};
+use consilience_ensembles::{Compute, Device, EngineChoice, EnsembleError, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::de::value::Error as ValueError;
 use serde::de::{DeserializeOwned, IntoDeserializer};
@@ -45,6 +45,7 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
         config.members = vec![kind; models.into()];
         config.candidates = if spare > 0 { usize::from(models) + spare } else { 0 };
     }
+    config.engine = args.engine.unwrap_or(config.engine);
     config.labelling = args.labelling.unwrap_or(config.labelling);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
@@ -83,12 +84,16 @@ fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
 /// What to train on. A GPU is looked for right away.
 pub(super) fn compute(args: &ClusterArgs) -> Result<Compute> {
     let device = args.device;
+    args.engine.unwrap_or_default().check_device(device)?;
+    if device == Device::Cpu && args.kernels {
+        return Err(EnsembleError::Kernels.into());
+    }
     device.check()?;
     if device == Device::Cpu && args.stack.is_some() {
         bail!("--stack: only a GPU trains models as a stack; leave it out, or add --device cuda");
     }
     let cpu = Compute::cpu(args.threads.unwrap_or_else(cores));
-    Ok(Compute { device, stack: args.stack.unwrap_or(cpu.stack), ..cpu })
+    Ok(Compute { device, kernels: args.kernels, stack: args.stack.unwrap_or(cpu.stack), ..cpu })
 }
 
 /// The number of clusters: as typed, else as in the settings, else as the data declare.
@@ -127,6 +132,11 @@ pub(super) fn share(text: &str) -> Result<f32, String> {
 /// For the command line.
 pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
     MemberKind::deserialize(name.into_deserializer())
+}
+
+/// For the command line.
+pub(super) fn engine(name: &str) -> Result<EngineChoice, ValueError> {
+    EngineChoice::deserialize(name.into_deserializer())
 }
 
 /// For the command line.

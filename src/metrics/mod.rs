@@ -12,7 +12,7 @@ use consilience_data::{
 };
 use std::time::Duration;
 
-use consilience_ensembles::Device;
+use consilience_ensembles::{Device, EngineName};
 use consilience_graph::{Diversity, Signatures, Threads};
 use serde::Serialize;
 
@@ -41,6 +41,10 @@ pub struct Metrics {
     pub seed: Seed,
     /// Where the networks were trained.
     pub device: Device,
+    /// What trained them.
+    pub engine: EngineName,
+    /// Whether a GPU used our own CUDA kernels.
+    pub kernels: bool,
     /// Threads worked on.
     pub threads: usize,
     /// Wall-clock seconds, reading included, writing not.
@@ -237,6 +241,8 @@ impl Metrics {
             preset: config.preset.clone(),
             seed: config.seed,
             device: config.compute.device,
+            engine: config.trained_by,
+            kernels: config.compute.kernels,
             threads: config.compute.threads,
             seconds: milliseconds(seconds),
             peak_rss_mb: peak_rss_mb(),

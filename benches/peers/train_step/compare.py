@@ -16,16 +16,18 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 TIMEOUT = 600  # seconds, compiling included
 CASES = ["vat-im-64", "vat-im-784", "ladder", "ladder-labels", "ladder-vat", "ladder-vat-labels"]
+OURS = ["fast", "candle"]  # engines
+CANDLE = ["vat-im-784", "ladder"]  # cases that candle is measured with
 COLUMNS = ["eager", "eager x2", "compile", "compile x2"]
 TABLE = [
-    "| case | threads | ours | " + " | ".join(COLUMNS) + " | best of PyTorch | ours / best | mm, GFLOP/s | ours of mm | best of mm |",
-    "| --- " * 12 + "|",
+    "| case | threads | fast | candle | " + " | ".join(COLUMNS) + " | best of PyTorch | fast / best | candle / eager | mm, GFLOP/s | fast of mm | best of mm |",
+    "| --- " * 14 + "|",
 ]
 HEAD = """
 # Training steps, ours and PyTorch's
 
 Samples a second, medians of rounds; the ratio is the median of the rounds' own, with the smallest and the largest. `x2`: two
-models side by side, a process each with one thread; ours on two threads are two members. `mm`: the step's own products and nothing
+models side by side, a process each with one thread; ours (`fast`, `candle`: the engines) on two threads are two members. `mm`: the step's own products and nothing
 else, by `torch.mm`, on each thread products of their own; `of mm`: what share of that rate a step's products reach. README.md says
 what a step is.
 """
@@ -81,7 +83,7 @@ class Contestant:
 
 def rounds(commands: dict[str, list[object]], n: int) -> dict[str, list[dict]]:
     """Every command's answers, round by round; who goes first changes. The first round only warms up."""
-    contestants = {name: Contestant(command, kept=name != "ours") for name, command in commands.items()}
+    contestants = {name: Contestant(command, kept=name not in OURS) for name, command in commands.items()}
     for contestant in contestants.values():
         contestant.order()
     for contestant in contestants.values():
@@ -101,12 +103,14 @@ def row(case: str, threads: int, answers: dict[str, list[dict]]) -> str:
     """A line of the table. Ratios are of the same round; then the median."""
     rates = {name: [answer["samples_per_second"] for answer in found] for name, found in answers.items()}
     middle = {name: median(found) for name, found in rates.items()}
-    best = max((name for name in rates if name not in ("ours", "mm")), key=middle.get)
-    ratios = [ours / theirs for ours, theirs in zip(rates["ours"], rates[best])]
-    shares = {name: median(a / b for a, b in zip(rates[name], rates["mm"])) for name in ("ours", best)}
-    cells = [case, threads, f"{middle['ours']:,.0f}"]
-    cells += [f"{middle[name]:,.0f}" if name in middle else "" for name in COLUMNS]
+    best = max((name for name in rates if name not in (*OURS, "mm")), key=middle.get)
+    ratios = [ours / theirs for ours, theirs in zip(rates["fast"], rates[best])]
+    shares = {name: median(a / b for a, b in zip(rates[name], rates["mm"])) for name in ("fast", best)}
+    of_eager = [median(a / b for a, b in zip(rates["candle"], rates["eager"]))] if "candle" in rates else []
+    cells = [case, threads]
+    cells += [f"{middle[name]:,.0f}" if name in middle else "" for name in OURS + COLUMNS]
     cells += [best, f"**{median(ratios):.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"]
+    cells += ["".join(f"**{ratio:.2f}**" for ratio in of_eager)]
     cells += [f"{median(answer['gflops'] for answer in answers['mm']):,.0f}"]
     cells += [f"{share:.0%}" for share in shares.values()]
     return "| " + " | ".join(map(str, cells)) + " |"
@@ -118,7 +122,8 @@ def contestants(program: str, case: str, threads: int, seconds: float) -> dict[s
         options = ["--mode", mode, "--threads", threads, "--processes", processes]
         return [sys.executable, HERE / "train_step.py", case, *options, "--seconds", seconds, "--serve"]
 
-    found = {"ours": [program, "--json", case, threads, seconds]}
+    engines = OURS if case in CANDLE else OURS[:1]
+    found = {engine: [program, "--json", case, threads, seconds, engine] for engine in engines}
     for mode in ("eager", "compile"):
         found[mode] = torch(mode)
         if threads > 1:

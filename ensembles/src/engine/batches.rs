@@ -1,33 +1,63 @@
-//! Which samples a network sees in which step, and with which random numbers: the same on every device.
+//! Which samples a network sees in which step, and with which random numbers: the same for every engine and device.
 
 use consilience_data::{ModelIdx, Stream};
 
 use crate::engine::noise::Noise;
-use crate::{NetworkParams, Prepared};
+use crate::engine::terms::{Term, View, looks_at};
+use crate::members::labels::LabelCycle;
+use crate::members::params::NetworkParams;
+use crate::preparation::prepared::Prepared;
 
 /// One pass of one network over the data.
 #[derive(Debug)]
 pub(crate) struct Epoch {
     order: Vec<usize>,
     batch_size: usize,
-    /// Of corrupted encoders.
+    /// Of corrupted views.
     pub(crate) noise: Noise,
     /// Of directions in which samples are moved.
     pub(crate) perturbation: Noise,
-    /// For every sample, the one of its neighbours that it is held against; nothing if the loss has no term for them.
-    pub(crate) neighbours: Vec<usize>,
-    /// By how many pixels images are moved in each step, down and to the right: the same for all models, so that a stack of
-    /// them needs one move. Zeros, if they aren't.
-    pub(crate) shifts: Vec<[f32; 2]>,
+    /// For every sample, the one of its neighbours that it is held against; nothing if no term looks at them.
+    neighbours: Vec<usize>,
+    /// Of every step. The same for all models, so that a stack of them needs one move.
+    shifts: Vec<[f32; 2]>,
+    /// Pseudo-labelled samples of every step, and their labels; nothing without labels.
+    labelled: Vec<(Vec<usize>, Vec<u32>)>,
+}
+
+/// What a network sees in one step.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) samples: &'a [usize],
+    /// Pseudo-labelled samples, and their labels.
+    pub(crate) labelled: (&'a [usize], &'a [u32]),
+    /// For each of all samples, the neighbour that it is held against.
+    pub(crate) neighbours: &'a [usize],
+    /// By how many pixels images are moved, down and to the right.
+    pub(crate) shift: [f32; 2],
+    /// Counted within the epoch.
+    pub(crate) step: u32,
+    /// Of corrupted views.
+    pub(crate) noise: Noise,
+    /// Of directions in which samples are moved.
+    pub(crate) perturbation: Noise,
+}
+
+impl Batch<'_> {
+    /// The neighbours of this batch's samples.
+    pub(crate) fn near(&self) -> Vec<usize> {
+        self.samples.iter().map(|&sample| self.neighbours[sample]).collect()
+    }
 }
 
 impl Epoch {
     /// The `epoch`-th over all phases. A batch larger than the data is all of it.
     pub(crate) fn new(
         data: &Prepared,
-        model: ModelIdx,
-        epoch: u64,
+        (model, epoch): (ModelIdx, u64),
         params: &NetworkParams,
+        terms: &[Term],
+        labels: Option<&mut LabelCycle>,
     ) -> Self {
         let (model, n) = (u64::from(model.0), data.features().n_samples());
         let batch_size = params.batch_size.min(data.trainable().len());
@@ -41,28 +71,47 @@ impl Epoch {
             let index = rng.bits() as usize % near.len().max(1);
             near.get(index).map_or(sample, |&neighbour| neighbour as usize)
         };
+        let steps = order.len() / batch_size;
         Self {
             batch_size,
-            shifts: shifts(data, epoch, params, order.len() / batch_size),
+            shifts: shifts(data, epoch, params, steps),
             order,
             noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
             perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
-            neighbours: if params.neighbour_weight > 0.0 {
+            neighbours: if looks_at(terms, View::Neighbour) {
                 (0..n).map(&mut drawn).collect()
             } else {
                 Vec::new()
             },
+            labelled: labels
+                .map_or_else(Vec::new, |cycle| (0..steps).map(|_| cycle.next_batch()).collect()),
         }
     }
 
-    /// The samples of every step. A last, smaller batch waits for the next epoch's order: its statistics would be poor.
-    pub(crate) fn batches(&self) -> impl Iterator<Item = (u32, &[usize])> {
-        (0u32..).zip(self.order.chunks_exact(self.batch_size))
+    /// Number of steps. A last, smaller batch waits for the next epoch's order: its statistics would be poor.
+    pub(crate) fn steps(&self) -> usize {
+        self.shifts.len()
+    }
+
+    /// What is seen in a step.
+    #[expect(clippy::cast_possible_truncation, reason = "noise counts steps in 32 bits")]
+    pub(crate) fn batch(&self, step: usize) -> Batch<'_> {
+        let labelled = self.labelled.get(step).map_or((&[][..], &[][..]), |(s, l)| (s, l));
+        Batch {
+            samples: &self.order[step * self.batch_size..(step + 1) * self.batch_size],
+            labelled,
+            neighbours: &self.neighbours,
+            shift: self.shifts[step],
+            step: step as u32,
+            noise: self.noise,
+            perturbation: self.perturbation,
+        }
     }
 }
 
+/// By how many pixels images are moved in each step, down and to the right; zeros, if they aren't.
 fn shifts(data: &Prepared, epoch: u64, params: &NetworkParams, steps: usize) -> Vec<[f32; 2]> {
-    let Some(image) = params.image.filter(|_| params.shift_weight > 0.0) else {
+    let Some(image) = params.moved_image() else {
         return vec![[0.0; 2]; steps];
     };
     #[expect(
@@ -76,8 +125,8 @@ fn shifts(data: &Prepared, epoch: u64, params: &NetworkParams, steps: usize) -> 
 }
 
 /// Learning rates of a phase, step by step: constant, or falling linearly to zero.
-pub(crate) fn rates(rate: f64, steps: usize, anneal: bool) -> impl Iterator<Item = f64> {
+pub(crate) fn rates(rate: f64, steps: usize, anneal: bool) -> Vec<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     let share_left = move |step: usize| 1.0 - step as f64 / steps as f64;
-    (0..steps).map(move |step| if anneal { rate * share_left(step) } else { rate })
+    (0..steps).map(move |step| if anneal { rate * share_left(step) } else { rate }).collect()
 }

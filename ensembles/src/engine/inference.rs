@@ -2,13 +2,13 @@
 //! answer doesn't depend on its neighbours in a batch.
 
 use consilience_data::{Features, SoftAssignments};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
-use super::fast::layers::apply;
-use super::fast::losses::Answers;
+use crate::engine::fast::losses::Answers;
 use crate::members::weights::{EncoderLayer, Statistics, Weights};
-use crate::numerics::matrix::{CHUNK, Write, multiply};
+use crate::numerics::elementary::vectorised;
+use crate::numerics::matrix::{CHUNK, Write, multiply, row_mut};
 
 /// Probabilities, shape (n_samples, n_clusters), row after row. O(n parameters).
 pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usize) -> Vec<f32> {
@@ -84,6 +84,31 @@ fn hidden(layers: &[EncoderLayer], chunk: ArrayView2<'_, f32>, top: usize) -> Ar
         hidden = Some(product);
     }
     hidden.unwrap_or_else(|| chunk.to_owned())
+}
+
+/// In place: the product of a layer, shape (n, width), normalised with `population` if it is, plus shift, rectified.
+fn apply(
+    mut product: ArrayViewMut2<'_, f32>,
+    population: Option<&Statistics>,
+    shift: &[f32],
+    rectified: bool,
+) {
+    vectorised(
+        #[inline(always)]
+        || {
+            for index in 0..product.nrows() {
+                let values = row_mut(&mut product, index);
+                if let Some(Statistics { mean, inverse_std }) = population {
+                    let units = values.iter_mut().zip(mean).zip(inverse_std);
+                    units.for_each(|((x, mean), inverse_std)| *x = (*x - mean) * inverse_std);
+                }
+                for (x, shift) in values.iter_mut().zip(shift) {
+                    let shifted = *x + shift;
+                    *x = if rectified && shifted < 0.0 { 0.0 } else { shifted };
+                }
+            }
+        },
+    );
 }
 
 fn product(input: ArrayView2<'_, f32>, weight: ArrayView2<'_, f32>) -> Array2<f32> {

@@ -1,7 +1,11 @@
-//! How networks are trained: what a step sees and draws, and the two ways to take it.
+//! How networks are trained: what is minimised (`terms.rs`), what a step sees and draws (`batches.rs`, `noise.rs`), what is
+//! around steps (`driver.rs`), and the two engines that take them: `candle` and `fast`.
 
 pub(crate) mod batches;
 pub(crate) mod candle;
+pub(crate) mod choice;
+pub(crate) mod driver;
 pub(crate) mod fast;
 pub(crate) mod inference;
 pub(crate) mod noise;
+pub(crate) mod terms;

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 
-use crate::{EnsembleError, Prepared, Profile};
+use crate::error::EnsembleError;
+use crate::preparation::prepared::Prepared;
+use crate::profile::Profile;
 
 /// A clustering model that can be trained on, again and again.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments, Stream};
+use consilience_data::{Assignments, Features, ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use linfa::DatasetBase;
 use linfa::prelude::Fit;
 use linfa_clustering::KMeans;
@@ -12,8 +12,11 @@ use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
+use crate::error::EnsembleError;
+use crate::members::clusterer::{Clusterer, Phase, Progress};
 use crate::members::save::{Arrays, save_arrays};
-use crate::{Clusterer, EnsembleError, Phase, Prepared, Progress};
+use crate::preparation::prepared::Prepared;
+use crate::threads::pool;
 
 /// Runs from other starting points, of which the one of lowest inertia is kept.
 const RUNS: usize = 10;
@@ -39,6 +42,26 @@ impl KMeansModel {
     #[must_use]
     pub fn new(model: ModelIdx, n_clusters: usize) -> Self {
         Self { model, n_clusters, centroids: None }
+    }
+
+    /// Fits centroids to `data`, on `threads` threads; the model, and every sample's cluster.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::KMeans`] if linfa can't fit any, [`EnsembleError::Threads`] if the threads can't be started.
+    pub fn fitted(
+        model: ModelIdx,
+        data: &Prepared,
+        n_clusters: usize,
+        threads: usize,
+    ) -> Result<(Self, Assignments), EnsembleError> {
+        pool(threads)?.install(|| {
+            let mut fitted = Self::new(model, n_clusters);
+            let phase = Phase { round: 0, epochs: 1, anneal: false };
+            fitted.train(data, &phase, &PseudoLabels::default(), &())?;
+            let assignments = fitted.predict(data.features())?.harden().0;
+            Ok((fitted, assignments))
+        })
     }
 
     /// The samples that centroids are fitted to, shape (n, n_features).

@@ -6,10 +6,13 @@ use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 use ndarray::Array2;
 
 use crate::engine::inference::answers;
+use crate::error::EnsembleError;
+use crate::members::clusterer::{Clusterer, Phase, Progress};
 use crate::members::kmeans::CENTROIDS;
+use crate::members::kmeans::KMeansModel;
 use crate::members::save::{Arrays, save_weights};
 use crate::members::weights::{EncoderLayer, Parameter, Statistics, Weights};
-use crate::{Clusterer, EnsembleError, KMeansModel, Phase, Prepared, Progress};
+use crate::preparation::prepared::Prepared;
 
 /// Reads a model that [`Clusterer::save`] wrote, of any of our kinds; `shape` is (n_features, n_clusters).
 pub(crate) fn load(
@@ -122,7 +125,7 @@ mod tests {
     use consilience_data::{Seed, Stream};
 
     use super::*;
-    use crate::NetworkParams;
+    use crate::members::params::NetworkParams;
 
     /// A network of 3 features, 4 hidden units and 2 clusters, with statistics that rounding would change.
     fn weights() -> Weights {

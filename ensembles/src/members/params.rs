@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{EnsembleError, Image, SizePrior};
+use crate::error::EnsembleError;
+use crate::members::sizes::SizePrior;
+use crate::preparation::shift::Image;
 
 /// Which kind of model a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +16,29 @@ pub enum MemberKind {
     VatIm,
     /// linfa's k-means: the baseline. It doesn't learn from pseudo-labels.
     KMeans,
+}
+
+impl MemberKind {
+    /// What people call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ladder => "ladder",
+            Self::VatIm => "vat-im",
+            Self::KMeans => "k-means",
+        }
+    }
+
+    /// The settings of a network of this kind, given those of the run; `None` if it is none.
+    pub(crate) fn settings(
+        self,
+        params: &ValidNetworkParams,
+    ) -> Result<Option<ValidNetworkParams>, EnsembleError> {
+        Ok(match self {
+            Self::Ladder => Some(params.clone()),
+            Self::VatIm => Some((**params).clone().plain().check()?),
+            Self::KMeans => None,
+        })
+    }
 }
 
 /// What keeps a network's answer the same when a sample moves a little.
@@ -28,14 +53,6 @@ pub enum Consistency {
     Random,
     /// KL under the worst move (virtual adversarial training).
     Adversarial,
-}
-
-impl Consistency {
-    /// Whether samples are moved, by lengths that follow distances among them.
-    #[must_use]
-    pub fn moves_samples(self) -> bool {
-        matches!(self, Self::Random | Self::Adversarial)
-    }
 }
 
 /// What makes a network's answers clusters.
@@ -183,11 +200,6 @@ impl ValidNetworkParams {
             _ => Ok(()),
         }
     }
-
-    /// The image that is moved, if images are.
-    pub(crate) fn moved_image(&self) -> Option<Image> {
-        self.image.filter(|_| self.shift_weight > 0.0)
-    }
 }
 
 impl NetworkParams {
@@ -240,18 +252,6 @@ impl NetworkParams {
             need(uniform, "sizes", "uniform, as dot-product takes no sizes", &self.sizes)?;
         }
         Ok(ValidNetworkParams(self))
-    }
-
-    /// Whether the corrupted encoder is at work, given whether the decoder is.
-    pub(crate) fn corrupts(&self, decodes: bool) -> bool {
-        let dot_product = self.objective == Objective::DotProduct;
-        decodes || dot_product || self.consistency == Consistency::NoiseKl
-    }
-
-    /// Whether training needs to know what is near a sample.
-    #[must_use]
-    pub fn needs_neighbours(&self) -> bool {
-        self.consistency.moves_samples() || self.neighbour_weight > 0.0
     }
 
     /// The settings of a plain network: no noise, no decoder, and the adversarial term.

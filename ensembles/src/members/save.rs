@@ -8,7 +8,7 @@ use ndarray::Array2;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensorError, SafeTensors};
 
-use crate::EnsembleError;
+use crate::error::EnsembleError;
 use crate::members::weights::Weights;
 
 /// Name, shape and values.

@@ -3,7 +3,7 @@
 use consilience_data::Rng;
 use ndarray::{ArrayView2, aview1};
 
-use crate::NetworkParams;
+use crate::members::params::NetworkParams;
 
 /// Parameters of a combinator for every unit: a1..a5 make the mean, a6..a10 the weight of the lateral signal.
 pub(crate) const N_COMBINATOR: usize = 10;

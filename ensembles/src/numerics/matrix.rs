@@ -6,6 +6,8 @@ use gemm::Parallelism;
 use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Axis, Data, Ix2};
 use rayon::prelude::*;
 
+use super::elementary::vectorised;
+
 /// Columns a block, a multiple of [`crate::engine::noise::BLOCK`]: a batch's block lies in a core's second cache. Part of nothing
 /// but speed: no sum goes across columns.
 pub(crate) const COLUMNS: usize = 128;
@@ -89,6 +91,15 @@ pub(crate) fn by_columns<const N: usize>(
     }
 }
 
+/// A block of a matrix's columns.
+#[inline(always)]
+pub(crate) fn columns<'a>(
+    matrix: &'a ArrayView2<'_, f32>,
+    range: &Range<usize>,
+) -> ArrayView2<'a, f32> {
+    matrix.slice(ndarray::s![.., range.clone()])
+}
+
 /// A row of a matrix whose rows are contiguous.
 #[inline(always)]
 pub(crate) fn row<S: Data<Elem = f32>>(matrix: &ArrayBase<S, Ix2>, index: usize) -> &[f32] {
@@ -99,6 +110,32 @@ pub(crate) fn row<S: Data<Elem = f32>>(matrix: &ArrayBase<S, Ix2>, index: usize)
 #[inline(always)]
 pub(crate) fn row_mut<'a>(matrix: &'a mut ArrayViewMut2<'_, f32>, index: usize) -> &'a mut [f32] {
     matrix.row_mut(index).into_slice().expect("rows are contiguous")
+}
+
+/// Gives each row the Euclidean length `length(row)`; a row of zeros stays.
+pub(crate) fn set_lengths(values: &mut ArrayViewMut2<'_, f32>, length: impl Fn(usize) -> f32) {
+    for index in 0..values.nrows() {
+        let (row, length) = (row_mut(values, index), f64::from(length(index)));
+        vectorised(
+            #[inline(always)]
+            || set_length(row, length),
+        );
+    }
+}
+
+#[inline(always)]
+fn set_length(values: &mut [f32], length: f64) {
+    // Gradients of confident samples are tiny: their squares would vanish in f32. Eight sums are a vector.
+    let mut sums = [0.0_f64; 8];
+    for values in values.chunks(8) {
+        sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
+    }
+    let norm = sums.iter().sum::<f64>().sqrt();
+    if norm > 0.0 {
+        let factor = length / norm;
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        values.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What kind of data there is: what a pixel, a word and an embedding's coordinate tell apart.
 
-use crate::Image;
+use crate::preparation::shift::Image;
 use consilience_data::Features;
 use ndarray::Array1;
 

@@ -4,7 +4,7 @@ use consilience_data::{Features, Seed, Stream};
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use crate::EnsembleError;
+use crate::error::EnsembleError;
 use crate::numerics::matrix::{Write, multiply};
 
 /// Samples whose neighbours are sought at a time, and samples among which.

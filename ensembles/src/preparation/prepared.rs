@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consilience_data::{Assignments, Features, Seed, Stream};
 
-use crate::EnsembleError;
+use crate::error::EnsembleError;
 use crate::preparation::neighbours::{Neighbourhoods, neighbourhoods};
 use crate::preparation::transform::{Preparation, Transform, finite, moments};
 
@@ -192,7 +192,7 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
-    use crate::Scaling;
+    use crate::preparation::transform::Scaling;
 
     fn prepared(values: Array2<f32>, scaling: Scaling) -> Prepared {
         Prepared::new(&Features::new(values, "x").unwrap(), scaling, Seed(1), 2).unwrap()

@@ -5,7 +5,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::EnsembleError;
+use crate::error::EnsembleError;
 use crate::numerics::matrix::{CHUNK, Write, multiply};
 use crate::preparation::reduction::principal_directions;
 

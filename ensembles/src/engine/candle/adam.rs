@@ -1,45 +1,61 @@
 //! Adam (Kingma and Ba, 2015), in place and on the device.
 
-#[cfg(feature = "cuda")]
-use candle_core::CudaStorage;
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, bail};
+use candle_core::{CpuStorage, CudaStorage, InplaceOp2, Layout, Result, Tensor};
 
-#[cfg(any(feature = "cuda", test))]
+use super::host::{slice, slice_mut};
 use super::kernels::{Call, Inputs, Memory};
+use super::ops::Way;
 use super::parameters::Parameter;
-
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
-const EPSILON: f32 = 1e-8;
+use crate::engine::fast::optimiser::{BETA1, BETA2, EPSILON, Rates, average};
+use crate::numerics::elementary::vectorised;
 
 /// Moves every parameter that has a gradient. O(parameters).
-pub(super) fn step(parameters: &mut [Parameter], gradients: &GradStore, rate: f64) -> Result<()> {
+pub(super) fn step(
+    way: Way,
+    parameters: &mut [Parameter],
+    gradients: &GradStore,
+    rate: f64,
+) -> Result<()> {
     for parameter in parameters {
         let Some(gradient) = gradients.get(&parameter.value) else { continue };
         parameter.steps += 1;
-        parameter.moments.inplace_op2(&gradient.contiguous()?, &Average)?;
-        let correction = |beta: f32| 1.0 - f64::from(beta).powi(parameter.steps);
-        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-        let update = Update {
-            rate: (rate / correction(BETA1)) as f32,
-            inverse_correction: correction(BETA2).recip() as f32,
-        };
-        parameter.value.inplace_op2(&parameter.moments, &update)?;
+        let rates = Rates::new(rate, parameter.steps);
+        if way == Way::Composed {
+            composed(parameter, gradient, rates)?;
+            continue;
+        }
+        let kernel = way == Way::Kernels;
+        parameter.moments.inplace_op2(&gradient.contiguous()?, &Average { kernel })?;
+        parameter.value.inplace_op2(&parameter.moments, &Update { rates, kernel })?;
     }
     Ok(())
 }
 
+fn composed(parameter: &mut Parameter, gradient: &Tensor, rates: Rates) -> Result<()> {
+    let average = |index: usize, beta: f32, new: &Tensor| {
+        (parameter.moments.get(index)? * f64::from(beta))? + (new * f64::from(1.0 - beta))?
+    };
+    let first = average(0, BETA1, gradient)?;
+    let second = average(1, BETA2, &gradient.sqr()?)?;
+    let root = ((&second * f64::from(rates.inverse_correction))?.sqrt()? + f64::from(EPSILON))?;
+    let step = ((&first * f64::from(rates.rate))? / root)?;
+    parameter.value.set(&(parameter.value.as_tensor() - step)?)?;
+    parameter.moments = Tensor::stack(&[first, second], 0)?;
+    Ok(())
+}
+
 /// Running averages of gradients and of their squares, one after the other.
-struct Average;
+struct Average {
+    kernel: bool,
+}
 
 /// Moves a parameter by its moments.
 struct Update {
-    rate: f32,
-    inverse_correction: f32,
+    rates: Rates,
+    kernel: bool,
 }
 
-#[cfg(any(feature = "cuda", test))]
 impl Average {
     /// By a kernel.
     fn change<S: Memory>(&self, moments: (&mut S, &Layout), gradient: (&S, &Layout)) -> Result<()> {
@@ -48,7 +64,6 @@ impl Average {
     }
 }
 
-#[cfg(any(feature = "cuda", test))]
 impl Update {
     /// By a kernel.
     fn change<S: Memory>(
@@ -56,13 +71,13 @@ impl Update {
         parameter: (&mut S, &Layout),
         moments: (&S, &Layout),
     ) -> Result<()> {
-        let call = call("adam_update", parameter.1, (self.rate, self.inverse_correction))?;
+        let Rates { rate, inverse_correction } = self.rates;
+        let call = call("adam_update", parameter.1, (rate, inverse_correction))?;
         S::change(&call, parameter, &Inputs::new([Some(moments)]))
     }
 }
 
 /// `layout` is that of a parameter.
-#[cfg(any(feature = "cuda", test))]
 fn call(kernel: &'static str, layout: &Layout, (x, y): (f32, f32)) -> Result<Call> {
     let (models, rows, width) = layout.shape().dims3()?;
     let threads = models * rows * width;
@@ -71,10 +86,9 @@ fn call(kernel: &'static str, layout: &Layout, (x, y): (f32, f32)) -> Result<Cal
 
 impl InplaceOp2 for Average {
     fn name(&self) -> &'static str {
-        "stacked-adam-average"
+        "adam-average"
     }
 
-    #[cfg(feature = "cuda")]
     fn cuda_fwd(
         &self,
         moments: &mut CudaStorage,
@@ -92,27 +106,28 @@ impl InplaceOp2 for Average {
         gradient: &CpuStorage,
         gradient_layout: &Layout,
     ) -> Result<()> {
-        #[cfg(test)]
-        if super::kernels::emulator::is_on() {
+        if self.kernel {
             return self.change((moments, moments_layout), (gradient, gradient_layout));
         }
-        let gradient = values(gradient, gradient_layout)?;
-        let moments = values_mut(moments, moments_layout)?;
-        let (first, second) = moments.split_at_mut(gradient.len());
-        for ((first, second), g) in first.iter_mut().zip(second).zip(gradient) {
-            *first = BETA1 * *first + (1.0 - BETA1) * g;
-            *second = BETA2 * *second + (1.0 - BETA2) * g * g;
-        }
+        let gradient = slice(gradient, gradient_layout)?;
+        let (first, second) = slice_mut(moments, moments_layout)?.split_at_mut(gradient.len());
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((first, second), g) in first.iter_mut().zip(&mut *second).zip(gradient) {
+                    average(first, second, *g);
+                }
+            },
+        );
         Ok(())
     }
 }
 
 impl InplaceOp2 for Update {
     fn name(&self) -> &'static str {
-        "stacked-adam-update"
+        "adam-update"
     }
 
-    #[cfg(feature = "cuda")]
     fn cuda_fwd(
         &self,
         parameter: &mut CudaStorage,
@@ -130,30 +145,21 @@ impl InplaceOp2 for Update {
         moments: &CpuStorage,
         moments_layout: &Layout,
     ) -> Result<()> {
-        #[cfg(test)]
-        if super::kernels::emulator::is_on() {
+        if self.kernel {
             return self.change((parameter, parameter_layout), (moments, moments_layout));
         }
-        let parameter = values_mut(parameter, parameter_layout)?;
-        let (first, second) = values(moments, moments_layout)?.split_at(parameter.len());
-        for ((parameter, first), second) in parameter.iter_mut().zip(first).zip(second) {
-            *parameter -= self.rate * first / ((second * self.inverse_correction).sqrt() + EPSILON);
-        }
+        let parameter = slice_mut(parameter, parameter_layout)?;
+        let (first, second) = slice(moments, moments_layout)?.split_at(parameter.len());
+        let rates = self.rates;
+        vectorised(
+            #[inline(always)]
+            || {
+                for ((parameter, first), second) in parameter.iter_mut().zip(first).zip(second) {
+                    *parameter -= rates.step(*first, *second);
+                }
+            },
+        );
         Ok(())
-    }
-}
-
-fn values<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&values[start..end]),
-        _ => bail!("expected a contiguous f32 tensor"),
-    }
-}
-
-fn values_mut<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
-    match (storage, layout.contiguous_offsets()) {
-        (CpuStorage::F32(values), Some((start, end))) => Ok(&mut values[start..end]),
-        _ => bail!("expected a contiguous f32 tensor"),
     }
 }
 
@@ -176,11 +182,15 @@ mod tests {
     /// The loss `(w ** 2).sum()` from `w = [1, -3]`; a parameter without a gradient rests, its steps uncounted.
     #[test]
     fn equals_the_recurrence_in_f64() {
+        [Way::Composed, Way::Host].into_iter().for_each(recurrence);
+    }
+
+    fn recurrence(way: Way) {
         let mut parameters = [parameter(&[1.0, -3.0]), parameter(&[5.0])];
         let (mut exact, mut m, mut v) = ([1f64, -3.0], [0f64; 2], [0f64; 2]);
         for count in 1..=20 {
             let loss = parameters[0].value.sqr().unwrap().sum_all().unwrap();
-            step(&mut parameters, &loss.backward().unwrap(), 0.1).unwrap();
+            step(way, &mut parameters, &loss.backward().unwrap(), 0.1).unwrap();
             for i in 0..2 {
                 let g = 2.0 * exact[i];
                 m[i] = 0.9 * m[i] + 0.1 * g;

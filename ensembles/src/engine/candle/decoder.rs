@@ -3,10 +3,10 @@
 
 use candle_core::{Result, Tensor};
 
-use super::Part;
 use super::encoder::Pass;
-use super::losses::softmax;
-use super::ops::{combine, denoising_cost, linear, normalise};
+use super::losses::softmax::softmax;
+use super::ops::{Way, combine, denoising_cost, linear, normalise};
+use super::parameters::Upload;
 use crate::members::weights::{DecoderWeights, Weights};
 
 /// The decoders of all models.
@@ -22,10 +22,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// `upload` puts the same parameter of all models on the device; `first` is that of the first model.
-    pub(super) fn upload(
-        first: &DecoderWeights,
-        upload: &mut dyn FnMut(Part<'_>) -> Result<Tensor>,
-    ) -> Result<Self> {
+    pub(super) fn upload(first: &DecoderWeights, upload: &mut Upload<'_>) -> Result<Self> {
         fn of(weights: &Weights) -> &DecoderWeights {
             weights.decoder.as_ref().expect("networks of one shape")
         }
@@ -45,14 +42,14 @@ impl Decoder {
     ///
     /// The target learns too, as in the authors' code: of a last layer that isn't normalised, this keeps the logits from
     /// growing.
-    pub(super) fn cost(&self, clean: &Pass, corrupted: &Pass) -> Result<Tensor> {
-        let mut signal = softmax(&corrupted.logits)?;
+    pub(super) fn cost(&self, way: Way, clean: &Pass, corrupted: &Pass) -> Result<Tensor> {
+        let mut signal = softmax(way, &corrupted.logits)?;
         let mut total = corrupted.logits.detach().sum((1, 2))?.zeros_like()?;
         for (layer, combinator) in self.combinators.iter().enumerate().rev() {
-            let (vertical, _) = normalise(&signal)?;
-            let guess = combine(&corrupted.activations[layer], &vertical, combinator)?;
+            let (vertical, _) = normalise(way, &signal)?;
+            let guess = combine(way, &corrupted.activations[layer], &vertical, combinator)?;
             let statistics = clean.statistics[layer].as_ref();
-            let cost = denoising_cost(&clean.activations[layer], &guess, statistics)?;
+            let cost = denoising_cost(way, &clean.activations[layer], &guess, statistics)?;
             total = (total + (cost * self.costs[layer])?)?;
             if layer > 0 {
                 signal = linear(&guess, &self.downward[layer - 1])?;

@@ -1,12 +1,12 @@
 //! The networks that map samples to clusters: the ladder's encoder, and the whole of a plain network.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
-use super::Part;
 use super::noise::Streams;
-use super::ops::{Statistics, linear, normalise, shift_relu};
+use super::ops::{Statistics, Way, linear, normalise, shift_relu};
+use super::parameters::Upload;
 use crate::engine::noise::Place;
-use crate::members::weights::{self, Weights};
+use crate::members::weights::Weights;
 
 /// One fully connected layer of every model: product, batch normalisation, shift, rectifier. The last has no rectifier.
 #[derive(Debug, Clone)]
@@ -18,12 +18,12 @@ pub(super) struct Layer {
     /// (models, 1, out); only of a normalised last layer.
     pub(super) scale: Option<Tensor>,
     pub(super) normalised: bool,
-    pub(super) population: Option<Statistics>,
 }
 
 /// Fully connected layers from features to logits.
 #[derive(Debug, Clone)]
 pub(super) struct Encoder {
+    way: Way,
     pub(super) layers: Vec<Layer>,
 }
 
@@ -48,15 +48,10 @@ pub(super) struct Pass {
 }
 
 impl Encoder {
-    /// `upload` puts the same parameter of all `members` on the device.
-    pub(super) fn upload(
-        members: &[&Weights],
-        dtype: DType,
-        device: &Device,
-        upload: &mut dyn FnMut(Part<'_>) -> Result<Tensor>,
-    ) -> Result<Self> {
+    /// `upload` puts the same parameter of all models on the device; `first` is the first of them.
+    pub(super) fn upload(way: Way, first: &Weights, upload: &mut Upload<'_>) -> Result<Self> {
         let mut layers = Vec::new();
-        for (index, layer) in members[0].encoder.iter().enumerate() {
+        for (index, layer) in first.encoder.iter().enumerate() {
             layers.push(Layer {
                 weight: upload(&|weights| &weights.encoder[index].weight)?,
                 shift: upload(&|weights| &weights.encoder[index].shift)?,
@@ -67,10 +62,9 @@ impl Encoder {
                     })?),
                 },
                 normalised: layer.normalised,
-                population: population(members, index, dtype, device)?,
             });
         }
-        Ok(Self { layers })
+        Ok(Self { way, layers })
     }
 
     /// The same networks with their weights held fixed: gradients flow to the input alone.
@@ -91,7 +85,7 @@ impl Encoder {
         corruption: Option<Corruption<'_>>,
     ) -> Result<Pass> {
         let corrupt = |layer: usize, z: Tensor| match corruption {
-            Some(corruption) => corruption.add_to(&z, layer),
+            Some(corruption) => corruption.add_to(self.way, &z, layer),
             None => Ok(z),
         };
         let mut hidden = corrupt(0, input.clone())?;
@@ -100,14 +94,14 @@ impl Encoder {
         for (index, layer) in self.layers.iter().enumerate() {
             let product = linear(&hidden, &layer.weight)?;
             let (z, used) = if layer.normalised {
-                let (z, used) = normalise(&product)?;
+                let (z, used) = normalise(self.way, &product)?;
                 (z, Some(used))
             } else {
                 (product, None)
             };
             let z = corrupt(index + 1, z)?;
             hidden = if index + 1 < self.layers.len() {
-                shift_relu(&z, &layer.shift)?
+                shift_relu(self.way, &z, &layer.shift)?
             } else {
                 layer.to_logits(&z)?
             };
@@ -116,34 +110,9 @@ impl Encoder {
         }
         Ok(Pass { activations, statistics, logits: hidden })
     }
-
-    /// Products of layer `index` with its weight, shape (models, n, width), with the population statistics of all layers
-    /// below. `input`: (models, n, n_features).
-    pub(super) fn product(&self, input: &Tensor, index: usize) -> Result<Tensor> {
-        let mut hidden = input.clone();
-        for layer in &self.layers[..index] {
-            let z = layer.with_population(&linear(&hidden, &layer.weight)?)?;
-            hidden = shift_relu(&z, &layer.shift)?;
-        }
-        linear(&hidden, &self.layers[index].weight)
-    }
-
-    /// Logits with population statistics, shape (models, n, n_clusters): a sample's don't depend on its batch.
-    pub(super) fn logits(&self, input: &Tensor) -> Result<Tensor> {
-        let last = self.layers.len() - 1;
-        let layer = &self.layers[last];
-        layer.to_logits(&layer.with_population(&self.product(input, last)?)?)
-    }
 }
 
 impl Layer {
-    fn with_population(&self, product: &Tensor) -> Result<Tensor> {
-        match &self.population {
-            Some(statistics) => statistics.apply(product),
-            None => Ok(product.clone()),
-        }
-    }
-
     /// Of the last layer.
     fn to_logits(&self, z: &Tensor) -> Result<Tensor> {
         let shifted = z.broadcast_add(&self.shift)?;
@@ -156,24 +125,8 @@ impl Layer {
 
 impl Corruption<'_> {
     /// `z`, shape (models, n, width), with noise; layer 0 is the input.
-    fn add_to(self, z: &Tensor, layer: usize) -> Result<Tensor> {
+    fn add_to(self, way: Way, z: &Tensor, layer: usize) -> Result<Tensor> {
         let place = Place::corrupted(self.step, layer, self.labelled);
-        self.streams.add_to(z, self.std, place)
+        self.streams.add_to(way, z, self.std, place)
     }
-}
-
-/// Population statistics of layer `index`, where all models have them.
-fn population(
-    members: &[&Weights],
-    index: usize,
-    dtype: DType,
-    device: &Device,
-) -> Result<Option<Statistics>> {
-    let of_models: Option<Vec<&weights::Statistics>> =
-        members.iter().map(|weights| weights.encoder[index].population.as_ref()).collect();
-    let Some(of_models) = of_models else { return Ok(None) };
-    let values: Vec<f32> =
-        of_models.iter().flat_map(|of| [&of.mean, &of.inverse_std]).flatten().copied().collect();
-    let stacked = Tensor::from_vec(values, (of_models.len(), 2, ()), device)?;
-    Ok(Some(Statistics(stacked.to_dtype(dtype)?)))
 }

@@ -10,18 +10,21 @@ use candle_core::{DType, Device};
 use consilience_data::{ClusterId, Features, PseudoLabel, PseudoLabels, SampleIdx, Seed, Stream};
 use ndarray::Array2;
 
-use super::kernels::launch::allow_tf32;
-use super::tests::{MANY, assert_close, batch, cases, describe, weights};
+use super::kernels::cuda::allow_tf32;
+use super::ops::Way;
+use super::tests::{MANY, assert_close, batch, cases, describe, stack, weights};
 use super::train_tests::{Networks, blobs, learner, phase};
-use super::*;
-use crate::{EpochEnd, NetworkParams, Prepared, Progress, Scaling};
+use crate::members::clusterer::{EpochEnd, Progress};
+use crate::members::params::{Consistency, NetworkParams};
+use crate::preparation::prepared::Prepared;
+use crate::preparation::transform::Scaling;
 
 /// Only one at a time: TF32 is a setting of the process, and times are of an idle GPU.
 static GPU: Mutex<()> = Mutex::new(());
 
 /// The first GPU, unless there is none and $CONSILIENCE_NEED_GPU isn't set.
 fn gpu() -> Option<Device> {
-    match crate::Device::Cuda(0).open() {
+    match crate::device::Device::Cuda(0).open(true) {
         Ok(device) => Some(device),
         Err(error) => {
             assert!(std::env::var_os("CONSILIENCE_NEED_GPU").is_none(), "{error}");
@@ -37,16 +40,18 @@ fn say(line: &str) {
 }
 
 /// Holds losses and gradients of a device against the processors'.
-fn differences(device: &Device, tolerances: [f32; 2]) {
+fn differences(device: &Device, way: Way, tolerances: [f32; 2]) {
     for (params, labelled) in cases(MANY.1) {
         let case = describe(&params, labelled);
         let members = [weights(&params, 1), weights(&params, 2)];
-        let run = |device: &Device| {
-            let stack = Stack::new(&params, 1.5, &[&members[0], &members[1]], device).unwrap();
+        let run = |device: &Device, way| {
+            let members = [&members[0], &members[1]];
+            let stack = stack((&params, labelled), &members, way, DType::F32, device);
             let batch = batch(&[1, 2], MANY.0, labelled, DType::F32, device);
             stack.loss_and_gradients(&batch).unwrap()
         };
-        assert_close(&run(device), &run(&Device::Cpu), tolerances, &case);
+        let expected = run(&Device::Cpu, Way::Composed);
+        assert_close(&run(device, way), &expected, tolerances, &case);
     }
 }
 
@@ -54,7 +59,8 @@ fn differences(device: &Device, tolerances: [f32; 2]) {
 fn a_gpu_makes_the_processors_losses_and_gradients() {
     let _alone = GPU.lock().unwrap();
     let Some(device) = gpu() else { return };
-    differences(&device, [1e-4, 3e-2]);
+    differences(&device, Way::Composed, [1e-4, 3e-2]);
+    differences(&device, Way::Kernels, [1e-4, 3e-2]);
 }
 
 #[test]
@@ -63,16 +69,16 @@ fn a_gpu_trains_as_the_processors_do() {
     let Some(device) = gpu() else { return };
     let data = blobs();
     let params = NetworkParams { batch_size: 550, ..learner() };
-    let run = |device: &Device, stack| {
-        let mut networks = Networks::new(params.clone(), &data, 3).on(device);
+    let run = |device: &Device, stack, way| {
+        let mut networks = Networks::new(params.clone(), &data, 3).on(device).by(way);
         let losses = networks.train(&data, phase(1, 1), &[], stack).unwrap();
         let mut losses: Vec<_> = losses.iter().map(|end| (end.model.0, end.loss)).collect();
         losses.sort_by_key(|(model, _)| *model);
-        (losses, networks.predict(&data, stack))
+        (losses, networks.predict(&data))
     };
-    let (losses, soft) = run(&Device::Cpu, 3);
-    for stack in [1, 3] {
-        let (found, of_found) = run(&device, stack);
+    let (losses, soft) = run(&Device::Cpu, 3, Way::Host);
+    for (stack, way) in [(1, Way::Composed), (3, Way::Composed), (3, Way::Kernels)] {
+        let (found, of_found) = run(&device, stack, way);
         for (found, expected) in found.iter().zip(&losses) {
             assert!(
                 (found.1 - expected.1).abs() < 1e-3 * expected.1.abs(),
@@ -155,7 +161,14 @@ fn speed_of_a_gpu() {
         ("ladder-vat", Consistency::Adversarial, false),
         ("ladder-vat-labels", Consistency::Adversarial, true),
     ] {
-        for (precision, stack) in [("f32", models), ("f32", 1), ("tf32", models)] {
+        for (way, precision, stack) in [
+            (Way::Composed, "f32", models),
+            (Way::Kernels, "f32", models),
+            (Way::Composed, "f32", 1),
+            (Way::Kernels, "f32", 1),
+            (Way::Composed, "tf32", models),
+            (Way::Kernels, "tf32", models),
+        ] {
             allow_tf32(precision == "tf32");
             let params = NetworkParams {
                 hidden: vec![1200, 1200],
@@ -164,7 +177,8 @@ fn speed_of_a_gpu() {
                 ..NetworkParams::default()
             };
             let clusters = CLUSTERS;
-            let mut networks = Networks::of_clusters(params, &data, 10, clusters).on(&device);
+            let mut networks = Networks::of_clusters(params, &data, 10, clusters);
+            networks = networks.on(&device).by(way);
             let labels = if labelled { labels.as_slice() } else { &[] };
             let epochs = 6;
             let clock = Clock::default();
@@ -178,13 +192,15 @@ fn speed_of_a_gpu() {
             }
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
             let rate = (counted * STEPS * 256) as f64 / seconds;
+            let kernels = if way == Way::Kernels { ", kernels" } else { "" };
             say(&format!(
-                r#"{{"case": "{name}", "who": "ours", "precision": "{precision}", "stack": {stack}, "samples_per_second": {rate:.0}}}"#
+                r#"{{"case": "{name}", "who": "ours{kernels}", "precision": "{precision}", "stack": {stack}, "samples_per_second": {rate:.0}}}"#
             ));
         }
     }
     allow_tf32(true);
-    let held = std::panic::catch_unwind(|| differences(&device, [1e-2, 0.2])).is_ok();
+    let held =
+        std::panic::catch_unwind(|| differences(&device, Way::Composed, [1e-2, 0.2])).is_ok();
     allow_tf32(false);
     say(&format!(
         r#"{{"check": "TF32: losses within 1e-2, gradients within 0.2", "holds": {held}}}"#

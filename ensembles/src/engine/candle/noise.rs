@@ -1,6 +1,11 @@
 //! Normal random numbers of a step, for every model from its own stream.
 
 use candle_core::{Device, Result, Tensor};
+use rayon::prelude::*;
+
+use super::host;
+use super::kernels::fused;
+use super::ops::Way;
 
 use crate::engine::noise::{Noise, Place};
 use crate::numerics::elementary::vectorised;
@@ -21,26 +26,28 @@ impl Streams {
     }
 
     /// `values`, shape (models, n, width), and `std` times normal numbers.
-    pub(super) fn add_to(&self, values: &Tensor, std: f64, place: Place) -> Result<Tensor> {
-        #[cfg(any(feature = "cuda", test))]
-        if super::ops::has_kernels(values) {
-            #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-            return super::kernels::fused::add_noise(values, &self.keys, std as f32, place);
+    pub(super) fn add_to(
+        &self,
+        way: Way,
+        values: &Tensor,
+        std: f64,
+        place: Place,
+    ) -> Result<Tensor> {
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        match way {
+            Way::Composed => {}
+            Way::Host => return host::add_noise(values, &self.streams, std as f32, place),
+            Way::Kernels => return fused::add_noise(values, &self.keys, std as f32, place),
         }
         let (models, rows, width) = values.dims3()?;
         debug_assert_eq!(models, self.streams.len());
         let mut noise = vec![0.0; models * rows * width];
-        vectorised(
-            #[inline(always)]
-            || {
-                let of_models = noise.chunks_exact_mut(rows * width);
-                for (stream, noise) in self.streams.iter().zip(of_models) {
-                    for (row, noise) in noise.chunks_exact_mut(width).enumerate() {
-                        stream.draw(place, row, 0, noise);
-                    }
-                }
-            },
-        );
+        noise.par_chunks_exact_mut(width).enumerate().for_each(|(index, noise)| {
+            vectorised(
+                #[inline(always)]
+                || self.streams[index / rows].draw(place, index % rows, 0, noise),
+            );
+        });
         let noise = Tensor::from_vec(noise, (models, rows, width), values.device())?;
         values + (noise.to_dtype(values.dtype())? * std)?
     }

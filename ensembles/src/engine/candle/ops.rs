@@ -1,20 +1,45 @@
-//! What networks are made of, for a stack of them: every tensor is (models, n, width), parameters alike with their
-//! rows for n. Composed of candle's operations, with its gradients; on a GPU, kernels of our own (`fused.rs`).
+//! What networks are made of, for a stack of them: every tensor is (models, n, width), parameters alike with their rows for n.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp2, DType, Device, Layout, Result, Shape, Tensor,
+};
 
-use super::held;
-#[cfg(any(feature = "cuda", test))]
+use super::held::held;
+use super::host;
 use super::kernels::fused;
 use crate::members::weights::EPSILON;
 
+/// How operations are done. The results differ by no more than rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Composed of candle's, for any device and precision.
+    Composed,
+    /// In one pass each, on the CPU.
+    Host,
+    /// By CUDA kernels of our own.
+    Kernels,
+}
+
+impl Way {
+    /// What is best where nobody asks for kernels.
+    pub(super) fn of(device: &Device, dtype: DType) -> Self {
+        if device.is_cpu() && dtype == DType::F32 { Self::Host } else { Self::Composed }
+    }
+}
+
 /// `input` (models, n, in) times `weight` (models, in, out): shape (models, n, out).
 ///
-/// Candle's own product computes both gradients, also that of the data and those of weights that are held fixed.
+/// Candle's own product computes both gradients, also that of the data and those of weights that are held fixed, and works in
+/// rayon's global pool.
 pub(super) fn linear(input: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let op = Linear { input_learns: input.track_op(), weight_learns: weight.track_op() };
-    input.apply_op2(weight, op)
+    input.contiguous()?.apply_op2(&weight.contiguous()?, op)
+}
+
+/// `a` (models, n, p) times `b` (models, n, q): shape (models, p, q).
+pub(super) fn turned_product(a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    linear(&a.transpose(1, 2)?.contiguous()?, b)
 }
 
 struct Linear {
@@ -37,7 +62,7 @@ impl Linear {
 
 impl CustomOp2 for Linear {
     fn name(&self) -> &'static str {
-        "stacked-linear"
+        "linear"
     }
 
     fn cpu_fwd(
@@ -47,7 +72,15 @@ impl CustomOp2 for Linear {
         weight: &CpuStorage,
         weight_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        Self::product((input, input_layout), (weight, weight_layout))
+        if !matches!(input, CpuStorage::F32(_)) {
+            return Self::product((input, input_layout), (weight, weight_layout));
+        }
+        let (models, rows, inner) = input_layout.shape().dims3()?;
+        let (_, of_weight, width) = weight_layout.shape().dims3()?;
+        let input = (host::slice(input, input_layout)?, (rows, inner), false);
+        let weight = (host::slice(weight, weight_layout)?, (of_weight, width), false);
+        let product = host::product(input, weight, models);
+        Ok((CpuStorage::F32(product), (models, rows, width).into()))
     }
 
     fn cuda_fwd(
@@ -67,9 +100,32 @@ impl CustomOp2 for Linear {
         _result: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let of_input = self.input_learns.then(|| gradient.matmul(&weight.t()?)).transpose()?;
-        let of_weight = self.weight_learns.then(|| input.t()?.matmul(gradient)).transpose()?;
-        Ok((of_input, of_weight))
+        if Way::of(input.device(), input.dtype()) != Way::Host {
+            let of_input = self.input_learns.then(|| gradient.matmul(&weight.t()?)).transpose()?;
+            let of_weight = self.weight_learns.then(|| input.t()?.matmul(gradient)).transpose()?;
+            return Ok((of_input, of_weight));
+        }
+        let (models, rows, inner) = input.dims3()?;
+        let (_, _, width) = weight.dims3()?;
+        host::with(gradient, |gradient| {
+            let gradient = (gradient, (rows, width), false);
+            let of_input = || {
+                host::with(weight, |weight| {
+                    let product = host::product(gradient, (weight, (inner, width), true), models);
+                    host::tensor(product, input.shape())
+                })
+            };
+            let of_weight = || {
+                host::with(input, |input| {
+                    let product = host::product((input, (rows, inner), true), gradient, models);
+                    host::tensor(product, weight.shape())
+                })
+            };
+            Ok((
+                self.input_learns.then(of_input).transpose()?,
+                self.weight_learns.then(of_weight).transpose()?,
+            ))
+        })
     }
 }
 
@@ -79,17 +135,24 @@ pub(crate) struct Statistics(pub(crate) Tensor);
 
 impl Statistics {
     /// (`values` - mean) / standard deviation.
-    pub(super) fn apply(&self, values: &Tensor) -> Result<Tensor> {
+    fn apply(&self, values: &Tensor) -> Result<Tensor> {
         let (mean, inverse_std) = (self.0.narrow(1, 0, 1)?, self.0.narrow(1, 1, 1)?);
         values.broadcast_sub(&mean)?.broadcast_mul(&inverse_std)
     }
 }
 
 /// Batch normalisation without scale and shift (Ioffe and Szegedy, 2015), and what was normalised with.
-pub(super) fn normalise(values: &Tensor) -> Result<(Tensor, Statistics)> {
-    #[cfg(any(feature = "cuda", test))]
-    if has_kernels(values) {
-        return fused::normalise(values);
+pub(super) fn normalise(way: Way, values: &Tensor) -> Result<(Tensor, Statistics)> {
+    match way {
+        Way::Composed => {}
+        Way::Host => {
+            let (normalised, both) = host::normalise(values)?;
+            return Ok((normalised, Statistics(both)));
+        }
+        Way::Kernels => {
+            let (normalised, both) = fused::normalise(values)?;
+            return Ok((normalised, Statistics(both)));
+        }
     }
     let mean = values.mean_keepdim(1)?;
     let centred = values.broadcast_sub(&mean)?;
@@ -100,10 +163,11 @@ pub(super) fn normalise(values: &Tensor) -> Result<(Tensor, Statistics)> {
 }
 
 /// max(0, `values` + `shift`), with `shift` (models, 1, width). NaN stays, and 0 has slope 0.
-pub(super) fn shift_relu(values: &Tensor, shift: &Tensor) -> Result<Tensor> {
-    #[cfg(any(feature = "cuda", test))]
-    if has_kernels(values) {
-        return fused::shift_relu(values, shift);
+pub(super) fn shift_relu(way: Way, values: &Tensor, shift: &Tensor) -> Result<Tensor> {
+    match way {
+        Way::Composed => {}
+        Way::Host => return host::shift_relu(values, shift),
+        Way::Kernels => return fused::shift_relu(values, shift),
     }
     let shifted = values.broadcast_add(shift)?;
     let positive = shifted.detach().gt(0.0)?.to_dtype(shifted.dtype())?;
@@ -114,10 +178,16 @@ pub(super) fn shift_relu(values: &Tensor, shift: &Tensor) -> Result<Tensor> {
 /// `mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5`, `v` alike with a6..a10, and u the signal from the layer above.
 ///
 /// `parameters`: (models, 10, width).
-pub(super) fn combine(lateral: &Tensor, vertical: &Tensor, parameters: &Tensor) -> Result<Tensor> {
-    #[cfg(any(feature = "cuda", test))]
-    if has_kernels(lateral) {
-        return fused::combine(lateral, vertical, parameters);
+pub(super) fn combine(
+    way: Way,
+    lateral: &Tensor,
+    vertical: &Tensor,
+    parameters: &Tensor,
+) -> Result<Tensor> {
+    match way {
+        Way::Composed => {}
+        Way::Host => return host::combine(lateral, vertical, parameters),
+        Way::Kernels => return fused::combine(lateral, vertical, parameters),
     }
     let row = |index: usize| parameters.narrow(1, index, 1);
     let part = |first: usize| -> Result<Tensor> {
@@ -134,27 +204,20 @@ pub(super) fn combine(lateral: &Tensor, vertical: &Tensor, parameters: &Tensor) 
 ///
 /// `guess` is normalised with the clean layer's `statistics`; `None` where the layer isn't normalised.
 pub(super) fn denoising_cost(
+    way: Way,
     clean: &Tensor,
     guess: &Tensor,
     statistics: Option<&Statistics>,
 ) -> Result<Tensor> {
-    #[cfg(any(feature = "cuda", test))]
-    if has_kernels(clean) {
-        return fused::denoising_cost(clean, guess, statistics);
+    let both = statistics.map(|statistics| &statistics.0);
+    match way {
+        Way::Composed => {}
+        Way::Host => return host::denoising_cost(clean, guess, both),
+        Way::Kernels => return fused::denoising_cost(clean, guess, both),
     }
     let guess = match statistics {
         Some(statistics) => statistics.apply(guess)?,
         None => guess.clone(),
     };
     (clean - guess)?.sqr()?.flatten_from(1)?.mean(1)
-}
-
-/// Whether `tensor` is where kernels run.
-#[cfg(any(feature = "cuda", test))]
-pub(super) fn has_kernels(tensor: &Tensor) -> bool {
-    #[cfg(test)]
-    if super::kernels::emulator::is_on() {
-        return true;
-    }
-    tensor.device().is_cuda()
 }

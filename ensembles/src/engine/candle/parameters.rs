@@ -2,7 +2,13 @@
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
-use crate::members::weights;
+use crate::members::weights::{self, Weights};
+
+/// One parameter of a model.
+pub(super) type Part<'a> = &'a dyn Fn(&Weights) -> &weights::Parameter;
+
+/// Puts the same parameter of all models on the device.
+pub(super) type Upload<'a> = dyn FnMut(Part<'_>) -> Result<Tensor> + 'a;
 
 /// One parameter of all models, shape (models, rows, columns); of a vector, rows = 1.
 #[derive(Debug)]

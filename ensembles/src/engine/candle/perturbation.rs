@@ -3,14 +3,21 @@
 use candle_core::{D, Result, Tensor, Var};
 
 use super::encoder::Encoder;
-use super::held;
-use super::losses::consistency;
+use super::held::held;
+use super::host;
+use super::losses::divergence::divergence;
+use super::ops::Way;
 
 /// `samples` moved by `radii` along a random direction each (random perturbation training; Hu et al., 2017).
 ///
 /// `samples` and `directions`, which need not have a length of 1: (models, n, n_features). `radii`: (models, n, 1).
-pub(super) fn random(samples: &Tensor, directions: &Tensor, radii: &Tensor) -> Result<Tensor> {
-    samples + unit(directions)?.broadcast_mul(radii)?
+pub(super) fn random(
+    way: Way,
+    samples: &Tensor,
+    directions: &Tensor,
+    radii: &Tensor,
+) -> Result<Tensor> {
+    samples + unit(way, directions)?.broadcast_mul(radii)?
 }
 
 /// `samples` moved by `radii` in the direction that changes the networks' answers most: virtual adversarial training,
@@ -19,24 +26,28 @@ pub(super) fn random(samples: &Tensor, directions: &Tensor, radii: &Tensor) -> R
 /// `logits` are the networks' answers to `samples`; `probe` is the length of the random step at which the direction is
 /// sought.
 pub(super) fn adversarial(
+    way: Way,
     encoder: &Encoder,
     samples: &Tensor,
     logits: &Tensor,
     directions: &Tensor,
     (radii, probe): (&Tensor, f64),
 ) -> Result<Tensor> {
-    let start = (samples + (unit(directions)? * probe)?)?;
+    let start = (samples + (unit(way, directions)? * probe)?)?;
     let start = Var::from_tensor(&start)?;
     let answer = encoder.frozen().forward(&start, None)?.logits;
-    let gradients = consistency(&logits.detach(), &answer)?.sum_all()?.backward()?;
+    let gradients = divergence(way, &logits.detach(), &answer)?.sum_all()?.backward()?;
     let gradient = gradients.get(&start).expect("the answer depends on the probe");
-    random(samples, &held(gradient), radii)
+    random(way, samples, &held(gradient), radii)
 }
 
 /// Gives each row the Euclidean length 1; a row of zeros stays.
 ///
 /// Gradients of confident samples are tiny: their squares would vanish. So rows are first divided by their largest value.
-fn unit(rows: &Tensor) -> Result<Tensor> {
+fn unit(way: Way, rows: &Tensor) -> Result<Tensor> {
+    if way == Way::Host {
+        return host::unit(rows);
+    }
     let or_one = |lengths: Tensor| {
         let zeros = lengths.eq(&lengths.zeros_like()?)?;
         zeros.to_dtype(rows.dtype())? + lengths
@@ -56,7 +67,12 @@ mod tests {
     #[test]
     fn rows_get_a_length_of_one_however_small_they_are() {
         let rows = [[[3f32, -4.0], [0.0, 0.0]], [[3e-30, 4e-30], [1e30, 0.0]]];
-        let rows = unit(&Tensor::new(&rows, &Device::Cpu).unwrap()).unwrap();
+        for way in [Way::Composed, Way::Host] {
+            check(&unit(way, &Tensor::new(&rows, &Device::Cpu).unwrap()).unwrap());
+        }
+    }
+
+    fn check(rows: &Tensor) {
         let expected = [[[0.6, -0.8], [0.0, 0.0]], [[0.6, 0.8], [1.0, 0.0]]];
         for (found, expected) in rows
             .to_vec3::<f32>()

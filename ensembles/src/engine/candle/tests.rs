@@ -1,47 +1,29 @@
 //! Losses and gradients of a stack, held against finite differences and against each model alone.
 
-use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use candle_core::{DType, Device, Tensor};
 use consilience_data::{Seed, Stream};
 
-use super::*;
+use super::held::replay::{HELD, Held};
+use super::kernels::emulator;
+use super::noise::Streams;
+use super::ops::Way;
+use super::stack::{Blueprint, Inputs, Labelled, Named, Stack};
 use crate::engine::noise::Noise;
-use crate::{Image, NetworkParams, SizePrior};
+use crate::engine::terms::{Term, View};
+use crate::members::params::{Consistency, NetworkParams, Objective, ValidNetworkParams};
+use crate::members::sizes::SizePrior;
+use crate::members::weights::Weights;
+use crate::preparation::shift::{Image, Shift};
 
 const FEATURES: usize = 5;
 const CLUSTERS: u8 = 3;
 const ROWS: usize = 8;
+const IMAGE: Image = Image { rows: 1, columns: FEATURES, channels: 1 };
 /// More than a kernel's thread adds up, and layers wider than a block of noise.
 pub(super) const MANY: (usize, [usize; 2]) = (70, [130, 4]);
 const LABELLED: u8 = 6;
-
-/// What is held constant in a loss: as it comes, or, for finite differences, as it was at the point of departure.
-enum Held {
-    Now,
-    Recorded(VecDeque<Tensor>),
-    Replayed(VecDeque<Tensor>),
-}
-
-thread_local! {
-    static HELD: RefCell<Held> = const { RefCell::new(Held::Now) };
-}
-
-pub(super) fn held(tensor: &Tensor) -> Tensor {
-    HELD.with_borrow_mut(|held| match held {
-        Held::Now => tensor.clone(),
-        Held::Recorded(tensors) => {
-            tensors.push_back(tensor.detach());
-            tensor.clone()
-        }
-        Held::Replayed(tensors) => {
-            let tensor = tensors.pop_front().unwrap();
-            tensors.push_back(tensor.clone());
-            tensor
-        }
-    })
-}
 
 fn normal(seed: u64, shape: &[usize], dtype: DType) -> Tensor {
     let values = Seed(seed).rng(Stream::Subset).normal(shape.iter().product());
@@ -67,7 +49,7 @@ pub(super) fn batch(
     labelled: bool,
     dtype: DType,
     device: &Device,
-) -> Batch {
+) -> Inputs {
     let each = |make: &dyn Fn(u8) -> Tensor| {
         let tensors: Vec<_> = models.iter().map(|&model| make(model)).collect();
         Tensor::stack(&tensors, 0).unwrap().to_device(device).unwrap()
@@ -82,14 +64,13 @@ pub(super) fn batch(
         Tensor::from_vec(labels, (usize::from(LABELLED), 1), &Device::Cpu).unwrap()
     };
     let distances = |model| normal(100 + u64::from(model), &[rows, 1], dtype).abs().unwrap();
-    Batch {
+    let samples = each(&|model| normal(model.into(), &[rows, FEATURES], dtype));
+    Inputs {
         step: 2,
-        decoder: true,
-        samples: each(&|model| normal(model.into(), &[rows, FEATURES], dtype)),
+        shifted: Some(Shift::new(IMAGE, [-0.6, 1.1]).of_tensor(&samples).unwrap()),
+        samples,
         distances: Some(each(&distances)),
-        neighbours: labelled
-            .then(|| each(&|model| normal(300 + u64::from(model), &[rows, FEATURES], dtype))),
-        shift: [-0.6, 1.1],
+        neighbours: Some(each(&|model| normal(300 + u64::from(model), &[rows, FEATURES], dtype))),
         labelled: labelled.then(|| Labelled {
             samples: each(&|model| {
                 normal(200 + u64::from(model), &[LABELLED.into(), FEATURES], dtype)
@@ -99,6 +80,28 @@ pub(super) fn batch(
         noise: streams(1),
         perturbation: streams(2),
     }
+}
+
+/// What is minimised in a retraining, with labels or without.
+pub(super) fn terms(params: &ValidNetworkParams, labelled: bool) -> Vec<Term> {
+    let mut terms = params.terms(1);
+    terms.retain(|term| labelled || term.view != View::Labelled);
+    terms
+}
+
+/// Networks with all terms of a retraining.
+pub(super) fn stack(
+    (params, labelled): (&ValidNetworkParams, bool),
+    members: &[&Weights],
+    way: Way,
+    dtype: DType,
+    device: &Device,
+) -> Stack {
+    let priors: Vec<_> =
+        members.iter().map(|weights| params.sizes.unlearned(weights.n_clusters())).collect();
+    let terms = terms(params, labelled);
+    let blueprint = Blueprint { way, params, terms, priors: &priors, spread: 1.5, dtype, device };
+    Stack::new(blueprint, members).unwrap()
 }
 
 /// Every kind of loss: settings, and whether there are labels.
@@ -118,7 +121,7 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     consistency_weight: 2.0,
                     neighbour_weight: 0.6,
                     shift_weight: 0.8,
-                    image: Some(Image { rows: 1, columns: FEATURES, channels: 1 }),
+                    image: Some(IMAGE),
                     normalise_last: labelled != denoising.is_empty(),
                     probe: 0.5,
                     ..NetworkParams::default()
@@ -150,9 +153,13 @@ fn gradients_equal_finite_differences() {
     for (params, labelled) in cases([7, 4]) {
         let case = describe(&params, labelled);
         let members = [weights(&params, 1), weights(&params, 2)];
-        let stack =
-            Stack::of_type(&params, 1.5, &[&members[0], &members[1]], DType::F64, &Device::Cpu)
-                .unwrap();
+        let stack = stack(
+            (&params, labelled),
+            &[&members[0], &members[1]],
+            Way::Composed,
+            DType::F64,
+            &Device::Cpu,
+        );
         let batch = batch(&[1, 2], ROWS, labelled, DType::F64, &Device::Cpu);
         HELD.replace(Held::Recorded(VecDeque::new()));
         let gradients = stack.losses(&batch).unwrap().sum_all().unwrap().backward().unwrap();
@@ -201,7 +208,7 @@ fn a_model_in_a_stack_is_as_it_is_alone() {
         let run = |models: &[u8]| {
             let members: Vec<&Weights> =
                 models.iter().map(|&model| &members[usize::from(model) - 1]).collect();
-            let stack = Stack::new(&params, 1.5, &members, &Device::Cpu).unwrap();
+            let stack = stack((&params, labelled), &members, Way::Host, DType::F32, &Device::Cpu);
             stack
                 .loss_and_gradients(&batch(models, ROWS, labelled, DType::F32, &Device::Cpu))
                 .unwrap()
@@ -239,23 +246,44 @@ pub(super) fn assert_close(
     }
 }
 
-/// The kernels, as the host's C compiler understands them, against the composed operations.
+/// Operations in one pass, and kernels, as the host's C compiler understands them, against the composed operations.
 #[test]
-fn kernels_make_the_same_losses_and_gradients() {
+fn every_way_makes_the_same_losses_and_gradients() {
     for (params, labelled) in cases(MANY.1) {
         let case = describe(&params, labelled);
         let members = [weights(&params, 1), weights(&params, 2)];
-        let stack = Stack::new(&params, 1.5, &[&members[0], &members[1]], &Device::Cpu).unwrap();
         let batch = batch(&[1, 2], MANY.0, labelled, DType::F32, &Device::Cpu);
-        let run = || stack.loss_and_gradients(&batch).unwrap();
-        let Some(found) = kernels::emulator::with_kernels(run) else { return };
-        assert_close(&found, &run(), [1e-5, 1e-2], &case);
+        let run = |way| {
+            let members = [&members[0], &members[1]];
+            let stack = stack((&params, labelled), &members, way, DType::F32, &Device::Cpu);
+            stack.loss_and_gradients(&batch).unwrap()
+        };
+        let expected = run(Way::Composed);
+        assert_close(&run(Way::Host), &expected, [1e-5, 1e-2], &case);
+        let Some(found) = emulator::with_kernels(|| run(Way::Kernels)) else { return };
+        assert_close(&found, &expected, [1e-5, 1e-2], &case);
     }
 }
 
 #[test]
+fn threads_do_not_change_a_bit_of_a_step() {
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let of_case = |(params, labelled): (ValidNetworkParams, bool)| {
+            let members = [weights(&params, 1)];
+            let batch = batch(&[1], 150, labelled, DType::F32, &Device::Cpu);
+            let case = (&params, labelled);
+            let stack = stack(case, &[&members[0]], Way::Host, DType::F32, &Device::Cpu);
+            stack.loss_and_gradients(&batch).unwrap()
+        };
+        pool.install(|| cases([300, 130]).into_iter().map(of_case).collect::<Vec<_>>())
+    };
+    assert!(run(1) == run(3));
+}
+
+#[test]
 fn what_is_uploaded_comes_back() {
-    let (params, _) = cases([7, 4]).pop().unwrap();
+    let (params, labelled) = cases([7, 4]).pop().unwrap();
     let mut members = [weights(&params, 1), weights(&params, 2)];
     for (number, parameter) in members.iter_mut().flat_map(Weights::parameters_mut).enumerate() {
         parameter.first.fill(number as f32);
@@ -263,7 +291,8 @@ fn what_is_uploaded_comes_back() {
         parameter.steps = 9;
     }
     let expected = members.clone();
-    let stack = Stack::new(&params, 1.0, &[&members[0], &members[1]], &Device::Cpu).unwrap();
+    let of_two = [&members[0], &members[1]];
+    let stack = stack((&params, labelled), &of_two, Way::Host, DType::F32, &Device::Cpu);
     for parameter in members.iter_mut().flat_map(Weights::parameters_mut) {
         parameter.value.fill(0.0);
         parameter.first.fill(0.0);

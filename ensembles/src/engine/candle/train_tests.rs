@@ -2,19 +2,30 @@
 
 use std::sync::Mutex;
 
-use candle_core::Device;
+use candle_core::{DType, Device, Tensor};
 use consilience_data::{
     ClusterId, Features, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Seed, SoftAssignments,
     Stream,
 };
 use ndarray::Array2;
 
-use super::*;
-use crate::members::sizes::Prior;
-use crate::{
-    Clusterer, EnsembleError, EpochEnd, Network, NetworkParams, Phase, Prepared, Progress, Scaling,
-    SizePrior,
-};
+use super::kernels::emulator;
+use super::losses::softmax::softmax;
+use super::ops::Way;
+use super::parameters::to_host;
+use super::session::Candle;
+use super::tests::stack;
+use crate::engine::choice::EngineChoice;
+use crate::engine::driver::{self, Trainee};
+use crate::engine::inference::answers;
+use crate::error::EnsembleError;
+use crate::members::clusterer::{Clusterer, EpochEnd, Phase, Progress};
+use crate::members::network::Network;
+use crate::members::params::{Consistency, NetworkParams, ValidNetworkParams};
+use crate::members::sizes::SizePrior;
+use crate::members::weights::Weights;
+use crate::preparation::prepared::Prepared;
+use crate::preparation::transform::Scaling;
 
 /// Sample i is in blob i % 3.
 pub(super) fn blobs() -> Prepared {
@@ -76,8 +87,9 @@ impl Progress for Losses {
 pub(super) struct Networks {
     pub(super) params: ValidNetworkParams,
     pub(super) weights: Vec<Weights>,
-    epochs_done: u64,
+    epochs_done: Vec<u64>,
     device: Device,
+    way: Way,
 }
 
 impl Networks {
@@ -96,12 +108,17 @@ impl Networks {
             let mut rng = data.rng(Stream::Weights { model: model.into() });
             Weights::new(&params, data.features().n_features(), n_clusters, &mut rng)
         });
-        Self { weights: weights.collect(), params, epochs_done: 0, device: Device::Cpu }
+        let (device, way, epochs_done) = (Device::Cpu, Way::Host, vec![0; models.into()]);
+        Self { weights: weights.collect(), params, epochs_done, device, way }
+    }
+
+    pub(super) fn by(self, way: Way) -> Self {
+        Self { way, ..self }
     }
 
     #[cfg(feature = "cuda")]
     pub(super) fn on(self, device: &Device) -> Self {
-        Self { device: device.clone(), ..self }
+        Self { device: device.clone(), way: Way::Composed, ..self }
     }
 
     pub(super) fn train(
@@ -110,7 +127,7 @@ impl Networks {
         phase: Phase,
         labels: &[PseudoLabels],
         stack: usize,
-    ) -> std::result::Result<Vec<EpochEnd>, EnsembleError> {
+    ) -> Result<Vec<EpochEnd>, EnsembleError> {
         let losses = Losses::default();
         self.train_with(data, phase, labels, stack, &losses)?;
         Ok(losses.0.into_inner().unwrap())
@@ -123,27 +140,26 @@ impl Networks {
         labels: &[PseudoLabels],
         stack: usize,
         progress: &dyn Progress,
-    ) -> std::result::Result<(), EnsembleError> {
-        let resident = Resident::new(data, &self.device)?;
+    ) -> Result<(), EnsembleError> {
+        let engine = Candle::stacked(data, &self.device, stack, self.way);
         let none = PseudoLabels::default();
         let labels: Vec<_> =
             (0..self.weights.len()).map(|model| labels.get(model).unwrap_or(&none)).collect();
-        let (params, epochs_done) = (&self.params, self.epochs_done);
-        let member =
-            |(model, weights)| Member { model: ModelIdx(model), params, weights, epochs_done };
-        let mut members: Vec<_> = (0..).zip(&mut self.weights).map(member).collect();
-        train(&mut members, data, &resident, &phase, &labels, stack, progress)?;
-        self.epochs_done = members[0].epochs_done;
-        Ok(())
+        let params = &self.params;
+        let trainee = |(model, (weights, epochs_done))| Trainee {
+            model: ModelIdx(model),
+            params,
+            weights,
+            epochs_done,
+        };
+        let networks = self.weights.iter_mut().zip(&mut self.epochs_done);
+        let trainees = (0..).zip(networks).map(trainee).collect();
+        driver::train(&engine, trainees, &labels, data, &phase, progress).map(drop)
     }
 
-    pub(super) fn predict(&self, data: &Prepared, stack: usize) -> Vec<SoftAssignments> {
-        let resident = Resident::new(data, &self.device).unwrap();
-        let (params, epochs_done) = (&self.params, self.epochs_done);
-        let member =
-            |(model, weights)| Trained { model: ModelIdx(model), params, weights, epochs_done };
-        let members: Vec<_> = (0..).zip(&self.weights).map(member).collect();
-        predict(&members, data, &resident, stack).unwrap()
+    pub(super) fn predict(&self, data: &Prepared) -> Vec<SoftAssignments> {
+        let of = |weights| answers(weights, data.features()).unwrap();
+        self.weights.iter().map(of).collect()
     }
 }
 
@@ -163,11 +179,11 @@ fn a_stack_learns_and_its_size_does_not_matter() {
             let (first, last) = (of_model.next().unwrap(), of_model.next_back().unwrap());
             assert!(last.loss < first.loss && last.epoch == 20, "{first:?} {last:?}");
         }
-        let mut targets: Vec<_> = networks.predict(&data, stack).iter().map(labels).collect();
+        let mut targets: Vec<_> = networks.predict(&data).iter().map(labels).collect();
         // One learns without labels: it can't be stacked with the others.
         targets[1] = PseudoLabels::default();
         networks.train(&data, phase(1, 5), &targets, stack).unwrap();
-        let soft = networks.predict(&data, stack);
+        let soft = networks.predict(&data);
         (networks.weights, soft)
     };
     let together = run(3);
@@ -178,81 +194,75 @@ fn a_stack_learns_and_its_size_does_not_matter() {
     }
 }
 
-/// Two steps of the whole, with Adam's kernels, and predictions.
+/// Two steps of the whole, Adam included, and predictions.
 #[test]
-fn kernels_train_as_composed_operations_do() {
+fn every_way_trains_alike() {
     let data = blobs();
     let params = NetworkParams { batch_size: 550, ..learner() };
-    let run = || {
-        let mut networks = Networks::new(params.clone(), &data, 2);
+    let run = |way| {
+        let mut networks = Networks::new(params.clone(), &data, 2).by(way);
         let losses = networks.train(&data, phase(1, 1), &[], 2).unwrap();
-        (losses, networks.predict(&data, 2))
+        (losses, networks.predict(&data))
     };
-    let Some((found, of_found)) = kernels::emulator::with_kernels(run) else { return };
-    let (losses, soft) = run();
-    for (found, expected) in found.iter().zip(losses) {
-        let error = (found.loss - expected.loss).abs();
-        assert!(error < 1e-4 * expected.loss.abs(), "{found:?} {expected:?}");
-    }
-    for (found, expected) in of_found.iter().zip(soft) {
-        let difference = &found.view() - &expected.view();
-        assert!(difference.iter().all(|difference| difference.abs() < 2e-3));
+    let (losses, soft) = run(Way::Composed);
+    let kernels = emulator::with_kernels(|| run(Way::Kernels));
+    for (found, of_found) in [Some(run(Way::Host)), kernels].into_iter().flatten() {
+        for (found, expected) in found.iter().zip(&losses) {
+            let error = (found.loss - expected.loss).abs();
+            assert!(error < 1e-4 * expected.loss.abs(), "{found:?} {expected:?}");
+        }
+        for (found, expected) in of_found.iter().zip(&soft) {
+            let difference = &found.view() - &expected.view();
+            assert!(difference.iter().all(|difference| difference.abs() < 2e-3));
+        }
     }
 }
 
-/// After a round, the prior is of a network's own sizes, by both trainers alike; before that, it is uniform.
+/// After a round, the prior is of a network's own sizes, by both engines alike; before that, it is uniform.
 #[test]
-fn sizes_are_learnt_alike_by_hand_and_in_a_stack() {
+fn engines_train_alike_and_learn_sizes_alike() {
     let data = blobs();
     let params = NetworkParams { sizes: SizePrior::Learned, im_weight: 1.0, ..learner() };
-    let uniform = SizePrior::Uniform.unlearned(3);
     let kept = NetworkParams { sizes: SizePrior::Uniform, ..params.clone() };
-
-    let mut networks = Networks::new(params.clone(), &data, 1);
-    let mut plain = Networks::new(kept, &data, 1);
-    let mut by_hand = Network::new(ModelIdx(0), "ladder", networks.params.clone(), &data, 3);
+    let network = |params: &NetworkParams, engine| {
+        let params = params.clone().check().unwrap();
+        Network::new(ModelIdx(0), "ladder", params, &data, 3, engine).unwrap()
+    };
+    let mut fast = network(&params, EngineChoice::Fast);
+    let mut candle = network(&params, EngineChoice::Candle);
+    let mut plain = network(&kept, EngineChoice::Candle);
+    let train = |network: &mut Network, round| {
+        let losses = Losses::default();
+        network.train(&data, &phase(round, 2), &PseudoLabels::default(), &losses).unwrap();
+        losses.0.into_inner().unwrap()
+    };
     for round in 0..2 {
-        let (losses, none) = (Losses::default(), PseudoLabels::default());
-        by_hand.train(&data, &phase(round, 2), &none, &losses).unwrap();
-        let expected = losses.0.into_inner().unwrap();
-        let found = networks.train(&data, phase(round, 2), &[], 1).unwrap();
+        let (expected, found) = (train(&mut fast, round), train(&mut candle, round));
         for (found, expected) in found.iter().zip(&expected) {
             let error = (found.loss - expected.loss).abs();
             assert!(error < 1e-3 * expected.loss.abs(), "{found:?} {expected:?}");
         }
-        let of_plain = plain.train(&data, phase(round, 2), &[], 1).unwrap();
+        let of_plain = train(&mut plain, round);
         assert_eq!(found == of_plain, round == 0, "{found:?} {of_plain:?}");
-    }
-
-    let resident = Resident::new(&data, &Device::Cpu).unwrap();
-    let members = [&networks.weights[0]];
-    let mut stack = Stack::new(&networks.params, 1.0, &members, &Device::Cpu).unwrap();
-    assert_eq!(to_host(&stack.prior).unwrap(), uniform.log_multiples());
-    stack.learn_sizes(&members, &resident).unwrap();
-    let answers = crate::engine::inference::probabilities(members[0], data.features(), 1);
-    let expected = Prior::learned(&answers, 3);
-    assert_ne!(expected, uniform);
-    for (found, expected) in
-        to_host(&stack.prior).unwrap().into_iter().zip(expected.log_multiples())
-    {
-        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
     }
 }
 
+/// Population statistics, which are the processors' own, against a batch that is all the data, by candle.
 #[test]
 fn a_batch_of_everything_is_the_population() {
     let data = blobs();
-    let mut networks = Networks::new(learner(), &data, 2);
-    networks.train(&data, phase(0, 1), &[], 2).unwrap();
-    let members: Vec<&Weights> = networks.weights.iter().collect();
-    let stack = Stack::new(&networks.params, 1.0, &members, &Device::Cpu).unwrap();
-    let shape = (data.features().n_samples(), data.features().n_features());
+    let mut networks = Networks::new(learner(), &data, 1);
+    networks.train(&data, phase(0, 1), &[], 1).unwrap();
+    let params = &networks.params;
+    let weights = [&networks.weights[0]];
+    let way = Way::Composed;
+    let stack = stack((params, false), &weights, way, DType::F32, &Device::Cpu);
+    let shape = (1, data.features().n_samples(), data.features().n_features());
     let all = Tensor::from_slice(data.features().as_slice(), shape, &Device::Cpu).unwrap();
-    let all = Tensor::stack(&[&all, &all], 0).unwrap();
-    let of_batch = to_host(&stack.encoder.forward(&all, None).unwrap().logits).unwrap();
-    let of_population = to_host(&stack.encoder.logits(&all).unwrap()).unwrap();
-    for (found, expected) in of_population.iter().zip(of_batch) {
-        assert!((found - expected).abs() < 1e-4 * expected.abs().max(1.0), "{found} {expected}");
+    let logits = stack.encoder.forward(&all, None).unwrap().logits;
+    let of_batch = to_host(&softmax(way, &logits).unwrap()).unwrap();
+    for (found, expected) in networks.predict(&data)[0].view().iter().zip(of_batch) {
+        assert!((found - expected).abs() < 1e-4, "{found} {expected}");
     }
 }
 

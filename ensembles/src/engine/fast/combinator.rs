@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use super::layers::{columns, normalise, normalise_backward};
+use super::layers::{normalise, normalise_backward};
 use crate::members::weights::N_COMBINATOR;
 use crate::numerics::elementary::{sigmoid, vectorised};
-use crate::numerics::matrix::{COLUMNS, by_columns, row, row_mut};
+use crate::numerics::matrix::{COLUMNS, by_columns, columns, row, row_mut};
 
 /// Guesses a layer's clean activations as `(lateral - mu(u)) v(u) + mu(u)`, with `mu(u) = a1 sigmoid(a2 u + a3) + a4 u + a5`,
 /// `v` alike with a6..a10.
@@ -156,10 +156,10 @@ impl GuessBackward<'_> {
 }
 
 /// A block of every parameter's row.
-type Parameters = [[f32; COLUMNS]; N_COMBINATOR];
+pub(crate) type Parameters = [[f32; COLUMNS]; N_COMBINATOR];
 
 #[inline(always)]
-fn parameter_rows(parameters: &ArrayView2<'_, f32>, range: &Range<usize>) -> Parameters {
+pub(crate) fn parameter_rows(parameters: &ArrayView2<'_, f32>, range: &Range<usize>) -> Parameters {
     let mut rows = [[0.0; COLUMNS]; N_COMBINATOR];
     for (index, values) in rows.iter_mut().enumerate() {
         values[..range.len()].copy_from_slice(&row(parameters, index)[range.clone()]);
@@ -169,21 +169,22 @@ fn parameter_rows(parameters: &ArrayView2<'_, f32>, range: &Range<usize>) -> Par
 
 /// mu(u) and v(u) of one unit.
 #[inline(always)]
-fn curves(a: &Parameters, unit: usize, u: f32) -> (f32, f32) {
+pub(crate) fn curves(a: &Parameters, unit: usize, u: f32) -> (f32, f32) {
     let mu = a[0][unit] * sigmoid(a[1][unit] * u + a[2][unit]) + a[3][unit] * u + a[4][unit];
     let v = a[5][unit] * sigmoid(a[6][unit] * u + a[7][unit]) + a[8][unit] * u + a[9][unit];
     (mu, v)
 }
 
-struct Slopes {
-    of_lateral: f32,
-    of_vertical: f32,
-    of_parameters: [f32; N_COMBINATOR],
+/// What changes with the inputs of a guess.
+pub(crate) struct Slopes {
+    pub(crate) of_lateral: f32,
+    pub(crate) of_vertical: f32,
+    pub(crate) of_parameters: [f32; N_COMBINATOR],
 }
 
 /// What changes in a guess, times its gradient `g`.
 #[inline(always)]
-fn slopes(a: &Parameters, unit: usize, z: f32, u: f32, g: f32) -> Slopes {
+pub(crate) fn slopes(a: &Parameters, unit: usize, z: f32, u: f32, g: f32) -> Slopes {
     let s_mu = sigmoid(a[1][unit] * u + a[2][unit]);
     let s_v = sigmoid(a[6][unit] * u + a[7][unit]);
     let mu = a[0][unit] * s_mu + a[3][unit] * u + a[4][unit];

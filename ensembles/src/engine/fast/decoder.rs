@@ -4,9 +4,10 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
 
 use super::combinator::{Guess, GuessBackward};
-use super::encoder::{Encoder, Pass};
+use super::encoder::Encoder;
 use super::losses::{Answers, softmax_backward};
 use super::optimiser::Learn;
+use crate::engine::terms::View;
 use crate::members::weights::{DecoderWeights, N_COMBINATOR, Weights};
 use crate::numerics::matrix::{Write, multiply};
 
@@ -130,7 +131,7 @@ impl Decoder {
             backward.run(threads);
             learn.learn(combinator, self.of_combinator[layer].as_slice().expect("its layout"));
         }
-        let gradient = encoder.gradient(Pass::Corrupted);
+        let gradient = encoder.gradient(View::Corrupted);
         softmax_backward(corrupted, &self.vertical[top].view(), gradient);
     }
 }

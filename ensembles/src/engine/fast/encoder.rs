@@ -2,7 +2,7 @@
 //!
 //! One step sends the same weights several batches: the clean one, its corrupted copy, labelled samples, moved ones. They
 //! lie below one another in the same matrices, so that each weight meets them in one product, and its gradient is one
-//! product too. Only batch statistics are taken for each pass alone.
+//! product too. Only batch statistics are taken for each view alone.
 
 use std::ops::Range;
 
@@ -10,40 +10,23 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 
 use super::layers::{Backward, Forward, LayerKind};
 use super::optimiser::Learn;
+use crate::engine::terms::View;
 use crate::members::weights::{EncoderLayer, Weights};
 use crate::numerics::matrix::{Write, multiply};
 
-/// One batch's way up, as rows of the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Pass {
-    Clean,
-    /// With noise on every layer.
-    Corrupted,
-    /// Pseudo-labelled samples, with noise on every layer.
-    Labelled,
-    /// A neighbour of every clean sample.
-    Neighbour,
-    /// The clean samples as images, moved by fractions of pixels.
-    Shifted,
-    /// Small steps away; before that, where those steps are looked for.
-    Moved,
-}
+const N_VIEWS: usize = View::ALL.len();
 
-const N_PASSES: usize = 6;
-const PASSES: [Pass; N_PASSES] =
-    [Pass::Clean, Pass::Corrupted, Pass::Labelled, Pass::Neighbour, Pass::Shifted, Pass::Moved];
-
-/// Buffers for one network's steps. Matrices have a row for every sample of every pass; layer 0 is the input.
+/// Buffers for one network's steps. Matrices have a row for every sample of every view; layer 0 is the input.
 #[derive(Debug)]
 pub(super) struct Encoder {
-    rows: [Range<usize>; N_PASSES],
+    rows: [Range<usize>; N_VIEWS],
     /// Of every layer, what the next one takes; of the last, logits before they are scaled.
     hidden: Vec<Array2<f32>>,
     /// Of every layer but the input, y: batch-normalised where the layer is.
     normalised: Vec<Array2<f32>>,
     /// Of every layer but the input, z: y and noise; the corrupted and the labelled rows only.
     noisy: Vec<Array2<f32>>,
-    /// Of every layer but the input, for each pass mean and 1 / standard deviation, shape (12, width).
+    /// Of every layer but the input, for each view mean and 1 / standard deviation, shape (14, width).
     statistics: Vec<Array2<f32>>,
     logits: Array2<f32>,
     /// By logits.
@@ -54,8 +37,8 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// Room for passes of as many rows as each of `n`, in the order of [`Pass`].
-    pub(super) fn new(weights: &Weights, n: [usize; N_PASSES]) -> Self {
+    /// Room for passes of as many rows as each of `n`, in the order of [`View`].
+    pub(super) fn new(weights: &Weights, n: [usize; N_VIEWS]) -> Self {
         let mut start = 0;
         let rows = n.map(|n| {
             start += n;
@@ -72,7 +55,7 @@ impl Encoder {
             hidden: zeros(start, &widths),
             normalised: zeros(start, &widths[1..]),
             noisy: zeros(n[1] + n[2], &widths[1..]),
-            statistics: zeros(2 * N_PASSES, &widths[1..]),
+            statistics: zeros(2 * N_VIEWS, &widths[1..]),
             logits: Array2::zeros((start, weights.n_clusters())),
             gradient: Array2::zeros((start, weights.n_clusters())),
             flowing: [vec![0.0; start * largest], vec![0.0; start * largest]],
@@ -80,52 +63,52 @@ impl Encoder {
         }
     }
 
-    pub(super) fn rows(&self, pass: Pass) -> Range<usize> {
-        self.rows[pass as usize].clone()
+    pub(super) fn rows(&self, view: View) -> Range<usize> {
+        self.rows[view as usize].clone()
     }
 
-    /// A pass's samples, shape (n, n_features), to be filled in before [`Encoder::forward`], noise included.
-    pub(super) fn input(&mut self, pass: Pass) -> ArrayViewMut2<'_, f32> {
-        let rows = self.rows(pass);
+    /// A view's samples, shape (n, n_features), to be filled in before [`Encoder::forward`], noise included.
+    pub(super) fn input(&mut self, view: View) -> ArrayViewMut2<'_, f32> {
+        let rows = self.rows(view);
         self.hidden[0].slice_mut(s![rows, ..])
     }
 
     /// Noise of the layers above the input, shape (n, width), to be filled in before [`Encoder::forward`].
-    pub(super) fn noise(&mut self, pass: Pass) -> impl Iterator<Item = ArrayViewMut2<'_, f32>> {
-        let rows = noisy_rows(&self.rows, pass);
+    pub(super) fn noise(&mut self, view: View) -> impl Iterator<Item = ArrayViewMut2<'_, f32>> {
+        let rows = noisy_rows(&self.rows, view);
         self.noisy.iter_mut().map(move |noisy| noisy.slice_mut(s![rows.clone(), ..]))
     }
 
     /// Shape (n, n_clusters).
-    pub(super) fn logits(&self, pass: Pass) -> ArrayView2<'_, f32> {
-        self.logits.slice(s![self.rows(pass), ..])
+    pub(super) fn logits(&self, view: View) -> ArrayView2<'_, f32> {
+        self.logits.slice(s![self.rows(view), ..])
     }
 
     /// To be added to, shape (n, n_clusters).
-    pub(super) fn gradient(&mut self, pass: Pass) -> ArrayViewMut2<'_, f32> {
-        let rows = self.rows(pass);
+    pub(super) fn gradient(&mut self, view: View) -> ArrayViewMut2<'_, f32> {
+        let rows = self.rows(view);
         self.gradient.slice_mut(s![rows, ..])
     }
 
-    /// z of the clean pass and of the corrupted one, shape (n, width) each; layer 0 is the input.
+    /// z of the clean view and of the corrupted one, shape (n, width) each; layer 0 is the input.
     pub(super) fn activations(&self, layer: usize) -> [ArrayView2<'_, f32>; 2] {
-        let [clean, corrupted] = [self.rows(Pass::Clean), self.rows(Pass::Corrupted)];
+        let [clean, corrupted] = [self.rows(View::Clean), self.rows(View::Corrupted)];
         match layer.checked_sub(1) {
             None => [clean, corrupted].map(|rows| self.hidden[0].slice(s![rows, ..])),
             Some(above) => [
                 self.normalised[above].slice(s![clean, ..]),
-                self.noisy[above].slice(s![noisy_rows(&self.rows, Pass::Corrupted), ..]),
+                self.noisy[above].slice(s![noisy_rows(&self.rows, View::Corrupted), ..]),
             ],
         }
     }
 
-    /// What the clean pass of a layer above the input was normalised with, shape (2, width).
+    /// What the clean view of a layer above the input was normalised with, shape (2, width).
     pub(super) fn clean_statistics(&self, layer: usize) -> ArrayView2<'_, f32> {
         self.statistics[layer - 1].slice(s![..2, ..])
     }
 
     /// Sends passes `first` to `last` up, those of them that have samples.
-    pub(super) fn forward(&mut self, weights: &Weights, first: Pass, last: Pass, threads: usize) {
+    pub(super) fn forward(&mut self, weights: &Weights, first: View, last: View, threads: usize) {
         let all = self.rows(first).start..self.rows(last).end;
         let top = weights.encoder.len() - 1;
         for (index, layer) in weights.encoder.iter().enumerate() {
@@ -133,17 +116,17 @@ impl Encoder {
             let input = below[index].slice(s![all.clone(), ..]);
             let product = self.normalised[index].slice_mut(s![all.clone(), ..]);
             multiply(input, layer.weight.matrix(), product, Write::Replace, threads);
-            for pass in PASSES.into_iter().filter(|pass| (first..=last).contains(pass)) {
-                let rows = self.rows[pass as usize].clone();
+            for view in View::ALL.into_iter().filter(|view| (first..=last).contains(view)) {
+                let rows = self.rows[view as usize].clone();
                 if rows.is_empty() {
                     continue;
                 }
-                let noisy = noisy_rows(&self.rows, pass);
+                let noisy = noisy_rows(&self.rows, view);
                 let forward = Forward {
                     normalised: self.normalised[index].slice_mut(s![rows.clone(), ..]),
                     noisy: self.noisy[index].slice_mut(s![noisy, ..]),
                     hidden: above[0].slice_mut(s![rows, ..]),
-                    statistics: statistics_mut(&mut self.statistics[index], pass),
+                    statistics: statistics_mut(&mut self.statistics[index], view),
                     shift: &layer.shift.value,
                 };
                 forward.run(kind(layer, index, top), threads);
@@ -158,7 +141,7 @@ impl Encoder {
 
     /// Sends the gradient of all passes' logits down, and every parameter's to `learn` as soon as it is known.
     ///
-    /// `extra` is what comes to each layer's z from elsewhere, the input's first: rows of the clean pass, then of the
+    /// `extra` is what comes to each layer's z from elsewhere, the input's first: rows of the clean view, then of the
     /// corrupted one; or nothing.
     pub(super) fn backward(
         &mut self,
@@ -167,7 +150,7 @@ impl Encoder {
         learn: &mut dyn Learn,
         threads: usize,
     ) {
-        let all = 0..self.rows(Pass::Moved).end;
+        let all = 0..self.rows(View::Adversarial).end;
         self.unscale(&weights.encoder, all.clone());
         self.of_scale(weights, learn);
         let top = weights.encoder.len() - 1;
@@ -197,9 +180,9 @@ impl Encoder {
         }
     }
 
-    /// Replaces one pass's input with the loss's gradient by it; the weights are held fixed.
-    pub(super) fn turn_into_gradient(&mut self, weights: &Weights, pass: Pass, threads: usize) {
-        let rows = self.rows(pass);
+    /// Replaces one view's input with the loss's gradient by it; the weights are held fixed.
+    pub(super) fn turn_into_gradient(&mut self, weights: &Weights, view: View, threads: usize) {
+        let rows = self.rows(view);
         self.unscale(&weights.encoder, rows.clone());
         let top = weights.encoder.len() - 1;
         for (index, layer) in weights.encoder.iter().enumerate().rev() {
@@ -234,7 +217,7 @@ impl Encoder {
         }
     }
 
-    /// From the gradient of a layer's hidden values to that of its product, in place, pass by pass.
+    /// From the gradient of a layer's hidden values to that of its product, in place, view by view.
     fn layer_backward(
         &mut self,
         index: usize,
@@ -246,14 +229,14 @@ impl Encoder {
     ) {
         let mut gradient = matrix_mut(&mut self.flowing[0], all.len(), of_shift.ncols());
         let none = Array2::zeros((0, of_shift.ncols()));
-        for pass in PASSES {
-            let rows = self.rows[pass as usize].clone();
+        for view in View::ALL {
+            let rows = self.rows[view as usize].clone();
             if rows.is_empty() || rows.start < all.start || rows.end > all.end {
                 continue;
             }
-            let extra_rows = match pass {
-                Pass::Clean | Pass::Corrupted => rows.clone(),
-                Pass::Labelled | Pass::Neighbour | Pass::Shifted | Pass::Moved => 0..0,
+            let extra_rows = match view {
+                View::Clean | View::Corrupted => rows.clone(),
+                _ => 0..0,
             };
             let backward = Backward {
                 gradient: gradient.slice_mut(s![rows.start - all.start..rows.end - all.start, ..]),
@@ -261,7 +244,7 @@ impl Encoder {
                 extra: extra.map_or(none.view(), |extra| extra.slice(s![extra_rows, ..])),
                 normalised: self.normalised[index].slice(s![rows.clone(), ..]),
                 hidden: self.hidden[index + 1].slice(s![rows, ..]),
-                statistics: statistics(&self.statistics[index], pass),
+                statistics: statistics(&self.statistics[index], view),
             };
             backward.run(kind, threads);
         }
@@ -277,15 +260,15 @@ impl Encoder {
     }
 }
 
-/// Where a pass is in matrices that have rows for noise alone.
-fn noisy_rows(rows: &[Range<usize>; N_PASSES], pass: Pass) -> Range<usize> {
-    let first = rows[Pass::Corrupted as usize].start;
-    match pass {
-        Pass::Corrupted | Pass::Labelled => {
-            let rows = &rows[pass as usize];
+/// Where a view is in matrices that have rows for noise alone.
+fn noisy_rows(rows: &[Range<usize>; N_VIEWS], view: View) -> Range<usize> {
+    let first = rows[View::Corrupted as usize].start;
+    match view {
+        View::Corrupted | View::Labelled => {
+            let rows = &rows[view as usize];
             rows.start - first..rows.end - first
         }
-        Pass::Clean | Pass::Neighbour | Pass::Shifted | Pass::Moved => 0..0,
+        _ => 0..0,
     }
 }
 
@@ -293,13 +276,13 @@ fn kind(layer: &EncoderLayer, index: usize, top: usize) -> LayerKind {
     LayerKind { normalised: layer.normalised, rectified: index < top }
 }
 
-fn statistics(statistics: &Array2<f32>, pass: Pass) -> ArrayView2<'_, f32> {
-    let first = 2 * pass as usize;
+fn statistics(statistics: &Array2<f32>, view: View) -> ArrayView2<'_, f32> {
+    let first = 2 * view as usize;
     statistics.slice(s![first..first + 2, ..])
 }
 
-fn statistics_mut(statistics: &mut Array2<f32>, pass: Pass) -> ArrayViewMut2<'_, f32> {
-    let first = 2 * pass as usize;
+fn statistics_mut(statistics: &mut Array2<f32>, view: View) -> ArrayViewMut2<'_, f32> {
+    let first = 2 * view as usize;
     statistics.slice_mut(s![first..first + 2, ..])
 }
 

@@ -1,13 +1,11 @@
 //! What an encoder's layer does to a product, and back: batch normalisation (Ioffe and Szegedy, 2015), noise, shift and
 //! rectifier in one pass over each block of columns.
 
-use std::ops::Range;
-
 use ndarray::{ArrayView2, ArrayViewMut2};
 
-use crate::members::weights::{Statistics, inverse_std};
+use crate::members::weights::inverse_std;
 use crate::numerics::elementary::vectorised;
-use crate::numerics::matrix::{COLUMNS, by_columns, row, row_mut};
+use crate::numerics::matrix::{COLUMNS, by_columns, columns, row, row_mut};
 
 /// How a layer treats its product.
 #[derive(Debug, Clone, Copy)]
@@ -165,38 +163,4 @@ impl Backward<'_> {
             );
         });
     }
-}
-
-/// A block of a matrix's columns.
-#[inline(always)]
-pub(crate) fn columns<'a>(
-    matrix: &'a ArrayView2<'_, f32>,
-    range: &Range<usize>,
-) -> ArrayView2<'a, f32> {
-    matrix.slice(ndarray::s![.., range.clone()])
-}
-
-/// In place: the product of a layer, shape (n, width), normalised with `population` if it is, plus shift, rectified.
-pub(crate) fn apply(
-    mut product: ArrayViewMut2<'_, f32>,
-    population: Option<&Statistics>,
-    shift: &[f32],
-    rectified: bool,
-) {
-    vectorised(
-        #[inline(always)]
-        || {
-            for index in 0..product.nrows() {
-                let values = row_mut(&mut product, index);
-                if let Some(Statistics { mean, inverse_std }) = population {
-                    let units = values.iter_mut().zip(mean).zip(inverse_std);
-                    units.for_each(|((x, mean), inverse_std)| *x = (*x - mean) * inverse_std);
-                }
-                for (x, shift) in values.iter_mut().zip(shift) {
-                    let shifted = *x + shift;
-                    *x = if rectified && shifted < 0.0 { 0.0 } else { shifted };
-                }
-            }
-        },
-    );
 }

@@ -101,7 +101,7 @@ pub(crate) fn information_maximisation(
 }
 
 /// Mean over the batch of KL(p || q), with p, the answers of `anchor`, held constant, times `weight`. Nats.
-pub(crate) fn consistency(
+pub(crate) fn divergence(
     anchor: &Answers,
     moved: &Answers,
     weight: f64,
@@ -166,7 +166,7 @@ mod tests {
 
     use super::super::dot_product::DotProduct;
     use super::*;
-    use crate::SizePrior;
+    use crate::members::sizes::SizePrior;
 
     #[test]
     fn extreme_logits_stay_finite() {
@@ -179,7 +179,7 @@ mod tests {
         let mut dot_product = DotProduct::new(logits.dim());
         let losses = [
             information_maximisation(&answers, &prior, 4.0, 1.0, gradient.view_mut()),
-            consistency(&anchor, &answers, 1.0, gradient.view_mut()),
+            divergence(&anchor, &answers, 1.0, gradient.view_mut()),
             cross_entropy(&answers, &[1, 1], 1.0, gradient.view_mut()),
         ];
         assert!(losses.iter().all(|loss| loss.is_finite()), "{losses:?}");

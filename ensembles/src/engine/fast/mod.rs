@@ -1,4 +1,4 @@
-//! Networks trained on the CPU: forward and backward passes written out by hand.
+//! Networks trained on the CPU, one by one: forward and backward passes written out by hand.
 //!
 //! Automatic differentiation makes new memory for every value and every gradient, and goes over each many times; written
 //! out, a step needs hardly more than its matrix products. `trainer.rs` is what a step does, in order; `encoder.rs` and
@@ -8,15 +8,17 @@
 //! Work is split by shape alone, never by the number of threads, and no sum is split at all but for products, whose
 //! order of terms doesn't depend on threads either: so any number of threads gives the same bytes.
 
-mod combinator;
+pub(crate) mod combinator;
 mod decoder;
 mod dot_product;
 mod encoder;
 pub(crate) mod layers;
 pub(crate) mod losses;
-mod optimiser;
+pub(crate) mod optimiser;
+mod session;
 #[cfg(test)]
 mod tests;
 mod trainer;
 
-pub(crate) use trainer::{Batch, Trainer};
+pub(crate) use session::Fast;
+pub(crate) use trainer::knows;

@@ -7,12 +7,46 @@ use rayon::prelude::*;
 use crate::members::weights::Parameter;
 use crate::numerics::elementary::{reciprocal, sqrt, vectorised};
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.999;
-const EPSILON: f32 = 1e-8;
+pub(crate) const BETA1: f32 = 0.9;
+pub(crate) const BETA2: f32 = 0.999;
+pub(crate) const EPSILON: f32 = 1e-8;
 
 /// Values that one thread takes at a time.
 const CHUNK: usize = 1 << 16;
+
+/// How far a step goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rates {
+    /// The learning rate over what the first moment lacks.
+    pub(crate) rate: f32,
+    /// 1 over what the second one lacks.
+    pub(crate) inverse_correction: f32,
+}
+
+impl Rates {
+    /// Of the `steps`-th step, counted from 1.
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    pub(crate) fn new(rate: f64, steps: i32) -> Self {
+        let correction = |beta: f32| 1.0 - f64::from(beta).powi(steps);
+        Self {
+            rate: (rate / correction(BETA1)) as f32,
+            inverse_correction: correction(BETA2).recip() as f32,
+        }
+    }
+
+    /// By how much a value falls.
+    #[inline(always)]
+    pub(crate) fn step(self, first: f32, second: f32) -> f32 {
+        self.rate * first * reciprocal(sqrt(second * self.inverse_correction) + EPSILON)
+    }
+}
+
+/// Running averages of a gradient and of its square.
+#[inline(always)]
+pub(crate) fn average(first: &mut f32, second: &mut f32, g: f32) {
+    *first = BETA1 * *first + (1.0 - BETA1) * g;
+    *second = BETA2 * *second + (1.0 - BETA2) * g * g;
+}
 
 /// Who takes gradients.
 pub(super) trait Learn {
@@ -40,10 +74,7 @@ impl Learn for Adam {
     fn learn(&mut self, parameter: &mut Parameter, gradient: &[f32]) {
         let start = Instant::now();
         parameter.steps += 1;
-        let correction1 = 1.0 - f64::from(BETA1).powi(parameter.steps);
-        let correction2 = 1.0 - f64::from(BETA2).powi(parameter.steps);
-        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-        let (rate, correction2) = ((self.rate / correction1) as f32, correction2.recip() as f32);
+        let rates = Rates::new(self.rate, parameter.steps);
         let step = |value: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]| {
             vectorised(
                 #[inline(always)]
@@ -51,10 +82,8 @@ impl Learn for Adam {
                     let moments = first.iter_mut().zip(second);
                     for ((value, (first, second)), g) in value.iter_mut().zip(moments).zip(gradient)
                     {
-                        *first = BETA1 * *first + (1.0 - BETA1) * g;
-                        *second = BETA2 * *second + (1.0 - BETA2) * g * g;
-                        let root = sqrt(*second * correction2);
-                        *value -= rate * *first * reciprocal(root + EPSILON);
+                        average(first, second, *g);
+                        *value -= rates.step(*first, *second);
                     }
                 },
             );

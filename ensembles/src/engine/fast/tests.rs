@@ -5,13 +5,18 @@ use consilience_data::{Features, Seed, Stream};
 use ndarray::Array2;
 
 use super::optimiser::Learn;
-use super::*;
-use crate::engine::candle::{self, Stack, Streams};
+use super::trainer::Trainer;
+use crate::engine::batches::Batch;
+use crate::engine::candle::{Blueprint, Inputs, Labelled, Stack, Streams, Way};
+use crate::engine::driver::Setup;
 use crate::engine::noise::Noise;
+use crate::engine::terms::{Term, View};
+use crate::members::params::{Consistency, NetworkParams, Objective, ValidNetworkParams};
+use crate::members::sizes::SizePrior;
 use crate::members::weights::{Parameter, Weights};
-use crate::{
-    Consistency, Image, NetworkParams, Objective, Prepared, Scaling, SizePrior, ValidNetworkParams,
-};
+use crate::preparation::prepared::Prepared;
+use crate::preparation::shift::{Image, Shift};
+use crate::preparation::transform::Scaling;
 
 const SAMPLES: usize = 40;
 /// More than a block of columns, and no whole number of vectors.
@@ -116,8 +121,14 @@ fn batch(labelled: bool) -> Batch<'static> {
     }
 }
 
+fn terms(params: &ValidNetworkParams, labelled: bool, round: usize) -> Vec<Term> {
+    let mut terms = params.terms(round);
+    terms.retain(|term| labelled || term.view != View::Labelled);
+    terms
+}
+
 /// The same for a stack of one.
-fn stacked_batch(data: &Prepared, labelled: bool, near: bool, round: usize) -> candle::Batch {
+fn inputs(data: &Prepared, params: &ValidNetworkParams, labelled: bool) -> Inputs {
     let batch = batch(labelled);
     let gathered = |samples: &[usize]| {
         let rows: Vec<f32> =
@@ -129,14 +140,15 @@ fn stacked_batch(data: &Prepared, labelled: bool, near: bool, round: usize) -> c
         batch.samples.iter().map(|&sample| data.neighbour_distances().unwrap()[sample]).collect();
     let distances = Tensor::from_vec(distances, (1, batch.samples.len(), 1), &Device::Cpu).unwrap();
     let (samples, labels) = batch.labelled;
-    candle::Batch {
+    let clean = gathered(batch.samples);
+    let image = params.moved_image();
+    Inputs {
         step: batch.step,
-        decoder: round >= 1,
-        samples: gathered(batch.samples),
         distances: Some(distances.to_dtype(DType::F64).unwrap()),
-        neighbours: near.then(|| gathered(&BATCH.map(|sample| NEIGHBOURS[sample]))),
-        shift: SHIFT,
-        labelled: labelled.then(|| candle::Labelled {
+        neighbours: Some(gathered(&batch.near())),
+        shifted: image.map(|image| Shift::new(image, SHIFT).of_tensor(&clean).unwrap()),
+        samples: clean,
+        labelled: labelled.then(|| Labelled {
             samples: gathered(samples),
             labels: Tensor::from_slice(labels, (1, labels.len(), 1), &Device::Cpu).unwrap(),
         }),
@@ -155,9 +167,10 @@ fn by_hand(
 ) -> (f64, Vec<(String, Vec<f32>)>) {
     let (mut weights, mut recorder) = (weights(params), Recorder::default());
     let batch = batch(labelled);
-    let size = (batch.samples.len(), batch.labelled.0.len());
-    let prior = params.sizes.unlearned(CLUSTERS);
-    let mut trainer = Trainer::new(params, &weights, prior, size, round, threads);
+    let rows = (batch.samples.len(), batch.labelled.0.len());
+    let (terms, priors) = (terms(params, labelled, round), vec![params.sizes.unlearned(CLUSTERS)]);
+    let setup = Setup { data, params, terms, rows, priors };
+    let mut trainer = Trainer::new(setup, &weights, threads);
     // Twice: nothing may be left of the step before.
     trainer.loss(&mut weights, data, &batch, &mut Recorder::default());
     let loss = trainer.loss(&mut weights, data, &batch, &mut recorder);
@@ -182,12 +195,18 @@ fn a_step_equals_candles() {
         );
         let (loss, gradients) = by_hand(&params, labelled, &data, round, 1);
         let weights = weights(&params);
-        let stack =
-            Stack::of_type(&params, data.spread(), &[&weights], DType::F64, &Device::Cpu).unwrap();
-        let (losses, mut named) = {
-            let batch = stacked_batch(&data, labelled, params.neighbour_weight > 0.0, round);
-            stack.loss_and_gradients(&batch).unwrap()
+        let blueprint = Blueprint {
+            way: Way::Composed,
+            params: &params,
+            terms: terms(&params, labelled, round),
+            priors: &[params.sizes.unlearned(CLUSTERS)],
+            spread: data.spread(),
+            dtype: DType::F64,
+            device: &Device::Cpu,
         };
+        let stack = Stack::new(blueprint, &[&weights]).unwrap();
+        let (losses, mut named) =
+            stack.loss_and_gradients(&inputs(&data, &params, labelled)).unwrap();
         let exact = f64::from(losses[0]);
         assert!((loss - exact).abs() < 1e-4 * exact.abs().max(1.0), "{case}: {loss} {exact}");
         let mut expected = named.remove(0);

@@ -7,94 +7,77 @@ use rayon::prelude::*;
 
 use super::decoder::Decoder;
 use super::dot_product::DotProduct;
-use super::encoder::{Encoder, Pass};
+use super::encoder::Encoder;
 use super::losses::{
-    Answers, consistency, cross_entropy, information_maximisation, softmax_backward,
+    Answers, cross_entropy, divergence, information_maximisation, softmax_backward,
 };
 use super::optimiser::{Adam, Learn};
+use crate::engine::batches::Batch;
+use crate::engine::driver::Setup;
 use crate::engine::noise::{Noise, Place};
+use crate::engine::terms::{Loss, Term, View, looks_at};
+use crate::members::params::ValidNetworkParams;
 use crate::members::sizes::Prior;
 use crate::members::weights::Weights;
 use crate::numerics::elementary::vectorised;
-use crate::numerics::matrix::row_mut;
+use crate::numerics::matrix::{row_mut, set_lengths};
+use crate::preparation::prepared::Prepared;
 use crate::preparation::shift::Shift;
 use crate::profile::Profile;
-use crate::{Consistency, Objective, Prepared, ValidNetworkParams};
 
-/// What a network sees in one step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Batch<'a> {
-    pub(crate) samples: &'a [usize],
-    /// Pseudo-labelled samples, and their labels.
-    pub(crate) labelled: (&'a [usize], &'a [u32]),
-    /// For each of all samples, the neighbour that it is held against.
-    pub(crate) neighbours: &'a [usize],
-    /// By how many pixels images are moved, down and to the right.
-    pub(crate) shift: [f32; 2],
-    /// Counted within the epoch.
-    pub(crate) step: u32,
-    /// Of corrupted encoders.
-    pub(crate) noise: Noise,
-    /// Of directions in which samples are moved.
-    pub(crate) perturbation: Noise,
+/// Whether a step by hand can have a term of this loss.
+pub(crate) fn knows(loss: Loss) -> bool {
+    matches!(
+        loss,
+        Loss::InformationMaximisation
+            | Loss::DotProduct
+            | Loss::Divergence
+            | Loss::CrossEntropy
+            | Loss::Denoising
+    )
 }
 
 /// Buffers for a network's steps, all of the same size: nothing is allocated from the second step on but small change.
 #[derive(Debug)]
-pub(crate) struct Trainer {
+pub(super) struct Trainer {
     params: ValidNetworkParams,
+    terms: Vec<Term>,
     prior: Prior,
     threads: usize,
     encoder: Encoder,
     decoder: Option<Decoder>,
     dot_product: Option<DotProduct>,
-    clean: Answers,
-    corrupted: Answers,
-    labelled: Answers,
-    neighbour: Answers,
-    shifted: Answers,
-    moved: Answers,
-    pub(crate) profile: Profile,
+    /// To every view, in the order of [`View::ALL`].
+    answers: [Answers; View::ALL.len()],
+    pub(super) profile: Profile,
 }
 
 impl Trainer {
-    /// For `n` samples a step and `labelled` pseudo-labelled ones, in this round, with this `prior` over cluster sizes. A
-    /// step's work is shared by `threads` of the current pool's threads, which changes no result.
-    pub(crate) fn new(
-        params: &ValidNetworkParams,
-        weights: &Weights,
-        prior: Prior,
-        (n, labelled): (usize, usize),
-        round: usize,
-        threads: usize,
-    ) -> Self {
-        let decodes = weights.decoder.is_some() && round >= params.decoder_from_round;
-        let corrupted = params.corrupts(decodes);
-        let dot_product = params.objective == Objective::DotProduct;
-        let moves = params.consistency.moves_samples();
-        let near = params.neighbour_weight > 0.0;
-        let rows = |wanted: bool| if wanted { n } else { 0 };
-        let shifts = params.moved_image().is_some();
-        let rows = [n, rows(corrupted), labelled, rows(near), rows(shifts), rows(moves)];
+    /// A step's work is shared by `threads` of the current pool's threads, which changes no result.
+    pub(super) fn new(mut setup: Setup<'_>, weights: &Weights, threads: usize) -> Self {
+        debug_assert!(setup.terms.iter().all(|term| knows(term.loss)));
+        let (n, labelled) = setup.rows;
+        let rows = View::ALL.map(|view| match view {
+            View::Labelled => labelled,
+            view if looks_at(&setup.terms, view) => n,
+            _ => 0,
+        });
+        let has = |loss| setup.terms.iter().any(|term| term.loss == loss);
         Self {
-            params: params.clone(),
-            prior,
+            params: setup.params.clone(),
+            prior: setup.priors.remove(0),
             threads,
             encoder: Encoder::new(weights, rows),
-            decoder: decodes.then(|| Decoder::new(weights, n)),
-            dot_product: dot_product.then(|| DotProduct::new((n, weights.n_clusters()))),
-            clean: Answers::default(),
-            corrupted: Answers::default(),
-            labelled: Answers::default(),
-            neighbour: Answers::default(),
-            shifted: Answers::default(),
-            moved: Answers::default(),
+            decoder: has(Loss::Denoising).then(|| Decoder::new(weights, n)),
+            dot_product: has(Loss::DotProduct).then(|| DotProduct::new((n, weights.n_clusters()))),
+            terms: setup.terms,
+            answers: Default::default(),
             profile: Profile::default(),
         }
     }
 
     /// Moves the weights by one step of Adam; the loss before it.
-    pub(crate) fn step(
+    pub(super) fn step(
         &mut self,
         weights: &mut Weights,
         data: &Prepared,
@@ -108,8 +91,7 @@ impl Trainer {
         loss
     }
 
-    /// The loss of one batch; every parameter's gradient goes to `learn`: the objective and consistency, and, where they are
-    /// at work, the decoder's cost and the pseudo-labels' cross-entropy.
+    /// The loss of one batch, the sum of its terms; every parameter's gradient goes to `learn`.
     pub(super) fn loss(
         &mut self,
         weights: &mut Weights,
@@ -117,9 +99,7 @@ impl Trainer {
         batch: &Batch<'_>,
         learn: &mut dyn Learn,
     ) -> f64 {
-        let (threads, kind) = (self.threads, self.params.consistency);
-        let (change_weight, label_weight) =
-            (self.params.consistency_weight, self.params.label_weight);
+        let threads = self.threads;
         let mut clock = Instant::now();
         let mut lap = |spent: &mut Duration| {
             let now = Instant::now();
@@ -129,57 +109,30 @@ impl Trainer {
         self.fill(data, batch);
         lap(&mut self.profile.noise);
 
-        self.encoder.forward(weights, Pass::Clean, Pass::Moved, threads);
-        self.clean.of(&self.encoder.logits(Pass::Clean));
-        self.corrupted.of(&self.encoder.logits(Pass::Corrupted));
+        let last = View::Adversarial;
+        self.encoder.forward(weights, View::Clean, last, threads);
+        for (view, answers) in View::ALL.into_iter().zip(&mut self.answers) {
+            answers.of(&self.encoder.logits(view));
+        }
         self.encoder.gradient.fill(0.0);
-        let mut loss = self.objective();
-
-        if kind == Consistency::NoiseKl {
-            let gradient = self.encoder.gradient(Pass::Corrupted);
-            loss += consistency(&self.clean, &self.corrupted, change_weight, gradient);
+        if looks_at(&self.terms, View::Adversarial) {
+            lap(&mut self.profile.forward);
+            self.move_against(weights, data, batch.samples);
+            lap(&mut self.profile.backward);
+            self.encoder.forward(weights, View::Adversarial, last, threads);
+            self.answers[last as usize].of(&self.encoder.logits(last));
+            self.encoder.gradient(last).fill(0.0);
         }
-        if !batch.labelled.0.is_empty() {
-            self.labelled.of(&self.encoder.logits(Pass::Labelled));
-            let gradient = self.encoder.gradient(Pass::Labelled);
-            loss += cross_entropy(&self.labelled, batch.labelled.1, label_weight, gradient);
-        }
-        if self.params.neighbour_weight > 0.0 {
-            self.neighbour.of(&self.encoder.logits(Pass::Neighbour));
-            let (weight, gradient) =
-                (self.params.neighbour_weight, self.encoder.gradient(Pass::Neighbour));
-            loss += consistency(&self.clean, &self.neighbour, weight, gradient);
-        }
-        if self.params.moved_image().is_some() {
-            self.shifted.of(&self.encoder.logits(Pass::Shifted));
-            let (weight, gradient) =
-                (self.params.shift_weight, self.encoder.gradient(Pass::Shifted));
-            loss += consistency(&self.clean, &self.shifted, weight, gradient);
-        }
-        if kind.moves_samples() {
-            if kind == Consistency::Adversarial {
-                self.moved.of(&self.encoder.logits(Pass::Moved));
-                lap(&mut self.profile.forward);
-                self.move_against(weights, data, batch.samples);
-                lap(&mut self.profile.backward);
-                self.encoder.forward(weights, Pass::Moved, Pass::Moved, threads);
-            }
-            self.moved.of(&self.encoder.logits(Pass::Moved));
-            let mut gradient = self.encoder.gradient(Pass::Moved);
-            gradient.fill(0.0);
-            loss += consistency(&self.clean, &self.moved, change_weight, gradient);
+        let mut loss = 0.0;
+        for index in 0..self.terms.len() {
+            loss += self.term(self.terms[index], weights, batch);
         }
         lap(&mut self.profile.forward);
 
         let mut of_activations = &[][..];
-        if let Some(decoder) = &mut self.decoder
-            && let Some(mut of_decoder) = weights.decoder.take()
-        {
-            let (encoder, corrupted) = (&mut self.encoder, &self.corrupted);
-            loss += decoder.forward(encoder, weights, &of_decoder, corrupted, threads);
-            lap(&mut self.profile.forward);
-            decoder.backward(encoder, &mut of_decoder, corrupted, learn, threads);
-            weights.decoder = Some(of_decoder);
+        if let (Some(decoder), Some(of_decoder)) = (&mut self.decoder, &mut weights.decoder) {
+            let corrupted = &self.answers[View::Corrupted as usize];
+            decoder.backward(&mut self.encoder, of_decoder, corrupted, learn, threads);
             of_activations = &decoder.of_activations;
         }
         self.encoder.backward(weights, of_activations, learn, threads);
@@ -187,25 +140,36 @@ impl Trainer {
         loss
     }
 
-    /// What makes answers clusters, of clean answers and, if there are any, of corrupted ones.
-    fn objective(&mut self) -> f64 {
-        let (encoder, weight, mu) = (&mut self.encoder, self.params.im_weight, self.params.im_mu);
-        let answers = [(Pass::Clean, &self.clean), (Pass::Corrupted, &self.corrupted)];
-        if let Some(dot_product) = &mut self.dot_product {
-            let loss = dot_product.loss(answers.map(|(_, answers)| answers), weight);
-            for ((pass, answers), of_p) in answers.into_iter().zip(dot_product.of_probabilities()) {
-                softmax_backward(answers, &of_p, encoder.gradient(pass));
+    /// One term's share of the loss; its gradient is added to that of the logits.
+    fn term(&mut self, term: Term, weights: &Weights, batch: &Batch<'_>) -> f64 {
+        let Term { loss, weight, view } = term;
+        let (clean, answers) = (&self.answers[View::Clean as usize], &self.answers[view as usize]);
+        let encoder = &mut self.encoder;
+        match loss {
+            Loss::InformationMaximisation => {
+                let (mu, gradient) = (self.params.im_mu, encoder.gradient(view));
+                information_maximisation(answers, &self.prior, mu, weight, gradient)
             }
-            return loss;
-        }
-        let mut loss = 0.0;
-        for (pass, answers) in answers {
-            if !encoder.rows(pass).is_empty() {
-                let gradient = encoder.gradient(pass);
-                loss += information_maximisation(answers, &self.prior, mu, weight, gradient);
+            Loss::DotProduct => {
+                let dot_product = self.dot_product.as_mut().expect("made for this term");
+                let loss = dot_product.loss([clean, answers], weight);
+                let [of_clean, of_p] = dot_product.of_probabilities();
+                softmax_backward(clean, &of_clean, encoder.gradient(View::Clean));
+                softmax_backward(answers, &of_p, encoder.gradient(view));
+                loss
             }
+            Loss::Divergence => divergence(clean, answers, weight, encoder.gradient(view)),
+            Loss::CrossEntropy => {
+                cross_entropy(answers, batch.labelled.1, weight, encoder.gradient(view))
+            }
+            Loss::Denoising => {
+                let decoder = self.decoder.as_mut().expect("made for this term");
+                let of_decoder = weights.decoder.as_ref().expect("a term of a decoder");
+                decoder.forward(encoder, weights, of_decoder, answers, self.threads)
+            }
+            #[allow(unreachable_patterns, reason = "unless there is a loss that it doesn't know")]
+            unknown => unreachable!("{unknown}: refused before training, see knows"),
         }
-        loss
     }
 
     /// Gathers the batch, and draws its noise and its directions.
@@ -214,59 +178,61 @@ impl Trainer {
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let (std, radius, probe) =
             (params.noise_std as f32, params.radius as f32, params.probe as f32 * data.spread());
-        gather(data, batch.samples, encoder.input(Pass::Clean));
-        for (pass, samples) in
-            [(Pass::Corrupted, batch.samples), (Pass::Labelled, batch.labelled.0)]
-        {
-            if encoder.rows(pass).is_empty() {
+        for view in View::ALL {
+            if encoder.rows(view).is_empty() {
                 continue;
             }
-            gather(data, samples, encoder.input(pass));
-            let place = |layer| Place::corrupted(batch.step, layer, pass == Pass::Labelled);
-            add_noise(batch.noise, place(0), std, encoder.input(pass), threads);
-            for (layer, mut noise) in encoder.noise(pass).enumerate() {
-                noise.fill(0.0);
-                add_noise(batch.noise, place(layer + 1), std, noise, threads);
+            match view {
+                View::Clean => gather(data, batch.samples, encoder.input(view)),
+                View::Corrupted | View::Labelled => {
+                    let labelled = view == View::Labelled;
+                    let samples = if labelled { batch.labelled.0 } else { batch.samples };
+                    gather(data, samples, encoder.input(view));
+                    let place = |layer| Place::corrupted(batch.step, layer, labelled);
+                    add_noise(batch.noise, place(0), std, encoder.input(view), threads);
+                    for (layer, mut noise) in encoder.noise(view).enumerate() {
+                        noise.fill(0.0);
+                        add_noise(batch.noise, place(layer + 1), std, noise, threads);
+                    }
+                }
+                View::Neighbour => gather(data, &batch.near(), encoder.input(view)),
+                View::Shifted => {
+                    let image = params.moved_image().expect("a term of images");
+                    let shift = Shift::new(image, batch.shift);
+                    let mut shifted = encoder.input(view);
+                    for (row, &sample) in batch.samples.iter().enumerate() {
+                        shift.apply(data.features().row(sample), row_mut(&mut shifted, row));
+                    }
+                }
+                View::Random | View::Adversarial => {
+                    let distances = data.neighbour_distances().unwrap_or(&[]);
+                    let random = view == View::Random;
+                    let length = |row: usize| {
+                        if random { radius * distances[batch.samples[row]] } else { probe }
+                    };
+                    let mut moved = encoder.input(view);
+                    moved.fill(0.0);
+                    let place = Place::direction(batch.step);
+                    add_noise(batch.perturbation, place, 1.0, moved.view_mut(), threads);
+                    set_lengths(&mut moved, length);
+                    add_samples(data, batch.samples, moved);
+                }
             }
-        }
-        if params.neighbour_weight > 0.0 {
-            let near: Vec<usize> =
-                batch.samples.iter().map(|&sample| batch.neighbours[sample]).collect();
-            gather(data, &near, encoder.input(Pass::Neighbour));
-        }
-        if let Some(image) = params.moved_image() {
-            let shift = Shift::new(image, batch.shift);
-            let mut shifted = encoder.input(Pass::Shifted);
-            for (row, &sample) in batch.samples.iter().enumerate() {
-                shift.apply(data.features().row(sample), row_mut(&mut shifted, row));
-            }
-        }
-        if params.consistency.moves_samples() {
-            let distances = data.neighbour_distances().unwrap_or(&[]);
-            let random = params.consistency == Consistency::Random;
-            let length = |row: usize| {
-                if random { radius * distances[batch.samples[row]] } else { probe }
-            };
-            let mut moved = encoder.input(Pass::Moved);
-            moved.fill(0.0);
-            let place = Place::direction(batch.step);
-            add_noise(batch.perturbation, place, 1.0, moved.view_mut(), threads);
-            scale_rows(&mut moved, length);
-            add_samples(data, batch.samples, moved);
         }
     }
 
     /// Moves samples in the direction that changes the network's answer most: virtual adversarial training, with one
-    /// power iteration (Miyato et al., 2018, algorithm 1). The moved pass holds the probes and their answers.
+    /// power iteration (Miyato et al., 2018, algorithm 1). The view holds the probes and their answers.
     fn move_against(&mut self, weights: &Weights, data: &Prepared, samples: &[usize]) {
-        let gradient = self.encoder.gradient(Pass::Moved);
-        consistency(&self.clean, &self.moved, 1.0, gradient);
-        self.encoder.turn_into_gradient(weights, Pass::Moved, self.threads);
+        let (view, answers) = (View::Adversarial, &self.answers);
+        let gradient = self.encoder.gradient(view);
+        divergence(&answers[View::Clean as usize], &answers[view as usize], 1.0, gradient);
+        self.encoder.turn_into_gradient(weights, view, self.threads);
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let radius = self.params.radius as f32;
         let distances = data.neighbour_distances().unwrap_or(&[]);
-        let mut moved = self.encoder.input(Pass::Moved);
-        scale_rows(&mut moved, |row| radius * distances[samples[row]]);
+        let mut moved = self.encoder.input(view);
+        set_lengths(&mut moved, |row| radius * distances[samples[row]]);
         add_samples(data, samples, moved);
     }
 }
@@ -307,31 +273,5 @@ fn add_noise(
         rows.for_each(|(index, row)| add(index, row.into_slice().expect("rows are contiguous")));
     } else {
         (0..out.nrows()).for_each(|index| add(index, row_mut(&mut out, index)));
-    }
-}
-
-/// Gives each row the Euclidean length `length(row)`; a row of zeros stays.
-fn scale_rows(values: &mut ArrayViewMut2<'_, f32>, length: impl Fn(usize) -> f32) {
-    for index in 0..values.nrows() {
-        let (row, length) = (row_mut(values, index), f64::from(length(index)));
-        vectorised(
-            #[inline(always)]
-            || scale(row, length),
-        );
-    }
-}
-
-#[inline(always)]
-fn scale(values: &mut [f32], length: f64) {
-    // Gradients of confident samples are tiny: their squares would vanish in f32. Eight sums are a vector.
-    let mut sums = [0.0_f64; 8];
-    for values in values.chunks(8) {
-        sums.iter_mut().zip(values).for_each(|(sum, &x)| *sum += f64::from(x) * f64::from(x));
-    }
-    let norm = sums.iter().sum::<f64>().sqrt();
-    if norm > 0.0 {
-        let factor = length / norm;
-        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-        values.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
     }
 }

@@ -1,6 +1,5 @@
 //! Kernels on the host, for tests: `kernels.cu` as the C compiler understands it, a process a call.
 
-use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -52,26 +51,14 @@ int main(void) {
 }
 "#;
 
-thread_local! {
-    static EMULATED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether kernels take the place of composed operations in this thread.
-pub(crate) fn is_on() -> bool {
-    EMULATED.get()
-}
-
-/// Runs `test` with kernels in the place of composed operations; not at all, and says so, where there is no C compiler.
+/// Runs `test`, in which kernels are called; not at all, and says so, where there is no C compiler.
 pub(crate) fn with_kernels<R>(test: impl FnOnce() -> R) -> Option<R> {
     if program().is_none() {
         let _ =
             std::io::stderr().write_all(b"SKIPPED: no C compiler (cc) to run kernels.cu with\n");
         return None;
     }
-    EMULATED.set(true);
-    let result = test();
-    EMULATED.set(false);
-    Some(result)
+    Some(test())
 }
 
 /// The compiled program.

@@ -3,7 +3,6 @@
 
 use candle_core::{CpuStorage, CudaStorage, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor};
 
-use super::super::ops::Statistics;
 use super::{Call, Inputs, Memory, make, parts};
 use crate::engine::noise::Place;
 use crate::members::weights::{EPSILON, N_COMBINATOR};
@@ -117,7 +116,7 @@ impl AddNoise {
 
 impl CustomOp2 for AddNoise {
     fn name(&self) -> &'static str {
-        "stacked-add-noise"
+        "kernel-add-noise"
     }
 
     on_every_device!(2);
@@ -134,14 +133,14 @@ impl CustomOp2 for AddNoise {
 }
 
 /// As [`super::super::ops::normalise`].
-pub(crate) fn normalise(values: &Tensor) -> Result<(Tensor, Statistics)> {
+pub(crate) fn normalise(values: &Tensor) -> Result<(Tensor, Tensor)> {
     let values = values.contiguous()?;
     let (models, rows, width) = values.dims3()?;
     let call = part_call("statistics_parts", values.shape())?;
     let of_parts = make(&call, [Some(&values.detach())], (models, parts(rows) * 2, width))?;
     let call = Call { kernel: "statistics", threads: models * width, x: EPSILON, ..call };
     let both = make(&call, [Some(&of_parts)], (models, 2, width))?;
-    Ok((values.apply_op2(&both, Normalise)?, Statistics(both)))
+    Ok((values.apply_op2(&both, Normalise)?, both))
 }
 
 struct Normalise;
@@ -157,7 +156,7 @@ impl Normalise {
 
 impl CustomOp2 for Normalise {
     fn name(&self) -> &'static str {
-        "stacked-normalise"
+        "kernel-normalise"
     }
 
     on_every_device!(2);
@@ -200,7 +199,7 @@ impl ShiftRelu {
 
 impl CustomOp2 for ShiftRelu {
     fn name(&self) -> &'static str {
-        "stacked-shift-relu"
+        "kernel-shift-relu"
     }
 
     on_every_device!(2);
@@ -242,7 +241,7 @@ impl Combine {
 
 impl CustomOp3 for Combine {
     fn name(&self) -> &'static str {
-        "stacked-combine"
+        "kernel-combine"
     }
 
     on_every_device!(3);
@@ -270,12 +269,12 @@ impl CustomOp3 for Combine {
 pub(crate) fn denoising_cost(
     clean: &Tensor,
     guess: &Tensor,
-    statistics: Option<&Statistics>,
+    statistics: Option<&Tensor>,
 ) -> Result<Tensor> {
     let (_, rows, width) = clean.dims3()?;
     let (clean, guess) = (clean.contiguous()?, guess.contiguous()?);
     let of_parts = match statistics {
-        Some(Statistics(both)) => clean.apply_op3(&guess, both, DenoisingParts)?,
+        Some(both) => clean.apply_op3(&guess, both, DenoisingParts)?,
         None => clean.apply_op2(&guess, DenoisingParts)?,
     };
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
@@ -309,7 +308,7 @@ impl DenoisingParts {
 
 impl CustomOp2 for DenoisingParts {
     fn name(&self) -> &'static str {
-        "stacked-denoising"
+        "kernel-denoising"
     }
 
     on_every_device!(2);
@@ -327,7 +326,7 @@ impl CustomOp2 for DenoisingParts {
 
 impl CustomOp3 for DenoisingParts {
     fn name(&self) -> &'static str {
-        "stacked-denoising-normalised"
+        "kernel-denoising-normalised"
     }
 
     on_every_device!(3);

@@ -40,7 +40,7 @@ impl Softmax {
 
 impl CustomOp1 for Softmax {
     fn name(&self) -> &'static str {
-        "stacked-softmax"
+        "kernel-softmax"
     }
 
     on_every_device!(1);
@@ -102,7 +102,7 @@ impl MeanOfRows {
 
 impl CustomOp2 for MeanOfRows {
     fn name(&self) -> &'static str {
-        "stacked-mean-of-rows"
+        "kernel-mean-of-rows"
     }
 
     on_every_device!(2);

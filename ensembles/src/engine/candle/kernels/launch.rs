@@ -1,147 +1,165 @@
-//! Kernels on an NVIDIA GPU.
+//! What a kernel is told when it is launched. The GPU itself is behind a door, [`Gpu`], so that all this is compiled, and tested,
+//! where there is no CUDA.
 
-use std::sync::OnceLock;
+#![cfg_attr(
+    not(any(feature = "cuda", test)),
+    allow(dead_code, reason = "called where there is a GPU")
+)]
 
-use candle_core::cuda_backend::cudarc::driver::{
-    CudaView, CudaViewMut, LaunchConfig, PushKernelArg,
-};
-use candle_core::cuda_backend::cudarc::nvrtc;
-use candle_core::cuda_backend::{CudaDType, WrapErr};
-use candle_core::{CudaDevice, CudaStorage, Layout, Result, bail};
+use candle_core::{Layout, Result, bail};
 
-use super::{Call, Inputs, Memory};
-
-const SOURCE: &str = include_str!("kernels.cu");
+use super::{Call, Inputs};
 
 /// Threads a block.
-const BLOCK: u32 = 256;
+pub(crate) const BLOCK: u32 = 256;
 
-/// Compiles the kernels and loads them, so that it is known early whether this machine can.
-pub(crate) fn load(device: &CudaDevice) -> Result<()> {
-    device.get_or_load_custom_func("add_noise", "stacked", compiled()?).map(drop)
+/// A device that runs kernels by name.
+pub(crate) trait Gpu {
+    /// A tensor's memory.
+    type Storage;
+    /// Numbers, and keys of random streams, that a kernel reads; and what it writes.
+    type Values<'a>;
+    type Keys<'a>;
+    type Out<'a>;
+
+    /// Values `first..last` of a tensor's memory.
+    fn values(storage: &Self::Storage, first: usize, last: usize) -> Result<Self::Values<'_>>;
+
+    /// The same of whole numbers.
+    fn keys(storage: &Self::Storage, first: usize, last: usize) -> Result<Self::Keys<'_>>;
+
+    /// Launches a kernel. It writes `out`, and reads no more of the other tensors than the sizes say.
+    fn run(
+        &self,
+        out: &mut Self::Out<'_>,
+        arguments: &Arguments<Self::Values<'_>, Self::Keys<'_>>,
+    ) -> Result<()>;
 }
 
-/// Whether matrix products of f32 may round their inputs to 10 bits (TF32), in the whole process. Only to measure what it
-/// does: nobody trains with it. With inputs so rounded on the processors, losses differed by up to 2e-3 (most by 5e-5), but
-/// the gradients of single parameters by up to 8 %, where rectifiers turn over.
-#[cfg(test)]
-pub(crate) fn allow_tf32(allowed: bool) {
-    candle_core::cuda_backend::set_gemm_reduced_precision_f32(allowed);
+/// All that a kernel is told, in the order of `ARGUMENTS` in `kernels.cu`, but for what it writes.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "read where there is a GPU"))]
+pub(crate) struct Arguments<V, K> {
+    pub(crate) kernel: &'static str,
+    /// Blocks of [`BLOCK`] threads.
+    pub(crate) blocks: u32,
+    /// Tensors a to d.
+    pub(crate) values: [Option<V>; 4],
+    pub(crate) keys: Option<K>,
+    /// Models, rows, width.
+    pub(crate) sizes: [u32; 3],
+    /// Step, layer.
+    pub(crate) places: [u32; 2],
+    /// x, y.
+    pub(crate) factors: [f32; 2],
 }
 
-fn compiled() -> Result<&'static str> {
-    static COMPILED: OnceLock<std::result::Result<String, String>> = OnceLock::new();
-    let compiled = COMPILED.get_or_init(|| match nvrtc::compile_ptx(SOURCE) {
-        Ok(code) => Ok(code.to_src()),
-        Err(error) => Err(format!("{error:?}")),
-    });
-    match compiled {
-        Ok(code) => Ok(code),
-        Err(reason) => bail!("can't compile kernels: {reason}"),
-    }
-}
-
-impl Memory for CudaStorage {
-    fn make(call: &Call, inputs: &Inputs<'_, Self>, length: usize) -> Result<Self> {
-        let first = inputs.values[0].expect("every kernel reads something");
-        let device = first.0.device.clone();
-        #[allow(unsafe_code, reason = "a kernel writes every value of what it makes")]
-        let mut out = unsafe { device.alloc::<f32>(length)? };
-        launch(&device, call, &mut out.slice_mut(..), inputs)?;
-        Ok(Self::wrap_cuda_slice(out, device))
-    }
-
-    fn change(call: &Call, out: (&mut Self, &Layout), inputs: &Inputs<'_, Self>) -> Result<()> {
-        let Some((first, last)) = out.1.contiguous_offsets() else {
-            bail!("{}: expected a contiguous tensor", call.kernel)
-        };
-        let device = out.0.device.clone();
-        let out = out.0.as_cuda_slice_mut::<f32>()?;
-        launch(&device, call, &mut out.slice_mut(first..last), inputs)
-    }
-}
-
-fn launch(
-    device: &CudaDevice,
+/// Launches a kernel that writes `out`, of the length beside it.
+pub(crate) fn launch<G: Gpu>(
+    gpu: &G,
     call: &Call,
-    out: &mut CudaViewMut<'_, f32>,
-    inputs: &Inputs<'_, CudaStorage>,
+    (out, length): (&mut G::Out<'_>, usize),
+    inputs: &Inputs<'_, G::Storage>,
 ) -> Result<()> {
-    let function = device.get_or_load_custom_func(call.kernel, "stacked", compiled()?)?;
-    let mut values = Vec::with_capacity(4);
-    for input in &inputs.values {
-        values.push(input.map(|(storage, layout)| view::<f32>(storage, layout)).transpose()?);
+    let mut values = [const { None }; 4];
+    for (value, input) in values.iter_mut().zip(&inputs.values) {
+        if let Some((storage, layout)) = input {
+            let (first, last) = contiguous(call, layout)?;
+            *value = Some(G::values(storage, first, last)?);
+        }
     }
-    let keys = inputs.keys.map(|(storage, layout)| view::<u32>(storage, layout)).transpose()?;
-    let mut sizes = [0u32; 5];
+    let keys = match inputs.keys {
+        None => None,
+        Some((storage, layout)) => {
+            let (first, last) = contiguous(call, layout)?;
+            Some(G::keys(storage, first, last)?)
+        }
+    };
     // Kernels count in 32 bits.
-    let all = [call.models, call.rows, call.width, call.threads, out.len()];
-    for (size, value) in sizes.iter_mut().zip(all) {
-        let Ok(value) = u32::try_from(value) else {
-            bail!("{}: {value} is too much for one kernel", call.kernel)
-        };
-        *size = value;
-    }
-    let [models, rows, width, threads, _] = sizes;
-    let nothing = 0u64;
-    let mut arguments = function.builder();
-    arguments.arg(out);
-    for view in &values {
-        match view {
-            Some(view) => arguments.arg(view),
-            None => arguments.arg(&nothing),
-        };
-    }
-    match &keys {
-        Some(view) => arguments.arg(view),
-        None => arguments.arg(&nothing),
+    let count = |value: usize| match u32::try_from(value) {
+        Ok(value) => Ok(value),
+        Err(_) => bail!("{}: {value} is too much for one kernel", call.kernel),
     };
-    arguments.arg(&models).arg(&rows).arg(&width);
-    arguments.arg(&call.step).arg(&call.layer).arg(&call.x).arg(&call.y);
-    let config = LaunchConfig {
-        grid_dim: (threads.div_ceil(BLOCK).max(1), 1, 1),
-        block_dim: (BLOCK, 1, 1),
-        shared_mem_bytes: 0,
+    count(length)?;
+    let arguments = Arguments {
+        kernel: call.kernel,
+        blocks: count(call.threads)?.div_ceil(BLOCK).max(1),
+        values,
+        keys,
+        sizes: [count(call.models)?, count(call.rows)?, count(call.width)?],
+        places: [call.step, call.layer],
+        factors: [call.x, call.y],
     };
-    #[allow(
-        unsafe_code,
-        reason = "the arguments are those of every kernel, and each stays within the shapes it is told"
-    )]
-    unsafe { arguments.launch(config) }.w()?;
-    Ok(())
+    gpu.run(out, &arguments)
 }
 
-fn view<'a, T: CudaDType>(storage: &'a CudaStorage, layout: &Layout) -> Result<CudaView<'a, T>> {
-    let Some((first, last)) = layout.contiguous_offsets() else {
-        bail!("expected a contiguous tensor, got {:?}", layout.shape())
-    };
-    Ok(storage.as_cuda_slice::<T>()?.slice(first..last))
+fn contiguous(call: &Call, layout: &Layout) -> Result<(usize, usize)> {
+    match layout.contiguous_offsets() {
+        Some(offsets) => Ok(offsets),
+        None => bail!("{}: expected a contiguous tensor, got {:?}", call.kernel, layout.shape()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::cell::RefCell;
+
+    use candle_core::Shape;
 
     use super::*;
 
-    /// As far as it can be seen without a GPU.
-    #[test]
-    fn kernels_compile() {
-        let names =
-            SOURCE.lines().filter_map(|line| line.strip_prefix("KERNEL(")?.split(')').next());
-        let names: Vec<_> = names.filter(|name| *name != "name").collect();
-        assert!(names.len() > 10);
-        match compiled() {
-            Ok(code) => {
-                for name in names {
-                    assert!(code.contains(&format!(".entry {name}(")), "{name}");
-                }
-            }
-            Err(error) if error.to_string().contains("NVRTC_ERROR_INTERNAL_ERROR") => {
-                let _ =
-                    std::io::stderr().write_all(b"SKIPPED: no libnvrtc to compile kernels with\n");
-            }
-            Err(error) => panic!("{error}"),
+    /// Writes down what it is told.
+    #[derive(Default)]
+    struct Recorder(RefCell<Vec<String>>);
+
+    impl Gpu for Recorder {
+        type Storage = Vec<f32>;
+        type Values<'a> = &'a [f32];
+        type Keys<'a> = &'a [f32];
+        type Out<'a> = Vec<f32>;
+
+        fn values(storage: &Vec<f32>, first: usize, last: usize) -> Result<&[f32]> {
+            Ok(&storage[first..last])
         }
+
+        fn keys(storage: &Vec<f32>, first: usize, last: usize) -> Result<&[f32]> {
+            Ok(&storage[first..last])
+        }
+
+        fn run(&self, _: &mut Vec<f32>, arguments: &Arguments<&[f32], &[f32]>) -> Result<()> {
+            self.0.borrow_mut().push(format!("{arguments:?}"));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn kernels_are_told_shapes_blocks_and_tensors() {
+        let (gpu, values) = (Recorder::default(), vec![1.0, 2.0, 3.0, 4.0]);
+        let part = Layout::contiguous_with_offset((1, 2), 1);
+        let call = Call {
+            kernel: "sum_rows",
+            threads: 257,
+            models: 1,
+            rows: 2,
+            width: 3,
+            step: 4,
+            layer: 5,
+            x: 6.0,
+            y: 7.0,
+        };
+        let inputs = Inputs::new([Some((&values, &part))]);
+        launch(&gpu, &call, (&mut Vec::new(), 3), &inputs).unwrap();
+        assert_eq!(
+            gpu.0.borrow()[0],
+            "Arguments { kernel: \"sum_rows\", blocks: 2, values: [Some([2.0, 3.0]), None, None, None], keys: None, \
+             sizes: [1, 2, 3], places: [4, 5], factors: [6.0, 7.0] }"
+        );
+        let large = Call { rows: 1 << 32, ..call };
+        let error = launch(&gpu, &large, (&mut Vec::new(), 3), &inputs).unwrap_err().to_string();
+        assert!(error.contains("4294967296 is too much"), "{error}");
+        let turned = Layout::new(Shape::from((2, 2)), vec![1, 2], 0);
+        let inputs = Inputs::new([Some((&values, &turned))]);
+        let error = launch(&gpu, &call, (&mut Vec::new(), 3), &inputs).unwrap_err().to_string();
+        assert!(error.contains("contiguous"), "{error}");
     }
 }

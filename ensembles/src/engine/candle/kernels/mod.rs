@@ -3,11 +3,12 @@
 //! They are compiled for the GPU at run time. Their safe oracles are the composed operations in `ops.rs`: tests compile
 //! the kernels with the host's C compiler, and hold everything that calls them against these.
 
+#[cfg(feature = "cuda")]
+pub(crate) mod cuda;
 #[cfg(test)]
 pub(crate) mod emulator;
 pub(crate) mod fused;
 pub(crate) mod fused_losses;
-#[cfg(feature = "cuda")]
 pub(crate) mod launch;
 
 use candle_core::backend::BackendStorage;
@@ -24,6 +25,10 @@ pub(crate) fn parts(rows: usize) -> usize {
 
 /// One kernel with all that it is told beside its tensors.
 #[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(
+    not(any(feature = "cuda", test)),
+    allow(dead_code, reason = "read where there is a GPU")
+)]
 pub(crate) struct Call {
     pub(crate) kernel: &'static str,
     /// Number of threads.

@@ -1,0 +1,228 @@
+//! Phases and epochs of training, the same for every engine: what is checked, drawn, told and computed around its steps.
+
+use std::time::Instant;
+
+use consilience_data::{ModelIdx, PseudoLabels, Stream};
+
+use crate::engine::batches::{Epoch, rates};
+use crate::engine::inference::{fit_population, probabilities};
+use crate::engine::terms::{Term, View};
+use crate::error::EnsembleError;
+use crate::members::clusterer::{EpochEnd, Phase, Progress};
+use crate::members::labels::LabelCycle;
+use crate::members::params::ValidNetworkParams;
+use crate::members::sizes::Prior;
+use crate::members::weights::Weights;
+use crate::preparation::prepared::Prepared;
+use crate::profile::Profile;
+
+/// A way to take steps.
+pub(crate) trait Engine {
+    /// Networks that are trained side by side for a phase.
+    type Session<'a>: Session
+    where
+        Self: 'a;
+
+    /// Networks of one shape that a session trains at most.
+    fn at_once(&self) -> usize;
+
+    /// Makes ready to train `networks`, as many as `setup` has priors and at most [`Engine::at_once`], on the threads of the
+    /// current pool.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::DeviceMemory`] if they are too many for the device, [`EnsembleError::Tensor`] if it gives up.
+    fn open<'a>(
+        &'a self,
+        setup: Setup<'a>,
+        networks: Vec<&'a mut Weights>,
+    ) -> Result<Self::Session<'a>, EnsembleError>;
+}
+
+/// What a session is for.
+pub(crate) struct Setup<'a> {
+    pub(crate) data: &'a Prepared,
+    pub(crate) params: &'a ValidNetworkParams,
+    /// What is minimised.
+    pub(crate) terms: Vec<Term>,
+    /// Samples a step, and pseudo-labelled ones beside them.
+    pub(crate) rows: (usize, usize),
+    /// Of every network, over cluster sizes.
+    pub(crate) priors: Vec<Prior>,
+}
+
+/// Networks on their way through a phase.
+pub(crate) trait Session {
+    /// Takes the steps of an epoch, at one learning rate each; every network's mean loss before its steps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    fn epoch(&mut self, epochs: &[Epoch], rates: &[f64]) -> Result<Vec<f64>, EnsembleError>;
+
+    /// Leaves what was learnt in the networks; where the time went.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::open`].
+    fn close(self) -> Result<Profile, EnsembleError>;
+}
+
+/// A network to be trained.
+#[derive(Debug)]
+pub(crate) struct Trainee<'a> {
+    pub(crate) model: ModelIdx,
+    pub(crate) params: &'a ValidNetworkParams,
+    pub(crate) weights: &'a mut Weights,
+    /// Epochs over all phases, which number the random streams.
+    pub(crate) epochs_done: &'a mut u64,
+}
+
+/// Trains all `trainees` for one phase, and computes their population statistics, on the threads of the current pool;
+/// where the time went. How many are trained at once changes no result, but for the rounding of matrix products on a GPU.
+///
+/// `labels`: of every trainee, in its own numbering.
+///
+/// # Errors
+///
+/// [`EnsembleError::Diverged`] with the first network whose loss isn't finite, [`EnsembleError::Setting`] if distances are
+/// missing or settings don't fit the data, and the engine's own. The networks can't be used after it.
+pub(crate) fn train<E: Engine>(
+    engine: &E,
+    trainees: Vec<Trainee<'_>>,
+    labels: &[&PseudoLabels],
+    data: &Prepared,
+    phase: &Phase,
+    progress: &dyn Progress,
+) -> Result<Profile, EnsembleError> {
+    debug_assert_eq!(trainees.len(), labels.len());
+    trainees.iter().try_for_each(|trainee| check(trainee, data))?;
+    let cycle = |trainee: &Trainee<'_>, labels: &PseudoLabels| {
+        let stream = Stream::Labels { model: trainee.model.0.into(), epoch: *trainee.epochs_done };
+        LabelCycle::new(labels, trainee.params.label_batch_size, &mut data.rng(stream))
+    };
+    let mut waiting: Vec<Waiting<'_>> = trainees
+        .into_iter()
+        .zip(labels)
+        .map(|(trainee, labels)| Waiting { cycle: cycle(&trainee, labels), trainee })
+        .collect();
+    let mut profile = Profile::default();
+    while let Some(first) = waiting.first() {
+        let like = first.shape();
+        let (mut together, mut rest) = (Vec::new(), Vec::new());
+        for candidate in waiting {
+            let fits = together.len() < engine.at_once().max(1) && candidate.shape() == like;
+            if fits { &mut together } else { &mut rest }.push(candidate);
+        }
+        waiting = rest;
+        profile += train_together(engine, together, data, phase, progress)?;
+    }
+    Ok(profile)
+}
+
+struct Waiting<'a> {
+    trainee: Trainee<'a>,
+    cycle: Option<LabelCycle>,
+}
+
+/// What networks of one session have in common.
+#[derive(PartialEq)]
+struct Shape {
+    params: ValidNetworkParams,
+    widths: Vec<usize>,
+    labelled: Option<usize>,
+    /// Steps of every parameter.
+    steps: Vec<i32>,
+}
+
+impl Waiting<'_> {
+    fn shape(&self) -> Shape {
+        let Trainee { params, weights, .. } = &self.trainee;
+        Shape {
+            params: (*params).clone(),
+            widths: weights.widths(),
+            labelled: self.cycle.as_ref().map(LabelCycle::batch_len),
+            steps: weights.parameters().map(|parameter| parameter.steps).collect(),
+        }
+    }
+}
+
+/// Networks of one shape, for a phase.
+fn train_together<E: Engine>(
+    engine: &E,
+    waiting: Vec<Waiting<'_>>,
+    data: &Prepared,
+    phase: &Phase,
+    progress: &dyn Progress,
+) -> Result<Profile, EnsembleError> {
+    let (mut trainees, mut cycles): (Vec<_>, Vec<_>) =
+        waiting.into_iter().map(|waiting| (waiting.trainee, waiting.cycle)).unzip();
+    let params = trainees[0].params;
+    let start = Instant::now();
+    let priors = trainees.iter().map(|trainee| prior(trainee, data, phase)).collect();
+    let mut profile = Profile { prediction: start.elapsed(), ..Profile::default() };
+
+    let batch = params.batch_size.min(data.trainable().len());
+    let labelled = cycles[0].as_ref().map_or(0, LabelCycle::batch_len);
+    let mut terms = params.terms(phase.round);
+    terms.retain(|term| labelled > 0 || term.view != View::Labelled);
+    let steps = data.trainable().len() / batch;
+    let rates = rates(params.learning_rate, phase.epochs * steps, phase.anneal);
+    let setup = Setup { data, params, terms: terms.clone(), rows: (batch, labelled), priors };
+
+    let (mut networks, mut counters): (Vec<_>, Vec<_>) = trainees
+        .iter_mut()
+        .map(|trainee| (&mut *trainee.weights, (trainee.model, &mut *trainee.epochs_done)))
+        .unzip();
+    let mut session =
+        engine.open(setup, networks.iter_mut().map(|weights| &mut **weights).collect())?;
+    for (epoch, rates) in rates.chunks(steps).enumerate() {
+        let drawn = counters.iter().zip(&mut cycles).map(|((model, done), cycle)| {
+            Epoch::new(data, (*model, **done), params, &terms, cycle.as_mut())
+        });
+        let losses = session.epoch(&drawn.collect::<Vec<_>>(), rates)?;
+        for ((model, done), &loss) in counters.iter_mut().zip(&losses) {
+            **done += 1;
+            if !loss.is_finite() {
+                return Err(EnsembleError::diverged(*model, **done, params.learning_rate));
+            }
+        }
+        for ((model, _), loss) in counters.iter().zip(losses) {
+            let (model, epochs) = (*model, phase.epochs);
+            progress.epoch_end(EpochEnd { model, epoch: epoch + 1, epochs, loss });
+        }
+    }
+    profile += session.close()?;
+
+    let start = Instant::now();
+    for weights in networks {
+        fit_population(weights, data.features(), rayon::current_num_threads());
+    }
+    profile.prediction += start.elapsed();
+    Ok(profile)
+}
+
+/// The prior over cluster sizes for a phase.
+fn prior(trainee: &Trainee<'_>, data: &Prepared, phase: &Phase) -> Prior {
+    let Trainee { params, weights, .. } = trainee;
+    if params.sizes.learns_in(phase.round) && weights.is_fitted() {
+        let threads = rayon::current_num_threads();
+        Prior::learned(&probabilities(weights, data.features(), threads), weights.n_clusters())
+    } else {
+        params.sizes.unlearned(weights.n_clusters())
+    }
+}
+
+/// Whether the settings fit the data.
+fn check(trainee: &Trainee<'_>, data: &Prepared) -> Result<(), EnsembleError> {
+    let Trainee { params, weights, .. } = trainee;
+    if params.needs_neighbours() && data.neighbour_distances().is_none() {
+        return Err(EnsembleError::Setting {
+            name: "consistency",
+            need: "data on which Prepared::measure_distances was called",
+            got: format!("{:?}", params.consistency),
+        });
+    }
+    params.check_clusters(weights.n_clusters())?;
+    params.check_features(data.features().n_features())
+}

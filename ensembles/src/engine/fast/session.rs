@@ -1,0 +1,55 @@
+//! The engine `fast`: one network a session.
+
+use super::trainer::Trainer;
+use crate::engine::batches::Epoch;
+use crate::engine::driver::{Engine, Session, Setup};
+use crate::error::EnsembleError;
+use crate::members::weights::Weights;
+use crate::preparation::prepared::Prepared;
+use crate::profile::Profile;
+
+/// Steps written out by hand, on the CPU.
+#[derive(Debug)]
+pub(crate) struct Fast;
+
+/// A network on its way through a phase.
+#[derive(Debug)]
+pub(crate) struct FastSession<'a> {
+    trainer: Trainer,
+    weights: &'a mut Weights,
+    data: &'a Prepared,
+}
+
+impl Engine for Fast {
+    type Session<'a> = FastSession<'a>;
+
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    fn open<'a>(
+        &'a self,
+        setup: Setup<'a>,
+        mut networks: Vec<&'a mut Weights>,
+    ) -> Result<FastSession<'a>, EnsembleError> {
+        let (data, weights) = (setup.data, networks.remove(0));
+        let trainer = Trainer::new(setup, weights, rayon::current_num_threads());
+        Ok(FastSession { trainer, weights, data })
+    }
+}
+
+impl Session for FastSession<'_> {
+    fn epoch(&mut self, epochs: &[Epoch], rates: &[f64]) -> Result<Vec<f64>, EnsembleError> {
+        let mut sum = 0.0;
+        for (step, &rate) in rates.iter().enumerate() {
+            sum += self.trainer.step(self.weights, self.data, &epochs[0].batch(step), rate);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a number of steps")]
+        let steps = rates.len() as f64;
+        Ok(vec![sum / steps])
+    }
+
+    fn close(self) -> Result<Profile, EnsembleError> {
+        Ok(self.trainer.profile)
+    }
+}

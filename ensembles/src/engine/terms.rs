@@ -1,0 +1,188 @@
+//! What a network minimises in a round, told once: every engine goes by this list.
+
+use std::fmt;
+
+use crate::members::params::{Consistency, NetworkParams, Objective};
+use crate::preparation::shift::Image;
+
+/// One summand of a step's loss.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) loss: Loss,
+    pub(crate) weight: f64,
+    /// Whose answers it is of.
+    pub(crate) view: View,
+}
+
+/// A loss of the answers to a view of the batch; some hold them against the answers to the clean view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Few clusters for each sample, all clusters for all samples.
+    InformationMaximisation,
+    /// Clean answers and these to one sample alike, those to different samples at right angles.
+    DotProduct,
+    /// KL(clean answers || these), with the clean ones held constant.
+    Divergence,
+    /// Cross-entropy with pseudo-labels.
+    CrossEntropy,
+    /// What a decoder makes of this view's activations, held against the clean ones. Every layer has a weight of its own.
+    Denoising,
+}
+
+/// As settings call it, or what asks for it.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InformationMaximisation => "information-maximisation",
+            Self::DotProduct => "dot-product",
+            Self::Divergence => "kl",
+            Self::CrossEntropy => "cross-entropy",
+            Self::Denoising => "denoising",
+        })
+    }
+}
+
+/// A batch as a network is shown it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum View {
+    Clean,
+    /// With noise on every layer.
+    Corrupted,
+    /// Pseudo-labelled samples, with noise on every layer.
+    Labelled,
+    /// A neighbour of every sample.
+    Neighbour,
+    /// As images, moved by fractions of pixels.
+    Shifted,
+    /// Every sample moved a little, in a random direction.
+    Random,
+    /// Every sample moved a little, in the direction that changes its answer most.
+    Adversarial,
+}
+
+impl View {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Clean,
+        Self::Corrupted,
+        Self::Labelled,
+        Self::Neighbour,
+        Self::Shifted,
+        Self::Random,
+        Self::Adversarial,
+    ];
+
+    /// Whether it can't be made without knowing what is near a sample.
+    fn needs_neighbours(self) -> bool {
+        matches!(self, Self::Neighbour | Self::Random | Self::Adversarial)
+    }
+}
+
+impl NetworkParams {
+    /// What is minimised in a round, counted from 0, in which there are pseudo-labels: without them, terms of
+    /// [`View::Labelled`] fall away.
+    pub(crate) fn terms(&self, round: usize) -> Vec<Term> {
+        let term = |loss, weight, view| Term { loss, weight, view };
+        let decodes = !self.denoising.is_empty() && round >= self.decoder_from_round;
+        let mut terms = Vec::new();
+        match self.objective {
+            Objective::InformationMaximisation => {
+                let mut of_view =
+                    |view| terms.push(term(Loss::InformationMaximisation, self.im_weight, view));
+                of_view(View::Clean);
+                // The corrupted encoder has an objective of its own where something needs it.
+                if decodes || self.consistency == Consistency::NoiseKl {
+                    of_view(View::Corrupted);
+                }
+            }
+            Objective::DotProduct => {
+                terms.push(term(Loss::DotProduct, self.im_weight, View::Corrupted));
+            }
+        }
+        let consistent = match self.consistency {
+            Consistency::None => None,
+            Consistency::NoiseKl => Some(View::Corrupted),
+            Consistency::Random => Some(View::Random),
+            Consistency::Adversarial => Some(View::Adversarial),
+        };
+        let shifted = Some(View::Shifted).filter(|_| self.image.is_some());
+        for (view, weight) in [
+            (consistent, Some(self.consistency_weight)),
+            (Some(View::Neighbour), Some(self.neighbour_weight).filter(|&weight| weight > 0.0)),
+            (shifted, Some(self.shift_weight).filter(|&weight| weight > 0.0)),
+        ] {
+            if let (Some(view), Some(weight)) = (view, weight) {
+                terms.push(term(Loss::Divergence, weight, view));
+            }
+        }
+        terms.push(term(Loss::CrossEntropy, self.label_weight, View::Labelled));
+        if decodes {
+            terms.push(term(Loss::Denoising, 1.0, View::Corrupted));
+        }
+        terms
+    }
+
+    /// What is minimised in any round. A decoder that rests at first is all that changes from one to another.
+    pub(crate) fn all_terms(&self) -> Vec<Term> {
+        self.terms(self.decoder_from_round)
+    }
+
+    /// Whether training needs to know what is near a sample.
+    #[must_use]
+    pub fn needs_neighbours(&self) -> bool {
+        self.all_terms().iter().any(|term| term.view.needs_neighbours())
+    }
+
+    /// The image that is moved, if images are.
+    pub(crate) fn moved_image(&self) -> Option<Image> {
+        self.image.filter(|_| looks_at(&self.all_terms(), View::Shifted))
+    }
+}
+
+/// Whether a loss is of this view. All look at the clean one.
+pub(crate) fn looks_at(terms: &[Term], view: View) -> bool {
+    view == View::Clean || terms.iter().any(|term| term.view == view)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn losses(params: &NetworkParams, round: usize) -> Vec<(Loss, View)> {
+        params.terms(round).iter().map(|term| (term.loss, term.view)).collect()
+    }
+
+    #[test]
+    fn a_decoder_that_rests_leaves_the_corrupted_view_alone() {
+        let params = NetworkParams::default();
+        let first = [
+            (Loss::InformationMaximisation, View::Clean),
+            (Loss::Divergence, View::Adversarial),
+            (Loss::CrossEntropy, View::Labelled),
+        ];
+        assert_eq!(losses(&params, 0), first);
+        assert_eq!(
+            losses(&params, 1),
+            [
+                first[0],
+                (Loss::InformationMaximisation, View::Corrupted),
+                first[1],
+                first[2],
+                (Loss::Denoising, View::Corrupted)
+            ]
+        );
+        assert!(!looks_at(&params.terms(0), View::Corrupted));
+    }
+
+    #[test]
+    fn views_follow_from_weights() {
+        let image = Some(Image { rows: 4, columns: 4, channels: 1 });
+        let still = NetworkParams { consistency: Consistency::None, image, ..Default::default() };
+        assert!(!still.needs_neighbours() && still.moved_image().is_none());
+        let near = NetworkParams { neighbour_weight: 0.5, ..still.clone() };
+        assert!(near.needs_neighbours());
+        let shifted = NetworkParams { shift_weight: 0.5, ..still.clone() };
+        assert_eq!(shifted.moved_image(), image);
+        let dot_product = NetworkParams { objective: Objective::DotProduct, ..still };
+        assert_eq!(losses(&dot_product, 0)[0], (Loss::DotProduct, View::Corrupted));
+    }
+}
