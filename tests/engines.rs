@@ -45,6 +45,18 @@ fn what_an_engine_can_not_do_is_refused() {
     refused(&sandbox, "--config engine.toml --device cuda", "cuda");
 }
 
+/// A loss that only candle knows: auto takes candle, and fast is refused.
+#[test]
+fn the_engine_follows_the_loss() {
+    let sandbox = Sandbox::new();
+    let quick = format!("{}\nnetwork.consistency_loss = 'squared-error'\n", common::QUICK);
+    sandbox.file("squared.toml", quick);
+    sandbox.done("cluster digits --config squared.toml --rounds 1 --quiet --out run");
+    assert_eq!(sandbox.json("run/metrics.json")["engine"], "candle");
+    let line = "engine fast: it doesn't know the loss squared-error; use --engine auto";
+    refused(&sandbox, "--config squared.toml --engine fast", line);
+}
+
 fn refused(sandbox: &Sandbox, options: &str, part: &str) {
     let before = sandbox.files("");
     let output = sandbox.run(&format!("cluster digits {options}"));

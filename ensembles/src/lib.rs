@@ -24,7 +24,9 @@ pub use error::EnsembleError;
 pub use members::clusterer::{Clusterer, EpochEnd, Phase, Progress};
 pub use members::kmeans::KMeansModel;
 pub use members::network::Network;
-pub use members::params::{Consistency, MemberKind, NetworkParams, Objective, ValidNetworkParams};
+pub use members::params::{
+    Consistency, ConsistencyLoss, MemberKind, NetworkParams, Objective, ValidNetworkParams,
+};
 pub use members::sizes::SizePrior;
 pub use preparation::data_kind::{DataKind, Look};
 pub use preparation::prepared::Prepared;

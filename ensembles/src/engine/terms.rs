@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::members::params::{Consistency, NetworkParams, Objective};
+use crate::members::params::{Consistency, ConsistencyLoss, NetworkParams, Objective};
 use crate::preparation::shift::Image;
 
 /// One summand of a step's loss.
@@ -23,6 +23,8 @@ pub(crate) enum Loss {
     DotProduct,
     /// KL(clean answers || these), with the clean ones held constant.
     Divergence,
+    /// ||clean answers - these||^2.
+    SquaredError,
     /// Cross-entropy with pseudo-labels.
     CrossEntropy,
     /// What a decoder makes of this view's activations, held against the clean ones. Every layer has a weight of its own.
@@ -36,6 +38,7 @@ impl fmt::Display for Loss {
             Self::InformationMaximisation => "information-maximisation",
             Self::DotProduct => "dot-product",
             Self::Divergence => "kl",
+            Self::SquaredError => "squared-error",
             Self::CrossEntropy => "cross-entropy",
             Self::Denoising => "denoising",
         })
@@ -104,6 +107,10 @@ impl NetworkParams {
             Consistency::Random => Some(View::Random),
             Consistency::Adversarial => Some(View::Adversarial),
         };
+        let loss = match self.consistency_loss {
+            ConsistencyLoss::Kl => Loss::Divergence,
+            ConsistencyLoss::SquaredError => Loss::SquaredError,
+        };
         let shifted = Some(View::Shifted).filter(|_| self.image.is_some());
         for (view, weight) in [
             (consistent, Some(self.consistency_weight)),
@@ -111,7 +118,7 @@ impl NetworkParams {
             (shifted, Some(self.shift_weight).filter(|&weight| weight > 0.0)),
         ] {
             if let (Some(view), Some(weight)) = (view, weight) {
-                terms.push(term(Loss::Divergence, weight, view));
+                terms.push(term(loss, weight, view));
             }
         }
         terms.push(term(Loss::CrossEntropy, self.label_weight, View::Labelled));

@@ -55,6 +55,16 @@ pub enum Consistency {
     Adversarial,
 }
 
+/// How far apart a network's answers to a sample and to a neighbour, or to the sample moved, are taken to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConsistencyLoss {
+    /// KL, with the answer to the sample as it is held constant.
+    Kl,
+    /// The squared distance of their probabilities.
+    SquaredError,
+}
+
 /// What makes a network's answers clusters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -88,6 +98,9 @@ pub struct NetworkParams {
     pub consistency: Consistency,
     /// Its weight.
     pub consistency_weight: f64,
+    /// How far apart two answers are taken to be, here and for neighbours and shifted images. Adversarial directions are KL's in any
+    /// case.
+    pub consistency_loss: ConsistencyLoss,
     /// Length of moves (VAT's epsilon), as a multiple of the distance to the 10th neighbour. The default is twice that of IMSAT.
     pub radius: f64,
     /// Length of the random step at which an adversarial direction is probed (VAT's xi), as a multiple of the features' spread
@@ -137,6 +150,7 @@ impl Default for NetworkParams {
             sizes: SizePrior::Uniform,
             consistency: Consistency::Adversarial,
             consistency_weight: 1.0,
+            consistency_loss: ConsistencyLoss::Kl,
             radius: 0.5,
             probe: 3.0,
             neighbour_weight: 0.0,

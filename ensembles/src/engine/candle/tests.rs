@@ -12,7 +12,9 @@ use super::ops::Way;
 use super::stack::{Blueprint, Inputs, Labelled, Named, Stack};
 use crate::engine::noise::Noise;
 use crate::engine::terms::{Term, View};
-use crate::members::params::{Consistency, NetworkParams, Objective, ValidNetworkParams};
+use crate::members::params::{
+    Consistency, ConsistencyLoss, NetworkParams, Objective, ValidNetworkParams,
+};
 use crate::members::sizes::SizePrior;
 use crate::members::weights::Weights;
 use crate::preparation::shift::{Image, Shift};
@@ -133,7 +135,10 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     NetworkParams { sizes, ..params.clone() }
                 };
                 cases.push((params.check().unwrap(), labelled));
-                cases.push((other.check().unwrap(), labelled));
+                cases.push((other.clone().check().unwrap(), labelled));
+                let consistency_loss = ConsistencyLoss::SquaredError;
+                let squared = NetworkParams { consistency_loss, ..other };
+                cases.push((squared.check().unwrap(), labelled));
             }
         }
     }

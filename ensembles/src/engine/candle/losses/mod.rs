@@ -5,6 +5,7 @@ pub(super) mod divergence;
 mod dot_product;
 mod information_maximisation;
 pub(super) mod softmax;
+mod squared_error;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ use cross_entropy::cross_entropy;
 use divergence::divergence;
 use dot_product::dot_product;
 use information_maximisation::information_maximisation;
+use squared_error::squared_error;
 
 /// What a loss may be of.
 pub(super) struct Seen<'a> {
@@ -44,6 +46,7 @@ pub(super) fn of(loss: Loss, seen: &Seen<'_>) -> Result<Tensor> {
         }
         (Loss::DotProduct, _, _) => dot_product(way, clean, logits),
         (Loss::Divergence, _, _) => divergence(way, clean, logits),
+        (Loss::SquaredError, _, _) => squared_error(way, clean, logits),
         (Loss::CrossEntropy, Some(labels), _) => cross_entropy(way, logits, labels),
         (Loss::Denoising, _, Some(decoder)) => decoder.cost(way, seen.clean, seen.view),
         (Loss::CrossEntropy | Loss::Denoising, _, _) => {
