@@ -1,4 +1,4 @@
-//! Where networks are trained.
+//! The device on which networks are trained.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! What a trained network says of samples: statistics of the whole population take the batch's place, so that a sample's
-//! answer doesn't depend on its neighbours in a batch.
+//! Predictions of a trained network. They use statistics of the whole data in place of a batch's, so that a sample's
+//! answer doesn't depend on the batch that it is in.
 
 use consilience_data::{Features, SoftAssignments};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
@@ -24,7 +24,7 @@ pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usi
     answers.concat()
 }
 
-/// What a trained network says of samples, on the threads of the current pool; `None` if it isn't finite.
+/// Predictions of a trained network, on the threads of the current pool; `None` if they aren't finite.
 pub(crate) fn answers(weights: &Weights, features: &Features) -> Option<SoftAssignments> {
     let probabilities = probabilities(weights, features, rayon::current_num_threads());
     let finite = probabilities.iter().all(|probability| probability.is_finite());

@@ -1,4 +1,4 @@
-//! Normal random numbers by place: what is drawn depends on where it is used, not on what was drawn before.
+//! Normal random numbers by position: a number depends on where it is used, not on what was drawn before.
 //!
 //! So noise can be made in the pass that adds it, in any order, on any number of threads and on any device. The
 //! generator is Philox4x32-10 (Salmon et al., *Parallel random numbers: as easy as 1, 2, 3*, SC 2011); Box and Muller's

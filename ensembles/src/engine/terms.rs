@@ -1,4 +1,4 @@
-//! What a network minimises in a round, told once: every engine goes by this list.
+//! What a network minimises in a round: the one list that every engine works from.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ pub(crate) struct Term {
     pub(crate) view: View,
 }
 
-/// A loss of the answers to a view of the batch; some hold them against the answers to the clean view.
+/// A loss of the answers to a view of the batch; some compare them with the answers to the clean view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
     /// Few clusters for each sample, all clusters for all samples.
@@ -27,7 +27,7 @@ pub(crate) enum Loss {
     SquaredError,
     /// Cross-entropy with pseudo-labels.
     CrossEntropy,
-    /// What a decoder makes of this view's activations, held against the clean ones. Every layer has a weight of its own.
+    /// What a decoder makes of this view's activations, compared with the clean ones. Every layer has a weight of its own.
     Denoising,
 }
 

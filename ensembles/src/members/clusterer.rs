@@ -1,4 +1,4 @@
-//! What a member of an ensemble has to offer.
+//! The trait of a member of an ensemble.
 
 use std::path::Path;
 
@@ -62,7 +62,7 @@ pub struct Phase {
     pub anneal: bool,
 }
 
-/// Somebody who wants to know how training goes.
+/// An observer of training.
 pub trait Progress: Sync {
     /// Called after every epoch, from the thread that trains the model.
     fn epoch_end(&self, _epoch: EpochEnd) {}

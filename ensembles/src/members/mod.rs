@@ -1,4 +1,4 @@
-//! Who votes: networks and k-means, their settings, and models as files.
+//! The models that vote: networks and k-means, their settings, and models as files.
 
 pub(crate) mod clusterer;
 pub(crate) mod kmeans;

@@ -1,4 +1,4 @@
-//! What kind of data there is: what a pixel, a word and an embedding's coordinate tell apart.
+//! The kind of data (images, text, embeddings, tables), recognised from the features.
 
 use crate::preparation::shift::Image;
 use consilience_data::Features;

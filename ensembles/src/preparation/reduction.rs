@@ -1,4 +1,4 @@
-//! The few directions that hold most of the data.
+//! Projection onto the principal directions.
 
 use consilience_data::Rng;
 use linfa_linalg::eigh::EighInto;

@@ -1,4 +1,4 @@
-//! Images moved a little: what is in them stays the same.
+//! Small shifts of images, which leave what they show the same.
 
 use candle_core::{Result as TensorResult, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

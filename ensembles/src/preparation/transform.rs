@@ -1,4 +1,4 @@
-//! From features as they come to what models see.
+//! Scaling of features.
 
 use consilience_data::{Features, Rng};
 use ndarray::{Array2, ArrayView2, Axis};

@@ -1,4 +1,4 @@
-//! Losses and gradients of a stack, held against finite differences and against each model alone.
+//! Losses and gradients of a stack, compared with finite differences and with each model alone.
 
 use std::collections::VecDeque;
 

@@ -21,7 +21,7 @@ pub(super) struct Guess<'a> {
     pub(super) guess: ArrayViewMut2<'a, f32>,
     /// The cost's gradient by the guess, shape (n, width).
     pub(super) of_guess: ArrayViewMut2<'a, f32>,
-    /// The cost's gradient by the clean activations, shape (n, width), or no rows if nobody asks for it.
+    /// The cost's gradient by the clean activations, shape (n, width), or no rows if it isn't needed.
     pub(super) of_clean: ArrayViewMut2<'a, f32>,
     /// Each unit's sum of squared errors, shape (1, width).
     pub(super) errors: ArrayViewMut2<'a, f32>,
@@ -103,7 +103,7 @@ impl Guess<'_> {
 pub(super) struct GuessBackward<'a> {
     /// As [`Guess`] left it on the way in; on the way out the gradient of what came from above, shape (n, width).
     pub(super) vertical: ArrayViewMut2<'a, f32>,
-    /// The gradient of the corrupted activations, shape (n, width), or no rows if nobody asks for it.
+    /// The gradient of the corrupted activations, shape (n, width), or no rows if it isn't needed.
     pub(super) of_lateral: ArrayViewMut2<'a, f32>,
     /// That of a1..a10, shape ([`N_COMBINATOR`], width).
     pub(super) of_parameters: ArrayViewMut2<'a, f32>,

@@ -75,7 +75,7 @@ pub(crate) fn information_maximisation(
     }
     #[expect(clippy::cast_precision_loss, reason = "a batch is small")]
     mean.iter_mut().for_each(|sum| *sum /= n as f64);
-    // A cluster that nobody is in: p ln p is 0, and so is its gradient.
+    // An empty cluster: p ln p is 0, and so is its gradient.
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
     let log_ratio: Vec<f32> = mean
         .iter()

@@ -1,4 +1,4 @@
-//! A whole step by hand, held against the same step as candle differentiates it, in 64 bits.
+//! A whole step by hand, compared with the same step as candle differentiates it, in 64 bits.
 
 use candle_core::{DType, Device, Tensor};
 use consilience_data::{Features, Seed, Stream};
@@ -96,7 +96,7 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
 
 /// Samples and labels of the only batch.
 const BATCH: [usize; 16] = [3, 39, 0, 7, 21, 22, 8, 9, 30, 31, 32, 1, 17, 16, 15, 5];
-/// Whom each sample is held against.
+/// The neighbour that each sample is compared with.
 static NEIGHBOURS: [usize; SAMPLES] = {
     let mut neighbours = [0; SAMPLES];
     let mut sample = 0;
