@@ -4,7 +4,10 @@
 
 cargo := CMAKE=$$(tools/setup.sh) && export CMAKE && cargo
 
-.PHONY: help demo test install lint fmt clippy docs without-hdf5 setup
+# Tests, in data/tests and tests, of what is other without HDF5. Training and the graph know nothing of it.
+files_and_commands := bad_input cluster evaluate_and_info export formats ids pseudo_label stream votes writers
+
+.PHONY: help demo test install lint fmt clippy docs without-hdf5 deny python setup
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -30,8 +33,14 @@ clippy: ## clippy with warnings denied
 docs: ## docs of all crates with warnings denied
 	export RUSTDOCFLAGS='-D warnings' && $(cargo) doc --workspace --no-deps --locked
 
-without-hdf5: ## whether everything compiles without HDF5
-	cargo check --workspace --no-default-features --locked
+without-hdf5: ## everything compiled without HDF5, and the tests that files, commands and run folders have
+	cargo test --workspace --no-default-features --locked $(addprefix --test ,$(files_and_commands))
+
+deny: ## licences and sources of all dependencies
+	$$(tools/cargo_deny.sh) --log-level error check bans licenses sources
+
+python: ## the tests of the scripts in benches/
+	@tools/python_tests.sh
 
 setup: ## only find or install what the build needs
 	@tools/setup.sh

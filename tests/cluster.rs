@@ -104,6 +104,7 @@ fn check_assignments(sandbox: &Sandbox) {
     let csv = sandbox.text("runs/digits-1/assignments.csv");
     let mut lines = csv.lines();
     assert_eq!(lines.next(), Some("sample,cluster,confidence"));
+    assert_eq!(lines.clone().count(), N);
     for (sample, (line, cluster)) in lines.zip(&clusters).enumerate() {
         assert!(line.starts_with(&format!("{sample},{cluster},")), "{line}");
     }

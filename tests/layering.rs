@@ -12,10 +12,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+fn manifest(path: &str) -> Table {
+    fs::read_to_string(root().join(path)).unwrap().parse().unwrap()
+}
+
 /// Names of the packages that a crate depends on, for whatever purpose and on whatever platform.
-fn dependencies(manifest: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join(manifest)).unwrap();
-    let manifest: Table = text.parse().unwrap();
+fn dependencies(path: &str) -> Vec<String> {
+    let manifest = manifest(path);
     let mut names = Vec::new();
     collect(&manifest, &mut names);
     names
@@ -42,11 +45,31 @@ fn assert_free_of(manifest: &str, forbidden: &[&str]) {
     }
 }
 
+const TESTING: &str = "consilience-testing";
+
+/// What tests share depends on nothing, and nothing but tests on it.
+#[test]
+fn only_tests_depend_on_what_tests_share() {
+    assert_eq!(dependencies("testing/Cargo.toml"), [""; 0]);
+    let mut users = 0;
+    for path in ["Cargo.toml", "data/Cargo.toml", "ensembles/Cargo.toml", "graph/Cargo.toml"] {
+        let mut manifest = manifest(path);
+        for of_tests in ["dev-dependencies", "workspace"] {
+            manifest.remove(of_tests);
+        }
+        let mut names = Vec::new();
+        collect(&manifest, &mut names);
+        assert!(!names.contains(&TESTING.to_owned()), "{path}");
+        users += usize::from(dependencies(path).contains(&TESTING.to_owned()));
+    }
+    assert!(users > 1);
+}
+
 #[test]
 fn crates_depend_in_the_order_in_which_data_flow() {
     let ours = |manifest: &str| {
         let mut names = dependencies(manifest);
-        names.retain(|name| name.starts_with("consilience"));
+        names.retain(|name| name.starts_with("consilience") && name != TESTING);
         names
     };
     assert_eq!(ours("data/Cargo.toml"), [""; 0]);

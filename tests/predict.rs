@@ -123,6 +123,7 @@ fn whoever_is_unsure_is_left_without_a_cluster() {
     let report: Value = serde_json::from_str(&report).unwrap();
     let (run, sure) = (sandbox.text("run/assignments.csv"), sandbox.text("sure.csv"));
     let mut unlabelled = 0;
+    assert_eq!(run.lines().count(), sure.lines().count());
     for (all, sure) in run.lines().zip(sure.lines()).skip(1) {
         let cells: Vec<&str> = all.split(',').collect();
         if cells[2].parse::<f32>().unwrap() >= 0.9 {

@@ -18,8 +18,7 @@ readonly TOOLKIT=13.0.2
 command -v g++ >/dev/null || { echo "cuda_toolkit: missing: g++; install it, then run this again" >&2; exit 2; }
 
 mkdir -p "$PREFIX"
-[ -x "$ROOT/bin/nvcc" ] || PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_ROOT_USER_ACTION=ignore \
-    PIP_DISABLE_PIP_VERSION_CHECK=1 python3 -m pip install --quiet --no-compile --target "$PREFIX/site" \
+[ -x "$ROOT/bin/nvcc" ] || "$HERE/pip.sh" "$PREFIX/site" --no-compile \
     "cuda-toolkit[nvcc,crt,nvvm,cudart,cccl,cublas,curand,nvrtc]==$TOOLKIT"
 chmod +x "$ROOT"/bin/* "$ROOT"/nvvm/bin/cicc
 

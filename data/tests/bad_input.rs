@@ -29,24 +29,6 @@ fn files_that_cannot_be_opened() {
     }
 }
 
-#[cfg(unix)]
-#[test]
-fn files_without_permission() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new();
-    let path = folder.file("x.csv", "1,2\n");
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
-    if std::fs::File::open(&path).is_ok() {
-        std::io::Write::write_all(
-            &mut std::io::stderr(),
-            b"SKIPPED: files_without_permission: root may read everything\n",
-        )
-        .unwrap();
-        return;
-    }
-    assert_says(&data_error(&path), &["x.csv", "permission denied", "readable"]);
-}
-
 #[test]
 fn unknown_formats() {
     let folder = Folder::new();

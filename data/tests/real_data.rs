@@ -7,21 +7,14 @@ mod common;
 use std::path::PathBuf;
 
 use consilience_data::{Dataset, read_dataset};
+use consilience_testing::benchmark_files;
 
-/// Reads files of a folder of the benchmark data; `None`, said aloud, where they aren't there.
+/// Reads files of the benchmark data; `None`, said aloud, where they aren't there.
+#[track_caller]
 fn read(data: &[&str], labels: &[&str]) -> Option<Dataset> {
-    let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
-    let folder = std::env::var_os("CONSILIENCE_DATA").map_or(default, PathBuf::from);
-    let paths =
-        |names: &[&str]| -> Vec<PathBuf> { names.iter().map(|name| folder.join(name)).collect() };
-    let (data, labels) = (paths(data), paths(labels));
-    if let Some(missing) = data.iter().chain(&labels).find(|path| !path.is_file()) {
-        // Past `eprintln!`, which the test runner keeps to itself where a test passes.
-        let message = format!("SKIPPED: {} isn't there; set CONSILIENCE_DATA\n", missing.display());
-        std::io::Write::write_all(&mut std::io::stderr(), message.as_bytes()).unwrap();
-        return None;
-    }
-    Some(read_dataset(&data, &labels).unwrap_or_else(|error| panic!("{error}")))
+    let paths = benchmark_files(&[data, labels].concat())?;
+    let (data, labels) = paths.split_at(data.len());
+    Some(read_dataset(data, labels).unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn class_counts(dataset: &Dataset) -> Vec<u64> {

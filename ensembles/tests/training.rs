@@ -56,23 +56,26 @@ fn phase(round: usize, epochs: usize) -> Phase {
     Phase { round, epochs, anneal: round > 0 }
 }
 
-/// Share of samples whose cluster is that of most of their blob.
-fn accuracy(soft: &SoftAssignments) -> f64 {
-    let (found, _) = soft.harden();
-    let mut counts = [[0usize; BLOBS]; BLOBS];
-    for (sample, cluster) in found.clusters().iter().enumerate() {
-        counts[sample % BLOBS][cluster.index()] += 1;
-    }
-    let hits: usize = counts.iter().map(|row| row.iter().max().unwrap()).sum();
-    hits as f64 / SAMPLES as f64
+/// The blob of each sample, as [`blobs`] made them.
+fn truth() -> Vec<usize> {
+    (0..SAMPLES).map(|sample| sample % BLOBS).collect()
 }
 
-/// The true blobs of some samples, in the numbering that model 0 found.
+fn clusters(soft: &SoftAssignments) -> Vec<usize> {
+    soft.harden().0.clusters().iter().map(|cluster| cluster.index()).collect()
+}
+
+/// Share of samples in the cluster of their blob, matched one to one.
+fn accuracy(soft: &SoftAssignments) -> f64 {
+    consilience_testing::accuracy(&truth(), &clusters(soft))
+}
+
+/// The blobs of some samples, as they were made, each called as the cluster that is matched to it: models have their own numbers.
 fn labels(soft: &SoftAssignments) -> PseudoLabels {
-    let (found, _) = soft.harden();
+    let cluster_of = consilience_testing::matching(&truth(), &clusters(soft));
     let entries = (0..60).map(|sample| PseudoLabel {
         sample: SampleIdx::from_index(sample),
-        label: ClusterId(found.clusters()[sample].0),
+        label: ClusterId(u16::try_from(cluster_of[sample % BLOBS]).unwrap()),
         agreement: 1,
         margin: 1,
         confidence: 1.0,

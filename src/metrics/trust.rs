@@ -235,7 +235,10 @@ mod tests {
             let votes: Vec<_> = (0..3).map(column).collect();
             let clusters = column(3);
             let fast = agreement(votes.iter().cloned(), &clusters, 4);
-            for (fast, slow) in fast.iter().flatten().zip(by_pairs(&votes, &clusters, 4).iter().flatten()) {
+            let slow = by_pairs(&votes, &clusters, 4);
+            let shape = |matrix: &Matrix| matrix.iter().map(Vec::len).collect::<Vec<_>>();
+            prop_assert_eq!(shape(&fast), shape(&slow));
+            for (fast, slow) in fast.iter().flatten().zip(slow.iter().flatten()) {
                 prop_assert_eq!(fast.is_some(), slow.is_some());
                 prop_assert!((fast.unwrap_or(0.0) - slow.unwrap_or(0.0)).abs() < 1e-12);
             }

@@ -1,0 +1,11 @@
+//! What tests of all crates share. A development dependency only, and dependent on nothing.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod accuracy;
+mod benchmark;
+mod skip;
+
+pub use accuracy::{accuracy, matching};
+pub use benchmark::benchmark_files;
+pub use skip::{skip, skip_without_gpu};
