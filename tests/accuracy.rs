@@ -22,7 +22,8 @@ fn accuracies(data: &str, seeds: &[u64]) -> Vec<f64> {
     let sandbox = Sandbox::new();
     let of_seed = |&seed: &u64| {
         // One thread: the tests of this file run side by side.
-        let arguments = format!("cluster -k 10 --seed {seed} --threads 1 --json --quiet --out {seed}");
+        let arguments =
+            format!("cluster -k 10 --seed {seed} --threads 1 --json --quiet --out {seed}");
         let output = sandbox.command(&arguments).arg(data).output().unwrap();
         // Whether all mini-clusters are found is another question.
         assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
@@ -97,7 +98,8 @@ impl Blobs {
         };
         let values = Array2::from_shape_fn((truth.len(), Self::DIMENSIONS), value);
         // Of the logarithm of a density, only this differs among blobs.
-        let score = |sample: usize, blob: usize| along * values[(sample, blob)] + (sizes[blob] as f32).ln();
+        let score =
+            |sample: usize, blob: usize| along * values[(sample, blob)] + (sizes[blob] as f32).ln();
         let is_best = |&sample: &usize| {
             let own = score(sample, truth[sample]);
             (0..sizes.len()).all(|blob| score(sample, blob) <= own)

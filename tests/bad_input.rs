@@ -77,13 +77,22 @@ fn a_file_that_may_not_be_read() {
     if fs::File::open(&path).is_ok() {
         // Root may read every file, unless it gives up the capabilities for it.
         let without = ["--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"];
-        if !Command::new("setpriv").args(without).arg("true").output().is_ok_and(|ran| ran.status.success()) {
+        if !Command::new("setpriv")
+            .args(without)
+            .arg("true")
+            .output()
+            .is_ok_and(|ran| ran.status.success())
+        {
             skip("setpriv that can take capabilities from root, who may read every file");
             return;
         }
         let program = command.get_program().to_owned();
         command = Command::new("setpriv");
-        command.args(without).arg(program).args(arguments.split_whitespace()).current_dir(sandbox.path(""));
+        command
+            .args(without)
+            .arg(program)
+            .args(arguments.split_whitespace())
+            .current_dir(sandbox.path(""));
     }
     let parts = ["points.npy: permission denied", "make the file readable"];
     refused_by(&sandbox, command, arguments, &parts);

@@ -112,7 +112,8 @@ fn every_kind_of_network_learns_and_learns_on() {
                 let targets = [labels(&soft[0])];
                 ensemble.train(&data, &phase(1, 5), &targets, &()).unwrap();
                 let found = accuracy(&ensemble.predict(&data).unwrap()[0]);
-                assert!(found > 0.6, "{case}: {found}");
+                // Two blobs in one cluster would be 0.67.
+                assert!(found > 0.8, "{case}: {found}");
             }
         }
     }
@@ -152,7 +153,9 @@ fn sizes_follow_the_prior() {
     let even = largest(SizePrior::Uniform);
     assert!(even[0].iter().all(|&largest| largest < SAMPLES / 2), "{even:?}");
     let given = largest(SizePrior::Given(vec![4.0, 1.0, 1.0]));
-    assert!(given[0].iter().all(|&largest| largest > SAMPLES * 6 / 10), "{given:?}");
+    // Two thirds of the samples by the prior, and not all of them.
+    let large = SAMPLES * 6 / 10..SAMPLES * 8 / 10;
+    assert!(given[0].iter().all(|largest| large.contains(largest)), "{given:?}");
     let learned = largest(SizePrior::Learned);
     assert_eq!(learned[0], even[0], "nothing is known in the first round");
     assert_ne!(learned[1], even[1]);

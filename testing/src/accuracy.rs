@@ -49,7 +49,8 @@ pub fn matching(classes: &[usize], clusters: &[usize]) -> Vec<usize> {
 #[must_use]
 pub fn accuracy(classes: &[usize], clusters: &[usize]) -> f64 {
     let matched = matching(classes, clusters);
-    let right = classes.iter().zip(clusters).filter(|&(&class, &cluster)| matched[class] == cluster);
+    let right =
+        classes.iter().zip(clusters).filter(|&(&class, &cluster)| matched[class] == cluster);
     right.count() as f64 / classes.len() as f64
 }
 

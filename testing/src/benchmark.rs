@@ -17,7 +17,10 @@ pub fn benchmark_files(names: &[&str]) -> Option<Vec<PathBuf>> {
     let folder = std::env::var_os("CONSILIENCE_DATA").map_or_else(beside, PathBuf::from);
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     if let Some(missing) = paths.iter().find(|path| !path.is_file()) {
-        skip(&format!("no {}; CONSILIENCE_DATA names the folder of benchmark files", missing.display()));
+        skip(&format!(
+            "no {}; CONSILIENCE_DATA names the folder of benchmark files",
+            missing.display()
+        ));
         return None;
     }
     Some(paths)

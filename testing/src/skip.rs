@@ -13,7 +13,10 @@ use std::thread;
 #[track_caller]
 pub fn skip(missing: &str) {
     let line = skipped(missing);
-    assert!(!is_ci(std::env::var("CI").ok().as_deref()), "CI=true, where no test is skipped. {line}");
+    assert!(
+        !is_ci(std::env::var("CI").ok().as_deref()),
+        "CI=true, where no test is skipped. {line}"
+    );
     say(&line);
 }
 
@@ -25,7 +28,10 @@ pub fn skip(missing: &str) {
 #[track_caller]
 pub fn skip_without_gpu(missing: &str) {
     let line = skipped(missing);
-    assert!(std::env::var_os("CONSILIENCE_NEED_GPU").is_none(), "CONSILIENCE_NEED_GPU is set. {line}");
+    assert!(
+        std::env::var_os("CONSILIENCE_NEED_GPU").is_none(),
+        "CONSILIENCE_NEED_GPU is set. {line}"
+    );
     say(&line);
 }
 
@@ -58,7 +64,9 @@ mod tests {
     fn with_ci_a_skipped_test_fails_and_says_what_is_missing() {
         let run = |test: &str, variables: &[(&str, &str)]| -> (bool, String) {
             let mut command = Command::new(std::env::current_exe().unwrap());
-            command.args(["--exact", &format!("skip::tests::{test}"), "--nocapture"]).env(INNER, "1");
+            command
+                .args(["--exact", &format!("skip::tests::{test}"), "--nocapture"])
+                .env(INNER, "1");
             command.env_remove("CI").env_remove("CONSILIENCE_NEED_GPU");
             let Output { status, stdout, stderr } =
                 command.envs(variables.iter().copied()).output().unwrap();
