@@ -123,7 +123,6 @@ fn check_blobs(sizes: &[usize], apart: f32, may_lose: f64) {
     for seed in [70_031, 6165, 12_521] {
         let blobs = Blobs::new(sizes, apart, seed);
         let found = blobs.accuracy(sizes.len(), seed);
-        println!("{sizes:?} {apart} seed {seed}: {found} of {}", blobs.best);
         assert!(found >= blobs.best - may_lose, "seed {seed}: {found}, at best {}", blobs.best);
     }
 }

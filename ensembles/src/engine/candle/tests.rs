@@ -237,6 +237,7 @@ pub(super) fn assert_close(
     case: &str,
 ) {
     let length = |values: &mut dyn Iterator<Item = f32>| values.map(|x| x * x).sum::<f32>().sqrt();
+    assert_eq!((losses.len(), gradients.len()), (expected_losses.len(), expected_gradients.len()));
     for (found, expected) in losses.iter().zip(expected_losses) {
         let bound = of_losses * expected.abs().max(0.1);
         assert!((found - expected).abs() <= bound, "{case}: loss {found}, expected {expected}");

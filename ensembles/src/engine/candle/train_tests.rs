@@ -41,28 +41,30 @@ pub(super) fn blobs() -> Prepared {
     data
 }
 
-/// Share of samples whose cluster is that of most of their blob.
-fn accuracy(soft: &SoftAssignments) -> f64 {
+/// The blob of each sample, as [`blobs`] made them, and its cluster.
+fn truth_and_clusters(soft: &SoftAssignments) -> (Vec<usize>, Vec<usize>) {
     let (found, _) = soft.harden();
-    let mut counts = [[0usize; 3]; 3];
-    for (sample, cluster) in found.clusters().iter().enumerate() {
-        counts[sample % 3][cluster.index()] += 1;
-    }
-    let hits: usize = counts.iter().map(|row| row.iter().max().unwrap()).sum();
-    hits as f64 / found.clusters().len() as f64
+    found.clusters().iter().enumerate().map(|(sample, id)| (sample % 3, id.index())).unzip()
 }
 
-/// The true blobs of some samples, in the numbering that `soft` has.
+/// Share of samples in the cluster of their blob, matched one to one.
+fn accuracy(soft: &SoftAssignments) -> f64 {
+    let (truth, clusters) = truth_and_clusters(soft);
+    consilience_testing::accuracy(&truth, &clusters)
+}
+
+/// The blobs of some samples, as they were made, each called as the cluster that is matched to it: models have their own numbers.
 pub(super) fn labels(soft: &SoftAssignments) -> PseudoLabels {
-    let (found, _) = soft.harden();
+    let (truth, clusters) = truth_and_clusters(soft);
+    let cluster_of = consilience_testing::matching(&truth, &clusters);
     let entries = (0..60).map(|sample| PseudoLabel {
         sample: SampleIdx::from_index(sample),
-        label: ClusterId(found.clusters()[sample].0),
+        label: ClusterId(u16::try_from(cluster_of[truth[sample]]).unwrap()),
         agreement: 1,
         margin: 1,
         confidence: 1.0,
     });
-    PseudoLabels::new(entries.collect(), 3, found.clusters().len())
+    PseudoLabels::new(entries.collect(), 3, truth.len())
 }
 
 pub(super) fn learner() -> NetworkParams {

@@ -218,6 +218,7 @@ fn a_step_equals_candles() {
         for ((name, found), (_, expected)) in gradients.iter().zip(&expected) {
             let size = expected.iter().fold(0f32, |most, g| most.max(g.abs()));
             let worst = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+            assert!(found.iter().all(|g| g.is_finite()), "{case}: {name}"); // a maximum passes over NaN
             assert!(worst <= 1e-4 * size.max(1e-3), "{case}: {name}: off by {worst} of {size}");
         }
     }

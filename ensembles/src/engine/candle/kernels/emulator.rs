@@ -54,8 +54,7 @@ int main(void) {
 /// Runs `test`, in which kernels are called; not at all, and says so, where there is no C compiler.
 pub(crate) fn with_kernels<R>(test: impl FnOnce() -> R) -> Option<R> {
     if program().is_none() {
-        let _ =
-            std::io::stderr().write_all(b"SKIPPED: no C compiler (cc) to run kernels.cu with\n");
+        consilience_testing::skip("no C compiler (cc) to run kernels.cu with");
         return None;
     }
     Some(test())
