@@ -119,8 +119,6 @@ fn view<T: CudaDType>(storage: &CudaStorage, first: usize, last: usize) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     /// As far as it can be seen without a GPU.
@@ -137,8 +135,7 @@ mod tests {
                 }
             }
             Err(error) if error.to_string().contains("NVRTC_ERROR_INTERNAL_ERROR") => {
-                let _ =
-                    std::io::stderr().write_all(b"SKIPPED: no libnvrtc to compile kernels with\n");
+                consilience_testing::skip_without_gpu("no libnvrtc to compile kernels with");
             }
             Err(error) => panic!("{error}"),
         }
