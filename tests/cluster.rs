@@ -62,7 +62,8 @@ fn digits_from_end_to_end() {
 
 fn check_metrics(metrics: &Value) {
     let acc = metrics["acc"].as_f64().unwrap();
-    assert!(acc > 0.6, "ACC {acc}");
+    // 0.79 to 0.84 with three seeds; tests/accuracy.rs has the gates for the default settings.
+    assert!(acc > 0.7, "ACC {acc}");
     let labels = &metrics["pseudo_labels"];
     assert!(labels["acc"].as_f64().unwrap() > acc, "agreement is worth something: {labels}");
     assert_eq!(labels["sizes"].as_array().unwrap().len(), K);
@@ -83,13 +84,13 @@ fn check_metrics(metrics: &Value) {
     let rounds = metrics["rounds"].as_array().unwrap();
     assert_eq!(rounds.len(), 2);
     assert!(rounds[0]["consensus_ari_to_previous"].is_null());
-    assert!(rounds[1]["consensus_ari_to_previous"].as_f64().unwrap() > 0.3);
+    assert!(rounds[1]["consensus_ari_to_previous"].as_f64().unwrap() > 0.7);
     for round in rounds {
         let models = round["models"].as_array().unwrap();
         let kinds: Vec<_> = models.iter().map(|model| model["kind"].as_str().unwrap()).collect();
         assert_eq!(kinds, ["ladder", "ladder", "vat-im"]);
         for model in models {
-            assert!(model["acc"].as_f64().unwrap() > 0.4, "{model}");
+            assert!(model["acc"].as_f64().unwrap() > 0.55, "{model}");
             assert!((0.1..=1.0).contains(&model["mean_confidence"].as_f64().unwrap()));
         }
         for key in ["seconds", "diversity", "ensemble_acc", "complete", "signatures"] {
