@@ -307,6 +307,43 @@ fn without_labels_scores_are_null() {
     assert!(clusters.chunks(2).all(|pair| pair == &clusters[..2]), "{clusters:?}");
 }
 
+#[test]
+fn the_curve_of_a_run_can_be_left_out() {
+    let sandbox = Sandbox::new();
+    let rows = (0..60).map(|row| format!("{},{},5\n", row % 2 * 10, row * 7 % 5));
+    sandbox.file("points.csv", rows.collect::<String>());
+    for (flag, out, n_points) in [("", "whole", 3), ("--no-curve", "plain", 0)] {
+        sandbox.done(&format!("cluster points.csv -k 2 --member k-means {flag} --out {out} -q"));
+        let metrics = sandbox.json(&format!("{out}/metrics.json"));
+        assert_eq!(metrics["curve"].as_array().unwrap().len(), n_points);
+        assert_eq!(metrics["curve_left_out"].as_array().unwrap().len(), 0);
+    }
+    let clusters = ["whole", "plain"].map(|run| sandbox.text(&format!("{run}/assignments.csv")));
+    assert_eq!(clusters[0], clusters[1]);
+}
+
+/// `cluster` and `pseudo-label` write one kind of file: what a run doesn't have is null.
+#[test]
+fn all_runs_have_the_same_fields() {
+    let sandbox = Sandbox::new();
+    let rows = (0..60).map(|row| format!("{},{}\n", row % 2 * 10, row * 7 % 5));
+    sandbox.file("points.csv", rows.collect::<String>());
+    let votes: String = (0..60).map(|row| format!("{},{}\n", row % 2, row % 2 + 4)).collect();
+    sandbox.file("votes.csv", "a,b\n".to_owned() + &votes);
+    let commands = ["cluster points.csv --member k-means", "pseudo-label votes.csv"];
+    let [trained, given] = commands.map(|command| {
+        let json = sandbox.done(&format!("{command} -k 2 --json --quiet"));
+        serde_json::from_str::<Value>(&json).unwrap()
+    });
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(&trained), fields(&given));
+    assert_eq!(fields(&trained["rounds"][0]), fields(&given["rounds"][0]));
+    let model = "/rounds/0/models/0";
+    let [trained, given] = [trained, given].map(|run| run.pointer(model).unwrap().clone());
+    assert_eq!(fields(&trained), fields(&given));
+    assert!(trained["name"].is_null() && given["kind"].is_null() && !trained["kind"].is_null());
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_leaves_nothing() {

@@ -248,7 +248,7 @@ fn a_predictor_in_memory_and_one_read_back_say_the_same() {
     let config = config.check(&data, 2).unwrap();
     let outcome = consilience::run(&data, &config, &()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let metrics = Metrics::new(&outcome, &config, 0.0, None).unwrap();
+    let metrics = Metrics::of_run(&outcome, &config, 0.0, None).unwrap();
     let written = run_folder::config_toml("cluster", &*config, &Source::default()).unwrap();
     let provenance = Provenance { ids: None, recipe: &Recipe::default() };
     run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance).unwrap();

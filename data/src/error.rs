@@ -237,6 +237,11 @@ pub enum DataError {
     )]
     IdTooLarge { source_name: String, index: usize, value: String },
 
+    #[error(
+        "model {model} gives probabilities of {found} samples, where there are {expected}; a model has to answer for every sample"
+    )]
+    ModelSamples { model: usize, found: usize, expected: usize },
+
     // Labels.
     #[error("{source_name}: no labels; give one label a sample")]
     NoLabels { source_name: String },
@@ -253,6 +258,12 @@ pub enum DataError {
         "{source_name}: value {index}, counted from 0 row by row, is {value}; integers are expected"
     )]
     NotWhole { source_name: String, index: usize, value: f64 },
+}
+
+impl From<consilience_truth::NoLabels> for DataError {
+    fn from(_: consilience_truth::NoLabels) -> Self {
+        Self::NoLabels { source_name: "labels".into() }
+    }
 }
 
 fn listed(names: &[String]) -> String {

@@ -3,10 +3,27 @@
 use rayon::prelude::*;
 
 use crate::{
-    AgreementGraph, SignatureIdx,
+    AgreementGraph, SignatureIdx, Threads,
     agreeing::Agreeing,
     patterns::{Patterns, binomial},
 };
+
+impl AgreementGraph<'_> {
+    /// Number of strong positive edges of each signature's samples, each counting itself, shape
+    /// (n_signatures); 0 for those that don't pass the gate, or have too few votes.
+    ///
+    /// # Complexity
+    ///
+    /// For each two patterns of missing votes (one, if none is missing), the smaller of O(pairs of their
+    /// signatures) and O(their signatures * subsets of at least `min_agree` of their common models). With
+    /// `min_agree` near the number of models, that is near-linear. Subsets in which a signature is alone are not
+    /// looked at; where there are many clusters, most are.
+    #[must_use]
+    pub fn degrees(&self, threads: &Threads) -> Vec<u64> {
+        let all: Vec<SignatureIdx> = self.signatures().iter().collect();
+        threads.run(|| Counting::among(self, &all, Method::Cheapest).run())
+    }
+}
 
 /// How pairs are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Signatures, Threads,
+        Signatures,
         common::{fitting, params, votes},
     };
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use consilience_data::{Dataset, PartInfo, Truth, read_dataset_with};
 use serde::Serialize;
 
-use super::text::{count, percent, plural, table};
+use super::style::{count, percent, plural, table};
 use super::{InfoArgs, answer};
 
 /// Ids that are told, and half as many as names.

@@ -141,18 +141,21 @@ pub(super) struct Model {
 pub(super) struct Scores {
     pub(super) matching: Vec<Option<usize>>,
     pub(super) per_class: Vec<Class>,
-    pub(super) contingency: Vec<Vec<u64>>,
+    /// `None` of more than can be shown.
+    pub(super) contingency: Option<Vec<Vec<u64>>>,
 }
 
 impl Scores {
     /// Whether there is a row for each class and a column for each cluster.
     fn fit(&self) -> bool {
         let n_classes = self.per_class.len();
-        let n_columns = self.contingency.first().map_or(0, Vec::len);
-        self.matching.len() == n_classes
-            && self.contingency.len() == n_classes
-            && self.contingency.iter().all(|counts| counts.len() == n_columns)
-            && self.matching.iter().flatten().all(|&cluster| cluster < n_columns)
+        let table_fits = |table: &Vec<Vec<u64>>| {
+            let n_columns = table.first().map_or(0, Vec::len);
+            table.len() == n_classes
+                && table.iter().all(|counts| counts.len() == n_columns)
+                && self.matching.iter().flatten().all(|&cluster| cluster < n_columns)
+        };
+        self.matching.len() == n_classes && self.contingency.as_ref().is_none_or(table_fits)
     }
 }
 

@@ -3,7 +3,7 @@
 use consilience_data::ReadOptions;
 
 use super::figures::{Figure, Figures};
-use super::text::{count, duration, plural};
+use super::numerals::{count, duration, plural};
 use crate::run_folder::{CONFIG, RunFolder};
 
 /// The last section.

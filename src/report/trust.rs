@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::chart::{self, Axis, Series};
 use super::figures::{Figure, Figures, Matrix};
 use super::matrix::Shaded;
-use super::text::{percent, plural, rough_percent};
+use super::numerals::{percent, plural, rough_percent};
 use crate::labelling::Labelling;
 use crate::metrics::MAX_SIDE;
 

@@ -31,7 +31,7 @@ fn from_numbers(values: &[Number], name: &str) -> Result<Truth, DataError> {
         return Err(DataError::NoLabels { source_name });
     }
     match whole_numbers(values) {
-        Ok(labels) => Truth::from_integers(&labels),
+        Ok(labels) => Ok(Truth::from_integers(&labels)?),
         Err((index, value)) => Err(DataError::LabelNotWhole { source_name, index, value }),
     }
 }

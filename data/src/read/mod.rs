@@ -177,7 +177,7 @@ pub fn read_labels(paths: &[PathBuf]) -> Result<Truth, DataError> {
     let parts: Result<Vec<Truth>, DataError> = paths.iter().map(|path| read_truth(path)).collect();
     match parts?.as_mut_slice() {
         [only] => Ok(only.clone()),
-        parts => Truth::stack(parts),
+        parts => Ok(Truth::stack(parts)?),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use half::f16;
 
 use super::source::unreadable;
-use crate::DataError;
+use crate::{DataError, memory};
 
 /// A number type as stored in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,20 +170,12 @@ pub(crate) fn count_values(
 pub(crate) fn reserve<T>(len: usize, source_name: &str) -> Result<Vec<T>, DataError> {
     let bytes = len as u128 * size_of::<T>() as u128;
     // Linux promises more memory than there is, and ends the program when it is used.
-    if bytes > 1 << 30 && memory_available().is_some_and(|available| bytes > available) {
+    if bytes > 1 << 30 && memory::available().is_some_and(|available| bytes > available.into()) {
         return Err(too_large(source_name, bytes));
     }
     let mut values = Vec::new();
     values.try_reserve_exact(len).map_err(|_| too_large(source_name, bytes))?;
     Ok(values)
-}
-
-/// Bytes of memory that can still be had, where the system says so (Linux).
-fn memory_available() -> Option<u128> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    let kibibytes: u128 = line.split_whitespace().next()?.parse().ok()?;
-    Some(kibibytes * 1024)
 }
 
 pub(crate) fn too_large(source_name: &str, bytes: u128) -> DataError {

@@ -5,7 +5,7 @@
 /// Open addressing with linear probing: keys lie one after the other, so that millions of them cost their words
 /// and eight bytes each, and no allocation of their own.
 #[derive(Debug, Clone)]
-pub(crate) struct Table {
+pub(crate) struct WordTable {
     n_words: usize,
     keys: Vec<u64>,
     /// Number of the key in each slot or [`EMPTY`]; a power of two, at most half full.
@@ -23,7 +23,7 @@ pub(crate) fn hash(key: &[u64]) -> u64 {
     })
 }
 
-impl Table {
+impl WordTable {
     pub(crate) fn new(n_words: usize) -> Self {
         Self { n_words, keys: Vec::new(), slots: vec![EMPTY; 16] }
     }
@@ -128,7 +128,7 @@ mod tests {
         fn keys_are_numbered_by_first_appearance(
             keys in prop::collection::vec([0..12u64, 0..12u64], 0..300),
         ) {
-            let mut table = Table::new(2);
+            let mut table = WordTable::new(2);
             let mut numbers: HashMap<[u64; 2], u32> = HashMap::new();
             for key in keys {
                 let next = u32::try_from(numbers.len()).unwrap();

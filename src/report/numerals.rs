@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-pub(super) use crate::text::{count, duration, plural};
+pub(super) use crate::wording::{count, duration, plural};
 
 /// `89.7 %`, with a blank that doesn't break.
 pub(super) fn percent(share: f64) -> String {

@@ -1,9 +1,9 @@
-//! Numbers as people read them.
+//! Styles of a terminal, tables, and numbers as people read them.
 
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-pub(super) use consilience::text::{count, duration, plural};
+pub(super) use consilience::wording::{count, duration, plural};
 
 const BOLD: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
