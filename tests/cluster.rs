@@ -6,9 +6,13 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use common::{Sandbox, stderr, stdout};
-use consilience_data::read_dataset;
+use consilience::Config;
+use consilience_data::{Features, PseudoLabels, SoftAssignments, read_dataset};
+use consilience_ensembles::{Clusterer, EnsembleError, MemberKind, Phase, Prepared, Progress};
+use ndarray::Array2;
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -342,6 +346,45 @@ fn all_runs_have_the_same_fields() {
     let [trained, given] = [trained, given].map(|run| run.pointer(model).unwrap().clone());
     assert_eq!(fields(&trained), fields(&given));
     assert!(trained["name"].is_null() && given["kind"].is_null() && !trained["kind"].is_null());
+}
+
+/// A model of one's own that answers for one sample less than there are.
+struct Short;
+
+impl Clusterer for Short {
+    fn kind(&self) -> &'static str {
+        "short"
+    }
+
+    fn train(
+        &mut self,
+        _: &Prepared,
+        _: &Phase,
+        _: &PseudoLabels,
+        _: &dyn Progress,
+    ) -> Result<(), EnsembleError> {
+        Ok(())
+    }
+
+    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
+        Ok(SoftAssignments::new(Array2::from_elem((features.n_samples() - 1, 2), 0.5)))
+    }
+
+    fn save(&self, _: &Path) -> Result<(), EnsembleError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_model_has_to_answer_for_every_sample() {
+    let points = Array2::from_shape_fn((20, 2), |(row, column)| (row * (column + 1)) as f32);
+    let features = Features::new(points, "points").unwrap();
+    let members = vec![MemberKind::KMeans; 2];
+    let config = Config { members, candidates: 0, rounds: 1, ..Config::auto(&features, 2) };
+    let config = config.check(&features, 1).unwrap();
+    let outcome = consilience::run_with(&features, &config, vec![Box::new(Short)], &());
+    let error = outcome.err().unwrap().to_string();
+    assert!(error.contains("19") && error.contains("20"), "{error}");
 }
 
 #[cfg(unix)]

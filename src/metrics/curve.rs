@@ -1,6 +1,7 @@
 //! Coverage against strictness: what a user can trade.
 
 use consilience_data::{DataError, Truth};
+use consilience_ensembles::MemberKind;
 use consilience_graph::{
     AgreementGraph, AgreementParams, Extraction, Signatures, Strictness, Threads,
 };
@@ -71,17 +72,22 @@ impl Work {
         Self((n_samples * n_models).saturating_mul(VOTE).saturating_add(infer))
     }
 
-    /// Training every model in every round, and finding pseudo-labels.
+    /// Training every network in every round, and finding pseudo-labels. `signatures`: of the last round.
     #[must_use]
-    pub fn of_run(signatures: &Signatures, config: &ValidConfig, n_rounds: usize) -> Self {
-        let (n_samples, n_models) = (signatures.n_samples() as u64, signatures.n_models() as u64);
+    pub fn of_run(outcome: &Outcome, config: &ValidConfig, signatures: &Signatures) -> Self {
         let settings: &Config = config;
-        let widths = settings.network.hidden.windows(2).map(|pair| pair[0] as u64 * pair[1] as u64);
-        let epochs = (0..n_rounds).map(|round| config.phase(round).epochs as u64).sum::<u64>();
-        let passes = n_samples.saturating_mul(n_models).saturating_mul(epochs);
-        let training = passes.saturating_mul(widths.sum::<u64>() / WEIGHTS);
+        let mut widths = vec![outcome.data.features().n_features() as u64];
+        widths.extend(settings.network.hidden.iter().map(|&width| width as u64));
+        widths.push(config.n_clusters as u64);
+        let weights: u64 = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
+        let is_network = |kind: &&MemberKind| **kind != MemberKind::KMeans;
+        let networks = config.members.iter().filter(is_network).count() as u64;
+        let rounds = outcome.rounds.len();
+        let epochs: u64 = (0..rounds).map(|round| config.phase(round).epochs as u64).sum();
+        let passes = (signatures.n_samples() as u64).saturating_mul(networks * epochs);
         let votes = Self::of_votes(signatures, config.n_clusters).0;
-        Self(training.saturating_add(votes.saturating_mul(n_rounds as u64)))
+        let training = passes.saturating_mul(weights / WEIGHTS);
+        Self(training.saturating_add(votes.saturating_mul(rounds as u64)))
     }
 }
 
@@ -109,7 +115,7 @@ impl Curve {
         let n_own = outcome.ensemble.n_models() - config.members.len();
         let agreement = config.agreement_with(n_own)?;
         let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
-        let work = Work::of_run(&signatures, config, outcome.rounds.len());
+        let work = Work::of_run(outcome, config, &signatures);
         let settings: &Config = config;
         let asked = (&signatures, &settings.agreement, config.n_clusters);
         Self::follow(asked, Vec::new(), work, &threads, truth, |_, _| {})
