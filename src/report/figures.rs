@@ -36,6 +36,8 @@ pub(super) struct Figures {
     pub(super) parts: Option<Parts>,
     pub(super) graph: Option<Graph>,
     pub(super) curve: Vec<CurvePoint>,
+    /// Numbers of models, or shares of them as text.
+    pub(super) curve_left_out: Vec<Value>,
     pub(super) clusters: Vec<Cluster>,
     pub(super) confidence_histogram: Vec<usize>,
     pub(super) cluster_agreement: Option<Matrix>,
@@ -75,7 +77,7 @@ pub(super) struct PseudoLabels {
 #[serde(default)]
 pub(super) struct Parts {
     pub(super) extraction: f64,
-    pub(super) curve: f64,
+    pub(super) looser: f64,
     pub(super) consensus: f64,
 }
 

@@ -116,7 +116,7 @@ fn phases(figures: &Figures) -> Vec<PhaseTime> {
     if let Some(parts) = &figures.parts {
         for (name, place, seconds) in [
             ("votes to pseudo-labels", "/parts/extraction", parts.extraction),
-            ("the same at every other strictness", "/parts/curve", parts.curve),
+            ("the same at lower strictness", "/parts/looser", parts.looser),
             ("consensus", "/parts/consensus", parts.consensus),
         ] {
             phases.push(phase(name.into(), place.into(), seconds));

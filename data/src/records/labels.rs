@@ -78,7 +78,7 @@ impl Labels {
 pub(crate) fn from_words<S: AsRef<str>>(labels: &[S], name: &str) -> Result<Truth, DataError> {
     let numbers: Option<Vec<Result<i64, f64>>> =
         labels.iter().map(|label| whole(label.as_ref())).collect();
-    let Some(numbers) = numbers else { return Truth::from_labels(labels) };
+    let Some(numbers) = numbers else { return Ok(Truth::from_labels(labels)?) };
     let numbers = numbers.into_iter().enumerate();
     let numbers: Result<Vec<i64>, DataError> = numbers
         .map(|(index, number)| {
@@ -90,7 +90,7 @@ pub(crate) fn from_words<S: AsRef<str>>(labels: &[S], name: &str) -> Result<Trut
             })
         })
         .collect();
-    Truth::from_integers(&numbers?)
+    Ok(Truth::from_integers(&numbers?)?)
 }
 
 /// The whole number that a word is, or what number it is instead; `None` if it is no number.
