@@ -49,17 +49,19 @@ impl CurvePoint {
     }
 }
 
-/// Work, in comparisons of a pair of signatures, about: some nanoseconds each. An estimate by counting, not by the clock, so
-/// that the same run has the same curve.
+/// Work, in nanoseconds of one thread, about. It is estimated from what there is to do and not taken from the clock, so that
+/// the same run has the same curve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Work(u64);
 
-/// Reading, packing and grouping a vote takes as long as so many comparisons. Measured, about.
-const VOTE: u64 = 16;
-/// So many weights are trained with one sample, or less, in the time of a comparison.
-const WEIGHTS: u64 = 8;
-/// A curve of so much work is always followed: a part of a second.
-const LEAST: u64 = 1 << 27;
+/// To read, pack and group a vote. Measured, as the others.
+const VOTE: u64 = 64;
+/// To tell what a vote says of one mini-cluster.
+const EVIDENCE: u64 = 16;
+/// So many weights of a network are trained with one sample in a nanosecond.
+const WEIGHTS: u64 = 4;
+/// A curve of so much work is always followed: a quarter of a second.
+const LEAST: u64 = 1 << 28;
 /// A curve may take a tenth of the whole.
 const SHARE: u64 = 10;
 
@@ -68,8 +70,8 @@ impl Work {
     #[must_use]
     pub fn of_votes(signatures: &Signatures, k: usize) -> Self {
         let (n_samples, n_models) = (signatures.n_samples() as u64, signatures.n_models() as u64);
-        let infer = signatures.len() as u64 * k as u64 * n_models;
-        Self((n_samples * n_models).saturating_mul(VOTE).saturating_add(infer))
+        let evidence = (signatures.len() as u64).saturating_mul((k as u64 + n_models) * EVIDENCE);
+        Self((n_samples * n_models).saturating_mul(VOTE).saturating_add(evidence))
     }
 
     /// Training every network in every round, and finding pseudo-labels. `signatures`: of the last round.
