@@ -22,11 +22,11 @@ const BEING_REWRITTEN: &[&str] = &["data/src/read"];
 
 /// Roots of crates.
 const ROOTS: &[&str] = &[
-    "truth/src/lib.rs",
+    "data/truth/src/lib.rs",
     "data/src/lib.rs",
     "ensembles/src/lib.rs",
     "graph/src/lib.rs",
-    "testing/src/lib.rs",
+    "tests/support/src/lib.rs",
     "src/lib.rs",
     "src/main.rs",
 ];

@@ -50,7 +50,7 @@ const TESTING: &str = "consilience-testing";
 /// What tests share depends on nothing, and nothing but tests on it.
 #[test]
 fn only_tests_depend_on_what_tests_share() {
-    assert_eq!(dependencies("testing/Cargo.toml"), [""; 0]);
+    assert_eq!(dependencies("tests/support/Cargo.toml"), [""; 0]);
     let mut users = 0;
     for path in ["Cargo.toml", "data/Cargo.toml", "ensembles/Cargo.toml", "graph/Cargo.toml"] {
         let mut manifest = manifest(path);
@@ -72,7 +72,7 @@ fn crates_depend_in_the_order_in_which_data_flow() {
         names.retain(|name| name.starts_with("consilience") && name != TESTING);
         names
     };
-    assert_eq!(ours("truth/Cargo.toml"), [""; 0]);
+    assert_eq!(ours("data/truth/Cargo.toml"), [""; 0]);
     assert_eq!(ours("data/Cargo.toml"), ["consilience-truth"]);
     assert_eq!(ours("graph/Cargo.toml"), ["consilience-data"]);
     assert_eq!(ours("ensembles/Cargo.toml"), ["consilience-data"]);

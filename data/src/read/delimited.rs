@@ -62,7 +62,7 @@ pub(super) fn open(mut source: Source, options: &ReadOptions) -> Result<Records,
     let mut info = PartInfo::new(&name, format!("CSV{}", if gzip { ", gzip" } else { "" }), &[]);
     info.delimiter = delimiter.map(char::from);
     info.header = Some(has_names);
-    let schema = Schema { name, place: Place::Line, columns, has_names, index: None, n_rows: None };
+    let schema = Schema { name, place: Place::Line, columns, has_names, index: None };
     let end = start.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     let is_crlf = start.bytes[..end].ends_with(b"\r");
     // Every line ends, so that lines can be counted.

@@ -32,8 +32,7 @@ pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     };
     let columns = first.0.iter().map(|(name, value)| Column::new(name.clone(), kind(value)));
     let columns = columns.collect();
-    let schema =
-        Schema { name, place: Place::Line, columns, has_names: true, index: None, n_rows: None };
+    let schema = Schema { name, place: Place::Line, columns, has_names: true, index: None };
     lines.first = Some(first);
     Ok(Records { info, schema, rows: Box::new(lines) })
 }

@@ -29,7 +29,7 @@ pub(super) fn records(
     let columns = names.into_iter().zip(fields.iter());
     let columns = columns.map(|(name, field)| Column::new(name, kind(field.data_type()))).collect();
     let (place, has_names) = (Place::Row, true);
-    let schema = Schema { name, place, columns, has_names, index: None, n_rows: None };
+    let schema = Schema { name, place, columns, has_names, index: None };
     let rows = Table { what, state: State::Closed(open), n_rows: 0, width: Width::default() };
     Records { info, schema, rows: Box::new(rows) }
 }

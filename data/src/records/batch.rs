@@ -12,16 +12,6 @@ pub(crate) enum Numbers {
     I64(Vec<i64>),
 }
 
-impl Numbers {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::F32(values) => values.len(),
-            Self::F64(values) => values.len(),
-            Self::I64(values) => values.len(),
-        }
-    }
-}
-
 /// What is asked for of a source: each row's numbers, and some of its columns as words. The numbers come from several columns
 /// with one each, or from one with a list a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

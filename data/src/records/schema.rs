@@ -110,8 +110,6 @@ pub(crate) struct Schema {
     pub(crate) has_names: bool,
     /// The column of which the file says that it names the rows.
     pub(crate) index: Option<usize>,
-    /// Number of rows, if something says it.
-    pub(crate) n_rows: Option<usize>,
 }
 
 impl Schema {
