@@ -1,4 +1,5 @@
-//! The algorithm: an ensemble votes, its agreement becomes pseudo-labels, it learns from them; repeat.
+//! The algorithm: the models of an ensemble vote, samples on which they agree get pseudo-labels, the models train on
+//! these, and so on.
 //!
 //! D. Gupta, R. Ramjee, N. Kwatra, M. Sivathanu, *Unsupervised Clustering using Pseudo-semi-supervised Learning*
 //! (Kingdra), ICLR 2020. This file is the paper's loop and nothing else.

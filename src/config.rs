@@ -25,7 +25,7 @@ pub struct Config {
     pub n_clusters: usize,
     /// The seed of all randomness.
     pub seed: Seed,
-    /// Rounds at most, the first included. 1 is a plain ensemble.
+    /// Largest number of rounds, the first included. 1 is a plain ensemble.
     pub rounds: usize,
     /// End when the consensus of two rounds has at least this adjusted Rand index; above 1: never.
     pub stable_ari: f64,

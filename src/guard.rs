@@ -1,4 +1,4 @@
-//! Never worse than k-means, as far as can be told without the truth.
+//! k-means as a guard: its answer is taken where it is far better, as far as can be seen without the truth.
 
 use consilience_data::{Assignments, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx};
 use consilience_ensembles::{KMeansModel, Prepared};

@@ -1,7 +1,7 @@
 //! What pseudo-labels come from: agreement, or one of the naive ways that it is compared with.
 //!
-//! The naive ways are the paper's (Gupta et al., ICLR 2020, on naive methods of pseudo-labelling). They ask one model, whose
-//! every error then is a label to learn from.
+//! The naive ways are the paper's (Gupta et al., ICLR 2020, on naive methods of pseudo-labelling). They take the labels of one model,
+//! with all of its mistakes.
 
 use consilience_data::Features;
 use serde::{Deserialize, Serialize};

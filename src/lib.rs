@@ -1,7 +1,7 @@
-//! Consilience clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
+//! Consilience clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 //!
 //! [`run`] takes features and settings, and gives back the record of every round: votes, pseudo-labels, consensus.
-//! [`algorithm`] is the paper's loop, short enough to read in a minute. [`from_votes()`] does without the training: it
+//! [`algorithm`] is the paper's loop, short enough to read in a minute. [`from_votes()`] is the same without training: it
 //! takes the votes of any clusterers. Scores, which need the truth, are computed afterwards, by [`evaluation`].
 //!
 //! # Example

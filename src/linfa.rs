@@ -247,7 +247,7 @@ mod tests {
         assert_eq!(params.check_ref().unwrap(), &params.clone().check().unwrap());
         let few = DatasetBase::from(Array2::<f32>::zeros((5, 2)));
         let error = params.fit(&few).err().unwrap().to_string();
-        assert!(error.contains("only 1 distinct rows"), "{error}");
+        assert!(error.contains("only 1 distinct row"), "{error}");
     }
 
     #[test]

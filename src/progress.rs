@@ -1,4 +1,4 @@
-//! What a run tells those who watch it.
+//! Progress of a run, for observers.
 
 use consilience_ensembles::Progress;
 
@@ -23,11 +23,11 @@ pub enum Step<'a> {
     Record(&'a Round),
 }
 
-/// Somebody who watches a run. Epochs are told by [`Progress`], from the threads that train.
+/// An observer of a run. [`Progress`] reports epochs, from the threads that train.
 pub trait Observer: Progress {
     /// Called before every step, and after every round.
     fn step(&self, _step: &Step<'_>) {}
 }
 
-/// Nobody.
+/// No observer.
 impl Observer for () {}

@@ -217,7 +217,7 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     // evaluate
     ("evaluate labels.txt", &["not provided", "<FOUND>"]),
     ("evaluate none.txt labels.txt", &["none.txt: no such file", "check the path"]),
-    ("evaluate labels.txt folder", &["folder: no run folder", "assignments.npy"]),
+    ("evaluate labels.txt folder", &["folder: not a run folder", "assignments.npy"]),
     ("evaluate labels.txt votes.npy", &["votes.npy"]),
     ("evaluate labels.txt classes.txt", &["2 labels", "classes.txt has 3", "same order"]),
     // data info
@@ -229,13 +229,13 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     // export
     ("export", &["not provided", "<RUN>"]),
     ("export nowhere", &["nowhere: no such run folder", "consilience cluster"]),
-    ("export folder", &["folder: no run folder", "config.toml"]),
+    ("export folder", &["folder: not a run folder", "config.toml"]),
     ("export damaged", &["pseudo_labels.csv", "can't be read as part of a run"]),
     ("export empty", &["agree on no sample", "--min-agree"]),
     ("export run --format xls", &["invalid value 'xls'", "parquet", "folders"]),
-    ("export run --out labels.xls", &["labels.xls: no format", "--format"]),
-    ("export run --out points.csv", &["points.csv: is there already", "--out"]),
-    ("export run --out points.csv/x.csv", &["points.csv is no folder", "--out"]),
+    ("export run --out labels.xls", &["labels.xls: its name", "--format"]),
+    ("export run --out points.csv", &["points.csv: exists already", "--out"]),
+    ("export run --out points.csv/x.csv", &["points.csv is not a folder", "--out"]),
     ("export run --out ..", &["..: ", "name a file"]),
     ("export run --min-agree 5", &["1 <= min_agree <= 4 models", "got 5"]),
     ("export run --min-agree most", &["'most'", "--min-agree"]),

@@ -24,7 +24,7 @@ const M: usize = 3;
 fn digits_from_end_to_end() {
     let sandbox = Sandbox::new();
     let summary = sandbox.done("cluster digits --config quick.toml");
-    for part in ["1,797 samples x 64 features, K = 10", "ACC 0.", "2 rounds done, the limit"] {
+    for part in ["1,797 samples x 64 features, K = 10", "ACC 0.", "after 2 rounds, the limit"] {
         assert!(summary.contains(part), "{summary}");
     }
     for part in ["In runs/digits-1:", "assignments.csv", "consilience export runs/digits-1"] {

@@ -80,7 +80,7 @@ fn what_cannot_be_compared_is_refused_in_one_line() {
     for (arguments, part) in [
         ("evaluate two.txt three.txt", "two.txt has 2 labels, three.txt has 3"),
         ("evaluate two.txt none.txt", "none.txt: no such file"),
-        ("evaluate two.txt .", ".: no run folder"),
+        ("evaluate two.txt .", ".: not a run folder"),
         ("data info none.npy", "none.npy: no such file"),
         ("data info two.npz", "two.npz: no such file"),
     ] {
@@ -100,8 +100,13 @@ fn data_are_described() {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
     let text = sandbox.done("data info digits");
-    for part in ["embedded", "1,797 samples x 64 features", "0 to 16", "10 distinct", "10 declared"]
-    {
+    for part in [
+        "embedded",
+        "1,797 samples x 64 features",
+        "0 to 16",
+        "10 distinct",
+        "10, so -k is not needed",
+    ] {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
     let json: Value =
@@ -125,7 +130,7 @@ fn tables_texts_and_images_are_described() {
         "column id",
         "beside the data, column label (used for scores only)",
         "left aside  column target",
-        "p, q, p; 1 not for the first time",
+        "p, q, p; 1 repeated",
         "2 distinct: cat, dog",
         "3 samples x 1 feature",
     ];
@@ -153,7 +158,7 @@ fn tables_texts_and_images_are_described() {
     says("pictures --image-size 8x9", &parts);
 
     sandbox.file("texts.csv", "id,text\n1,\"Red apples\"\n2,green pears\n3,the\n");
-    let parts = ["column text", "apples, green, pears, red", "1 text with none of the words"];
+    let parts = ["column text", "apples, green, pears, red", "1 text with none of these words"];
     says("texts.csv --text-column text", &parts);
     let refused = sandbox.run("data info texts.csv --text-column words");
     assert!(stderr(&refused).contains("texts.csv: no column words; it has id, text"));

@@ -50,6 +50,6 @@ fn runs_keep_the_ids_of_their_samples() {
     {
         let file = consilience_data::hdf5_file::Reader::open(&folder.join("run.h5")).unwrap();
         assert_eq!(file.texts("ids").unwrap(), ids);
-        assert!(file.attribute("ids", "meaning").unwrap().contains("called"));
+        assert!(file.attribute("ids", "meaning").unwrap().contains("ids of the samples"));
     }
 }

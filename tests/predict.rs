@@ -103,7 +103,7 @@ fn where_k_means_was_chosen_it_answers() {
     assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
     assert_eq!(sandbox.json("run/metrics.json")["chosen"], "k-means");
     let told = sandbox.done("predict run digits --quiet --out found.npy");
-    assert!(told.contains("none: the run ended with k-means"), "{told}");
+    assert!(told.contains("none: the run's answer is that of k-means"), "{told}");
     let read = |name: &str| consilience_data::read_integers(&sandbox.path(name)).unwrap();
     assert_eq!(read("found.npy"), read("run/assignments.npy"));
     let csv = String::from_utf8(predicted(&sandbox, "run digits")).unwrap();

@@ -142,7 +142,7 @@ fn samples_without_votes_are_left_and_counted() {
     votes.row_mut(2)[50] = -1;
     sandbox.file("votes.csv", csv(&votes));
     let told = sandbox.done("pseudo-label votes.csv -k 3 --out run --labels truth.txt");
-    assert!(told.contains("without votes  1 sample, left without cluster and label"), "{told}");
+    assert!(told.contains("without votes  1 sample: no cluster and no label"), "{told}");
     assert_eq!(sandbox.json("run/metrics.json")["n_without_votes"], 1);
     assert_eq!(sandbox.json("run/metrics.json")["rounds"][0]["models"][2]["n_missing"], 2);
     assert_eq!(sandbox.assignments("run")[8], -1);
@@ -298,7 +298,7 @@ fn the_graph_is_written_for_those_who_draw() {
     assert!(graph.starts_with("graph agreement {\n") && graph.contains("[agreement=4]"), "{graph}");
 
     refused(&sandbox, "votes.npy -k 3 --graph g.svg", &["g.svg", "end it in .graphml or .dot"]);
-    refused(&sandbox, "votes.npy -k 3 --graph g.dot", &["g.dot: is there already"]);
+    refused(&sandbox, "votes.npy -k 3 --graph g.dot", &["g.dot: exists already"]);
     refused(&sandbox, "votes.npy -k 3 --graph no/g.dot", &["no folder no"]);
     let many = Array2::from_shape_fn((2, 6000), |(model, sample)| {
         i32::try_from(if model == 0 { sample / 60 } else { sample % 60 }).unwrap()

@@ -338,7 +338,7 @@ fn signs_say_no_more_than_figures_do() {
     let page = |run: &RunFolder| report::render(run, Data::Missing("No data."));
     let shown = page(&run).unwrap();
     assert!(shown.contains("1 of class b in no cluster") && !shown.contains("in cluster 2"));
-    for part in ["in every cluster", "hold each cluster together", "mean over samples with votes"] {
+    for part in ["in every cluster", "keep each cluster together", "mean over samples with votes"] {
         assert!(shown.contains(part), "no {part}");
     }
 
@@ -347,7 +347,7 @@ fn signs_say_no_more_than_figures_do() {
     other.metrics["cluster_agreement"] = serde_json::json!([[null, null], [null, null]]);
     let shown = page(&other).unwrap();
     assert!(shown.contains("not in every cluster"));
-    assert!(!shown.contains("hold each cluster together") && !shown.contains("clusters apart?"));
+    assert!(!shown.contains("keep each cluster together") && !shown.contains("clusters apart?"));
     // A chain of samples that all run together: still a number for each cluster that was asked for.
     sandbox.file("one.csv", "0,0,0\n0,0,1\n0,1,1\n1,1,1\n");
     sandbox.run("pseudo-label one.csv -k 2 --min-agree 2 --max-agree 0 --no-curve --out one");

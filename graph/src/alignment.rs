@@ -129,8 +129,8 @@ impl Alignment {
         &self.to_common[model.index()]
     }
 
-    /// Pseudo-labels in a model's own ids, so that it can go on in its own numbering. Those of common clusters
-    /// that the model has no partner for (it has fewer clusters) are left out.
+    /// Pseudo-labels in a model's own ids, so that it can train on them in its own numbering. Labels of common clusters
+    /// without a partner in the model (it has fewer clusters) are left out.
     #[must_use]
     pub fn to_model(&self, model: ModelIdx, pseudo_labels: &PseudoLabels) -> PseudoLabels {
         let to_own = &self.to_own[model.index()];

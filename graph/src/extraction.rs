@@ -59,7 +59,7 @@ pub fn extract(
 impl AgreementGraph<'_> {
     /// Takes up to `k` mini-clusters, greedily (Kingdra; Gupta et al., ICLR 2020, algorithm 1).
     ///
-    /// Time and again, the sample with the most strong positive edges among those left (counting itself; ties:
+    /// Repeatedly, the sample with the most strong positive edges among those left (counting itself; ties:
     /// the lowest sample) becomes an *anchor*; it and its strong positive neighbours among those left become a
     /// mini-cluster, and every sample that is not strongly negative to all of its members is removed.
     ///
@@ -72,10 +72,10 @@ impl AgreementGraph<'_> {
     ///   mini-cluster either and keep no one from one. Under [`Gate::Anchor`](crate::Gate) they are members like
     ///   others, also those that share all votes with the anchor.
     ///
-    /// Where votes are missing, an anchor has as many votes as half of the samples that have any, or more: a sample with
-    /// fewer votes agrees with more others the less it says, and would come first.
+    /// Where votes are missing, an anchor has at least as many votes as half of the samples that have any: the fewer votes a
+    /// sample has, the more others it agrees with, so that samples with few votes would come first.
     ///
-    /// It ends early if no one is left who has a strong positive edge, or if the largest mini-cluster has fewer
+    /// It ends early if no sample that is left has a strong positive edge, or if the largest mini-cluster has fewer
     /// than `min_size` samples.
     ///
     /// # Errors

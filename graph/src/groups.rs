@@ -30,7 +30,7 @@ struct SameVote {
     code: usize,
     n_nodes: usize,
     n_rows: usize,
-    /// Where its next node goes; [`DROPPED`] if none has to be looked at.
+    /// Where its next node goes; [`DROPPED`] if its nodes need not be counted.
     end: usize,
 }
 

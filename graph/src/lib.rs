@@ -1,11 +1,11 @@
-//! What an ensemble of clusterings agrees on.
+//! The agreement graph of an ensemble of clusterings, and what is extracted from it.
 //!
 //! Votes go in; a subset of the samples comes out, with a label for each, on which (nearly) all models agree.
 //! In the order in which data flows:
 //!
-//! 1. [`Signatures`]: samples on which all models say the same are one node. Exact, and small.
+//! 1. [`Signatures`]: samples with equal votes of all models are one node. This is exact, and there are few nodes.
 //! 2. [`AgreementGraph`]: strong positive edges join signatures that many models put together, strong negative
-//!    edges keep those apart that few do.
+//!    edges separate those that few models put together.
 //! 3. [`AgreementGraph::extract`]: takes K mini-clusters, greedily: the pseudo-labels.
 //! 4. [`Alignment`]: which of each model's clusters is which mini-cluster.
 //! 5. [`consensus`]: all models' aligned probabilities, averaged; [`consensus_of_votes`], where there are none.

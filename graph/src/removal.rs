@@ -1,4 +1,4 @@
-//! Who has to go once a mini-cluster is taken.
+//! Which signatures are set aside once a mini-cluster is taken.
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use crate::{
     word_table::{WordTable, hash},
 };
 
-/// How those are told apart that the anchor alone doesn't decide on.
+/// How signatures are decided on where the anchor alone doesn't decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
     /// Whatever takes less time.
@@ -23,17 +23,17 @@ pub(crate) enum Method {
     Subsets,
 }
 
-/// A mini-cluster's signatures, to be asked who is not strongly negative to all of them.
+/// A mini-cluster's signatures; they tell which others are not strongly negative to all of them.
 pub(crate) struct Members<'g, 'a> {
     graph: &'g AgreementGraph<'a>,
-    /// Who was left when the mini-cluster was taken.
+    /// The signatures left when the mini-cluster was taken.
     left: &'g [SignatureIdx],
     /// How the models see the anchor and each of `left`.
     pairs: Vec<Pair>,
     /// The anchor first.
     members: Vec<SignatureIdx>,
-    /// The largest number of models that voted on a member otherwise than on the anchor. Nobody agrees with a
-    /// member in more models than with the anchor and so many.
+    /// The largest number of models that voted differently on a member and on the anchor. No signature agrees with a
+    /// member in more models than with the anchor plus this number.
     reach: u16,
     /// One member for each pattern of missing votes.
     patterns: Vec<SignatureIdx>,
@@ -74,10 +74,10 @@ impl<'g, 'a> Members<'g, 'a> {
         self.members
     }
 
-    /// Those left who are not strongly negative to all members; among them the members themselves. In no order.
+    /// The signatures left that are not strongly negative to all members, the members themselves included. In no order.
     ///
-    /// The anchor alone decides on nearly all: who is not strongly negative to it has to go, and who agrees with
-    /// it in so few models that no member can differ from it enough may stay. What lies between is compared with
+    /// The anchor alone decides on nearly all: a signature that is not strongly negative to it is set aside, and one that
+    /// agrees with it in so few models that no member can differ from it enough may stay. The others are compared with
     /// the members, or, if these are many, looked up: two signatures that agree in more than `max_agree` models
     /// are equal in a subset of `max_agree + 1` of them.
     pub(crate) fn touched(&self, method: Method) -> Vec<SignatureIdx> {

@@ -1,4 +1,4 @@
-//! Samples on which all models say the same are one node.
+//! Samples with equal votes of all models are one node.
 
 use consilience_data::{ClusterId, ModelIdx, SampleIdx};
 use petgraph::graph::NodeIndex;
@@ -11,10 +11,10 @@ use crate::{
 /// A node of the agreement graph: a signature, numbered by the first sample that has it.
 pub type SignatureIdx = NodeIndex<u32>;
 
-/// The distinct columns of votes with their gate, and who has them.
+/// The distinct columns of votes with their gate, and the samples that have them.
 ///
-/// Samples with the same column of votes that pass or fail the gate alike are interchangeable to every step of
-/// the graph, so that working on distinct signatures with a multiplicity is exact. Signatures are numbered in
+/// Samples with the same column of votes that pass or fail the gate alike are treated alike by every step of
+/// the graph, so working on distinct signatures with a multiplicity is exact. Signatures are numbered in
 /// the order of their first samples; so "the lowest signature" is "the lowest sample", which is what ties of
 /// the extraction ask for.
 #[derive(Debug, Clone)]

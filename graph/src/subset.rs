@@ -1,4 +1,4 @@
-//! The same signatures, seen by some of the models.
+//! Signatures of some of the models.
 
 use consilience_data::ModelIdx;
 
@@ -9,8 +9,7 @@ use crate::{
 };
 
 impl Signatures {
-    /// The samples as grouped by the votes of some models only: for those who choose among models, or compare
-    /// them.
+    /// The samples grouped by the votes of some models only, to choose among models or to compare them.
     ///
     /// A sample passes the gate if it does so with all models' confidences, and has a vote of `models`;
     /// [`Signatures::lowest_confidence`] stays that of all models, as no model's own is kept.

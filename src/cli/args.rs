@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The arguments of all commands.
 
 use std::num::NonZero;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use super::k_range::KRange;
 use super::reading::ReadingArgs;
 use super::{examples, export, values};
 
-/// Clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
+/// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100, after_help = examples::PROGRAM)]
 pub(super) struct Cli {
@@ -26,19 +26,19 @@ pub(super) enum Command {
     /// Cluster data, and write clusters, pseudo-labels and models to a run folder
     #[command(after_help = examples::CLUSTER)]
     Cluster(Box<ClusterArgs>),
-    /// Pseudo-labels and a consensus from the votes of any clusterers, without training
+    /// Find pseudo-labels and a consensus from the votes of any clusterers, without training
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(PseudoLabelArgs),
-    /// Write a run's report.html anew, or for a run that has none
+    /// Write the report.html of a run, in place of the one that is there
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
-    /// Clusters and confidences for new samples, by the models of a run
+    /// Find clusters and confidences of new samples with the models of a run
     #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
-    /// Write a run's pseudo-labels for other tools, with features if asked for
+    /// Write the pseudo-labels of a run for other tools, with or without features
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
-    /// Score clusters against the truth
+    /// Score clusters against true labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
     /// Look into data files
@@ -54,7 +54,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DataCommand {
-    /// Say what files were understood to be, and what is in them
+    /// Show what files were understood to be, and what is in them
     #[command(after_help = examples::INFO)]
     Info(InfoArgs),
 }
@@ -65,10 +65,10 @@ pub(super) struct ClusterArgs {
     /// (a folder or .zip of .png and .jpg), texts (a folder of .txt, or a line each), or the embedded set `digits`
     #[arg(required = true)]
     pub(super) data: Vec<PathBuf>,
-    /// Number of clusters; may be left out if the data or the settings say it
+    /// Number of clusters; not needed if the data or the settings have it
     #[arg(short = 'k', value_name = "K")]
     pub(super) clusters: Option<usize>,
-    /// Help to choose K: what each from A to B, both included, gives in a run of one round. Writes nothing
+    /// Help to choose K: show what each K from A to B (included) gives in a run of one round. Writes nothing
     #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve"])]
     pub(super) k_range: Option<KRange>,
     /// The true labels, for scores only: they are never trained on
@@ -77,10 +77,11 @@ pub(super) struct ClusterArgs {
     /// Folder for the results, which has to be new or empty [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Seed of all randomness; the same seed gives the same bytes [default: 0]
+    /// Seed of all random numbers; the same seed gives the same bytes [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
-    /// Settings to start from: auto (by a look at the data), image, text, embedding, tabular, or paper (the authors' own)
+    /// Settings to start from: auto (for the kind of data found), image, text, embedding, tabular, or paper (those of the
+    /// paper's authors)
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(super) preset: String,
     /// Settings in TOML that replace the preset's, such as another run's config.toml
@@ -89,36 +90,36 @@ pub(super) struct ClusterArgs {
     /// Number of models
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) models: Option<u16>,
-    /// Rounds at most
+    /// Largest number of rounds
     #[arg(long, value_name = "R")]
     pub(super) rounds: Option<usize>,
     /// Kind of all models: ladder, vat-im or k-means
     #[arg(long, value_name = "KIND", value_parser = values::member_kind)]
     pub(super) member: Option<MemberKind>,
-    /// What pseudo-labels come from: agreement, or, to compare with, clusters or confidence (of the first model alone) or
-    /// over-clusters (the largest of another model's 5 K) [default: agreement]
+    /// Where pseudo-labels come from: agreement; or, for comparison, clusters or confidence (of the first model alone), or
+    /// over-clusters (the largest of 5 K clusters of another model) [default: agreement]
     #[arg(long, value_name = "HOW", value_parser = values::labelling)]
     pub(super) labelling: Option<Labelling>,
     /// Where to train: cpu, cuda, or cuda:1 for the second GPU
     #[arg(long, default_value = "cpu")]
     pub(super) device: Device,
-    /// What trains networks: fast (steps written out by hand, on the CPU), candle (candle's operations and gradients: every loss,
-    /// on the CPU or a GPU), or auto (fast where it can) [default: auto]
+    /// What trains networks: fast (steps written out by hand, on the CPU), candle (candle's operations and gradients, with every
+    /// loss, on the CPU or a GPU), or auto (fast on the CPU if it knows every loss of the run, else candle) [default: auto]
     #[arg(long, value_name = "ENGINE", value_parser = values::engine)]
     pub(super) engine: Option<EngineChoice>,
-    /// On a GPU, do what can be done by CUDA kernels of our own, which are compiled at the start
+    /// On a GPU, use CUDA kernels of this project where there are any; they are compiled at the start
     #[arg(long)]
     pub(super) kernels: bool,
-    /// Models that a GPU trains at once at most: fewer take less of its memory [default: all]
+    /// Largest number of models that a GPU trains at once; fewer need less of its memory [default: all]
     #[arg(long, value_name = "M")]
     pub(super) stack: Option<NonZero<usize>>,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,
-    /// Leave out the curve of coverage against strictness
+    /// Leave out the curve of coverage by strictness
     #[arg(long)]
     pub(super) no_curve: bool,
-    /// Say at the end where the time went
+    /// Show at the end where the time went
     #[arg(long)]
     pub(super) profile: bool,
     #[command(flatten)]
@@ -131,14 +132,14 @@ pub(super) struct ClusterArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PseudoLabelArgs {
-    /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV with a sample
-    /// a row and a model a column; one model a file; or run folders. -1 or nothing: no vote
+    /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV with a row for
+    /// each sample and a column for each model; one file for each model; or run folders. -1 or an empty cell: no vote
     #[arg(required = true)]
     pub(super) votes: Vec<PathBuf>,
-    /// Number of clusters to look for, whatever the numbers of the models
+    /// Number of clusters to look for; the models may have other numbers of clusters
     #[arg(short = 'k', value_name = "K")]
     pub(super) clusters: Option<usize>,
-    /// Help to choose K: what each from A to B, both included, would give. Writes nothing
+    /// Help to choose K: show what each K from A to B (included) would give. Writes nothing
     #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve", "graph"])]
     pub(super) k_range: Option<KRange>,
     /// The true labels, for scores only
@@ -150,14 +151,14 @@ pub(super) struct PseudoLabelArgs {
     /// Settings in TOML that replace the default ones, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Number of samples, for votes of more models than samples, which would be taken as transposed (--labels tells, too)
+    /// Number of samples; needed only if there are more models than samples and no --labels
     #[arg(long, value_name = "N")]
     pub(super) samples: Option<usize>,
-    /// Write the agreement graph of the signatures (samples on which all models say the same), too: .graphml, for Gephi or
-    /// Cytoscape, or .dot, for Graphviz
+    /// Also write the agreement graph of the signatures (samples with equal votes of all models): .graphml for Gephi or
+    /// Cytoscape, .dot for Graphviz
     #[arg(long, value_name = "FILE")]
     pub(super) graph: Option<PathBuf>,
-    /// Leave out the curve of coverage against strictness, which otherwise may take a tenth of the time
+    /// Leave out the curve of coverage by strictness, which may take a tenth of the time
     #[arg(long)]
     pub(super) no_curve: bool,
     /// Threads to work on, which don't change the results [default: all cores]
@@ -172,10 +173,10 @@ pub(super) struct PseudoLabelArgs {
 /// Flags for the agreement graph.
 #[derive(Debug, Args)]
 pub(super) struct AgreementArgs {
-    /// Models that have to put two samples together to join them: a number, or a share such as 90%
+    /// Models that have to put two samples together for these to be joined: a number, or a share such as 90%
     #[arg(long, value_name = "A")]
     pub(super) min_agree: Option<Strictness>,
-    /// Models that may put two samples together and still keep them apart: a number, or a share
+    /// Models that may put two samples together while these still count as kept apart: a number, or a share
     #[arg(long, value_name = "B")]
     pub(super) max_agree: Option<Strictness>,
     /// Models that have to have voted on both of two samples for these to be compared: a number, or a share of all
@@ -186,7 +187,7 @@ pub(super) struct AgreementArgs {
     pub(super) min_confidence: Option<f32>,
 }
 
-/// Flags for what is told, and how.
+/// Flags for what is printed.
 #[derive(Debug, Args)]
 pub(super) struct ToldArgs {
     /// Print metrics.json instead of the summary
@@ -201,7 +202,7 @@ pub(super) struct ToldArgs {
 pub(super) struct PredictArgs {
     /// A run folder that `cluster` has written
     pub(super) run: PathBuf,
-    /// Files to be stacked, of any size, with as many features as the run's data
+    /// Files to be stacked, of any size, with the same features as the run's data
     #[arg(required = true)]
     pub(super) data: Vec<PathBuf>,
     /// File for the clusters, which has to be new: .csv, .npy (the clusters alone), or - for standard output
@@ -240,7 +241,7 @@ pub(super) struct EvaluateArgs {
 pub(super) struct ReportArgs {
     /// A run folder
     pub(super) run: PathBuf,
-    /// What was clustered [default: the files that the run names]
+    /// The data that was clustered [default: the files that the run names]
     pub(super) data: Vec<PathBuf>,
 }
 

@@ -29,7 +29,7 @@ pub(super) fn text(points: &[CurvePoint], not_followed: &[Strictness]) -> String
         [] => String::new(),
         missing => left_out(missing) + "\n\n",
     };
-    let title = bold("Coverage against strictness:");
+    let title = bold("Coverage by strictness:");
     format!("{title}\n\n{}\n{missing}", columns(&header, rows))
 }
 

@@ -55,7 +55,7 @@ fn read(path: &Path) -> Result<Truth> {
         let assignments = path.join("assignments.npy");
         if !assignments.exists() {
             bail!(
-                "{}: no run folder: it has no assignments.npy; name one that a run has written, or a file of labels",
+                "{}: not a run folder: it has no assignments.npy; name a folder that a run has written, or a file of labels",
                 path.display()
             );
         }

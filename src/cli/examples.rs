@@ -5,18 +5,18 @@ Examples:
   Cluster the embedded handwritten digits, or a file
     consilience cluster digits
     consilience cluster data.npy -k 10
-  Take the pseudo-labels away
+  Write the pseudo-labels to a file
     consilience export runs/digits-1 --out labels.csv
 
-'consilience help cluster' tells all that can be set.";
+'consilience help cluster' lists all options.";
 
 pub(super) const CLUSTER: &str = "\
 Examples:
-  The embedded digits, which are there without any file
+  The embedded digits, which need no file
     consilience cluster digits
   A file of yours, with the true labels for scores
     consilience cluster data.csv -k 10 --labels labels.txt
-  How many clusters there are
+  What each number of clusters would give
     consilience cluster data.npy --k-range 5..15
   A quick look: fewer models, one round
     consilience cluster data.npy -k 10 --models 3 --rounds 1
@@ -27,11 +27,11 @@ Examples:
 
 pub(super) const PSEUDO_LABEL: &str = "\
 Examples:
-  A column a model, a line a sample
+  A table with a column for each model and a line for each sample
     consilience pseudo-label votes.csv -k 10
-  Labels of several tools, one a file
+  One file for each model
     consilience pseudo-label kmeans.npy gmm.npy spectral.npy -k 10
-  A run's votes again, more strictly
+  The votes of a run, with a stricter choice
     consilience pseudo-label runs/digits-1 -k 10 --min-agree 100% --min-confidence 0.9
   Who agrees with whom, for Gephi
     consilience pseudo-label votes.csv -k 10 --graph votes.graphml";
@@ -42,27 +42,27 @@ Examples:
     consilience export runs/digits-1
   Features and labels to train on, 50 of each label
     consilience export runs/digits-1 --out train.npz --per-class 50
-  Those on which all models agree, as many of each label
+  Only samples on which all models agree, equally many of each label
     consilience export runs/digits-1 --min-agree 100% --balance --out sure.parquet
-  Labels with names, features from a file, a JSON object a line
+  JSON Lines with names for the labels, and with features from a file
     consilience export runs/data-1 data.csv --format jsonl --name 0=cat --name 1=dog
-  A folder a label, with links to the images
+  A folder for each label, with links to the images
     consilience export runs/photos-1 --format folders --names names.csv --out sorted";
 
 pub(super) const PREDICT: &str = "\
 Examples:
   Clusters of new samples, into new-clusters.csv
     consilience predict runs/data-1 new.csv
-  Those in which the models are confident; the others' cells are empty
+  Only confident ones; the other samples get an empty cell
     consilience predict runs/data-1 new.csv --min-confidence 0.8 --out sure.csv
   To standard output
     consilience predict runs/data-1 new.npy --out - --quiet";
 
 pub(super) const REPORT: &str = "\
 Examples:
-  The page anew, with the data that the run names
+  From the data files that the run names
     consilience report runs/data-1
-  With the data, which has moved
+  From data that has been moved
     consilience report runs/data-1 archive/data.csv";
 
 pub(super) const EVALUATE: &str = "\

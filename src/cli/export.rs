@@ -21,40 +21,40 @@ use super::{answer, interrupt};
 pub(super) struct ExportArgs {
     /// The run folder that cluster or pseudo-label has written
     run: PathBuf,
-    /// The data of the run, if features are to be written beside the labels. .npz and HDF5 take the run's own if none is
-    /// named; for folders, the folder or .zip of images
+    /// The data of the run, to write features beside the labels. If none is named, .npz and HDF5 take the run's own. With
+    /// --format folders: the folder or .zip of images
     #[arg(conflicts_with = "no_features")]
     data: Vec<PathBuf>,
-    /// csv, parquet, npz, hdf5, jsonl, or folders (a folder a label, with links to its images) [default: as --out says,
-    /// else csv]
+    /// csv, parquet, npz, hdf5, jsonl, or folders (a folder for each label, with links to its images) [default: by the name
+    /// of --out, else csv]
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
     format: Option<Target>,
-    /// File or folder to be written, which has to be new [default: <run>-labels.<format>]
+    /// File or folder to write; it must not exist yet [default: <run>-labels.<format>]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// The surest N of each label, by agreement, then margin, then confidence
+    /// Only the N surest samples of each label, by agreement, then margin, then confidence
     #[arg(long, value_name = "N", value_parser = positive)]
     per_class: Option<NonZero<usize>>,
-    /// As many of each label as of the smallest
+    /// Equally many samples of each label: as many as the smallest label has
     #[arg(long)]
     balance: bool,
-    /// Leave out labels of fewer samples
+    /// Leave out labels with fewer than N samples
     #[arg(long, value_name = "N", default_value_t = 1, hide_default_value = true)]
     min_size: usize,
-    /// Models that have to put a sample with its label: a number, or a share such as 90%. The run was as strict as its own
-    /// --min-agree; fewer give no more labels
+    /// Models that have to put a sample with its label: a number, or a share such as 90%. Less than the run's own
+    /// --min-agree changes nothing
     #[arg(long, value_name = "A")]
     min_agree: Option<Strictness>,
     /// Confidence that every model has to exceed, 0 to 1
     #[arg(long, value_name = "C")]
     min_confidence: Option<f32>,
-    /// What a cluster is called, such as --name 3=cat; may be given several times
+    /// Name of a cluster, such as --name 3=cat; may be given several times
     #[arg(long = "name", value_name = "CLUSTER=NAME", value_parser = pair)]
     named: Vec<(usize, String)>,
-    /// The same from a CSV file: a line such as 3,cat for each cluster
+    /// Names of clusters from a CSV file, with a line such as 3,cat for each
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
-    /// Labels alone in .npz and HDF5
+    /// Write no features to .npz and HDF5
     #[arg(long)]
     no_features: bool,
     /// Print what was written as JSON
@@ -180,7 +180,9 @@ impl ExportArgs {
                 let known: Vec<&str> =
                     Target::value_variants().iter().map(|kind| kind.name()).collect();
                 let (out, known) = (out.display(), known.join(", "));
-                format!("{out}: no format is known by this name; add --format: {known}")
+                format!(
+                    "{out}: its name does not tell the format; add --format with one of {known}"
+                )
             }),
         }
     }
@@ -202,7 +204,7 @@ impl ExportArgs {
         } else if format.is_for_features() && !self.no_features {
             if run.metrics["n_features"].is_null() {
                 bail!(
-                    "{}: its votes were given, so its data isn't known; name it behind the run, or add --no-features",
+                    "{}: its votes were given, so its data is not known; name the data after the run, or add --no-features",
                     run.path.display()
                 );
             }
@@ -216,7 +218,7 @@ impl ExportArgs {
         if self.data.is_empty() {
             let run = run.path.display();
             return Ok(Some(data.with_context(|| {
-                format!("{run}: its data can't be read again (name it behind the run, or add --no-features)")
+                format!("{run}: its data can't be read again (name the data after the run, or add --no-features)")
             })?));
         }
         Ok(Some(data?))
@@ -251,11 +253,11 @@ fn check_new(out: &Path) -> Result<()> {
         bail!("{shown}: can't be written; name a file, such as --out labels.csv");
     }
     if out.symlink_metadata().is_ok() {
-        bail!("{shown}: is there already; name another with --out, or remove it");
+        bail!("{shown}: exists already; name another with --out, or remove it");
     }
     let around = out.ancestors().skip(1).find(|path| path.symlink_metadata().is_ok());
     match around.filter(|path| !path.is_dir()) {
-        Some(file) => bail!("{shown}: {} is no folder; name another with --out", file.display()),
+        Some(file) => bail!("{shown}: {} is not a folder; name another with --out", file.display()),
         None => Ok(()),
     }
 }
@@ -337,11 +339,11 @@ impl<'a> Written<'a> {
     fn few(&self, args: &ExportArgs) -> Option<String> {
         let written = self.labels.iter().filter(|label| label.n_exported > 0);
         let smallest = written.min_by_key(|label| label.n_exported)?;
-        let (label, n) = (smallest.label, count(smallest.n_exported));
+        let n = count(smallest.n_exported);
         let asked = args.per_class.map_or(usize::MAX, NonZero::get);
         if args.balance && smallest.n_exported < asked && self.n_exported < self.n_labelled {
             return Some(format!(
-                "Each has as many as label {label}, which has {n}: --min-size leaves out labels of fewer."
+                "Each label has {n} samples, as many as the smallest has; --min-size leaves out small labels."
             ));
         }
         let asked = args.per_class.filter(|asked| smallest.n_exported < asked.get())?;
@@ -356,7 +358,7 @@ impl<'a> Written<'a> {
                 "pandas.read_parquet reads it; each row's features are a list"
             }
             Target::File(Format::Parquet) => {
-                "pandas.read_parquet reads it; name the data behind the run to have features, too"
+                "pandas.read_parquet reads it; to have features too, name the data after the run"
             }
             Target::File(Format::JsonLines) => "pandas.read_json(..., lines=True) reads it",
             Target::File(Format::Npz) if self.n_features.is_some() => {
@@ -367,7 +369,7 @@ impl<'a> Written<'a> {
                 "h5py.File reads it; train on its X and y"
             }
             Target::File(Format::Hdf5) => "h5py.File reads it; the labels are its y",
-            Target::Folders => "a folder a label, as torchvision's ImageFolder takes it",
+            Target::Folders => "a folder for each label, as torchvision's ImageFolder reads it",
         }
     }
 }

@@ -26,10 +26,12 @@ impl GraphFile {
         let shown = path.display();
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         let format = extension.parse().map_err(|_| {
-            anyhow!("--graph {shown}: the name says no format; end it in .graphml or .dot")
+            anyhow!(
+                "--graph {shown}: the name does not tell the format; end it in .graphml or .dot"
+            )
         })?;
         if path.exists() {
-            bail!("--graph {shown}: is there already; name another file, or remove it");
+            bail!("--graph {shown}: exists already; name another file, or remove it");
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {

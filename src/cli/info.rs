@@ -121,12 +121,12 @@ impl<'a> Info<'a> {
         if self.tf_idf {
             let weights = "TF-IDF, rows of length 1";
             let empty = plural(self.empty_samples, "text");
-            rows.push(("weights", format!("{weights}; {empty} with none of the words")));
+            rows.push(("weights", format!("{weights}; {empty} with none of these words")));
         }
         if let Some(ids) = self.first_ids {
             let repeated = match self.repeated_ids {
                 None | Some(0) => String::new(),
-                Some(repeated) => format!("; {} not for the first time", count(repeated)),
+                Some(repeated) => format!("; {} repeated", count(repeated)),
             };
             let more = if ids.len() < self.n_samples { ", ..." } else { "" };
             rows.push(("ids", format!("{}{more}{repeated}", ids.join(", "))));
@@ -137,7 +137,7 @@ impl<'a> Info<'a> {
         });
         rows.push(("labels", classes));
         if let Some(k) = self.n_clusters {
-            rows.push(("clusters", format!("{k} declared, so -k may be left out")));
+            rows.push(("clusters", format!("{k}, so -k is not needed")));
         }
         let stacked = if self.files.len() > 1 { "stacked" } else { "as read" };
         format!("{files}{stacked}\n{}", table(&rows))

@@ -34,7 +34,7 @@ impl FromStr for KRange {
 pub(super) fn line(row: &KRow) -> String {
     let (k, coverage, smallest) = (row.k, percent(row.coverage), count(row.smallest));
     format!(
-        "K = {k}: {} mini-clusters, {coverage} agreed on, the smallest of {smallest}",
+        "K = {k}: {} mini-clusters with {coverage} of the samples; smallest: {smallest}",
         row.n_found
     )
 }
@@ -68,21 +68,20 @@ pub(super) fn text(rows: &[KRow], json: bool) -> Result<String> {
 }
 
 const LEGEND: &str = "
-found        mini-clusters, of K
+found        mini-clusters found; K were looked for
 coverage     share of the samples in them
 smallest     number of samples in the smallest of them
-margin       how many more models put a sample with its own mini-cluster than with the next best, on average
+margin       mean number of models by which a sample's own mini-cluster is ahead of the next best
 ";
 
 const VOTERS: &str = "\
 models       those with K clusters
 clear pairs  share of all pairs of samples on which at most a tenth of these models differ from the others
-ARI          mean adjusted Rand index of pairs of these models
+ARI          mean adjusted Rand index between two of these models
 ";
 
 const HINT: &str = "
-No column decides alone. Where the smallest mini-cluster crumbles, or fewer than K are found, K is likely too large;
-where few pairs are clear, the models don't agree on K clusters.
+No column decides alone. If the smallest mini-cluster is tiny, or fewer than K are found, K is probably too large.
 ";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a run has left, and what to do with it.
+//! The end of a summary: the files of a run, and commands that use them.
 
 use std::path::Path;
 
@@ -6,12 +6,12 @@ use super::style::{bold, table, word};
 
 /// Files of a run folder, in the order in which one looks at them, and what is in them.
 const FILES: [(&str, &str); 7] = [
-    ("report.html", "the run on a page, with pictures: open it in a browser"),
-    ("assignments.csv", "a cluster for every sample, and how sure it is"),
-    ("pseudo_labels.csv", "the samples agreed on, with label, agreement and margin"),
+    ("report.html", "what came out, with pictures: open it in a browser"),
+    ("assignments.csv", "cluster and confidence of every sample"),
+    ("pseudo_labels.csv", "the samples on which the models agree: label, agreement, margin"),
     ("metrics.json", "all numbers of the run, for scripts"),
-    ("run.h5", "all votes, and what follows from them, for h5py"),
-    ("config.toml", "all settings; --config takes it to repeat the run"),
+    ("run.h5", "votes, probabilities and results as arrays, for h5py"),
+    ("config.toml", "all settings; give it to --config to repeat the run"),
     ("models", "the trained models"),
 ];
 
@@ -27,14 +27,14 @@ pub(super) fn text(folder: &Path) -> String {
     let mut next = Vec::new();
     if is_there("report.html") {
         let page = word(&folder.join("report.html"));
-        next.push((page, "look at it: do the clusters make sense?"));
+        next.push((page, "open it: do the clusters make sense?"));
     } else {
         let command = format!("consilience report {run}");
-        next.push((command, "a page to look at: do the clusters make sense?"));
+        next.push((command, "writes a page to look at: do the clusters make sense?"));
     }
-    next.push((format!("consilience export {run}"), "the pseudo-labels for other tools"));
+    next.push((format!("consilience export {run}"), "writes the pseudo-labels for other tools"));
     if is_there("models") {
-        next.push((format!("consilience predict {run} NEW"), "clusters of new samples"));
+        next.push((format!("consilience predict {run} NEW"), "finds the clusters of new samples"));
     }
     let next: Vec<_> =
         next.iter().map(|(command, use_)| (command.as_str(), (*use_).to_owned())).collect();

@@ -1,7 +1,7 @@
-//! The command line: what can be typed, and how the program answers.
+//! The command line: arguments and output.
 //!
 //! Results go to standard output, progress and errors to standard error. Exit codes: 0 done; 1 done, but fewer
-//! mini-clusters than clusters in the final set; 2 error, told in one line.
+//! mini-clusters than K; 2 error, told in one line.
 
 mod args;
 mod cluster;
@@ -86,7 +86,7 @@ fn usage(error: &clap::Error) -> String {
     let tips = lines.iter().filter(is_help);
     let tips: String = tips.map(|tip| format!("; {}", &tip["tip:".len()..].trim())).collect();
     let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
-    format!("{problem}{tips}; 'consilience help' tells what can be given")
+    format!("{problem}{tips}; 'consilience help' lists the options")
 }
 
 /// An error and its causes in one line, none of them told twice.

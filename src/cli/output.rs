@@ -12,7 +12,7 @@ pub(super) fn answer_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     write_out(&mut io::stdout().lock(), bytes)
 }
 
-/// Whoever reads may stop at any time.
+/// A closed pipe is no error: the reader may stop at any time.
 fn write_out(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<()> {
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

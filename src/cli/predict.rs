@@ -174,17 +174,18 @@ fn summary(name: &str, told: &Told) -> String {
         (told.n_samples - told.n_unlabelled) as f64 / told.n_samples as f64,
         told.n_samples as f64 / told.seconds,
     );
-    let mut rows = vec![("clusters", sizes(&told.sizes))];
+    let mut rows = vec![("cluster sizes", sizes(&told.sizes))];
     rows.push(match told.mean_confidence {
         Some(mean) => ("confidence", format!("{mean:.3} on average")),
-        None => ("confidence", "none: the run ended with k-means".into()),
+        None => ("confidence", "none: the run's answer is that of k-means".into()),
     });
     if told.n_unlabelled > 0 {
         let left = plural(told.n_unlabelled, "sample");
         rows.push(("unlabelled", format!("{left}; {} have a cluster", percent(labelled))));
     }
     rows.extend(told.scores.as_ref().map(|found| {
-        let labelled = if told.n_unlabelled > 0 { "; no cluster counts as wrong" } else { "" };
+        let labelled =
+            if told.n_unlabelled > 0 { "; samples without a cluster count as wrong" } else { "" };
         ("scores", scores(found.acc, found.nmi, found.ari, None) + labelled)
     }));
     rows.push(("time", format!("{}, {}", duration(told.seconds), speed(rate))));

@@ -211,13 +211,13 @@ fn text(
     folder: &Path,
 ) -> String {
     let mut rows = vec![
-        ("clusters", summary::sizes(&outcome.consensus.sizes())),
+        ("cluster sizes", summary::sizes(&outcome.consensus.sizes())),
         ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
         ("pseudo-labels", summary::pseudo_labels(&metrics.pseudo_labels)),
     ];
     if metrics.n_without_votes > 0 {
         let without = plural(metrics.n_without_votes, "sample");
-        rows.push(("without votes", format!("{without}, left without cluster and label")));
+        rows.push(("without votes", format!("{without}: no cluster and no label")));
     }
     let unsure = metrics.n_samples - metrics.n_without_votes - metrics.n_passing_gate;
     if unsure > 0 {
@@ -225,7 +225,7 @@ fn text(
         let unsure = plural(unsure, "sample");
         rows.push((
             "unsure",
-            format!("{unsure}, not above --min-confidence {bound} in all models"),
+            format!("{unsure}: not all models' confidence exceeds --min-confidence {bound}"),
         ));
     }
     rows.extend(diversity(metrics).map(|text| ("diversity", text)));
@@ -254,9 +254,9 @@ fn diversity(metrics: &Metrics) -> Option<String> {
     let models = plural(metrics.n_models, "model");
     let equal = match round.n_equal_pairs.unwrap_or(0) {
         0 => String::new(),
-        n => format!("; {} say just the same", plural(n, "pair")),
+        n => format!("; {} identical", plural(n, "pair")),
     };
-    Some(format!("{:.3}: mean ARI of pairs of {models}, 1 if all alike{equal}", round.diversity?))
+    Some(format!("mean ARI between {models}: {:.3} (1: identical){equal}", round.diversity?))
 }
 
 /// What to try if mini-clusters are missing.
@@ -274,10 +274,10 @@ fn advice(metrics: &Metrics, config: &VotesConfig) -> String {
         .skip(1)
         .find(|point| point.complete)
         .map_or(format!("try {fewer}a lower --min-agree{more}"), |point| {
-            format!("the next lower to find all is --min-agree {}", point.min_agree)
+            format!("the highest that finds all is --min-agree {}", point.min_agree)
         });
     let consensus = if found == 0 && used == asked {
-        "There is no consensus without mini-clusters.".into()
+        "Without mini-clusters there is no consensus.".into()
     } else {
         format!("The consensus starts from the mini-clusters of --min-agree {used}.")
     };

@@ -1,4 +1,4 @@
-//! Flags that say of files what these don't say themselves.
+//! Flags that say how to read files.
 
 use clap::Args;
 use consilience_data::ReadOptions;
@@ -6,7 +6,7 @@ use consilience_data::ReadOptions;
 /// How to read the data.
 #[derive(Debug, Args)]
 pub(super) struct ReadingArgs {
-    /// Column (or field) of a table that says what samples are called [default: one called id, name, file... if there is one]
+    /// Column (or field) with the samples' ids [default: one called id, name, file... if there is one]
     #[arg(long, value_name = "NAME")]
     id_column: Option<String>,
     /// Column of a table with the true classes, for scores only [default: one called label, class, target... if there is one]
@@ -15,13 +15,13 @@ pub(super) struct ReadingArgs {
     /// Column of a table with each sample's features as a list [default: the only one with lists]
     #[arg(long, value_name = "NAME")]
     vector_column: Option<String>,
-    /// Column of a table with texts, which become TF-IDF of their 2,000 commonest words
+    /// Column of a table with texts; they become TF-IDF of the 2,000 commonest words
     #[arg(long, value_name = "NAME", conflicts_with = "vector_column")]
     text_column: Option<String>,
-    /// Column of a table that isn't used, such as a date or a text beside embeddings; may be given several times
+    /// Column of a table to leave out, such as a date or a text beside embeddings; may be given several times
     #[arg(long, value_name = "NAME")]
     ignore_column: Vec<String>,
-    /// Rows and columns that images are resized to [default: as they are if all have one size of at most 64x64, else 32x32]
+    /// Rows and columns that images are resized to [default: unchanged if all have one size of at most 64x64, else 32x32]
     #[arg(long, value_name = "HxW", value_parser = image_size)]
     image_size: Option<[usize; 2]>,
 }

@@ -64,9 +64,9 @@ pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
 pub(super) fn given_k(typed: Option<usize>, k: usize) -> Result<()> {
     match (typed, k) {
         (Some(0), _) => bail!("-k 0: give a number of clusters, at least 1"),
-        (_, 0) => bail!(
-            "-k is missing: votes don't say how many clusters to look for; add -k K, or try --k-range 2..20"
-        ),
+        (_, 0) => {
+            bail!("-k is missing: give the number of clusters with -k K, or try --k-range 2..20")
+        }
         _ => Ok(()),
     }
 }
@@ -97,7 +97,10 @@ pub(super) fn compute(args: &ClusterArgs) -> Result<Compute> {
 pub(super) fn n_clusters(args: &ClusterArgs, config: &Config, data: &Dataset) -> Result<usize> {
     let in_settings = Some(config.n_clusters).filter(|&k| k > 0);
     args.clusters.or(in_settings).or(data.n_clusters).ok_or_else(|| {
-        anyhow!("-k is missing: {} doesn't say how many clusters to look for; add -k K", data.name)
+        anyhow!(
+            "-k is missing: give the number of clusters in {} with -k K, or try --k-range 2..20",
+            data.name
+        )
     })
 }
 

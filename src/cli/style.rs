@@ -9,22 +9,22 @@ const BOLD: Style = Style::new().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
-/// What catches the eye.
+/// Titles.
 pub(super) fn bold(text: &str) -> String {
     styled(text, BOLD)
 }
 
-/// What should be looked at.
+/// Warnings.
 pub(super) fn warning(text: &str) -> String {
     styled(text, WARNING)
 }
 
-/// What went wrong.
+/// Errors.
 pub(super) fn error(text: &str) -> String {
     styled(text, ERROR)
 }
 
-/// Whoever writes it out takes the codes away where they aren't understood.
+/// The writer removes the codes where they aren't understood.
 fn styled(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }

@@ -26,7 +26,7 @@ impl Summary<'_> {
         let metrics = self.metrics;
         let mut rows = vec![
             ("settings", kind(metrics.preset.as_deref().unwrap_or("none"))),
-            ("clusters", sizes(self.sizes)),
+            ("cluster sizes", sizes(self.sizes)),
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
@@ -35,7 +35,7 @@ impl Summary<'_> {
         rows.extend(self.diversity().map(|text| ("diversity", text)));
         rows.extend(self.scores().map(|text| ("scores", text)));
         rows.push(("time", time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
-        rows.push(("stop", self.stop()));
+        rows.push(("stopped", self.stop()));
         let shown = metrics.profile.as_ref().filter(|_| self.profile);
         let profile = shown.map_or(String::new(), profile);
         let title = format!(
@@ -57,7 +57,9 @@ impl Summary<'_> {
         let unlabelled = metrics.n_samples - metrics.pseudo_labels.count;
         (2 * unsure > unlabelled).then(|| {
             let unsure = plural(unsure, "sample");
-            format!("{unsure}, in which not all models exceed --min-confidence: lower it for more labels")
+            format!(
+                "{unsure}: not all models' confidence exceeds --min-confidence; a lower one gives more labels"
+            )
         })
     }
 
@@ -66,11 +68,15 @@ impl Summary<'_> {
         let rounds = &self.metrics.rounds;
         let (first, last) = (rounds.first()?.diversity?, rounds.last()?.diversity?);
         let models = plural(rounds.first()?.models.len(), "model");
-        let warning =
-            if first > 0.98 { " (alike from the start: agreement says little)" } else { "" };
-        let last = if rounds.len() > 1 { format!(", {last:.3} at last") } else { String::new() };
+        let warning = if first > 0.98 {
+            "; nearly identical models: their agreement says little"
+        } else {
+            ""
+        };
+        let last =
+            if rounds.len() > 1 { format!(", {last:.3} in the last") } else { String::new() };
         Some(format!(
-            "{first:.3} in the first round{last}: mean ARI of pairs of {models}, 1 if all alike{warning}"
+            "mean ARI between {models}: {first:.3} in the first round{last} (1: identical){warning}"
         ))
     }
 
@@ -80,7 +86,7 @@ impl Summary<'_> {
         let (theirs, ours) = (k_means.neighbour_information, last.neighbour_information?);
         (self.metrics.chosen == Some(Chosen::KMeans)).then(|| {
             format!(
-                "k-means: it tells {theirs:.2} nats of neighbours' clusters, the models {ours:.2}"
+                "that of k-means, which fits neighbouring samples better ({theirs:.2} nats) than the models ({ours:.2})"
             )
         })
     }
@@ -93,13 +99,15 @@ impl Summary<'_> {
     fn stop(&self) -> String {
         let rounds = plural(self.metrics.rounds.len(), "round");
         match self.metrics.stop {
-            StopReason::RoundLimit => format!("{rounds} done, the limit"),
+            StopReason::RoundLimit => format!("after {rounds}, the limit"),
             StopReason::Stable { ari_to_previous } => {
-                format!("stable after {rounds} (ARI {ari_to_previous:.4} to the round before)")
+                format!(
+                    "after {rounds}: the answer is stable (ARI {ari_to_previous:.4} to the previous round)"
+                )
             }
-            StopReason::NoTraining => "nothing to train".into(),
+            StopReason::NoTraining => "after 1 round: there is nothing to train".into(),
             StopReason::NoCluster => format!(
-                "{rounds} done, the limit; none found {} mini-clusters",
+                "after {rounds}, the limit; no round found {} mini-clusters",
                 self.metrics.n_clusters
             ),
         }
@@ -130,7 +138,7 @@ fn kind(preset: &str) -> String {
         "tabular" => "tables",
         other => return format!("of preset {other}"),
     };
-    format!("for {kind} (--preset says otherwise)")
+    format!("for {kind} (--preset chooses others)")
 }
 
 /// Where the time went: seconds and shares.

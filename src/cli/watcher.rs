@@ -1,4 +1,4 @@
-//! How a run tells of its progress.
+//! Progress of a run, for people.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -12,10 +12,10 @@ use consilience_ensembles::{EpochEnd, Progress};
 use super::look::Look;
 use super::style::{count, duration, percent, plural};
 
-/// Lines that tell of epochs, in a phase of training without a terminal.
+/// Lines about epochs in a phase of training, if standard error is no terminal.
 const LINES: usize = 10;
 
-/// Somebody who tells a person how the run goes.
+/// Shows the progress of a run.
 pub(super) struct Watcher {
     look: Look,
     phase: Mutex<Phase>,
@@ -81,7 +81,7 @@ impl Watcher {
         let diversity =
             round.diversity.map_or(String::new(), |ari| format!(", diversity {ari:.3}"));
         self.look.say(&format!(
-            "{}: {} of {} samples agreed on ({}), {found} of {} mini-clusters{diversity}, {}",
+            "{}: models agree on {} of {} samples ({}), {found} of {} mini-clusters{diversity}, {}",
             phase.name(),
             count(labels.len()),
             count(labels.n_samples()),

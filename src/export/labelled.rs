@@ -23,7 +23,7 @@ pub struct Export<'a> {
     pub labels: PseudoLabels,
     /// What samples are called, length n_samples, if the data says it.
     pub ids: Option<&'a [String]>,
-    /// What labels are called, if somebody said it.
+    /// Names of the labels, if any were given.
     pub names: Option<&'a LabelNames>,
     /// The features, if they are to be written.
     pub table: Option<FeatureTable<'a>>,

@@ -1,4 +1,4 @@
-//! Pseudo-labels to go: what the models of a run agree on, as files that other tools train on.
+//! Export of pseudo-labels to files that other tools train on.
 //!
 //! [`Subset`] chooses, [`Export`] holds what is chosen with all that belongs to it, [`Export::write`] and [`Export::link`]
 //! write it. Samples stay in the order of the data.

@@ -1,4 +1,4 @@
-//! What a person calls clusters.
+//! Names that a user gives to clusters.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use consilience_data::ClusterId;
 
 use crate::RunError;
 
-/// A name for each cluster; its number where nobody gave one. Several may have the same.
+/// A name for each cluster: its number where none was given. Several may have the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelNames(Vec<String>);
 
@@ -66,7 +66,7 @@ impl LabelNames {
             match (cluster, record.get(1), record.len()) {
                 (Some(cluster), Some(name), 2) => pairs.push((cluster, name.to_owned())),
                 (None, Some(_), 2) if row == 0 => {}
-                _ => return refused(&format!("line {} is no cluster and name", row + 1)),
+                _ => return refused(&format!("line {} is not a cluster and a name", row + 1)),
             }
         }
         Ok(pairs)

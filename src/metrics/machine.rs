@@ -1,4 +1,4 @@
-//! Where a run was made, as far as it can be told cheaply.
+//! The machine of a run, as far as it can be found out cheaply.
 
 use std::num::NonZero;
 

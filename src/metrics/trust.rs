@@ -1,4 +1,4 @@
-//! What tells whether a result can be trusted, in numbers: the report draws these, and nothing that isn't here.
+//! Figures that show whether a result can be trusted. The report draws these and no others.
 
 use consilience_data::{ClusterId, Contingency, PseudoLabels, SampleIdx, Truth};
 use consilience_graph::Diversity;

@@ -1,4 +1,4 @@
-//! What is in each cluster: pictures, terms, or the features that set it apart, and who is in it.
+//! What is in each cluster: pictures, terms, or the features in which it differs most, and some of its samples.
 
 use consilience_data::{Features, Recipe, Stream};
 
@@ -215,7 +215,7 @@ fn bars(names: Option<&[String]>, contrasts: &Contrasts, cluster: usize, what: W
 }
 
 impl Card {
-    /// Whether nobody is in it.
+    /// Whether it is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.grids.is_empty()
     }

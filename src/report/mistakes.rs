@@ -131,6 +131,6 @@ fn confusion(figures: &Figures, scores: &Scores) -> Option<Shaded> {
     let rows = rows.collect();
     let head = |&column: &usize| if column < n_clusters { count(column) } else { "none".into() };
     let heads = columns.iter().map(head).collect();
-    let caption = "True classes against clusters".into();
+    let caption = "True classes and clusters".into();
     Some(Shaded { caption, corner: "class", heads, rows, is_dense })
 }

@@ -61,9 +61,7 @@ fn summary(figures: &Figures) -> String {
         _ => format!("{models} models agree"),
     };
     let share = rough_percent(figures.pseudo_labels.coverage);
-    format!(
-        "{n} in {k}. On {share} of them {who}; those are the pseudo-labels, the ones to trust first."
-    )
+    format!("{n} in {k}. On {share} of them {who}; these samples have pseudo-labels.")
 }
 
 fn tiles(figures: &Figures) -> Vec<Tile> {
@@ -112,27 +110,26 @@ fn tiles(figures: &Figures) -> Vec<Tile> {
     tiles
 }
 
-/// What a person has to know before reading on.
+/// What a reader has to know first.
 fn notices(figures: &Figures) -> Vec<String> {
     let mut notices = Vec::new();
     if !figures.complete {
         notices.push(format!(
-            "The models agree on fewer than {}: try {}a lower min_agree. Clusters without agreement are weak.",
+            "The models agree on fewer than {}. Try {}a lower min_agree. Do not rely on clusters without agreement.",
             plural(figures.n_clusters, "group"),
             if figures.n_clusters > 2 { "fewer clusters, or " } else { "" }
         ));
     }
     if figures.chosen.as_deref() == Some("k-means") {
         notices.push(
-            "The answer is that of k-means: its clusters fit neighbouring samples far better than the ensemble’s. Agreement and \
-             rounds below are the ensemble’s."
+            "The answer is that of k-means, because its clusters fit neighbouring samples far better than those of the ensemble. \
+             Agreement and rounds below are those of the ensemble."
                 .into(),
         );
     }
     if figures.n_without_votes > 0 {
         let without = plural(figures.n_without_votes, "sample");
-        notices
-            .push(format!("{without} without any vote: they have neither a cluster nor a label."));
+        notices.push(format!("{without} without any vote: no cluster and no label."));
     }
     notices
 }

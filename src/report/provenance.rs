@@ -46,7 +46,7 @@ fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
         ("size", plural(figures.n_samples, "sample") + &width),
     ];
     if !run.source.labels.is_empty() {
-        facts.push(("labels, for scores alone", list(&run.source.labels)));
+        facts.push(("labels (for scores only)", list(&run.source.labels)));
     }
     let models = plural(figures.n_models(), "model");
     facts.push((
@@ -61,7 +61,7 @@ fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
             figures.threads.map_or(String::new(), |n| format!(" on {}", plural(n, "thread")));
         facts.push(("time", duration(seconds) + &threads));
     }
-    facts.extend(figures.peak_rss_mb.map(|mb| ("memory at most", format!("{mb:.0} MiB"))));
+    facts.extend(figures.peak_rss_mb.map(|mb| ("peak memory", format!("{mb:.0} MiB"))));
     if let Some(machine) = &figures.machine {
         let parts = [
             machine.cpu.clone(),
@@ -100,7 +100,7 @@ fn stop(figures: &Figures) -> Option<String> {
         ("round_limit", _) => format!("after {rounds}, the limit"),
         ("stable", Some(ari)) => format!("after {rounds}: the last two agree, ARI {ari:.3}"),
         ("no_cluster", _) => format!("after {rounds}, none of which found all groups"),
-        ("no_training", _) => "votes were given: nothing was trained".into(),
+        ("no_training", _) => "nothing was trained: the votes were given".into(),
         (reason, _) => reason.into(),
     })
 }
@@ -132,11 +132,11 @@ fn phases(figures: &Figures) -> Vec<PhaseTime> {
         let name = "of these, votes to pseudo-labels".into();
         phases.push(phase(name, "/graph/seconds".into(), graph.seconds));
     }
-    phases.push(phase("in all, with reading and preparing".into(), "/seconds".into(), all));
+    phases.push(phase("in all, including reading and preparing".into(), "/seconds".into(), all));
     phases
 }
 
-/// What to type to have the same again.
+/// The command that repeats the run.
 fn command(run: &RunFolder, figures: &Figures) -> String {
     let name = if figures.is_trained() { "cluster" } else { "pseudo-label" };
     let mut words = vec!["consilience".to_owned(), name.to_owned()];

@@ -1,4 +1,4 @@
-//! Whether the result can be trusted: signs in words, then what they are read from.
+//! Whether the result can be trusted: signs in words, then the figures behind them.
 
 use consilience_graph::Strictness;
 use serde::Deserialize;
@@ -11,11 +11,11 @@ use super::numerals::{percent, plural, rough_percent};
 use crate::labelling::Labelling;
 use crate::metrics::MAX_SIDE;
 
-/// Models as alike as this err alike: their agreement says little. Digits: 0.6 in the first round.
+/// Models as similar as this share their mistakes: their agreement says little. Digits: 0.6 in the first round.
 const ALIKE: f64 = 0.97;
 /// Models as different as this found different things.
 const UNLIKE: f64 = 0.3;
-/// Rounds as alike as this, and the answer stands still; less than the second, and it doesn't.
+/// Two rounds at least as similar as `STABLE` mean a stable answer; less similar than `UNSTABLE`, an unstable one.
 const STABLE: f64 = 0.95;
 const UNSTABLE: f64 = 0.8;
 /// Coverage under which the models agree on little.
@@ -23,7 +23,7 @@ const LITTLE: f64 = 0.3;
 /// Clusters of which the models put so many pairs together are mixed up, and under the second number, a cluster is split.
 const MIXED: f64 = 0.1;
 const SPLIT: f64 = 0.6;
-/// Pairs of clusters that are told of.
+/// Pairs of clusters that are shown.
 const MOST_TOLD: usize = 3;
 
 /// The second section.
@@ -97,7 +97,7 @@ impl Trust {
             histogram: histogram(figures),
             too_large: (n > MAX_SIDE).then(|| {
                 format!(
-                    "Heat maps of more than {MAX_SIDE} rows are left out: nobody could read them."
+                    "Heat maps of more than {MAX_SIDE} rows are left out, because they would be unreadable."
                 )
             }),
         }
@@ -120,9 +120,9 @@ fn signs(figures: &Figures) -> Vec<Sign> {
         title: "Agreement",
         figure: Some(Figure::new("/pseudo_labels/coverage", coverage, percent(coverage))),
         text: match (is_complete, coverage >= LITTLE) {
-            (false, _) => "of the samples are agreed on, and not in every cluster.".into(),
+            (false, _) => "of the samples are agreed on, but not in every cluster.".into(),
             (true, true) => "of the samples are agreed on, in every cluster.".into(),
-            (true, false) => "of the samples are agreed on: few. The rest is a best guess.".into(),
+            (true, false) => "of the samples are agreed on, which is few. The clusters of the others are uncertain.".into(),
         },
     });
     let last = figures.rounds.len().saturating_sub(1);
@@ -134,11 +134,11 @@ fn signs(figures: &Figures) -> Vec<Sign> {
             title: "Diversity",
             figure: Some(Figure::new("/rounds/0/diversity", first, format!("{first:.2}"))),
             text: if first >= ALIKE {
-                format!("mean similarity of the models{round}: nearly all alike. They may err alike, and their agreement says little.")
+                format!("mean similarity of the models{round}: they are nearly identical, so they share mistakes, and their agreement says little.")
             } else if first < UNLIKE {
-                format!("mean similarity of the models{round}: they found different things. Another K may suit the data better.")
+                format!("mean similarity of the models{round}: they found different clusters. Another K may suit the data better.")
             } else {
-                format!("mean similarity of the models{round}: they differ, so that their agreement is evidence.")
+                format!("mean similarity of the models{round}: they differ, so their agreement is evidence.")
             },
         });
     } else if figures.n_models() == 1 {
@@ -146,7 +146,8 @@ fn signs(figures: &Figures) -> Vec<Sign> {
             is_good: false,
             title: "Diversity",
             figure: None,
-            text: "There is one model: nobody agrees or disagrees with it. Confidence is all that there is.".into(),
+            text: "There is one model, so there is no agreement to look at, only its confidence."
+                .into(),
         });
     }
     if let Some(ari) = figures.rounds.last().and_then(|round| round.consensus_ari_to_previous) {
@@ -156,9 +157,9 @@ fn signs(figures: &Figures) -> Vec<Sign> {
             title: "Stability",
             figure: Some(Figure::new(place, ari, format!("{ari:.2}"))),
             text: if ari >= STABLE {
-                "similarity of the last two rounds: the answer stands still.".into()
+                "similarity of the last two rounds: the answer is stable.".into()
             } else if ari >= UNSTABLE {
-                "similarity of the last two rounds: the answer still moves a little.".into()
+                "similarity of the last two rounds: the answer still changes a little.".into()
             } else {
                 "similarity of the last two rounds: the answer still changes. More rounds may help."
                     .into()
@@ -180,7 +181,7 @@ fn separation(figures: &Figures) -> Option<Sign> {
     let mut told = Vec::new();
     if n_mixed > 0 {
         told.push(format!(
-            "Models often mix {} of clusters: they may be one group, or blend into each other.",
+            "Models often mix {} of clusters: each pair may be one group, or blend into each other.",
             plural(n_mixed, "pair")
         ));
     }
@@ -190,11 +191,11 @@ fn separation(figures: &Figures) -> Option<Sign> {
             2..=8 => format!("clusters {}", split.join(", ")),
             n => plural(n, "cluster"),
         };
-        told.push(format!("Models don’t hold together what is in {named}."));
+        told.push(format!("Models often split {named}."));
     }
     let is_good = told.is_empty();
     if is_good {
-        told.push("Models hold each cluster together, and keep it apart from the others.".into());
+        told.push("Models keep each cluster together, and apart from the others.".into());
     }
     Some(Sign { is_good, title: "Separation", figure: None, text: told.join(" ") })
 }
@@ -242,7 +243,7 @@ fn rounds(figures: &Figures) -> Option<Lines> {
     let rounds = || figures.rounds.iter().enumerate();
     let all = [
         (
-            "same as the round before",
+            "same as the previous round",
             "consensus_ari_to_previous",
             column(figures, |round| round.consensus_ari_to_previous),
         ),
@@ -336,7 +337,7 @@ fn curve(figures: &Figures, asked: Option<Strictness>) -> Option<Lines> {
     let names: Vec<_> = series.iter().map(|series| series.name).collect();
     let asked = asked.map(|asked| f64::from(asked.at_least(n_models)));
     Some(Lines {
-        svg: chart::lines("Coverage against strictness", &axis, &series, asked),
+        svg: chart::lines("Coverage by strictness", &axis, &series, asked),
         corner: "models",
         heads: names.iter().copied().chain(["mini-clusters"]).collect(),
         names,

@@ -121,7 +121,7 @@ pub(super) fn write_votes(
     votes: &GivenVotes<'_>,
     results: &Results,
 ) -> Result<(), DataError> {
-    let file = Documented::create(path, "Votes, and what consilience made of them")?;
+    let file = Documented::create(path, "Votes that consilience was given, and its results")?;
     let signatures = votes.signatures;
     let n_models = signatures.n_models();
     let rows = (0..n_models).map(|model| {
@@ -159,7 +159,7 @@ fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> 
 
     if let Some(ids) = results.ids {
         let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
-        file.texts("ids", &texts, per_sample, "what each sample is called, as the data says")?;
+        file.texts("ids", &texts, per_sample, "ids of the samples, from the data")?;
     }
     let columns = Columns::of(results.pseudo_labels);
     let meaning = "its mini-cluster, numbered as assignments are";

@@ -1,4 +1,4 @@
-//! The folder that a run leaves: complete, or not there at all.
+//! The folder that a run writes: complete or absent.
 //!
 //! It is written aside, into a sibling with a name of its own, and renamed when everything is in it. Before any
 //! work is done, [`Destination::new`] finds out whether it can be written.
@@ -32,7 +32,7 @@ const MAX_CLUSTERS: usize = 65_535;
 /// The name of the file with the numbers.
 const METRICS: &str = "metrics.json";
 
-/// Where runs go that aren't told where to.
+/// Where runs are written by default.
 const RUNS: &str = "runs";
 
 /// Where a run folder is going to be.

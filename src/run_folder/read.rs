@@ -176,7 +176,7 @@ pub(super) fn check(path: &Path) -> Result<(), RunError> {
         return Ok(());
     }
     let what = if path.is_dir() {
-        "no run folder: it has no config.toml"
+        "not a run folder: it has no config.toml"
     } else if path.exists() {
         "a file, where the run folder comes first"
     } else {
