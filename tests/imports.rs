@@ -122,8 +122,8 @@ fn parse(file: &str, code: &str) -> Module {
         let statement = bare.unwrap_or(words);
         if let Some(name) = statement.strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
             module.children.insert(name.into());
-        } else if statement.starts_with("use ") {
-            let mut tree = statement["use ".len()..].to_owned();
+        } else if let Some(tree) = statement.strip_prefix("use ") {
+            let mut tree = tree.to_owned();
             while !tree.trim_end().ends_with(';') {
                 tree += lines.next().expect("a use ends");
             }

@@ -389,7 +389,7 @@ impl Rows for Lines {
                 }
             }
         }
-        Ok((!lines.is_empty()).then(|| Batch {
+        Ok((!lines.is_empty()).then_some(Batch {
             n_rows: lines.len(),
             numbers: Numbers::F64(values),
             words,

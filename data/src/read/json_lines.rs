@@ -87,7 +87,7 @@ impl Rows for Lines {
             }
             lines.push(self.number);
         }
-        Ok((!lines.is_empty()).then(|| Batch {
+        Ok((!lines.is_empty()).then_some(Batch {
             n_rows: lines.len(),
             numbers: Numbers::F64(values),
             words,

@@ -147,6 +147,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a test of what is sealed")]
     fn stacked_classes_meet_by_name() {
         let first = Truth::from_labels(&["a", "b"]).unwrap();
         let second = Truth::from_labels(&["c", "b"]).unwrap();
