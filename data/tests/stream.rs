@@ -159,7 +159,7 @@ fn damage_is_told_with_its_place_in_the_file() {
         ("cut.npy", "cut.npy"),
         ("long.npy", "bytes follow"),
         ("flipped.npz", "flipped.npz, member x"),
-        ("bad.csv", "line 2, column 7"),
+        ("bad.csv", "column 7 has 1 that is no number, first \"x\" in line 2"),
         ("narrow.npy", "only files of equal width"),
         ("gone.npy", "no such file"),
     ] {

@@ -25,7 +25,8 @@ mod text;
 use std::fmt::Display;
 use std::path::Path;
 
-use consilience_data::{DataError, Features, PseudoLabel, PseudoLabels};
+use consilience_data::{DataError, Features, Offsets, PseudoLabel, PseudoLabels};
+use serde::Serialize;
 
 pub use self::names::LabelNames;
 pub use self::subset::Subset;
@@ -103,6 +104,17 @@ pub struct Table<'a> {
     pub features: &'a Features,
     /// What they are called, length n_features, if the data says it.
     pub names: Option<&'a [String]>,
+    /// What was taken off them before they became 32-bit floats, if anything.
+    pub offsets: Option<&'a Offsets>,
+}
+
+/// A sample's features as the data has them.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Values<'a> {
+    AsRead(&'a [f32]),
+    /// With what was taken off, which 32-bit floats can't hold.
+    Original(Vec<f64>),
 }
 
 /// Pseudo-labels, with all that belongs to their samples.
@@ -155,8 +167,17 @@ impl<'a> Export<'a> {
     ///
     /// # Errors
     ///
-    /// [`DataError::Unwritable`]; [`DataError::WithoutHdf5`] in a program that was built without it.
+    /// [`DataError::Unwritable`]; [`DataError::Unsupported`] for features that 32-bit floats can't hold, in a format that has
+    /// these; [`DataError::WithoutHdf5`] in a program that was built without it.
     pub fn write(&self, format: Format, path: &Path) -> Result<(), DataError> {
+        let is_text = matches!(format, Format::Csv | Format::JsonLines);
+        if !is_text && self.table.is_some_and(|table| table.offsets.is_some()) {
+            return Err(DataError::Unsupported {
+                source_name: path.display().to_string(),
+                found: "32-bit floats, which would round these features".into(),
+                supported: "a .csv or .jsonl file",
+            });
+        }
         match format {
             Format::Csv => text::csv(self, path).map_err(|error| unwritable(path, &error)),
             Format::JsonLines => {
@@ -183,8 +204,16 @@ impl<'a> Export<'a> {
         self.names.map(|names| names.of(entry.label))
     }
 
-    fn features(&self, entry: &PseudoLabel) -> Option<&'a [f32]> {
-        self.table.map(|table| table.features.row(entry.sample.index()))
+    fn features(&self, entry: &PseudoLabel) -> Option<Values<'a>> {
+        let table = self.table?;
+        let row = table.features.row(entry.sample.index());
+        Some(match table.offsets {
+            None => Values::AsRead(row),
+            Some(offsets) => {
+                let original = row.iter().enumerate();
+                Values::Original(original.map(|(at, &value)| offsets.original(at, value)).collect())
+            }
+        })
     }
 }
 

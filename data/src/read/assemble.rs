@@ -10,7 +10,7 @@ use super::part::{Content, Part, check_count};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
 use super::{Dataset, dataset_name, numbers, read_labels, read_part};
-use crate::records::{PartInfo, Request};
+use crate::records::{Fitted, PartInfo, Request};
 use crate::{DataError, Features, Recipe, Truth, embedded};
 
 /// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.
@@ -25,6 +25,7 @@ pub(super) fn dataset(
     let first = paths.first().ok_or(DataError::NoFiles)?;
     let name = dataset_name(first);
     let mut parts: Vec<Part> = Vec::new();
+    let mut fitted = Fitted::of(&recipe, follow);
     for path in paths {
         // Columns are found by the names of the recipe, else of the first file.
         let words = recipe.inverse_document_frequencies.is_some();
@@ -32,10 +33,16 @@ pub(super) fn dataset(
         let known = known.or_else(|| parts.first()?.feature_names.as_deref());
         let options = &recipe.options;
         let with_truth = labels.is_empty();
-        let request = Request { options, wanted: known, lenient: follow, with_truth };
+        let request =
+            Request { options, wanted: known, lenient: follow, with_truth, fitted: &fitted };
         let mut part = read_part(path, request)?;
         if let Some(wanted) = known {
             part = in_order(part, wanted)?;
+        }
+        if parts.is_empty() {
+            fitted = part.fitted.clone();
+            recipe.offsets = fitted.offsets.clone();
+            recipe.means = fitted.means.clone();
         }
         parts.push(part);
     }

@@ -10,7 +10,7 @@ use super::images::{self, Images};
 use super::npz::zip_error;
 use super::part::{Content, Part};
 use super::source::{self, unreadable};
-use crate::records::{PartInfo, Request};
+use crate::records::{Fitted, PartInfo, Request};
 use crate::{DataError, Truth};
 
 /// Folders in folders are searched this deep; links can make a circle.
@@ -103,7 +103,7 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
     } else {
         Content::Images(Images::look(store, entries)?)
     };
-    Ok(Part { info, name, content, truth, ids, feature_names: None })
+    Ok(Part { info, name, content, truth, ids, feature_names: None, fitted: Fitted::default() })
 }
 
 /// Names of files, or of some of them and the number of the others.

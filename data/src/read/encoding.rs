@@ -45,6 +45,26 @@ pub(super) fn decode(mut source: Source, said: Option<&str>) -> Result<Text, Dat
     Ok(Text { source, encoding: Some(encoding.name()) })
 }
 
+/// All of a decoded text.
+pub(super) fn read_to_end(
+    source: &mut Source,
+    encoding: Option<&'static str>,
+) -> Result<String, DataError> {
+    let mut bytes = Vec::new();
+    let read = source.reader.read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(&error, &source.name))?;
+    let bad = match std::str::from_utf8(&bytes) {
+        Ok(text) => encoding.and_then(|_| text.find('\u{fffd}')),
+        Err(error) => Some(error.valid_up_to()),
+    };
+    if let Some(place) = bad {
+        let line = bytes[..place].iter().filter(|&&byte| byte == b'\n').count() as u64 + 1;
+        let (source_name, encoding) = (source.name.clone(), encoding.unwrap_or("UTF-8"));
+        return Err(DataError::NotUtf8 { source_name, line, encoding });
+    }
+    Ok(String::from_utf8(bytes).unwrap_or_default())
+}
+
 /// Whether bytes are UTF-8, a letter cut at the end apart.
 fn is_utf8(bytes: &[u8], is_all: bool) -> bool {
     match std::str::from_utf8(bytes) {

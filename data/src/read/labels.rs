@@ -1,9 +1,8 @@
 //! From numbers or lines of text to the truth.
 
-use std::io::Read;
-
+use super::encoding::{Text, decode, read_to_end};
 use super::numbers::Number;
-use super::source::{Source, unreadable};
+use super::source::Source;
 use super::text;
 use crate::records::labels::from_words;
 use crate::{DataError, Truth};
@@ -45,8 +44,8 @@ pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)>
 /// Labels of a text file, one a line: all numbers, else words. `table`: refuse lines of several columns.
 ///
 /// Empty lines are an error, as they would shift the labels; those at the end are not.
-pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataError> {
-    text::check_encoding(&mut source)?;
+pub(crate) fn from_text(source: Source, table: bool) -> Result<Truth, DataError> {
+    let Text { mut source, encoding } = decode(source, None)?;
     if table && let Some(delimiter) = text::delimiter(&mut source)? {
         return Err(DataError::Unsupported {
             source_name: source.name,
@@ -54,9 +53,7 @@ pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataEr
             supported: "labels alone, one a line",
         });
     }
-    let mut bytes = Vec::new();
-    source.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error, &source.name))?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = read_to_end(&mut source, encoding)?;
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let labels: Vec<String> = lines.map(unquoted).collect();
     if labels.iter().all(String::is_empty) {

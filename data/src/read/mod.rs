@@ -9,6 +9,7 @@ mod assemble;
 mod collection;
 mod csr;
 mod delimited;
+mod encoding;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
 mod idx;
@@ -37,6 +38,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayD, IxDyn};
 
 use self::csr::Csr;
+pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
 use self::numbers::{Number, Target};
 #[cfg(feature = "hdf5")]

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::csr::Csr;
 use super::images::Images;
-use crate::records::PartInfo;
+use crate::records::{Fitted, PartInfo};
 use crate::{DataError, Features, Truth};
 
 /// What one path holds, its numbers and its truth checked.
@@ -18,6 +18,7 @@ pub(super) struct Part {
     pub(super) ids: Option<Vec<String>>,
     /// Length n_features.
     pub(super) feature_names: Option<Vec<String>>,
+    pub(super) fitted: Fitted,
 }
 
 /// What features are made of.

@@ -15,7 +15,7 @@ use super::source::{self, Format, Location, Source};
 use super::{
     Raw, Role, Values, arrow, delimited, idx, json_lines, labels, npy, npz, parquet, text, texts,
 };
-use crate::records::{Features, Records, Request, Samples, Table};
+use crate::records::{Features, Fitted, Records, Request, Samples, Table};
 use crate::{DataError, ReadOptions, Truth, embedded};
 
 /// Reads what one path holds, and checks it.
@@ -38,26 +38,31 @@ fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataErr
     let mut source = Source::open(path)?;
     match source.format(path)? {
         Format::Text if may_be_texts(path) && texts::is_texts(&mut source, request)? => {
-            texts::read(source).map(Some)
+            texts::read(source, request.options.encoding.as_deref()).map(Some)
         }
         Format::Npz if is_zip_of_files(path)? => {
             collection::read(Store::Zip(path.into()), request).map(Some)
         }
-        format => match open_table(source, format, path, request)? {
-            Some(table) => read_all(table, request.with_truth).map(Some),
+        format => match open_table(format, path, request)? {
+            Some(table) => read_all(table, request).map(Some),
             None => Ok(None),
         },
     }
 }
 
 /// All rows of a table.
-fn read_all(mut table: Table, with_truth: bool) -> Result<Part, DataError> {
-    let samples = Samples::read(&mut table)?;
+fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
+    let (missing, fitted) = (request.options.missing, request.fitted.clone());
+    let samples = Samples::read(&mut table, missing, fitted);
+    let samples = samples.map_err(|error| table.explain(error))?;
     let mut info = table.info.clone();
-    let truth = samples.truth(&table, with_truth, &mut info)?;
+    info.notes.extend(samples.notes(&table));
+    let truth = samples.truth(&table, request.with_truth, &mut info)?;
+    info.columns = table.columns(&samples);
     let (name, n_rows) = (table.schema.name.clone(), samples.n_rows);
-    let feature_names = table.roles.feature_names(&table.schema);
-    let ids = table.roles.id.map(|_| samples.ids);
+    let feature_names = table.feature_names();
+    let named = table.roles.id.is_some() || samples.names_rows(&table);
+    let ids = named.then_some(samples.ids);
     let content = match table.roles.features {
         Features::Text(_) => Content::Texts(samples.texts),
         _ => Content::Dense(Samples::features(samples.values, n_rows, &name)?),
@@ -67,36 +72,38 @@ fn read_all(mut table: Table, with_truth: bool) -> Result<Part, DataError> {
         Features::List(_) => vec![n_rows, content.n_features().unwrap_or(0)],
         Features::Columns(_) => vec![n_rows, table.schema.columns.len()],
     };
-    Ok(Part { info, name, content, truth, ids, feature_names })
+    Ok(Part { info, name, content, truth, ids, feature_names, fitted: samples.fitted })
 }
 
 /// Opens a table of rows, and decides what its columns are for; `None` for an array.
 pub(super) fn open_table(
-    source: Source,
     format: Format,
     path: &Path,
     request: Request<'_>,
 ) -> Result<Option<Table>, DataError> {
-    let records = open_records(source, format, path, request.options)?;
-    records.map(|records| Table::new(records, request)).transpose()
+    if matches!(format, Format::Npy | Format::Npz | Format::Idx | Format::Hdf5) {
+        return Ok(None);
+    }
+    let (path, options) = (path.to_owned(), request.options.clone());
+    let again = move || open_records(Source::open(&path)?, format, &path, &options);
+    Table::new(Box::new(again), request).map(Some)
 }
 
-/// Opens a source of rows; `None` for an array.
+/// Opens a source of rows.
 fn open_records(
     source: Source,
     format: Format,
     path: &Path,
     options: &ReadOptions,
-) -> Result<Option<Records>, DataError> {
+) -> Result<Records, DataError> {
     let name = source.name.clone();
     match format {
         Format::Text => delimited::open(source, options),
         Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path)),
         Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path)),
-        Format::JsonLines => json_lines::open(source),
-        Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
+        Format::JsonLines => json_lines::open(source, options),
+        Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => Err(not_an_array(&source)),
     }
-    .map(Some)
 }
 
 /// Whether a zip archive holds something else than arrays, and isn't called as if it did.
@@ -130,7 +137,7 @@ fn read_array(location: &Location, request: Request<'_>) -> Result<Part, DataErr
         }
     };
     let Raw { info, truth, ids, feature_names, .. } = raw;
-    Ok(Part { info, name, content, truth, ids, feature_names })
+    Ok(Part { info, name, content, truth, ids, feature_names, fitted: Fitted::default() })
 }
 
 pub(super) fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
@@ -166,7 +173,14 @@ pub(super) fn read_truth(path: &Path) -> Result<Truth, DataError> {
 /// The labels beside data of other formats than arrays.
 fn truth_beside(path: &Path, source_name: String) -> Result<Truth, DataError> {
     let options = ReadOptions::default();
-    let request = Request { options: &options, wanted: None, lenient: false, with_truth: true };
+    let fitted = Fitted::default();
+    let request = Request {
+        options: &options,
+        wanted: None,
+        lenient: false,
+        with_truth: true,
+        fitted: &fitted,
+    };
     read_part(path, request)?.truth.ok_or(DataError::NoLabels { source_name })
 }
 

@@ -9,6 +9,9 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::{DataError, embedded};
 
+/// Bytes by which text is recognised.
+const START: usize = 1 << 12;
+
 /// What an argument on the command line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Location {
@@ -114,8 +117,11 @@ impl Source {
         if let Some(format) = by_extension(path) {
             return Ok(format);
         }
-        by_magic(self.peek(8)?)
-            .ok_or_else(|| DataError::UnknownFormat { source_name: self.name.clone() })
+        if let Some(format) = by_magic(self.peek(8)?) {
+            return Ok(format);
+        }
+        let source_name = self.name.clone();
+        by_text(self.peek(START)?).ok_or(DataError::UnknownFormat { source_name })
     }
 
     /// Checks the first bytes against what a format has to start with.
@@ -207,7 +213,7 @@ fn by_extension(path: &Path) -> Option<Format> {
         "h5" | "hdf5" | "hdf" => Some(Format::Hdf5),
         "parquet" | "pq" => Some(Format::Parquet),
         "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),
-        "jsonl" | "ndjson" => Some(Format::JsonLines),
+        "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
         _ => None,
     }
 }
@@ -225,6 +231,20 @@ fn by_magic(start: &[u8]) -> Option<Format> {
             Some(Format::Arrow)
         }
         _ => None,
+    }
+}
+
+/// Whether bytes without a format's mark are a table of text: their first line has a delimiter, or is an object.
+fn by_text(start: &[u8]) -> Option<Format> {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let first = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = first.into_iter().find(|line| !line.is_empty())?;
+    if start.iter().any(is_control) {
+        None
+    } else if first.starts_with(b"{") {
+        Some(Format::JsonLines)
+    } else {
+        first.iter().any(|byte| b",;\t".contains(byte)).then_some(Format::Text)
     }
 }
 

@@ -9,17 +9,21 @@
 mod batch;
 mod info;
 pub(crate) mod labels;
+mod offsets;
+pub(crate) mod one_hot;
 pub(crate) mod roles;
 mod samples;
 mod schema;
+pub(crate) mod survey;
 
 pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width};
-pub use self::info::{ImagesInfo, PartInfo};
+pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
+pub use self::offsets::Offsets;
 pub(crate) use self::roles::{Features, Request, Roles};
-pub(crate) use self::samples::Samples;
+pub(crate) use self::samples::{Fitted, Samples};
 pub use self::schema::Role;
 pub(crate) use self::schema::{Column, Kind, Place, Schema, unique};
-use crate::DataError;
+use crate::{DataError, ReadOptions};
 
 /// A stream of rows, as a format gives them.
 pub(crate) trait Rows {
@@ -55,27 +59,91 @@ impl RaggedList {
     }
 }
 
+/// Opens a source once more.
+pub(crate) type Again = Box<dyn Fn() -> Result<Records, DataError>>;
+
 /// A source of which it is decided what each column is for.
 pub(crate) struct Table {
     pub(crate) info: PartInfo,
     pub(crate) schema: Schema,
     pub(crate) roles: Roles,
+    options: ReadOptions,
     wanted: Wanted,
     rows: Box<dyn Rows>,
+    again: Again,
 }
 
 impl Table {
     /// Decides by what a person said, else by names and kinds.
-    pub(crate) fn new(records: Records, request: Request<'_>) -> Result<Self, DataError> {
-        let Records { mut info, mut schema, rows } = records;
-        let roles = Roles::choose(&mut schema, request)?;
+    ///
+    /// # Errors
+    ///
+    /// As [`Roles::choose`], and everything that keeps columns of features from being numbers.
+    pub(crate) fn new(again: Again, request: Request<'_>) -> Result<Self, DataError> {
+        let Records { mut info, mut schema, rows } = again()?;
+        let options = request.options.clone();
+        let words = match options.one_hot_columns.as_slice() {
+            [] => Vec::new(),
+            _ if request.wanted.is_some() => Vec::new(),
+            names => one_hot::words(again()?, &roles::columns_of_words(&schema, names)?)?,
+        };
+        let roles = Roles::choose(&mut schema, request, words)?;
         roles.tell(&schema, &mut info);
         let wanted = roles.wanted();
-        Ok(Self { info, schema, roles, wanted, rows })
+        let table = Self { info, schema, roles, options, wanted, rows, again };
+        if table.roles.are_numbers(&table.schema) {
+            return Ok(table);
+        }
+        let found = survey::in_the_way((table.again)()?, &table.roles, &table.options)?;
+        found.map_or(Ok(table), Err)
+    }
+
+    /// For an error of a missing value: all that is missing, and what else is in the way.
+    pub(crate) fn explain(&self, error: DataError) -> DataError {
+        if !matches!(error, DataError::Null { .. }) {
+            return error;
+        }
+        let all =
+            (self.again)().and_then(|again| survey::in_the_way(again, &self.roles, &self.options));
+        all.ok().flatten().unwrap_or(error)
+    }
+
+    /// What each column was taken for, with what is missing of it as far as it was read.
+    pub(crate) fn columns(&self, samples: &Samples) -> Vec<ColumnInfo> {
+        let missing = samples.missing(&self.roles, self.schema.columns.len());
+        let columns = self.schema.columns.iter().zip(missing);
+        columns
+            .map(|(column, n_missing)| ColumnInfo {
+                name: column.name.clone(),
+                holds: column.kind.words().into(),
+                role: column.role,
+                why: column.why.into(),
+                n_missing,
+            })
+            .collect()
+    }
+
+    /// Names of the features, if they have any.
+    pub(crate) fn feature_names(&self) -> Option<Vec<String>> {
+        self.roles.feature_names(&self.schema)
     }
 
     /// The next rows: the features as numbers; ids, labels and texts as words, in this order, as far as there are any.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, DataError> {
-        self.rows.next(&self.schema, &self.wanted)
+        let Some(mut batch) = self.rows.next(&self.schema, &self.wanted)? else { return Ok(None) };
+        if !self.roles.one_hot.is_empty() {
+            one_hot::widen(&mut batch, &self.roles, &self.schema)?;
+        }
+        Ok(Some(batch))
+    }
+}
+
+/// The first of many, as a message tells them.
+pub(crate) fn some(columns: &[String]) -> String {
+    /// More aren't told.
+    const TOLD: usize = 12;
+    match columns.len().saturating_sub(TOLD) {
+        0 => columns.join(", "),
+        more => format!("{} and {more} more", columns[..TOLD].join(", ")),
     }
 }

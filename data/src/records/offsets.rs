@@ -77,7 +77,9 @@ mod tests {
     #[test]
     fn what_would_be_lost_is_taken_off() {
         let times = [1_700_000_000_000.0, 1_700_000_001_000.0, 1_700_000_060_000.0];
-        let values: Vec<f64> = times.into_iter().flat_map(|time| [time, 0.1, 1e300]).collect();
+        let huge = [1e300, 2e300, 3e300];
+        let rows = times.into_iter().zip(huge);
+        let values: Vec<f64> = rows.flat_map(|(time, huge)| [time, 0.1, huge]).collect();
         let offsets = Offsets::of(&values, 3).unwrap();
         assert_eq!(offsets.offsets, [times[0], 0.0, 0.0]);
         assert_eq!(offsets.narrow(0, times[2]), 60_000.0);

@@ -108,10 +108,10 @@ pub(crate) struct Schema {
     pub(crate) columns: Vec<Column>,
     /// Whether columns have names of their own, and not just numbers.
     pub(crate) has_names: bool,
-    /// The column of which the file says that it names the rows.
-    pub(crate) index: Option<usize>,
-    /// Number of rows, if something says it.
-    pub(crate) n_rows: Option<usize>,
+    /// Columns of which the file says that they name the rows.
+    pub(crate) index: Vec<usize>,
+    /// About how many rows there are, if something says it, so that memory is taken once.
+    pub(crate) about_rows: Option<usize>,
 }
 
 impl Schema {

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::labels::is_missing;
-use super::{Column, Features, Kind, Place, Records, Roles, Wanted};
+use super::{Column, Features, Kind, Place, Records, Roles, Wanted, some};
 use crate::DataError;
 
 /// Distinct words of a column that are counted, and that are told.
@@ -13,8 +13,6 @@ const COUNTED: usize = 1000;
 const TOLD: usize = 4;
 /// More than so many words don't make a feature each without being asked.
 const CATEGORIES: usize = 50;
-/// Columns that are told of each kind of trouble.
-const COLUMNS: usize = 12;
 
 /// What is in a column, all rows seen.
 #[derive(Debug, Default)]
@@ -69,7 +67,8 @@ pub(crate) fn in_the_way(
 ) -> Result<Option<DataError>, DataError> {
     let Features::Columns(columns) = &roles.features else { return Ok(None) };
     let readable = |index: &usize| records.schema.columns[*index].kind.is_simple();
-    let (read, unreadable): (Vec<usize>, Vec<usize>) = columns.iter().partition(|i| readable(i));
+    let (read, unreadable): (Vec<usize>, Vec<usize>) =
+        columns.iter().partition(|index| readable(index));
     let wanted = Wanted { numbers: Vec::new(), words: read.clone() };
     let mut seen: Vec<Seen> = read.iter().map(|_| Seen::default()).collect();
     let mut n_rows = 0_u64;
@@ -83,7 +82,7 @@ pub(crate) fn in_the_way(
             n_rows += batch.n_rows as u64;
         }
     }
-    let mut told = Told { n_rows, place: records.schema.place, ..Told::default() };
+    let mut told = Told::new(n_rows, records.schema.place);
     for (&index, seen) in read.iter().zip(&seen) {
         told.add(&records.schema.columns[index], seen, options);
     }
@@ -96,7 +95,6 @@ pub(crate) fn in_the_way(
 }
 
 /// Trouble by its kind: what is said of each column, and what helps.
-#[derive(Default)]
 struct Told {
     n_rows: u64,
     place: Place,
@@ -110,6 +108,11 @@ struct Told {
 }
 
 impl Told {
+    fn new(n_rows: u64, place: Place) -> Self {
+        let [words, dates, commas, missing, others, one_hot, ignore] = Default::default();
+        Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore }
+    }
+
     fn add(&mut self, column: &Column, seen: &Seen, options: &crate::ReadOptions) {
         let name = &column.name;
         let there = seen.numbers + seen.booleans + seen.dates + seen.decimal_commas + seen.others;
@@ -127,12 +130,14 @@ impl Told {
         let bad = seen.dates + seen.decimal_commas + seen.others;
         let is_mixed = seen.booleans > 0 && column.kind != Kind::Booleans;
         if is_one_hot || (bad == 0 && !is_mixed) {
-        } else if seen.dates > 0 && seen.dates == bad {
+            return;
+        }
+        if seen.dates > 0 && seen.dates == bad {
             self.dates.push(format!("{name} (such as {first:?})"));
             self.ignore.push(name.clone());
         } else if seen.decimal_commas > 0 && seen.decimal_commas == bad {
             self.commas.push(format!("{name} (such as {first:?})"));
-        } else if seen.numbers > bad {
+        } else if seen.numbers >= bad {
             self.others.push(format!(
                 "{name} has {bad} that {} no number, first {first:?} in {place} {at}",
                 if bad == 1 { "is" } else { "are" }
@@ -142,11 +147,8 @@ impl Told {
             let distinct = seen.distinct.len();
             let some: Vec<&str> = seen.distinct.iter().take(TOLD).map(String::as_str).collect();
             let more = if distinct > TOLD { ", ..." } else { "" };
-            let count = if distinct > COUNTED {
-                format!("over {COUNTED}")
-            } else {
-                distinct.to_string()
-            };
+            let count =
+                if distinct > COUNTED { format!("over {COUNTED}") } else { distinct.to_string() };
             self.words.push(format!("{name} ({count} distinct: {}{more})", some.join(", ")));
             match distinct <= CATEGORIES && distinct > 1 {
                 true => self.one_hot.push(name.clone()),
@@ -191,20 +193,15 @@ impl Told {
         }
         let ids = match self.words.is_empty() {
             true => "",
-            false => "; or say what holds ids, classes or texts: --id-column, --label-column, --text-column",
+            false => {
+                "; or say what holds ids, classes or texts: --id-column, --label-column, --text-column"
+            }
         };
         Some(DataError::InTheWay {
             source_name: source_name.into(),
             problems: problems.join("; "),
             advice: format!("{}{ids}", flags.join(" ")),
         })
-    }
-}
-
-fn some(columns: &[String]) -> String {
-    match columns.len().saturating_sub(COLUMNS) {
-        0 => columns.join(", "),
-        more => format!("{} and {more} more", columns[..COLUMNS].join(", ")),
     }
 }
 
@@ -250,6 +247,8 @@ mod tests {
         for other in ["1.5", "a-b-c", "12", "1,5", "3-4", "1.2.3.4.5"] {
             assert!(!is_date(other), "{other}");
         }
-        assert!(is_decimal_comma("-1,5") && !is_decimal_comma("1,500,000") && !is_decimal_comma("a,b"));
+        assert!(
+            is_decimal_comma("-1,5") && !is_decimal_comma("1,500,000") && !is_decimal_comma("a,b")
+        );
     }
 }

@@ -12,7 +12,7 @@ use crate::read::path::{is_zip_of_files, may_be_texts, not_a_table, open, open_t
 use crate::read::source::{Format, Location, Source};
 use crate::read::{idx, npy, npz, read_dataset_as, texts};
 use crate::records::{Request, Table};
-use crate::{DataError, Recipe, Truth};
+use crate::{DataError, Missing, Recipe, Truth};
 
 /// A file that was opened.
 pub(super) struct Part {
@@ -51,7 +51,7 @@ impl Part {
                 Ok(None)
             }
             format => {
-                let table = open_table(source, format, &path, request)?;
+                let table = open_table(format, &path, request)?;
                 Ok(table.filter(has_numbers).map(|table| Self::of_table(table, request)))
             }
         }
@@ -137,9 +137,10 @@ impl Part {
 
     fn of_table(table: Table, request: Request<'_>) -> Self {
         let (name, width) = (table.schema.name.clone(), table.roles.n_features());
-        let (label, id) = (table.roles.label.is_some(), table.roles.id.is_some());
-        let feature_names = table.roles.feature_names(&table.schema);
-        let rows = Box::new(TableRows::new(table, request.with_truth));
+        let id = table.roles.id.is_some() || request.options.missing == Missing::Drop;
+        let label = table.roles.label.is_some();
+        let feature_names = table.feature_names();
+        let rows = Box::new(TableRows::new(table, request));
         let part = Self::of_rows(name, width, None, rows);
         Self { may_have_truth: label && request.with_truth, has_ids: id, feature_names, ..part }
     }

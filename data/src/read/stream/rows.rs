@@ -5,7 +5,7 @@ use std::io::Read;
 use ndarray::ArrayView2;
 
 use crate::read::numbers::{Encoding, append_values, expect_end};
-use crate::records::{self, PartInfo, Samples, Table};
+use crate::records::{self, PartInfo, Request, Samples, Table};
 use crate::{DataError, Features, Truth};
 
 /// A file's rows.
@@ -128,11 +128,13 @@ pub(super) struct TableRows {
     rows: usize,
     used: usize,
     with_truth: bool,
+    ended: bool,
 }
 
 impl TableRows {
-    pub(super) fn new(table: Table, with_truth: bool) -> Self {
-        Self { table, block: Samples::default(), rows: 0, used: 0, with_truth }
+    pub(super) fn new(table: Table, request: Request<'_>) -> Self {
+        let block = Samples::new(request.options.missing, request.fitted.clone());
+        Self { table, block, rows: 0, used: 0, with_truth: request.with_truth, ended: false }
     }
 
     /// Reads until there is a row that wasn't given; false after the last.
@@ -141,11 +143,19 @@ impl TableRows {
             self.block.values.clear();
             self.block.ids.clear();
             let before = self.block.n_rows;
-            let Some(batch) = self.table.next()? else {
-                (self.rows, self.used) = (0, 0);
+            if self.ended {
                 return Ok(false);
-            };
-            self.block.push(batch, &self.table)?;
+            }
+            match self.table.next()? {
+                Some(batch) => {
+                    let pushed = self.block.push(batch, &self.table);
+                    pushed.map_err(|error| self.table.explain(error))?;
+                }
+                None => {
+                    self.block.finish(&self.table)?;
+                    self.ended = true;
+                }
+            }
             (self.rows, self.used) = (self.block.n_rows - before, 0);
         }
         Ok(true)
@@ -159,7 +169,7 @@ impl Rows for TableRows {
         values: &mut Vec<f32>,
         ids: &mut Option<Vec<String>>,
     ) -> Result<usize, DataError> {
-        if self.table.roles.id.is_some() {
+        if self.table.roles.id.is_some() || self.block.names_rows(&self.table) {
             ids.get_or_insert_default();
         }
         let mut given = 0;
