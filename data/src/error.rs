@@ -100,7 +100,7 @@ pub enum DataError {
     MissingMember { source_name: String, wanted: String, found: Vec<String> },
 
     #[error(
-        "{source_name}: not a valid CSR matrix: {problem}; save it again with scipy.sparse.save_npz"
+        "{source_name}: not a valid sparse matrix: {problem}; save it again with scipy.sparse.save_npz"
     )]
     BadSparse { source_name: String, problem: String },
 

@@ -1,6 +1,5 @@
 //! From what all paths hold to features.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ndarray::Array2;
@@ -35,10 +34,7 @@ pub(super) fn dataset(
         let with_truth = labels.is_empty();
         let request =
             Request { options, wanted: known, lenient: follow, with_truth, fitted: &fitted };
-        let mut part = read_part(path, request)?;
-        if let Some(wanted) = known {
-            part = in_order(part, wanted)?;
-        }
+        let part = read_part(path, request)?;
         if parts.is_empty() {
             fitted = part.fitted.clone();
             recipe.offsets = fitted.offsets.clone();
@@ -87,7 +83,7 @@ fn values(
     match &first.content {
         Content::Texts(_) => return weigh(parts, recipe),
         Content::Images(_) => return decode(&parts, infos, recipe),
-        Content::Dense(_) | Content::Sparse(_) => {}
+        Content::Dense(_) => {}
     }
     if !follow {
         let shape = &info.shape;
@@ -181,38 +177,6 @@ fn decode(
     array((rows, width), pixels)
 }
 
-/// Puts the features of a part that has names for them into another order, if need be.
-fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
-    let Some(names) = part.feature_names.as_ref().filter(|names| *names != wanted) else {
-        return Ok(part);
-    };
-    let order = places(names, wanted, &part.name)?;
-    part.content = match part.content {
-        Content::Dense(values) => Content::Dense(values.select(ndarray::Axis(1), &order)),
-        Content::Sparse(matrix) => Content::Sparse(matrix.with_columns(&order, &part.name)?),
-        content => content,
-    };
-    part.feature_names = Some(wanted.to_vec());
-    Ok(part)
-}
-
-/// Where the features `wanted` are among `names`.
-pub(super) fn places(
-    names: &[String],
-    wanted: &[String],
-    source_name: &str,
-) -> Result<Vec<usize>, DataError> {
-    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-    let place = |name: &String| {
-        places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
-            source_name: source_name.into(),
-            wanted: name.clone(),
-            found: names.to_vec(),
-        })
-    };
-    wanted.iter().map(place).collect()
-}
-
 /// Stacks numbers by rows. Each part is made dense and dropped in its turn; a single dense one isn't copied at all.
 fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
     if let [Part { content: Content::Dense(_), .. }] = parts.as_slice()
@@ -237,11 +201,6 @@ fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
         }
         match part.content {
             Content::Dense(values) => stacked.extend(values.iter()),
-            Content::Sparse(matrix) => {
-                let start = stacked.len();
-                stacked.resize(start + matrix.rows * columns, 0.0);
-                matrix.add_to(&mut stacked[start..], &part.name)?;
-            }
             Content::Texts(_) | Content::Images(_) => {}
         }
     }

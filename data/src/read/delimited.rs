@@ -70,7 +70,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     }
     let (place, index) = (Place::Line, Vec::new());
     let about_rows = start.about_rows(len).filter(|_| !gzip);
-    let schema = Schema { name, place, columns, has_names, index, about_rows };
+    let schema = Schema { name, place, columns, has_names, array: None, index, about_rows };
     let end = start.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     let is_crlf = start.bytes[..end].ends_with(b"\r");
     let before = start.lines;

@@ -56,7 +56,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
         return Err(DataError::Empty { source_name: name });
     }
     let (place, index) = (Place::Line, Vec::new());
-    let schema = Schema { name, place, columns, has_names: true, index, about_rows: None };
+    let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows: None };
     Ok(Records { info, schema, rows: Box::new(lines) })
 }
 

@@ -1,8 +1,9 @@
 //! From numbers or lines of text to the truth.
 
 use super::encoding::{Text, decode, read_to_end};
-use super::numbers::Number;
+use super::numbers::{Number, whole_numbers};
 use super::source::Source;
+use super::strings::Cells;
 use super::text;
 use crate::records::labels::from_words;
 use crate::{DataError, Truth};
@@ -12,33 +13,28 @@ const HEADERS: [&str; 10] = [
     "label", "labels", "class", "classes", "cluster", "target", "truth", "category", "y", "species",
 ];
 
-/// The truth from numbers of shape (n), (n, 1) or (1, n).
-pub(crate) fn truth(shape: &[usize], values: &[Number], name: &str) -> Result<Truth, DataError> {
+/// The truth from numbers or words of shape (n), (n, 1) or (1, n).
+pub(super) fn truth(shape: &[usize], cells: Cells, name: &str) -> Result<Truth, DataError> {
+    let source_name = || name.to_owned();
     if shape.is_empty() || shape.iter().filter(|&&length| length != 1).count() > 1 {
         return Err(DataError::Dimensions {
-            source_name: name.into(),
+            source_name: source_name(),
             found: shape.to_vec(),
             expected: "one label a sample: (n), (n, 1) or (1, n)",
         });
     }
-    from_numbers(values, name)
-}
-
-fn from_numbers(values: &[Number], name: &str) -> Result<Truth, DataError> {
-    let source_name = name.to_owned();
-    if values.is_empty() {
-        return Err(DataError::NoLabels { source_name });
+    if shape.contains(&0) {
+        return Err(DataError::NoLabels { source_name: source_name() });
     }
-    match whole_numbers(values) {
-        Ok(labels) => Truth::from_integers(&labels),
-        Err((index, value)) => Err(DataError::LabelNotWhole { source_name, index, value }),
+    match cells {
+        Cells::Words(words) => from_words(&words, name),
+        Cells::Numbers(numbers) => match whole_numbers(&numbers) {
+            Ok(labels) => Truth::from_integers(&labels),
+            Err((index, value)) => {
+                Err(DataError::LabelNotWhole { source_name: source_name(), index, value })
+            }
+        },
     }
-}
-
-/// All values as integers, or position and value of the first that is none.
-pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)> {
-    let whole = |(index, value): (usize, &Number)| value.whole().map_err(|value| (index, value));
-    values.iter().enumerate().map(whole).collect()
 }
 
 /// Labels of a text file, one a line: all numbers, else words. `table`: refuse lines of several columns.

@@ -2,7 +2,6 @@
 
 use ndarray::Array2;
 
-use super::csr::Csr;
 use super::images::Images;
 use crate::records::{Fitted, PartInfo};
 use crate::{DataError, Features, Truth};
@@ -24,7 +23,6 @@ pub(super) struct Part {
 /// What features are made of.
 pub(super) enum Content {
     Dense(Array2<f32>),
-    Sparse(Csr),
     /// A text a sample.
     Texts(Vec<String>),
     Images(Images),
@@ -34,7 +32,6 @@ impl Content {
     pub(super) fn n_samples(&self) -> usize {
         match self {
             Self::Dense(values) => values.nrows(),
-            Self::Sparse(matrix) => matrix.rows,
             Self::Texts(texts) => texts.len(),
             Self::Images(images) => images.len(),
         }
@@ -44,14 +41,13 @@ impl Content {
     pub(super) fn n_features(&self) -> Option<usize> {
         match self {
             Self::Dense(values) => Some(values.ncols()),
-            Self::Sparse(matrix) => Some(matrix.columns),
             Self::Texts(_) | Self::Images(_) => None,
         }
     }
 
     pub(super) fn what(&self) -> &'static str {
         match self {
-            Self::Dense(_) | Self::Sparse(_) => "numbers",
+            Self::Dense(_) => "numbers",
             Self::Texts(_) => "texts",
             Self::Images(_) => "images",
         }
@@ -64,7 +60,6 @@ impl Part {
     pub(super) fn check(&self) -> Result<(), DataError> {
         match &self.content {
             Content::Dense(values) => Features::check(&values.view(), &self.name)?,
-            Content::Sparse(matrix) => matrix.check(&self.name)?,
             content if content.n_samples() == 0 => {
                 return Err(DataError::Empty { source_name: self.name.clone() });
             }

@@ -30,7 +30,7 @@ pub(super) fn records(
     let columns = names.into_iter().zip(fields.iter());
     let columns = columns.map(|(name, field)| Column::new(name, kind(field.data_type()))).collect();
     let (place, index) = (Place::Row, index(schema));
-    let schema = Schema { name, place, columns, has_names: true, index, about_rows };
+    let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows };
     let rows = Table { what, state: State::Closed(open), n_rows: 0, width: Width::default() };
     Records { info, schema, rows: Box::new(rows) }
 }

@@ -21,6 +21,15 @@ impl Numbers {
         }
     }
 
+    /// The values at these places.
+    pub(crate) fn at(&self, places: impl Iterator<Item = usize>) -> Self {
+        match self {
+            Self::F32(values) => Self::F32(places.map(|place| values[place]).collect()),
+            Self::F64(values) => Self::F64(places.map(|place| values[place]).collect()),
+            Self::I64(values) => Self::I64(places.map(|place| values[place]).collect()),
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which is counted as rounded")]
     pub(crate) fn into_f64(self) -> Vec<f64> {
         match self {

@@ -22,8 +22,8 @@ pub use self::offsets::Offsets;
 pub(crate) use self::roles::{Features, Request, Roles};
 pub(crate) use self::samples::{Fitted, Samples};
 pub use self::schema::Role;
-pub(crate) use self::schema::{Column, Kind, Place, Schema, unique};
-use crate::{DataError, ReadOptions};
+pub(crate) use self::schema::{Array, Column, Kind, Place, Schema, unique};
+use crate::{DataError, Missing, ReadOptions};
 
 /// A stream of rows, as a format gives them.
 pub(crate) trait Rows {
@@ -71,6 +71,8 @@ pub(crate) struct Table {
     wanted: Wanted,
     rows: Box<dyn Rows>,
     again: Again,
+    /// Which items of an array's rows are the features, if not all in their order.
+    items: Option<Vec<usize>>,
 }
 
 impl Table {
@@ -90,7 +92,11 @@ impl Table {
         let roles = Roles::choose(&mut schema, request, words)?;
         roles.tell(&schema, &mut info);
         let wanted = roles.wanted();
-        let table = Self { info, schema, roles, options, wanted, rows, again };
+        let items = match &mut schema.array {
+            Some(array) => array.select(&request, &roles, &schema.name)?,
+            None => None,
+        };
+        let table = Self { info, schema, roles, options, wanted, rows, again, items };
         if table.roles.are_numbers(&table.schema) {
             return Ok(table);
         }
@@ -123,6 +129,17 @@ impl Table {
             .collect()
     }
 
+    /// Number of features, if it is known before the first row.
+    pub(crate) fn n_features(&self) -> Option<usize> {
+        self.roles.n_features(&self.schema)
+    }
+
+    /// Number of rows, if it is known before the last.
+    pub(crate) fn n_rows(&self) -> Option<usize> {
+        let is_known = self.schema.array.is_some() && self.options.missing != Missing::Drop;
+        self.schema.about_rows.filter(|_| is_known)
+    }
+
     /// Names of the features, if they have any.
     pub(crate) fn feature_names(&self) -> Option<Vec<String>> {
         self.roles.feature_names(&self.schema)
@@ -131,6 +148,12 @@ impl Table {
     /// The next rows: the features as numbers; ids, labels and texts as words, in this order, as far as there are any.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, DataError> {
         let Some(mut batch) = self.rows.next(&self.schema, &self.wanted)? else { return Ok(None) };
+        if let Some(items) = &self.items {
+            let width = batch.numbers.len() / batch.n_rows.max(1);
+            let rows = (0..batch.n_rows).map(|row| row * width);
+            let places = rows.flat_map(|start| items.iter().map(move |item| start + item));
+            batch.numbers = batch.numbers.at(places);
+        }
         if !self.roles.one_hot.is_empty() {
             one_hot::widen(&mut batch, &self.roles, &self.schema)?;
         }

@@ -89,7 +89,7 @@ impl Roles {
         let ignored: HashSet<usize> =
             ignored.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let by_recipe = request.wanted.filter(|_| text.is_none() && list.is_none());
-        let by_recipe = by_recipe.filter(|_| schema.has_names);
+        let by_recipe = by_recipe.filter(|_| schema.has_names && schema.array.is_none());
         let mut one_hot = one_hot(schema, &find, options, words)?;
         let by_recipe: Option<Vec<usize>> = by_recipe
             .map(|wanted| {
@@ -121,11 +121,12 @@ impl Roles {
         let id = by_name(schema, free, id, options.id_column.is_some(), label, Role::Id);
         let label = by_name(schema, free, label, options.label_column.is_some(), id, Role::Truth);
         let rest = |index: &usize| free(index) && schema.columns[*index].why.is_empty();
+        let array = schema.array.as_ref().map(|array| array.column);
         let features = match (text, list, by_recipe) {
             (Some(text), ..) => Features::Text(text),
             (_, Some(list), _) => Features::List(list),
             (_, _, Some(columns)) => Features::Columns(columns),
-            _ => match only_list(schema, rest)? {
+            _ => match array.map_or_else(|| only_list(schema, rest), |array| Ok(Some(array)))? {
                 Some(list) => Features::List(list),
                 None => Features::Columns((0..schema.columns.len()).filter(rest).collect()),
             },
@@ -151,13 +152,14 @@ impl Roles {
     }
 
     /// Number of features, if it is known before the first row.
-    pub(crate) fn n_features(&self) -> Option<usize> {
+    pub(crate) fn n_features(&self, schema: &Schema) -> Option<usize> {
         match &self.features {
             Features::Columns(columns) => {
                 let more = self.one_hot.iter().map(|one_hot| one_hot.words.len());
                 Some(columns.len() + more.sum::<usize>())
             }
-            Features::List(_) | Features::Text(_) => None,
+            Features::List(_) => schema.array.as_ref().map(|array| array.width),
+            Features::Text(_) => None,
         }
     }
 
@@ -171,29 +173,37 @@ impl Roles {
                 });
                 Some(columns.iter().map(|&index| name(index)).chain(words).collect())
             }
+            Features::List(_) => schema.array.as_ref()?.item_names.clone(),
             _ => None,
         }
     }
 
     /// Says what each column was taken for.
     pub(crate) fn tell(&self, schema: &Schema, info: &mut PartInfo) {
+        let what = if schema.array.is_some() { "member" } else { "column" };
         let column = |index: usize| {
             let name = &schema.columns[index].name;
             match name.starts_with("column ") {
                 true => name.clone(),
-                false => format!("column {name}"),
+                false => format!("{what} {name}"),
             }
         };
         info.ids_from = self.id.map(column);
         info.truth_from = self.label.map(column);
         info.has_truth = self.label.is_some();
         info.features_from = match self.features {
-            Features::List(index) | Features::Text(index) => Some(column(index)),
-            Features::Columns(_) => None,
+            Features::List(index) | Features::Text(index) if schema.array.is_none() => {
+                Some(column(index))
+            }
+            _ => None,
         };
         let aside = (0..schema.columns.len())
             .filter(|&index| schema.columns[index].role == Role::LeftAside);
-        info.left_aside = aside.map(column).collect();
+        let told = |index: usize| match (&schema.columns[index].kind, &schema.array) {
+            (Kind::Other(words), Some(_)) => format!("{} ({words})", column(index)),
+            _ => column(index),
+        };
+        info.left_aside = aside.map(told).collect();
     }
 
     /// Whether no column of features is known to hold something else than numbers.
@@ -414,8 +424,9 @@ fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
 fn label_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
     let lower: Vec<String> =
         schema.columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
-    let is_plane = lower.iter().any(|name| name == "x");
-    let simple = (0..lower.len()).filter(|&index| schema.columns[index].kind.is_simple());
+    let is_simple = |index: usize| schema.columns[index].kind.is_simple();
+    let is_plane = (0..lower.len()).any(|index| lower[index] == "x" && is_simple(index));
+    let simple = (0..lower.len()).filter(|&index| is_simple(index));
     let mut found: Vec<(usize, usize)> = simple
         .filter_map(|index| {
             let rank = LABELS.iter().position(|&label| label == lower[index])?;

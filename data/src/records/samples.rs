@@ -157,6 +157,11 @@ impl Samples {
             Numbers::I64(_) => {}
         }
         let Some(first) = missing.first() else { return Ok(None) };
+        if self.policy == Missing::Refuse && table.schema.array.is_some() {
+            let (row, column) = (self.n_read + first / self.width, first % self.width);
+            let source_name = table.schema.name.clone();
+            return Err(DataError::NotFinite { source_name, row, column, value: f32::NAN });
+        }
         if self.policy == Missing::Refuse {
             let column = match &table.roles.features {
                 Features::Columns(columns) => columns.get(first % self.width).copied(),

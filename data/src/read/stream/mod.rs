@@ -1,10 +1,9 @@
 //! Features of files larger than memory, some rows at a time.
 //!
-//! Every format gives its [`rows`] as it can; the reader cuts chunks of equal length from those of all files, so that where one
+//! Every format gives rows as it can; the reader cuts chunks of equal length from those of all files, so that where one
 //! file ends and the next begins changes nothing.
 
 mod part;
-mod rows;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
