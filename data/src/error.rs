@@ -23,6 +23,9 @@ pub enum DataError {
     )]
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 
+    #[error("{source_name}: the file was changed while it was read; read it again when nobody writes to it")]
+    Changed { source_name: String },
+
     #[error("{what}: shape {found:?}, expected {expected:?}")]
     ShapeMismatch { what: &'static str, found: Vec<usize>, expected: Vec<usize> },
 

@@ -30,6 +30,10 @@ pub struct ReadOptions {
     pub missing: Missing,
     /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0.
     pub one_hot_columns: Vec<String>,
+    /// Bytes that what is read may unpack to; `None`: three quarters of the memory that is free. Nothing of the data, and so not
+    /// kept.
+    #[serde(skip)]
+    pub max_memory: Option<u64>,
 }
 
 /// What becomes of samples in which values are missing.

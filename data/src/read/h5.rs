@@ -6,6 +6,7 @@ use std::path::Path;
 use hdf5::types::{
     FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode,
 };
+use hdf5::filters::Filter;
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
@@ -155,8 +156,24 @@ pub(crate) fn named(file: &File, name: &str, file_name: &str) -> Result<Dataset,
     })
 }
 
+/// Refuses values that are in other files, which a stranger's file could name at will.
+fn check_storage(dataset: &Dataset, name: &str) -> Result<(), DataError> {
+    let plist = dataset.dcpl().map_err(|error| corrupt(&error, name))?;
+    let found = match plist.layout() {
+        hdf5::plist::dataset_create::Layout::Virtual => "a virtual dataset, with its values in other files",
+        _ if !plist.external().is_empty() => "a dataset with its values in other files (external)",
+        _ => return Ok(()),
+    };
+    Err(DataError::Unsupported {
+        source_name: name.into(),
+        found: found.into(),
+        supported: "values in the file itself: in h5py, copy = file.create_dataset(NAME, data=dataset[:])",
+    })
+}
+
 /// Number of values of a dataset, if the file is large enough for them to be there.
 pub(crate) fn check_size(dataset: &Dataset, size: usize, name: &str) -> Result<usize, DataError> {
+    check_storage(dataset, name)?;
     let len = dataset.file().map_err(|error| corrupt(&error, name))?.size();
     let available = if dataset.is_chunked() { inflated_at_most(len) } else { len };
     count_values(&dataset.shape(), size, 0, available, name)
@@ -234,9 +251,13 @@ pub(crate) fn kind(dataset: &Dataset, name: &str) -> Result<Kind, DataError> {
 /// What a dataset is, in words.
 pub(crate) fn format(dataset: &Dataset, kind: Kind) -> String {
     let chunked = if dataset.is_chunked() { ", chunked" } else { "" };
-    let packed =
-        dataset.filters().iter().any(|filter| matches!(filter, hdf5::filters::Filter::Deflate(_)));
-    format!("HDF5, {}{chunked}{}", kind.name(), if packed { ", gzip" } else { "" })
+    let filters = dataset.filters();
+    let packed = filters.iter().find_map(|filter| match filter {
+        Filter::Deflate(_) => Some(", gzip"),
+        Filter::LZF => Some(", LZF"),
+        _ => None,
+    });
+    format!("HDF5, {}{chunked}{}", kind.name(), packed.unwrap_or_default())
 }
 
 /// `length` rounded up to whole chunks along an axis, as each is unpacked every time that a part of it is asked for.
@@ -288,7 +309,7 @@ pub(crate) fn unreadable(error: &hdf5::Error, name: &str) -> DataError {
         return DataError::Unsupported {
             source_name: name.into(),
             found: format!("values packed in a way that isn't built in ({message})"),
-            supported: "plain or gzip-packed values",
+            supported: "plain values, and those packed with gzip or LZF (h5repack -f GZIP=4 OLD NEW)",
         };
     }
     corrupt(error, name)

@@ -33,6 +33,7 @@ mod text;
 mod texts;
 mod tf_idf;
 mod votes;
+mod zip_names;
 
 use std::path::{Path, PathBuf};
 

@@ -243,6 +243,12 @@ pub(crate) fn reserve<T>(len: usize, source_name: &str) -> Result<Vec<T>, DataEr
     Ok(values)
 }
 
+/// Bytes that what is read may unpack to: what a person said, else three quarters of what is free.
+pub(crate) fn budget(max_memory: Option<u64>) -> u64 {
+    let free = || memory_available().and_then(|free| u64::try_from(free / 4 * 3).ok());
+    max_memory.or_else(free).unwrap_or(u64::MAX)
+}
+
 /// Bytes of memory that can still be had, where the system says so (Linux).
 fn memory_available() -> Option<u128> {
     let info = std::fs::read_to_string("/proc/meminfo").ok()?;

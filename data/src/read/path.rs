@@ -8,7 +8,7 @@ use super::h5;
 use super::no_panic::no_panic;
 use super::npz::Bytes;
 use super::part::{Content, Part};
-use super::source::{Format, Location, Source};
+use super::source::{Format, Location, Source, Stamp};
 use super::strings::Cells;
 use super::{
     Role, arrow, delimited, idx, json_lines, labels, npy, npz, numbers, parquet, text, texts,
@@ -19,11 +19,13 @@ use crate::{DataError, ReadOptions, Truth, embedded};
 /// Reads what one path holds, and checks it.
 pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
     let location = Location::resolve(path);
+    let stamp = Stamp::of(&location);
     let part = match files(&location, request)? {
         Some(Files::Many(store)) => collection::read(store, request)?,
         Some(Files::Texts(source)) => texts::read(*source, request.options.encoding.as_deref())?,
         None => read_all(open_table(&location, request)?, request)?,
     };
+    stamp.check(&location)?;
     part.check()?;
     Ok(part)
 }
@@ -59,7 +61,7 @@ pub(super) fn files(
 fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
     if let (Some(rows), Some(width)) = (table.n_rows(), table.n_features()) {
         // Refused before it is read.
-        numbers::reserve::<f32>(rows.saturating_mul(width), &table.schema.name)?;
+        table.check_size(rows as u64, width as u64)?;
     }
     let (missing, fitted) = (request.options.missing, request.fitted.clone());
     let samples = Samples::read(&mut table, missing, fitted);
@@ -90,7 +92,9 @@ fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
 /// Opens a table or an array, and decides what its columns are for.
 pub(super) fn open_table(location: &Location, request: Request<'_>) -> Result<Table, DataError> {
     let (location, options) = (location.clone(), request.options.clone());
-    Table::new(Box::new(move || open_records(&location, &options)), request)
+    let mut table = Table::new(Box::new(move || open_records(&location, &options)), request)?;
+    table.budget = numbers::budget(request.options.max_memory);
+    Ok(table)
 }
 
 /// Opens a table or an array, nothing decided.
@@ -108,11 +112,12 @@ pub(super) fn open_records(
     };
     let (source, format) = open(path, dataset)?;
     let name = source.name.clone();
+    let budget = numbers::budget(options.max_memory);
     match format {
-        Format::Text => delimited::open(source, options),
+        Format::Text => delimited::open(source.with_lines(budget), options),
         Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path)),
         Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path)),
-        Format::JsonLines => json_lines::open(source, options),
+        Format::JsonLines => json_lines::open(source.with_lines(budget), options),
         Format::Npy => npy::open(source),
         Format::Idx => idx::open(source),
         Format::Npz => npz::open(Bytes::File(path.into()), &name, dataset),

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -112,6 +113,12 @@ impl Source {
         Ok(&start[..count.min(start.len())])
     }
 
+    /// Refuses lines that are longer than an eighth of `budget`, in bytes, as these are in memory several times.
+    pub(crate) fn with_lines(self, budget: u64) -> Self {
+        let reader = Lines { inner: self.reader, since: 0, max: budget / 8 };
+        Self { reader: Box::new(reader), ..self }
+    }
+
     /// Recognises the format by extension, else by the first bytes.
     pub(crate) fn format(&mut self, path: &Path) -> Result<Format, DataError> {
         if let Some(format) = by_extension(path) {
@@ -148,6 +155,65 @@ impl Source {
             found: format!("{what} inside gzip"),
             supported: "the unpacked file (gunzip)",
         })
+    }
+}
+
+/// Text whose lines have an end: gives an error in the place of a line that would fill the memory.
+struct Lines<R> {
+    inner: R,
+    /// Bytes since the last end of a line, and how many there may be.
+    since: u64,
+    max: u64,
+}
+
+impl<R: BufRead> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut start = self.fill_buf()?;
+        let read = start.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Lines<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.since > self.max {
+            let problem = format!("a line of more than {} MB, without an end", self.max >> 20);
+            return Err(io::Error::new(ErrorKind::InvalidData, problem));
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Ok(bytes) = self.inner.fill_buf() {
+            let bytes = &bytes[..count.min(bytes.len())];
+            self.since = match bytes.iter().rposition(|&byte| byte == b'\n' || byte == b'\r') {
+                Some(last) => (bytes.len() - last) as u64,
+                None => self.since + bytes.len() as u64,
+            };
+        }
+        self.inner.consume(count);
+    }
+}
+
+/// When a file was changed, to see whether it is while it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp(Option<(u64, SystemTime)>);
+
+impl Stamp {
+    /// Of a file; nothing can be said of others.
+    pub(crate) fn of(location: &Location) -> Self {
+        let Location::File { path, .. } = location else { return Self(None) };
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        Self(metadata.and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?))))
+    }
+
+    /// Refuses a file that isn't what it was.
+    pub(crate) fn check(&self, location: &Location) -> Result<(), DataError> {
+        if *self == Self::of(location) {
+            return Ok(());
+        }
+        Err(DataError::Changed { source_name: location.name() })
     }
 }
 

@@ -36,7 +36,6 @@ pub(super) fn read_cells(source: Source) -> Result<(Vec<usize>, Cells), DataErro
 pub(crate) struct Start {
     /// The rows: what comes behind the header and comments.
     pub(crate) lines: Lines,
-    pub(crate) delimiter: Option<u8>,
     /// The delimiter, or one that isn't there.
     pub(crate) separator: char,
     /// Number of cells of the first line.
@@ -66,8 +65,7 @@ impl Start {
         folded: bool,
     ) -> Result<Self, DataError> {
         check_encoding(&mut source)?;
-        let delimiter = delimiter(&mut source)?;
-        let separator = delimiter.map_or(',', char::from);
+        let separator = delimiter(&mut source)?.map_or(',', char::from);
         let mut lines = Lines::new(source);
         lines.folded = folded;
         let mut header = None;
@@ -104,7 +102,7 @@ impl Start {
             names.map(str::to_owned).collect()
         });
         let header = header.filter(|names: &Vec<String>| names.len() == columns);
-        Ok(Self { lines, delimiter, separator, columns, header, before })
+        Ok(Self { lines, separator, columns, header, before })
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Table {
     again: Again,
     /// Which items of an array's rows are the features, if not all in their order.
     items: Option<Vec<usize>>,
+    /// Bytes that all rows together may have.
+    pub(crate) budget: u64,
 }
 
 impl Table {
@@ -96,7 +98,7 @@ impl Table {
             Some(array) => array.select(&request, &roles, &schema.name)?,
             None => None,
         };
-        let table = Self { info, schema, roles, options, wanted, rows, again, items };
+        let table = Self { info, schema, roles, options, wanted, rows, again, items, budget: u64::MAX };
         if table.roles.are_numbers(&table.schema) {
             return Ok(table);
         }
@@ -127,6 +129,17 @@ impl Table {
                 n_missing,
             })
             .collect()
+    }
+
+    /// Refuses what is too large to be in memory: features of so many rows, or so many bytes.
+    pub(crate) fn check_size(&self, rows: u64, width: u64) -> Result<(), DataError> {
+        let bytes = u128::from(rows) * u128::from(width) * size_of::<f32>() as u128;
+        if bytes <= u128::from(self.budget) {
+            return Ok(());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "for a message")]
+        let gibibytes = bytes as f64 / f64::from(1 << 30);
+        Err(DataError::TooLarge { source_name: self.schema.name.clone(), gibibytes })
     }
 
     /// Number of features, if it is known before the first row.

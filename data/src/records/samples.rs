@@ -41,6 +41,8 @@ pub(crate) struct Samples {
     held: Vec<f64>,
     /// Number of features, if there have been any.
     width: usize,
+    /// Bytes of ids and texts.
+    n_bytes: u64,
     /// Rows of the source so far, and those that were dropped.
     n_read: usize,
     n_dropped: usize,
@@ -63,6 +65,8 @@ impl Samples {
         let mut samples = Self::new(policy, fitted);
         while let Some(batch) = table.next()? {
             samples.push(batch, table)?;
+            let words = samples.n_bytes / size_of::<f32>() as u64;
+            table.check_size(samples.values.len() as u64 + words, 1)?;
             samples.reserve(table.schema.about_rows);
         }
         samples.finish(table)?;
@@ -87,6 +91,7 @@ impl Samples {
             batch.retain(&kept);
             self.n_dropped += before - batch.n_rows;
         }
+        self.n_bytes += words_size(&batch);
         self.push_numbers(batch.numbers);
         let mut words = batch.words.into_iter();
         let missing = |row: usize, index: usize| DataError::Null {
@@ -361,6 +366,12 @@ impl Samples {
         let schema = &table.schema;
         self.labels.beside(schema.place, &table.roles, with_truth, &schema.name, info)
     }
+}
+
+/// Bytes of the words of a batch.
+fn words_size(batch: &Batch) -> u64 {
+    let words = batch.words.iter().flatten().flatten();
+    words.map(|word| (word.len() + size_of::<String>()) as u64).sum()
 }
 
 /// Places of the values that are such; a pass without a branch for each value if there are none.

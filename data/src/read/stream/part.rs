@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 
 use crate::read::path::{files, open_table};
 use crate::read::read_dataset_as;
-use crate::read::source::Location;
+use crate::read::source::{Location, Stamp};
 use crate::records::{self, PartInfo, Request, Samples, Table};
 use crate::{DataError, Features, Missing, Recipe, Truth};
 
@@ -24,6 +24,8 @@ pub(super) struct Part {
     /// Rows given so far.
     pub(super) given: usize,
     rows: Rows,
+    location: Location,
+    stamp: Stamp,
 }
 
 enum Rows {
@@ -35,6 +37,7 @@ impl Part {
     /// Opens a file that can be read piece by piece; `None` for one that can't.
     pub(super) fn open(path: &Path, request: Request<'_>) -> Result<Option<Self>, DataError> {
         let location = Location::resolve(path);
+        let stamp = Stamp::of(&location);
         if files(&location, request)?.is_some() {
             return Ok(None);
         }
@@ -51,14 +54,20 @@ impl Part {
             feature_names: table.feature_names(),
             given: 0,
             rows: Rows::Table(Box::new(TableRows::new(table, request))),
+            location,
+            stamp,
         }))
     }
 
     /// Reads a whole file.
     pub(super) fn whole(path: &Path, recipe: &Recipe) -> Result<Self, DataError> {
+        let location = Location::resolve(path);
+        let stamp = Stamp::of(&location);
         let data = read_dataset_as(&[path.into()], &[], recipe)?;
         Ok(Self {
-            name: Location::resolve(path).name(),
+            name: location.name(),
+            location,
+            stamp,
             width: Some(data.features.n_features()),
             n_rows: Some(data.features.n_samples()),
             may_have_truth: data.truth.is_some(),
@@ -92,6 +101,7 @@ impl Part {
             Rows::Whole(rows) => rows.next(limit, values, ids),
         };
         if read == 0 {
+            self.stamp.check(&self.location)?;
             return Ok(0);
         }
         let added = &values[before..];
