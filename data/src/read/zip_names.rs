@@ -21,11 +21,11 @@ pub(super) fn decode(
     said: Option<&str>,
 ) -> (Vec<String>, Option<&'static str>) {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    let mut bytes = HashSet::new();
+    let mut bytes: HashSet<u8> = HashSet::new();
     let mut is_other = false;
     for name in raw.iter().filter(|name| std::str::from_utf8(name).is_err()) {
         is_other = true;
-        bytes.extend(name.iter().filter(|byte| !byte.is_ascii()));
+        bytes.extend(name.iter().copied().filter(|byte| !byte.is_ascii()));
         detector.feed(name, false);
         detector.feed(b"\n", false);
     }
@@ -39,7 +39,7 @@ pub(super) fn decode(
     let encoding = encoding.unwrap_or_else(guess);
     // CP437 has letters where Windows-1252 has punctuation, and lines of boxes where that has letters.
     let is_cp437 =
-        said.is_none() && encoding == WINDOWS_1252 && bytes.iter().all(|byte| **byte < 0xb0);
+        said.is_none() && encoding == WINDOWS_1252 && bytes.iter().all(|&byte: &u8| byte < 0xb0);
     let as_read = |(name, cp437): (&&[u8], Option<String>)| {
         if let Ok(name) = std::str::from_utf8(name) {
             return name.to_owned();
