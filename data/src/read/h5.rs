@@ -10,13 +10,13 @@ use hdf5::filters::Filter;
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
-use super::Role;
+use super::{Role, anndata};
 use super::array::{Blocks, Opened};
 use super::numbers::{Kind, Target, Width, count_values, integers, reserve};
 use super::source::inflated_at_most;
 use super::strings::Cells;
+use crate::records::{self, Numbers, PartInfo, Records};
 use crate::DataError;
-use crate::records::{Numbers, PartInfo, Records};
 
 /// Longer strings of fixed length aren't read, in bytes.
 const FIXED: usize = 256;
@@ -29,6 +29,9 @@ const BLOCK: usize = 1 << 20;
 
 /// Opens a dataset: the one named, else the only 2-D one.
 pub(super) fn open_records(path: &Path, dataset: Option<&str>) -> Result<Records, DataError> {
+    if let Some(opened) = anndata::opened(path, &open(path)?, dataset)? {
+        return opened.records();
+    }
     let file_name = path.display().to_string();
     let dataset = choose(path, dataset, Role::Data)?;
     let name = format!("{file_name}:{}", dataset.name());
@@ -55,8 +58,27 @@ pub(super) fn read_cells(
     Ok((shape, cells(&dataset, &name)?))
 }
 
+/// What a dataset holds, as a column.
+pub(super) fn column_kind(dataset: &Dataset) -> records::Kind {
+    let descriptor = dataset.dtype().ok().and_then(|datatype| datatype.to_descriptor().ok());
+    match (descriptor, kind(dataset, "")) {
+        (
+            Some(
+                TypeDescriptor::VarLenUnicode
+                | TypeDescriptor::VarLenAscii
+                | TypeDescriptor::FixedUnicode(_)
+                | TypeDescriptor::FixedAscii(_),
+            ),
+            _,
+        ) => records::Kind::Words,
+        (_, Ok(Kind::Bool)) => records::Kind::Booleans,
+        (_, Ok(_)) => records::Kind::Numbers,
+        _ => records::Kind::Other("another type".into()),
+    }
+}
+
 /// All values of a dataset.
-fn cells(dataset: &Dataset, name: &str) -> Result<Cells, DataError> {
+pub(super) fn cells(dataset: &Dataset, name: &str) -> Result<Cells, DataError> {
     let strings = dataset.dtype().ok().and_then(|datatype| datatype.to_descriptor().ok());
     let words = |error: &hdf5::Error| unreadable(error, name);
     macro_rules! words {
@@ -94,7 +116,7 @@ fn choose(path: &Path, dataset: Option<&str>, role: Role) -> Result<Dataset, Dat
 }
 
 /// The rows of a dataset, read in whole chunks, as each is unpacked every time that a part of it is asked for.
-struct Slabs {
+pub(super) struct Slabs {
     dataset: Dataset,
     name: String,
     kind: Kind,
@@ -104,7 +126,7 @@ struct Slabs {
 }
 
 impl Slabs {
-    fn new(dataset: Dataset, name: &str, kind: Kind) -> Result<Self, DataError> {
+    pub(super) fn new(dataset: Dataset, name: &str, kind: Kind) -> Result<Self, DataError> {
         let count = check_size(&dataset, kind.size(), name)?;
         let width = count / dataset.shape().first().map_or(1, |&rows| rows.max(1));
         let step = whole_chunks(&dataset, 0, (BLOCK / width.max(1)).max(1));
@@ -315,11 +337,47 @@ pub(crate) fn unreadable(error: &hdf5::Error, name: &str) -> DataError {
     corrupt(error, name)
 }
 
-fn corrupt(error: &hdf5::Error, name: &str) -> DataError {
+pub(super) fn corrupt(error: &hdf5::Error, name: &str) -> DataError {
     DataError::Corrupt { source_name: name.into(), problem: one_line(error) }
 }
 
 /// HDF5's own words, without line breaks.
 pub(crate) fn one_line(error: &hdf5::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use hdf5::File;
+
+    use super::*;
+
+    fn open_error(path: &Path) -> String {
+        open_records(path, None).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn values_that_lzf_packs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u2.h5");
+        let values: Vec<f64> = (0..27).map(f64::from).collect();
+        let array = ndarray::Array2::from_shape_vec((9, 3), values).unwrap();
+        let file = File::create(&path).unwrap();
+        file.new_dataset_builder().with_data(&array).chunk((3, 3)).lzf().create("X").unwrap();
+        drop(file);
+        let data = crate::read_dataset(&[path], &[]).unwrap();
+        assert_eq!(data.parts[0].format, "HDF5, float64, chunked, LZF");
+        assert_eq!(data.features.row(8), [24.0, 25.0, 26.0]);
+    }
+
+    #[test]
+    fn values_in_other_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.h5");
+        let file = File::create(&path).unwrap();
+        let builder = file.new_dataset::<f32>().shape((2, 2)).external("/etc/passwd", 0, 16);
+        builder.create("X").unwrap();
+        drop(file);
+        assert!(open_error(&path).contains("other files"), "{}", open_error(&path));
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Every reader gives a [`Raw`] array; only [`assemble`] decides what becomes [`Features`] and what [`Truth`].
 
+#[cfg(feature = "hdf5")]
+mod anndata;
 mod array;
 mod arrow;
 mod arrow_cells;

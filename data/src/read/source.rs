@@ -276,7 +276,7 @@ fn by_extension(path: &Path) -> Option<Format> {
         "npz" => Some(Format::Npz),
         "idx" | "idx1" | "idx2" | "idx3" => Some(Format::Idx),
         "csv" | "tsv" | "txt" => Some(Format::Text),
-        "h5" | "hdf5" | "hdf" => Some(Format::Hdf5),
+        "h5" | "hdf5" | "hdf" | "h5ad" => Some(Format::Hdf5),
         "parquet" | "pq" => Some(Format::Parquet),
         "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),
         "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
