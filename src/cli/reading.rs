@@ -44,6 +44,9 @@ pub(super) struct ReadingArgs {
     /// Rows and columns that images are resized to [default: as they are if all have one size of at most 64x64, else 32x32]
     #[arg(long, value_name = "HxW", value_parser = image_size)]
     image_size: Option<[usize; 2]>,
+    /// What the data may unpack to, such as 4G or 500M [default: three quarters of the memory that is free]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    max_memory: Option<u64>,
 }
 
 /// A decimal mark.
@@ -72,6 +75,7 @@ impl ReadingArgs {
         options.decimal_comma = self.decimal == Mark::Comma;
         options.encoding.clone_from(&self.encoding);
         options.image_size = self.image_size;
+        options.max_memory = self.max_memory;
         options
     }
 }
@@ -110,6 +114,20 @@ fn decimal_comma(text: &str) -> Result<Mark, String> {
     }
 }
 
+/// Reads `4G`, `500M`, `64K` or a number of bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_uppercase();
+    let upper = upper.trim_end_matches('B').trim_end_matches('I');
+    let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let (number, shift) = units
+        .into_iter()
+        .find_map(|(unit, shift)| Some((upper.strip_suffix(unit)?, shift)))
+        .unwrap_or((upper, 0));
+    let number = number.trim().parse().ok().filter(|&number: &u64| number > 0);
+    let bytes = number.and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| "need a size such as 4G or 500M".into())
+}
+
 /// Reads `28x28`, or `28` for both.
 fn image_size(text: &str) -> Result<[usize; 2], String> {
     /// Larger images are more features than a network can learn from.
@@ -127,6 +145,14 @@ fn image_size(text: &str) -> Result<[usize; 2], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!((bytes("4G"), bytes("1 MiB"), bytes("7")), (Ok(4 << 30), Ok(1 << 20), Ok(7)));
+        for wrong in ["", "0", "-1G", "G", "1E9", "99999999999T"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_are_rows_and_columns() {

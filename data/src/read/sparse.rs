@@ -1,7 +1,7 @@
 //! Sparse matrices, by rows, from each of the formats that SciPy saves.
 
 use super::array::{Blocks, step};
-use super::numbers::reserve;
+use super::numbers::{reserve, too_large};
 use crate::DataError;
 use crate::records::Numbers;
 
@@ -64,7 +64,8 @@ impl Csr {
         }
         let few = |length: usize| u32::try_from(length).is_ok();
         if !few(columns) || !few(rows) {
-            return Err(bad(format!("shape is {rows} x {columns}")));
+            let bytes = (rows as u128).saturating_mul(columns as u128).saturating_mul(4);
+            return Err(too_large(source_name, bytes));
         }
         // Entries of a row each would be far more than there are values in a file that isn't made to fill the memory.
         let mut triples: Vec<(u32, u32, f64)> = Vec::new();

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, WINDOWS_1252};
+use encoding_rs::{Encoding, GBK, WINDOWS_1252};
 
 /// Names, decoded, and what those were read as that aren't UTF-8, if there are any.
 ///
@@ -36,7 +36,9 @@ pub(super) fn decode(
     detector.feed(b"", true);
     let guess = || detector.guess(None, Utf8Detection::Deny);
     let encoding = said.and_then(|said| Encoding::for_label(said.as_bytes()));
-    let encoding = encoding.unwrap_or_else(guess);
+    // Names are short for a guess by how often letters are.
+    let chinese = is_chinese(raw).then_some(GBK);
+    let encoding = encoding.or(chinese).unwrap_or_else(guess);
     // CP437 has letters where Windows-1252 has punctuation, and lines of boxes where that has letters.
     let is_cp437 =
         said.is_none() && encoding == WINDOWS_1252 && bytes.iter().all(|&byte: &u8| byte < 0xb0);
@@ -56,6 +58,19 @@ pub(super) fn decode(
         names = raw.iter().map(|name| escaped(name)).collect();
     }
     (names, Some(if is_cp437 { "CP437" } else { encoding.name() }))
+}
+
+/// Whether all that isn't ASCII are pairs of bytes that are Chinese characters in GB 2312.
+fn is_chinese(names: &[&[u8]]) -> bool {
+    let others = names.iter().filter(|name| std::str::from_utf8(name).is_err());
+    let mut runs = others.flat_map(|name| name.split(u8::is_ascii)).filter(|run| !run.is_empty());
+    runs.all(|run| {
+        let (pairs, rest) = run.as_chunks::<2>();
+        let is_character = |&[first, second]: &[u8; 2]| {
+            (0xb0..=0xf7).contains(&first) && (0xa1..=0xfe).contains(&second)
+        };
+        rest.is_empty() && pairs.iter().all(is_character)
+    })
 }
 
 /// Bytes as text, those that aren't UTF-8 as `%B9`. What looks so already stays distinct: its `%` becomes `%25`.
