@@ -23,7 +23,9 @@ pub enum DataError {
     )]
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 
-    #[error("{source_name}: the file was changed while it was read; read it again when nobody writes to it")]
+    #[error(
+        "{source_name}: the file was changed while it was read; read it again when nobody writes to it"
+    )]
     Changed { source_name: String },
 
     #[error("{what}: shape {found:?}, expected {expected:?}")]
@@ -96,7 +98,9 @@ pub enum DataError {
     #[error("{source_name}: shape {found:?}, expected {expected}")]
     Dimensions { source_name: String, found: Vec<usize>, expected: &'static str },
 
-    #[error("{source_name}: {gibibytes:.0} GiB do not fit in memory; use fewer rows or columns")]
+    #[error(
+        "{source_name}: {} do not fit in memory; use fewer rows or columns (--max-memory says how much there is)", size(.gibibytes)
+    )]
     TooLarge { source_name: String, gibibytes: f64 },
 
     #[error("{source_name}: no {wanted}; it holds {}", listed(.found))]
@@ -307,5 +311,13 @@ fn some_of(names: &[String]) -> String {
     match names.len().saturating_sub(TOLD) {
         0 => listed(names),
         more => format!("{} and {more} more", names[..TOLD].join(", ")),
+    }
+}
+
+/// A size in memory, in words.
+fn size(gibibytes: &f64) -> String {
+    match *gibibytes {
+        1.0.. => format!("{gibibytes:.0} GiB"),
+        _ => format!("{:.1} MiB", *gibibytes * 1024.0),
     }
 }

@@ -218,7 +218,10 @@ fn sparse_matrices_that_contradict_themselves() {
         members[member].1 = bytes;
         data_error(&folder.file("x.npz", npz(&members)))
     };
-    assert_says(&change(2, npy_i64(&[3], &[0, 4, 3])), &["x.npz", "sparse", "not ascending", "scipy"]);
+    assert_says(
+        &change(2, npy_i64(&[3], &[0, 4, 3])),
+        &["x.npz", "sparse", "not ascending", "scipy"],
+    );
     assert_says(&change(1, npy_i64(&[3], &[1, 0, 3])), &["index 3 in row 1", "3 columns"]);
     assert_says(&change(1, npy_i64(&[2], &[1, 0])), &["2 indices for 3 data"]);
     assert_says(&change(1, npy_f32(&[3], &[0.5, 0.0, 1.0])), &["indices holds 0.5"]);

@@ -138,7 +138,8 @@ fn folders_in_a_zip_are_classes_whatever_they_are_called() {
     let folder = Folder::new();
     let classes = |folders: &[&[u8]]| {
         let data = load(&folder.file("x.zip", zip_of(folders)));
-        let (mut names, notes) = (data.truth.unwrap().names().to_vec(), data.parts[0].notes.join(" "));
+        let (mut names, notes) =
+            (data.truth.unwrap().names().to_vec(), data.parts[0].notes.join(" "));
         names.sort();
         (names, notes)
     };
@@ -146,9 +147,15 @@ fn folders_in_a_zip_are_classes_whatever_they_are_called() {
     assert_eq!(gbk, ["狗1", "鱼1", "鸟1"]);
     assert_says(&notes, &["aren't UTF-8", "GBK", "--encoding"]);
     let (cp437, notes) = classes(&[b"th\x82", b"\x94de", b"cat"]);
-    assert_eq!((cp437.as_slice(), notes.contains("CP437")), (&["cat", "thé", "öde"].map(String::from)[..], true));
+    assert_eq!(
+        (cp437.as_slice(), notes.contains("CP437")),
+        (&["cat", "thé", "öde"].map(String::from)[..], true)
+    );
     assert_eq!(classes(&[b"th\xe9", b"\xf6de", b"cat"]).0, ["cat", "thé", "öde"]);
-    assert_eq!(classes(&["ö1".as_bytes(), b"dog", b"cat"]), (["cat", "dog", "ö1"].map(String::from).to_vec(), String::new()));
+    assert_eq!(
+        classes(&["ö1".as_bytes(), b"dog", b"cat"]),
+        (["cat", "dog", "ö1"].map(String::from).to_vec(), String::new())
+    );
 }
 
 #[test]
@@ -218,7 +225,8 @@ fn what_unpacks_to_too_much_is_refused() {
 #[test]
 fn what_headers_claim_is_refused_before_it_is_allocated() {
     let folder = Folder::new();
-    let message = data_error(&folder.file("x.npy", npy("<f8", false, &[1 << 40, 1 << 20], &[0; 64])));
+    let message =
+        data_error(&folder.file("x.npy", npy("<f8", false, &[1 << 40, 1 << 20], &[0; 64])));
     assert_says(&message, &["x.npy", "bytes"]);
     let empty = npy_i64(&[0], &[]);
     let parts = [("data", npy_f32(&[0], &[])), ("row", empty.clone()), ("col", empty)];
@@ -239,6 +247,28 @@ fn a_file_that_is_written_to_while_it_is_read() {
         last = reader.next_chunk();
     }
     assert_says(&last.unwrap_err().to_string(), &["x.csv", "changed while it was read"]);
+}
+
+#[test]
+fn text_that_zstd_packs() {
+    let folder = Folder::new();
+    let text = "a,b\n1,2\n3,4\n";
+    let packed = zstd::encode_all(text.as_bytes(), 0).unwrap();
+    let data = load(&folder.file("x.csv.zst", &packed));
+    assert_eq!((rows(&data), data.name.as_str()), (vec![vec![1.0, 2.0], vec![3.0, 4.0]], "x"));
+    assert_eq!(data.parts[0].format, "CSV, zstd");
+    let tabs = zstd::encode_all(text.replace(',', "\t").as_bytes(), 0).unwrap();
+    assert_eq!(rows(&load(&folder.file("x.tsv.zst", &tabs))), rows(&data));
+    let json = zstd::encode_all(&b"{\"a\": 1, \"b\": 2}\n{\"a\": 3, \"b\": 4}\n"[..], 0).unwrap();
+    assert_eq!(rows(&load(&folder.file("x.jsonl.zst", &json))), rows(&data));
+    let message = data_error(&folder.file("cut.csv.zst", &packed[..packed.len() - 4]));
+    assert_says(&message, &["cut.csv.zst"]);
+    let endless = zstd::encode_all(&vec![b'7'; 64 << 20][..], 0).unwrap();
+    assert!(endless.len() < 1 << 14);
+    let message = error_with(&folder.file("x.csv.zst", &endless), 8 << 20);
+    assert_says(&message, &["x.csv.zst", "a line of more than 1 MB"]);
+    let message = error_with(&folder.file("x.txt.zst", &endless), 8 << 20);
+    assert_says(&message, &["x.txt.zst", "MB (see --max-memory)"]);
 }
 
 #[test]

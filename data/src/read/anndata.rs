@@ -83,17 +83,16 @@ fn sparse(
     file_name: &str,
     name: &str,
 ) -> Result<(PartInfo, Box<dyn Blocks>), DataError> {
-    let bad = |problem: &str| DataError::BadSparse {
-        source_name: name.into(),
-        problem: problem.into(),
-    };
+    let bad =
+        |problem: &str| DataError::BadSparse { source_name: name.into(), problem: problem.into() };
     let part = |part: &str| -> Result<Cells, DataError> {
         let dataset = group.dataset(part).map_err(|_| bad(&format!("no dataset {part}")))?;
         cells(&dataset, &format!("{name}/{part}"))
     };
     let integers = |part_name: &str| match part(part_name)? {
-        Cells::Numbers(numbers) => whole_numbers(&numbers)
-            .map_err(|_| bad(&format!("{part_name} are not integers"))),
+        Cells::Numbers(numbers) => {
+            whole_numbers(&numbers).map_err(|_| bad(&format!("{part_name} are not integers")))
+        }
         Cells::Words(_) => Err(bad(&format!("{part_name} are not integers"))),
     };
     let shape = group.attr("shape").ok().and_then(|shape| shape.read_raw::<i64>().ok());
@@ -157,7 +156,9 @@ fn column(table: &Group, name: &str, n_rows: usize, file_name: &str) -> Result<C
                 Err(_) => Ok(String::new()),
                 Ok(code) => {
                     let word = words.get(code).cloned().flatten();
-                    word.ok_or_else(|| bad(format!("the code {code} of {} categories", words.len())))
+                    word.ok_or_else(|| {
+                        bad(format!("the code {code} of {} categories", words.len()))
+                    })
                 }
             };
             Cells::Words(codes.iter().map(word).collect::<Result<_, _>>()?)

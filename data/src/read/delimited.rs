@@ -27,7 +27,8 @@ const ROWS: usize = 4096;
 /// Opens a table. Columns are known by the names in its header line, else by their numbers.
 pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
     let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
-    let Source { name, gzip, len, mut reader, .. } = source;
+    let (packing, is_packed) = (source.packing(), source.packed.is_some());
+    let Source { name, len, mut reader, .. } = source;
     let mut start = Start::read(&mut reader, &name, options.decimal_comma)?;
     let comment = start.take_comments();
     let delimiter = start.delimiter();
@@ -60,7 +61,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     let columns = columns.map(|(index, name)| Column::new(name, cells.kind(rows, index)));
     let columns: Vec<Column> = columns.collect();
 
-    let mut info = PartInfo::new(&name, format!("CSV{}", if gzip { ", gzip" } else { "" }), &[]);
+    let mut info = PartInfo::new(&name, format!("CSV{packing}"), &[]);
     info.delimiter = delimiter.map(char::from);
     info.header = Some(has_names);
     info.encoding = encoding.map(Into::into);
@@ -69,7 +70,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
         info.notes.push("its first line counts up from 0 and was taken for names of columns (--header no if it is a row)".into());
     }
     let (place, index) = (Place::Line, Vec::new());
-    let about_rows = start.about_rows(len).filter(|_| !gzip);
+    let about_rows = start.about_rows(len).filter(|_| !is_packed);
     let schema = Schema { name, place, columns, has_names, array: None, index, about_rows };
     let end = start.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     let is_crlf = start.bytes[..end].ends_with(b"\r");

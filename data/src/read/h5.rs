@@ -3,20 +3,20 @@
 use std::ops::Range;
 use std::path::Path;
 
+use hdf5::filters::Filter;
 use hdf5::types::{
     FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode,
 };
-use hdf5::filters::Filter;
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
-use super::{Role, anndata};
 use super::array::{Blocks, Opened};
 use super::numbers::{Kind, Target, Width, count_values, integers, reserve};
 use super::source::inflated_at_most;
 use super::strings::Cells;
-use crate::records::{self, Numbers, PartInfo, Records};
+use super::{Role, anndata};
 use crate::DataError;
+use crate::records::{self, Numbers, PartInfo, Records};
 
 /// Longer strings of fixed length aren't read, in bytes.
 const FIXED: usize = 256;
@@ -182,7 +182,9 @@ pub(crate) fn named(file: &File, name: &str, file_name: &str) -> Result<Dataset,
 fn check_storage(dataset: &Dataset, name: &str) -> Result<(), DataError> {
     let plist = dataset.dcpl().map_err(|error| corrupt(&error, name))?;
     let found = match plist.layout() {
-        hdf5::plist::dataset_create::Layout::Virtual => "a virtual dataset, with its values in other files",
+        hdf5::plist::dataset_create::Layout::Virtual => {
+            "a virtual dataset, with its values in other files"
+        }
         _ if !plist.external().is_empty() => "a dataset with its values in other files (external)",
         _ => return Ok(()),
     };

@@ -10,8 +10,8 @@ use crate::records::{PartInfo, Records};
 /// Opens an IDX file.
 pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     let Header { encoding, shape, len } = Header::read(&mut source)?;
-    let Source { name, gzip, available, reader, .. } = source;
-    let gzip = if gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
+    let Source { name, available, reader, .. } = source;
     let info = PartInfo::new(&name, format!("IDX{gzip}, {}", encoding.kind.name()), &shape);
     let stored = Stored::new(&name, &shape, encoding, (len, available), reader)?;
     Opened::alone(name, info, Box::new(stored)).records()

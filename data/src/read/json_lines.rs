@@ -27,7 +27,7 @@ const LIST: &str = "the list";
 pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
     let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
     let name = source.name.clone();
-    let gzip = if source.gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
     let mut info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
     info.encoding = encoding.map(Into::into);
     let mut lines = Lines {
@@ -56,7 +56,8 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
         return Err(DataError::Empty { source_name: name });
     }
     let (place, index) = (Place::Line, Vec::new());
-    let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows: None };
+    let schema =
+        Schema { name, place, columns, has_names: true, array: None, index, about_rows: None };
     Ok(Records { info, schema, rows: Box::new(lines) })
 }
 

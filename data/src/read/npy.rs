@@ -20,7 +20,7 @@ use crate::records::{PartInfo, Records};
 pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     source.expect_magic(Format::Npy, ".npy")?;
     let header = Header::read(&mut source.reader, &source.name)?;
-    let gzip = if source.gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
     let format = format!("NPY{gzip}, {}", header.words(&source.name)?);
     let info = PartInfo::new(&source.name, format, &header.shape);
     let blocks = header.blocks(source.reader, source.available, &source.name)?;
@@ -31,8 +31,7 @@ pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
 pub(super) fn read_cells(mut source: Source) -> Result<(Vec<usize>, Cells), DataError> {
     source.expect_magic(Format::Npy, ".npy")?;
     let header = Header::read(&mut source.reader, &source.name)?;
-    let cells =
-        strings::read_cells(&header, &mut source.reader, source.available, &source.name)?;
+    let cells = strings::read_cells(&header, &mut source.reader, source.available, &source.name)?;
     Ok((header.shape, cells))
 }
 

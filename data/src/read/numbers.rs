@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read};
 use half::f16;
 
 use super::source::unreadable;
-use crate::records::Numbers;
 use crate::DataError;
+use crate::records::Numbers;
 
 /// A number type as stored in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -294,7 +294,10 @@ pub(crate) fn read_numbers(
 /// Integers of 64 bits; floats if some are beyond those with a sign.
 pub(crate) fn integers(values: &[Number]) -> Numbers {
     let whole: Result<Vec<i64>, f64> = values.iter().map(|value| value.whole()).collect();
-    whole.map_or_else(|_| Numbers::F64(values.iter().map(|value| value.float()).collect()), Numbers::I64)
+    whole.map_or_else(
+        |_| Numbers::F64(values.iter().map(|value| value.float()).collect()),
+        Numbers::I64,
+    )
 }
 
 /// Reads exactly `count` values, the last ones of `reader`.

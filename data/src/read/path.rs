@@ -8,7 +8,7 @@ use super::h5;
 use super::no_panic::no_panic;
 use super::npz::Bytes;
 use super::part::{Content, Part};
-use super::source::{Format, Location, Source, Stamp};
+use super::source::{Format, Location, Source, Stamp, unpacked_name};
 use super::strings::Cells;
 use super::{
     Role, arrow, delimited, idx, json_lines, labels, npy, npz, numbers, parquet, text, texts,
@@ -22,7 +22,10 @@ pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataE
     let stamp = Stamp::of(&location);
     let part = match files(&location, request)? {
         Some(Files::Many(store)) => collection::read(store, request)?,
-        Some(Files::Texts(source)) => texts::read(*source, request.options.encoding.as_deref())?,
+        Some(Files::Texts(source)) => {
+            let source = source.with_end(numbers::budget(request.options.max_memory));
+            texts::read(source, request.options.encoding.as_deref())?
+        }
         None => read_all(open_table(&location, request)?, request)?,
     };
     stamp.check(&location)?;
@@ -39,10 +42,7 @@ pub(super) enum Files {
 }
 
 /// What a path holds, if it is no table and no array.
-pub(super) fn files(
-    location: &Location,
-    request: Request<'_>,
-) -> Result<Option<Files>, DataError> {
+pub(super) fn files(location: &Location, request: Request<'_>) -> Result<Option<Files>, DataError> {
     let Location::File { path, dataset: None } = location else { return Ok(None) };
     if path.is_dir() {
         return Ok(Some(Files::Many(Store::Folder(path.into()))));
@@ -137,7 +137,7 @@ pub(super) fn is_zip_of_files(path: &Path) -> Result<bool, DataError> {
 /// Whether a text file may be one of texts rather than a table.
 pub(super) fn may_be_texts(path: &Path) -> bool {
     let name = path.to_string_lossy().to_lowercase();
-    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".txt")
+    unpacked_name(&name).ends_with(".txt")
 }
 
 pub(super) fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {

@@ -239,7 +239,9 @@ fn starts(
     }
     if indptr.len() != rows + 1 {
         let pointers = indptr.len();
-        return Err(format!("indptr has {pointers} entries for {rows} {lines}, expected {lines} + 1"));
+        return Err(format!(
+            "indptr has {pointers} entries for {rows} {lines}, expected {lines} + 1"
+        ));
     }
     let mut starts: Vec<usize> = Vec::with_capacity(rows + 1);
     for (position, &pointer) in indptr.iter().enumerate() {
@@ -271,7 +273,13 @@ fn check_order(
     Ok(())
 }
 
-fn place(index: i64, length: usize, item: &str, line: &str, number: usize) -> Result<usize, String> {
+fn place(
+    index: i64,
+    length: usize,
+    item: &str,
+    line: &str,
+    number: usize,
+) -> Result<usize, String> {
     let place = usize::try_from(index).ok().filter(|&place| place < length);
     place.ok_or_else(|| {
         format!("{item} index {index} in {line} {number} is outside of the {length} {item}s")

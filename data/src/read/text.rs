@@ -8,9 +8,9 @@ use std::io::BufRead;
 
 pub(crate) use crate::records::labels::is_missing;
 
-use super::strings::Cells;
 use super::numbers::Target;
 use super::source::{Source, unreadable};
+use super::strings::Cells;
 use crate::DataError;
 
 /// Longest text of a bad cell that a message repeats, in characters.

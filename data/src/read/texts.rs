@@ -41,7 +41,7 @@ pub(super) fn read(source: Source, said: Option<&str>) -> Result<Part, DataError
     let name = source.name;
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let texts: Vec<String> = lines.map(String::from).collect();
-    let gzip = if source.gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
     let mut info = PartInfo::new(&name, format!("texts, one a line{gzip}"), &[texts.len()]);
     info.encoding = encoding.map(Into::into);
     info.notes.extend(encoding.map(|encoding| format!("read as {encoding} (--encoding)")));

@@ -85,9 +85,7 @@ impl Vocabulary {
                 })
                 .collect();
             let length = weights.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
-            matrix.push_row(
-                weights.iter().map(|&(column, weight)| (column, weight / length)),
-            );
+            matrix.push_row(weights.iter().map(|&(column, weight)| (column, weight / length)));
         }
         matrix
     }

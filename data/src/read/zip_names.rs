@@ -96,7 +96,10 @@ mod tests {
         // Dog, fish, bird.
         let gbk: [&[u8]; 3] = [b"\xb9\xb7/0.png", b"\xd3\xe3/0.png", b"\xc4\xf1/0.png"];
         let found = names(&gbk, None);
-        assert_eq!((found.0.as_slice(), found.1), (["狗/0.png", "鱼/0.png", "鸟/0.png"].map(String::from).as_slice(), Some("GBK")));
+        assert_eq!(
+            (found.0.as_slice(), found.1),
+            (["狗/0.png", "鱼/0.png", "鸟/0.png"].map(String::from).as_slice(), Some("GBK"))
+        );
         assert_eq!(names(&[b"caf\xe9/1", b"th\xe9/1"], None).0, ["café/1", "thé/1"]);
         assert_eq!(names(&[b"caf\x82/1"], None), (vec!["as CP437".into()], Some("CP437")));
         assert_eq!(names(&["thé".as_bytes()], None), (vec!["thé".into()], None));

@@ -98,7 +98,8 @@ impl Table {
             Some(array) => array.select(&request, &roles, &schema.name)?,
             None => None,
         };
-        let table = Self { info, schema, roles, options, wanted, rows, again, items, budget: u64::MAX };
+        let table =
+            Self { info, schema, roles, options, wanted, rows, again, items, budget: u64::MAX };
         if table.roles.are_numbers(&table.schema) {
             return Ok(table);
         }
