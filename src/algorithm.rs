@@ -13,9 +13,10 @@ use crate::choice::Choice;
 use crate::config::ValidConfig;
 use crate::error::RunError;
 use crate::guard::{Answer, k_means};
-use crate::labelling::Labeller;
-use crate::outcome::{Outcome, Round, Seconds};
+use crate::labeller::Labeller;
+use crate::outcome::Outcome;
 use crate::progress::{Observer, Step};
+use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
 
 /// Clusters `features`, shape (n_samples, n_features).
@@ -62,7 +63,7 @@ pub fn run_with(
     let mut choice = Choice::new(features.n_samples());
     // What each model learns from next, in its own numbering. Nothing in the first round.
     let mut targets: Vec<PseudoLabels> = Vec::new();
-    let (stop, probabilities, alignment) = loop {
+    let (stop, votes, probabilities, alignment) = loop {
         let (round, start) = (rounds.len(), Instant::now());
         let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
@@ -89,12 +90,12 @@ pub fn run_with(
         let total = start.elapsed().as_secs_f64();
         let seconds = Seconds { total, graph: agree_seconds, models: ensemble.profile() };
         let mut record =
-            Round::record(votes, extraction, &consensus, diversity, rounds.last(), seconds);
+            Round::record(&votes, extraction, &consensus, diversity, rounds.last(), seconds);
         record.information = data.neighbour_information(&record.consensus).unwrap_or(0.0);
         observer.step(&Step::Record(&record));
         rounds.push(record);
         if let Some(stop) = config.stop(&rounds) {
-            break (stop, soft, alignment);
+            break (stop, votes, soft, alignment);
         }
     };
     let last = rounds.last().expect("a run has at least one round");
@@ -104,5 +105,5 @@ pub fn run_with(
     } else {
         Answer::of_round(last)
     };
-    Ok(Outcome { answer, rounds, stop, probabilities, ensemble, alignment, data })
+    Ok(Outcome { answer, rounds, stop, votes, probabilities, ensemble, alignment, data })
 }

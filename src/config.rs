@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::labelling::Labelling;
-use crate::outcome::{Round, StopReason};
+use crate::outcome::StopReason;
+use crate::round::Round;
 
 /// Settings of a run, all that decides its result: a run can be repeated from this and its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,13 +195,13 @@ impl ValidConfig {
 
 #[cfg(test)]
 mod tests {
-    use consilience_data::{Assignments, ClusterId, PseudoLabels, Votes};
+    use consilience_data::{Assignments, ClusterId, PseudoLabels};
     use ndarray::Array2;
 
     use super::*;
     use consilience_ensembles::{Image, Objective, Profile, SizePrior};
 
-    use crate::outcome::Seconds;
+    use crate::round::Seconds;
 
     fn features() -> Features {
         let values = Array2::from_shape_fn((6, 2), |(row, column)| (row.min(4) + column) as f32);
@@ -272,9 +273,8 @@ mod tests {
 
     /// A round of four samples with the given history.
     fn round(complete: bool, ari_to_previous: Option<f64>) -> Round {
-        let votes = Votes::new(Array2::zeros((1, 4)), Array2::ones((1, 4))).unwrap();
         Round {
-            votes,
+            models: Vec::new(),
             pseudo_labels: PseudoLabels::default(),
             complete,
             n_signatures: 1,

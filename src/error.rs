@@ -1,5 +1,8 @@
 //! What can stop a run.
 
+use std::fmt::Display;
+use std::path::Path;
+
 use thiserror::Error;
 
 use consilience_data::DataError;
@@ -17,7 +20,11 @@ pub enum RunError {
     #[error("no preset '{name}'; presets: {known}")]
     Preset { name: String, known: String },
 
-    #[error("K = {k}, but the data has only {distinct} distinct rows; give a smaller K")]
+    #[error(
+        "K = {k}, but the data has only {distinct} distinct {}; {}",
+        if *distinct == 1 { "row" } else { "rows" },
+        if *distinct < 2 { "there is nothing to cluster" } else { "give a smaller K" }
+    )]
     TooFewDistinct { k: usize, distinct: usize },
 
     #[error("{path}: {problem}")]
@@ -34,4 +41,10 @@ pub enum RunError {
 
     #[error(transparent)]
     Graph(#[from] GraphError),
+}
+
+impl RunError {
+    pub(crate) fn folder(path: &Path, problem: &dyn Display) -> Self {
+        Self::Folder { path: path.display().to_string(), problem: problem.to_string() }
+    }
 }

@@ -10,7 +10,7 @@ use consilience_graph::{
 use serde::{Deserialize, Serialize};
 
 use crate::RunError;
-use crate::outcome::renumber;
+use crate::renumber::renumber;
 
 /// Settings, all that decides on the result: it can be repeated from these and the votes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,33 +49,24 @@ pub struct VotesOutcome {
     pub seconds: VotesSeconds,
 }
 
-/// How far to follow the curve of coverage against strictness.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Curve {
-    /// Down to where strong positive and strong negative edges would meet.
-    Whole,
-    /// Only if K mini-clusters aren't found, until they are: the consensus needs them.
-    Needed,
-}
-
 /// Wall-clock seconds of the parts, reading and grouping excluded.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct VotesSeconds {
     /// Signatures to pseudo-labels.
     pub extraction: f64,
-    /// Pseudo-labels at every other strictness, scores of each included.
-    pub curve: f64,
+    /// Pseudo-labels at lower strictness, where all K mini-clusters aren't found, until they are: the consensus needs them.
+    pub looser: f64,
     /// Pseudo-labels to consensus.
     pub consensus: f64,
 }
 
-/// Extracts mini-clusters, at every strictness too, and forms the consensus.
+/// Extracts mini-clusters, and forms the consensus.
 ///
 /// # Arguments
 ///
 /// * `signatures`: all votes, grouped with the settings' `min_confidence`.
-/// * `curve`: how far to follow the curve of coverage against strictness. It takes most of the time.
-/// * `observe`: is given each strictness, in descending order, with what it extracts.
+/// * `observe`: is given each strictness that is tried, in descending order, with what it extracts: the settings' own and, if
+///   that doesn't find all K mini-clusters, lower ones until one does.
 ///
 /// # Errors
 ///
@@ -83,7 +74,6 @@ pub struct VotesSeconds {
 pub fn from_votes(
     signatures: &Signatures,
     config: &VotesConfig,
-    curve: Curve,
     threads: &Threads,
     mut observe: impl FnMut(Strictness, &Extraction),
 ) -> Result<VotesOutcome, RunError> {
@@ -99,25 +89,23 @@ pub fn from_votes(
     let extraction_seconds = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
+    observe(config.agreement.min_agree, &extraction);
     let asked = config.agreement.check(n_models)?.min_agree();
     // Of a looser strictness, if that finds more.
     let mut looser: Option<(Strictness, Extraction)> = None;
-    for (min_agree, params) in config.agreement.by_strictness(n_models)? {
-        if min_agree == asked {
-            observe(params.min_agree, &extraction);
-            continue;
-        }
+    let lower = config.agreement.by_strictness(n_models)?.into_iter();
+    for (_, params) in lower.filter(|&(min_agree, _)| min_agree < asked) {
         let most = looser.as_ref().map_or(&extraction, |(_, found)| found);
-        let is_needed = min_agree < asked && !most.is_complete(k);
-        if is_needed || curve == Curve::Whole {
-            let found = extract(&params)?;
-            observe(params.min_agree, &found);
-            if is_needed && found.anchors.len() > most.anchors.len() {
-                looser = Some((params.min_agree, found));
-            }
+        if most.is_complete(k) {
+            break;
+        }
+        let found = extract(&params)?;
+        observe(params.min_agree, &found);
+        if found.anchors.len() > most.anchors.len() {
+            looser = Some((params.min_agree, found));
         }
     }
-    let curve_seconds = start.elapsed().as_secs_f64();
+    let looser_seconds = start.elapsed().as_secs_f64();
 
     let start = Instant::now();
     let complete = extraction.is_complete(k);
@@ -137,7 +125,7 @@ pub fn from_votes(
     };
     let seconds = VotesSeconds {
         extraction: extraction_seconds,
-        curve: curve_seconds,
+        looser: looser_seconds,
         consensus: start.elapsed().as_secs_f64(),
     };
     let diversity = Diversity::of(signatures, threads);

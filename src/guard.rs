@@ -5,7 +5,8 @@ use consilience_ensembles::{Clusterer, KMeansModel, Phase, Prepared};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::outcome::{Round, renumber};
+use crate::renumber::renumber;
+use crate::round::Round;
 
 /// k-means is taken if it tells more of neighbours' clusters by this share of ln K. A failed ensemble was a third of ln K behind;
 /// with 400 images of digits, one that was right more often by 0.06 was a twentieth behind.

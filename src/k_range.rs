@@ -127,7 +127,7 @@ pub fn of_runs(
     let row = |k| {
         let config = with(k)?;
         let outcome = run(features, &config, observer)?;
-        let signatures = Signatures::group(&outcome.last().votes, &config.agreement, &pool)?;
+        let signatures = Signatures::group(&outcome.votes, &config.agreement, &pool)?;
         let graph = AgreementGraph::new(&signatures, &config.agreement)?;
         let points = graph.curve_over_k(&graph.extract(k, &pool)?, &pool);
         let models: Vec<_> = (0..signatures.n_models()).map(ModelIdx::from_index).collect();

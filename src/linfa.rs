@@ -16,7 +16,7 @@
 //!     let centre = if row % 2 == 0 { 5.0 } else { -5.0 };
 //!     centre + (row * (column + 3) % 17) as f64 / 10.0
 //! });
-//! // A quick look; without a configuration, settings are chosen by a look at the data.
+//! // Short training; without a configuration, settings are chosen for the kind of data.
 //! let mut config = Config { rounds: 1, candidates: 0, ..Config::default() };
 //! config.members = vec![MemberKind::VatIm, MemberKind::KMeans];
 //! config.network.hidden = vec![16];
@@ -43,7 +43,7 @@ use ndarray::{Array1, ArrayBase, ArrayView2, Data, Ix2};
 
 use crate::{Config, Prediction, Predictor, RunError, StopReason, run};
 
-/// Settings, not yet checked. What isn't given is chosen by a look at the data.
+/// Settings, not yet checked. What isn't given is chosen for the kind of data.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConsilienceParams(ConsilienceValidParams);
 
@@ -63,7 +63,7 @@ impl ConsilienceParams {
         Self(ConsilienceValidParams { n_clusters, config: None, seed: None, threads: 1 })
     }
 
-    /// All settings but the number of clusters, in place of those chosen by a look at the data ([`Config::auto`]).
+    /// All settings but the number of clusters, in place of those chosen for the kind of data ([`Config::auto`]).
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.0.config = Some(config);

@@ -1,12 +1,13 @@
 //! Settings to start from: for each kind of data and number of samples, and the paper's.
 
 use consilience_data::{Features, Recipe, Seed};
-use consilience_ensembles::{Consistency, Image, MemberKind, NetworkParams, Preparation, Scaling};
+use consilience_ensembles::{
+    Consistency, DataKind, Image, Look, MemberKind, NetworkParams, Preparation, Scaling,
+};
 use consilience_graph::{AgreementParams, Gate, Strictness};
 
 use crate::config::{Config, Schedule};
 use crate::error::RunError;
-use crate::kind::{Kind, Look};
 use crate::labelling::Labelling;
 
 /// With at most so many samples, batches are smaller, so that an epoch has more steps, and time allows for more candidates.
@@ -27,7 +28,7 @@ const PRESETS: &[&str] = &["auto", "image", "text", "embedding", "tabular", "pap
 /// Settings for images of which there are many.
 impl Default for Config {
     fn default() -> Self {
-        Self::of_kind(Kind::Image, usize::MAX, None, 0)
+        Self::of_kind(DataKind::Image, usize::MAX, None, 0)
     }
 }
 
@@ -55,13 +56,17 @@ impl Config {
     ) -> Result<Self, RunError> {
         let look = Look::at(features);
         let kind = match name {
-            "auto" if recipe.inverse_document_frequencies.is_some() => Kind::Text,
-            "auto" if recipe.image.is_some() && recipe.options.image_size.is_some() => Kind::Image,
+            "auto" if recipe.inverse_document_frequencies.is_some() => DataKind::Text,
+            "auto" if recipe.image.is_some() && recipe.options.image_size.is_some() => {
+                DataKind::Image
+            }
+            // Columns with names have units; pixels lie in no table, but rows of words may.
+            "auto" if recipe.is_named_table() && look.kind() != DataKind::Text => DataKind::Tabular,
             "auto" => look.kind(),
-            "image" => Kind::Image,
-            "text" => Kind::Text,
-            "embedding" => Kind::Embedding,
-            "tabular" => Kind::Tabular,
+            "image" => DataKind::Image,
+            "text" => DataKind::Text,
+            "embedding" => DataKind::Embedding,
+            "tabular" => DataKind::Tabular,
             "paper" => return Ok(Self { n_clusters: k, ..Self::paper() }),
             _ => return Err(RunError::Preset { name: name.into(), known: PRESETS.join(", ") }),
         };
@@ -71,7 +76,7 @@ impl Config {
             }
             _ => None,
         };
-        let image = known.or_else(|| look.image()).filter(|_| kind == Kind::Image);
+        let image = known.or_else(|| look.image()).filter(|_| kind == DataKind::Image);
         Ok(Self::of_kind(kind, features.n_samples(), image, k))
     }
 
@@ -80,28 +85,28 @@ impl Config {
     pub fn auto(features: &Features, k: usize) -> Self {
         let look = Look::at(features);
         let kind = look.kind();
-        let image = if kind == Kind::Image { look.image() } else { None };
+        let image = if kind == DataKind::Image { look.image() } else { None };
         Self::of_kind(kind, features.n_samples(), image, k)
     }
 
     /// The settings for `k` clusters of `n_samples` of a kind, which may be images with rows and columns.
-    fn of_kind(kind: Kind, n_samples: usize, image: Option<Image>, k: usize) -> Self {
+    fn of_kind(kind: DataKind, n_samples: usize, image: Option<Image>, k: usize) -> Self {
         let small = n_samples <= SMALL;
         // On text and embeddings, networks that learn from pseudo-labels become surer, not better: so there is one round, of
         // more models.
-        let votes_once = matches!(kind, Kind::Text | Kind::Embedding);
+        let votes_once = matches!(kind, DataKind::Text | DataKind::Embedding);
         let (members, spare) = if votes_once { (8, 2) } else { (5, if small { 5 } else { 1 }) };
         let (scaling, components) = match kind {
-            Kind::Image => (Scaling::Range, 0),
-            Kind::Text => (Scaling::Rows, 200),
-            Kind::Embedding => (Scaling::CentredRows, 100),
-            Kind::Tabular => (Scaling::Standardise, 0),
+            DataKind::Image => (Scaling::Range, 0),
+            DataKind::Text => (Scaling::Rows, 200),
+            DataKind::Embedding => (Scaling::CentredRows, 100),
+            DataKind::Tabular => (Scaling::Standardise, 0),
         };
         let fine = image.is_some_and(|image| image.shorter_side() >= FINE);
         let (im_weight, neighbour_weight) = match kind {
-            Kind::Image | Kind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
-            Kind::Text => (1.0, 1.0),
-            Kind::Embedding => (1.0, 2.0),
+            DataKind::Image | DataKind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
+            DataKind::Text => (1.0, 1.0),
+            DataKind::Embedding => (1.0, 2.0),
         };
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -190,13 +195,13 @@ mod tests {
     fn settings_follow_kind_and_size() {
         let of = |kind, n_samples, image| Config::of_kind(kind, n_samples, image, 3);
         let image = Some(Image { rows: 28, columns: 20, channels: 1 });
-        let few = of(Kind::Image, 1000, image);
+        let few = of(DataKind::Image, 1000, image);
         assert_eq!((few.network.image, few.network.shift_weight), (image, 1.0));
         assert_eq!(few.agreement.min_agree, Strictness::ALL);
-        let many = of(Kind::Image, 70_000, None);
+        let many = of(DataKind::Image, 70_000, None);
         assert_eq!((many.network.image, many.network.shift_weight), (None, 0.0));
         assert_eq!(many.agreement.min_agree, Strictness::percent(80));
-        let text = of(Kind::Text, 70_000, None);
+        let text = of(DataKind::Text, 70_000, None);
         assert_eq!((text.rounds, text.agreement.min_agree), (1, Strictness::ALL));
         // What a run writes overrides what is seen in its data when it is run again, images included.
         let embedding = Config::preset("embedding", &spots(16), 2).unwrap();
@@ -247,6 +252,14 @@ mod tests {
         let texts =
             Recipe { inverse_document_frequencies: Some(vec![1.0; 64]), ..Recipe::default() };
         assert_eq!(preset(&texts).preset, "text");
+        let named = |name: fn(usize) -> String| Recipe {
+            feature_names: Some((0..64).map(name).collect()),
+            ..Recipe::default()
+        };
+        let units = named(|column| ["calls", "visits", "spend_jan"][column % 3].into());
+        assert_eq!(preset(&units).preset, "tabular");
+        let coordinates = named(|column| format!("dim_{column}"));
+        assert_eq!(preset(&coordinates).preset, "embedding");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use consilience_ensembles::Progress;
 
-use crate::outcome::Round;
+use crate::round::Round;
 
 /// Where a run stands.
 #[derive(Debug)]

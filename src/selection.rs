@@ -1,4 +1,4 @@
-//! Which of several models go on.
+//! Which candidates become members.
 
 use consilience_data::SoftAssignments;
 use consilience_ensembles::{Ensemble, MemberKind, Prepared};

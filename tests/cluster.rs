@@ -6,9 +6,13 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use common::{Sandbox, stderr, stdout};
-use consilience_data::read_dataset;
+use consilience::Config;
+use consilience_data::{Features, PseudoLabels, SoftAssignments, read_dataset};
+use consilience_ensembles::{Clusterer, EnsembleError, MemberKind, Phase, Prepared, Progress};
+use ndarray::Array2;
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -303,6 +307,82 @@ fn without_labels_scores_are_null() {
     assert!(metrics["rounds"][0]["models"][0]["acc"].is_null());
     let clusters = sandbox.assignments("runs/points-1");
     assert!(clusters.chunks(2).all(|pair| pair == &clusters[..2]), "{clusters:?}");
+}
+
+#[test]
+fn the_curve_of_a_run_can_be_left_out() {
+    let sandbox = Sandbox::new();
+    let rows = (0..60).map(|row| format!("{},{},5\n", row % 2 * 10, row * 7 % 5));
+    sandbox.file("points.csv", rows.collect::<String>());
+    for (flag, out, n_points) in [("", "whole", 3), ("--no-curve", "plain", 0)] {
+        sandbox.done(&format!("cluster points.csv -k 2 --member k-means {flag} --out {out} -q"));
+        let metrics = sandbox.json(&format!("{out}/metrics.json"));
+        assert_eq!(metrics["curve"].as_array().unwrap().len(), n_points);
+        assert_eq!(metrics["curve_left_out"].as_array().unwrap().len(), 0);
+    }
+    let clusters = ["whole", "plain"].map(|run| sandbox.text(&format!("{run}/assignments.csv")));
+    assert_eq!(clusters[0], clusters[1]);
+}
+
+/// `cluster` and `pseudo-label` write one kind of file: what a run doesn't have is null.
+#[test]
+fn all_runs_have_the_same_fields() {
+    let sandbox = Sandbox::new();
+    let rows = (0..60).map(|row| format!("{},{}\n", row % 2 * 10, row * 7 % 5));
+    sandbox.file("points.csv", rows.collect::<String>());
+    let votes: String = (0..60).map(|row| format!("{},{}\n", row % 2, row % 2 + 4)).collect();
+    sandbox.file("votes.csv", "a,b\n".to_owned() + &votes);
+    let commands = ["cluster points.csv --member k-means", "pseudo-label votes.csv"];
+    let [trained, given] = commands.map(|command| {
+        let json = sandbox.done(&format!("{command} -k 2 --json --quiet"));
+        serde_json::from_str::<Value>(&json).unwrap()
+    });
+    let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(fields(&trained), fields(&given));
+    assert_eq!(fields(&trained["rounds"][0]), fields(&given["rounds"][0]));
+    let model = "/rounds/0/models/0";
+    let [trained, given] = [trained, given].map(|run| run.pointer(model).unwrap().clone());
+    assert_eq!(fields(&trained), fields(&given));
+    assert!(trained["name"].is_null() && given["kind"].is_null() && !trained["kind"].is_null());
+}
+
+/// A model of one's own that answers for one sample less than there are.
+struct Short;
+
+impl Clusterer for Short {
+    fn kind(&self) -> &'static str {
+        "short"
+    }
+
+    fn train(
+        &mut self,
+        _: &Prepared,
+        _: &Phase,
+        _: &PseudoLabels,
+        _: &dyn Progress,
+    ) -> Result<(), EnsembleError> {
+        Ok(())
+    }
+
+    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
+        Ok(SoftAssignments::new(Array2::from_elem((features.n_samples() - 1, 2), 0.5)))
+    }
+
+    fn save(&self, _: &Path) -> Result<(), EnsembleError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_model_has_to_answer_for_every_sample() {
+    let points = Array2::from_shape_fn((20, 2), |(row, column)| (row * (column + 1)) as f32);
+    let features = Features::new(points, "points").unwrap();
+    let members = vec![MemberKind::KMeans; 2];
+    let config = Config { members, candidates: 0, rounds: 1, ..Config::auto(&features, 2) };
+    let config = config.check(&features, 1).unwrap();
+    let outcome = consilience::run_with(&features, &config, vec![Box::new(Short)], &());
+    let error = outcome.err().unwrap().to_string();
+    assert!(error.contains("19") && error.contains("20"), "{error}");
 }
 
 #[cfg(unix)]

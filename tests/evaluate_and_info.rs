@@ -27,6 +27,43 @@ fn clusters_are_scored_whatever_they_are_called() {
     assert_eq!(json["contingency"], json!([[1, 2, 0], [2, 0, 0], [0, 0, 1]]));
 }
 
+/// A table of 100,000 x 100,000 would take 80 GB, and its matching hours.
+#[test]
+fn columns_of_ids_are_scored() {
+    let sandbox = Sandbox::new();
+    let ids = |step: usize| (0..100_000).map(move |at| format!("{}\n", at * step % 100_003));
+    sandbox.file("truth.txt", ids(1).collect::<String>());
+    sandbox.file("found.txt", ids(7).collect::<String>());
+    let table = sandbox.done("evaluate truth.txt found.txt");
+    assert!(table.contains("100,000 classes and 100,000 clusters\n"), "{table}");
+    assert!(table.contains("  ACC     1.0000\n"), "{table}");
+    let json = sandbox.done("evaluate truth.txt found.txt --json");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&json["contingency"], &json["ari"]), (&Value::Null, &json!(1.0)));
+    assert_eq!(json["contingency_cells"].as_array().unwrap().len(), 100_000);
+    assert_eq!(json["per_class"].as_array().unwrap().len(), 100_000);
+}
+
+#[test]
+fn of_many_classes_the_worst_are_shown() {
+    let sandbox = Sandbox::new();
+    let classes = |found: bool| -> String {
+        let cluster = |at: usize| if found && at >= 990 { 2000 } else { at };
+        (0..2000).map(|at| format!("{}\n", cluster(at % 1000))).collect()
+    };
+    sandbox.file("truth.txt", classes(false));
+    sandbox.file("found.txt", classes(true));
+    let table = sandbox.done("evaluate truth.txt found.txt");
+    assert!(table.contains("20 of 1,000 classes, those with the lowest recall"), "{table}");
+    let rows: Vec<&str> = table.lines().skip_while(|line| !line.contains("precision")).collect();
+    assert_eq!(rows.len(), 1 + 20, "{table}");
+    assert!(rows[1].trim_start().starts_with("99"), "{table}");
+    let json: Value =
+        serde_json::from_str(&sandbox.done("evaluate truth.txt found.txt --json")).unwrap();
+    assert_eq!(json["per_class"].as_array().unwrap().len(), 1000);
+    assert_eq!(json["contingency"].as_array().unwrap().len(), 1000);
+}
+
 #[test]
 fn a_table_with_a_column_of_clusters_is_understood() {
     let sandbox = Sandbox::new();

@@ -24,7 +24,7 @@ fn runs_keep_the_ids_of_their_samples() {
     let config = Config { members, candidates: 0, rounds: 1, ..Config::auto(&features, 2) };
     let config = config.check(&features, 1).unwrap();
     let outcome = consilience::run(&features, &config, &()).unwrap();
-    let metrics = Metrics::new(&outcome, &config, 0.0, None).unwrap();
+    let metrics = Metrics::of_run(&outcome, &config, 0.0, None).unwrap();
     let ids: Vec<String> = (0..12).map(|sample| format!("{}/{sample:03}.x", sample % 2)).collect();
     let provenance = Provenance { ids: Some(&ids), recipe: &Recipe::default() };
     let folder = tempfile::tempdir().unwrap();

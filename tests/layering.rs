@@ -1,10 +1,10 @@
-//! **Architecture Invariants**, from the manifests and the sources: `data <- graph`, `data <- ensembles`,
-//! root -> all; `graph` and `ensembles` never meet; the truth stays out of whatever trains, votes or extracts.
+//! **Architecture Invariants**, from the manifests: `truth <- data`, `data <- graph`, `data <- ensembles`,
+//! root -> all; `graph` and `ensembles` never meet; the truth can't be read by whatever trains, votes or extracts.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::{Table, Value};
 
@@ -49,11 +49,15 @@ fn crates_depend_in_the_order_in_which_data_flow() {
         names.retain(|name| name.starts_with("consilience"));
         names
     };
-    assert_eq!(ours("data/Cargo.toml"), [""; 0]);
+    assert_eq!(ours("truth/Cargo.toml"), [""; 0]);
+    assert_eq!(ours("data/Cargo.toml"), ["consilience-truth"]);
     assert_eq!(ours("graph/Cargo.toml"), ["consilience-data"]);
     assert_eq!(ours("ensembles/Cargo.toml"), ["consilience-data"]);
     let root = ours("Cargo.toml");
-    assert_eq!(root, ["consilience-data", "consilience-ensembles", "consilience-graph"]);
+    assert_eq!(
+        root,
+        ["consilience-data", "consilience-ensembles", "consilience-graph", "consilience-truth"]
+    );
 }
 
 #[test]
@@ -64,48 +68,10 @@ fn graphs_know_no_networks_and_networks_no_graphs() {
     assert_free_of("Cargo.toml", &["petgraph", "candle"]);
 }
 
+/// Who depends on it can read labels: nobody else can name the function that does.
 #[test]
-fn the_truth_stays_out() {
-    let mut sources = Vec::new();
-    for entry in fs::read_dir(root().join("src")).unwrap() {
-        let path = entry.unwrap().path();
-        let is_source = path.extension().is_some_and(|extension| extension == "rs");
-        // Truth is for scores, which evaluation.rs makes; those who ask for them are in folders of their own.
-        if is_source && !path.ends_with("evaluation.rs") {
-            sources.push(path);
-        }
-    }
-    for folder in ["ensembles/src", "graph/src"] {
-        rust_files(&root().join(folder), &mut sources);
-    }
-    assert!(sources.len() > 20);
-    for source in sources {
-        let text = fs::read_to_string(&source).unwrap();
-        assert!(!text.contains("Truth"), "{} mentions Truth", source.display());
-    }
-}
-
-/// A sample's class can be found out through examples of an overlap, which scores alone may ask for.
-#[test]
-fn only_the_evaluation_asks_for_examples() {
-    let mut sources = Vec::new();
-    for folder in ["src", "data/src", "ensembles/src", "graph/src"] {
-        rust_files(&root().join(folder), &mut sources);
-    }
-    let asks = |source: &&PathBuf| fs::read_to_string(source).unwrap().contains(".examples(");
-    let mut who: Vec<_> =
-        sources.iter().filter(asks).map(|source| source.strip_prefix(root()).unwrap()).collect();
-    who.sort();
-    assert_eq!(who, [Path::new("data/src/truth.rs"), Path::new("src/evaluation.rs")]);
-}
-
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
+fn only_readers_and_scores_can_open_the_truth() {
+    let may = |manifest| dependencies(manifest).contains(&"consilience-truth".to_owned());
+    let manifests = ["Cargo.toml", "data/Cargo.toml", "ensembles/Cargo.toml", "graph/Cargo.toml"];
+    assert_eq!(manifests.map(may), [true, true, false, false]);
 }

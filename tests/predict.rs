@@ -196,7 +196,7 @@ fn what_cannot_be_predicted_is_told_in_one_line_and_leaves_nothing() {
         ("run bad.npy", "bad.npy: row 1400, column 3 is NaN"),
         ("run digits narrow.npy", "narrow.npy: 63 columns, but digits has 64"),
         ("run gone.npy", "no such file"),
-        ("run digits --out taken.csv", "taken.csv: there is such a file"),
+        ("run digits --out taken.csv", "taken.csv: exists already"),
         ("run digits --out clusters.txt", "name a .csv or .npy file"),
         ("run digits --out not/there.csv", "can't be written"),
         ("run digits --min-confidence 2", "give a number from 0 to 1"),
@@ -247,7 +247,7 @@ fn a_predictor_in_memory_and_one_read_back_say_the_same() {
     let config = config.check(&data, 2).unwrap();
     let outcome = consilience::run(&data, &config, &()).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let metrics = Metrics::new(&outcome, &config, 0.0, None).unwrap();
+    let metrics = Metrics::of_run(&outcome, &config, 0.0, None).unwrap();
     let written = run_folder::config_toml("cluster", &*config, &Source::default()).unwrap();
     let provenance = Provenance { ids: None, recipe: &Recipe::default() };
     run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance).unwrap();

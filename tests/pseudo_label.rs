@@ -285,6 +285,29 @@ fn the_curve_can_be_left_out() {
     assert_eq!(whole, needed);
 }
 
+#[test]
+fn the_graph_is_written_for_those_who_draw() {
+    let sandbox = sandbox();
+    sandbox.done("pseudo-label votes.npy -k 3 --graph g.graphml --out run");
+    let n_signatures = sandbox.json("run/metrics.json")["graph"]["signatures"].as_u64().unwrap();
+    let graph = sandbox.text("g.graphml");
+    assert_eq!(graph.matches("<node ").count() as u64, n_signatures);
+    assert!(graph.contains("<data key=\"mini_cluster\">2</data>"), "{graph}");
+    sandbox.done("pseudo-label votes.npy -k 3 --min-agree 80% --graph g.dot --out looser");
+    let graph = sandbox.text("g.dot");
+    assert!(graph.starts_with("graph agreement {\n") && graph.contains("[agreement=4]"), "{graph}");
+
+    refused(&sandbox, "votes.npy -k 3 --graph g.svg", &["g.svg", "end it in .graphml or .dot"]);
+    refused(&sandbox, "votes.npy -k 3 --graph g.dot", &["g.dot: is there already"]);
+    refused(&sandbox, "votes.npy -k 3 --graph no/g.dot", &["no folder no"]);
+    let many = Array2::from_shape_fn((2, 6000), |(model, sample)| {
+        i32::try_from(if model == 0 { sample / 60 } else { sample % 60 }).unwrap()
+    });
+    npy(&sandbox.path("many.npy"), many.view()).unwrap();
+    let parts = ["m.dot", "6,000 signatures", "at most 5,000 can be drawn"];
+    refused(&sandbox, "many.npy -k 3 --graph m.dot", &parts);
+}
+
 /// With as many samples and signatures as are shared among threads.
 #[test]
 fn one_and_two_threads_give_the_same_bytes() {
@@ -303,6 +326,12 @@ fn one_and_two_threads_give_the_same_bytes() {
             .done(&format!("pseudo-label votes.npy -k 12 --threads {threads} --out {threads} -q"));
     }
     assert!(sandbox.json("1/metrics.json")["graph"]["signatures"].as_u64().unwrap() > 20_000);
+    // What of the curve is left out is decided by counting, not by the clock.
+    for field in ["curve", "curve_left_out"] {
+        let [one, two] =
+            ["1", "2"].map(|run| sandbox.json(&format!("{run}/metrics.json"))[field].clone());
+        assert_eq!(one, two);
+    }
     for file in sandbox.files("1").iter().filter(|file| *file != "metrics.json") {
         let [one, two] = ["1", "2"].map(|run| std::fs::read(sandbox.path(run).join(file)).unwrap());
         assert!(one == two, "{file}");

@@ -1,4 +1,4 @@
-"""Runs data sets x settings x seeds, keeps every score, and makes the README's table of them. See README.md."""
+"""Runs data sets x settings x seeds, keeps every score, and makes tables of them. See README.md."""
 
 import argparse
 import contextlib
@@ -23,6 +23,7 @@ from plan import PEERS, PEERS_FOLDER, ROOT, SETS, SETTINGS, data_folder, peer_se
 from results import OURS, Line
 
 PYTHON = PEERS_FOLDER / ".venv" / "bin" / "python"
+FULL_TABLES, SHORT_TABLE = ROOT / "docs" / "results.md", ROOT / "README.md"
 
 
 def say(*words: object) -> None:
@@ -235,11 +236,13 @@ def peers(args: argparse.Namespace) -> int:
 
 
 def table(args: argparse.Namespace) -> int:
-    text = report.table(results.read(), args.commit, args.settings)
+    lines = results.read()
+    text, short = report.table(lines, args.commit, args.settings), report.short_table(lines, args.commit)
     if args.write:
-        report.write(text, ROOT / "README.md")
+        report.write(text, FULL_TABLES)
+        report.write(short, SHORT_TABLE)
     else:
-        print(text)
+        print(f"{short}\n\n{text}")
     return 0
 
 
@@ -304,8 +307,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     others.add_argument("--seeds", type=numbers, metavar="1,2,3", help="instead of those of plan.py")
     others.add_argument("--limit", type=float, default=1200, metavar="SECONDS", help="of one run (1200)")
 
-    tables = command(table, "print the README's table")
-    tables.add_argument("--write", action="store_true", help="put it between the markers in README.md")
+    tables = command(table, "print the tables of README.md and docs/results.md")
+    tables.add_argument("--write", action="store_true", help="put them between the markers of these files")
     trust = command(confidences, "print precision by agreement and by the models' own confidences")
     checks = command(check, "say which marks are met; exit code 1 if one is not")
     for of in (tables, trust, checks):

@@ -14,6 +14,7 @@ class DataSet:
     """A benchmark set: where its files lie in the folder of benchmark data, and what is done to it for peers."""
 
     k: int
+    about: str  # for people
     data: tuple[str, ...]
     labels: tuple[str, ...] = ()  # none: they lie beside the features
     divisor: int = 1  # what peers divide the features by, as our automatic scaling does
@@ -34,16 +35,19 @@ class DataSet:
 
 
 SETS = {
-    "digits": DataSet(10, ("digits",), divisor=16),
-    "optdigits": DataSet(10, ("optdigits/optdigits.npz",), divisor=16),
+    "digits": DataSet(10, "1,797 images of 8 x 8", ("digits",), divisor=16),
+    "optdigits": DataSet(10, "5,620 images of 8 x 8", ("optdigits/optdigits.npz",), divisor=16),
     "mnist": DataSet(
         10,
+        "70,000 images of 28 x 28",
         ("mnist/train-images-idx3-ubyte.gz", "mnist/t10k-images-idx3-ubyte.gz"),
         ("mnist/train-labels-idx1-ubyte.gz", "mnist/t10k-labels-idx1-ubyte.gz"),
         divisor=255,
     ),
-    "20news-tfidf": DataSet(20, ("20newsgroups/20news-tfidf2000-stripped.npz",), sparse_text=True),
-    "20news-minilm": DataSet(20, ("20newsgroups/20news-minilm384.npz",)),
+    "20news-tfidf": DataSet(
+        20, "18,846 texts, TF-IDF", ("20newsgroups/20news-tfidf2000-stripped.npz",), sparse_text=True
+    ),
+    "20news-minilm": DataSet(20, "18,221 texts, embedded", ("20newsgroups/20news-minilm384.npz",)),
 }
 
 

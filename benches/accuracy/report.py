@@ -1,4 +1,4 @@
-"""What the results file says: the README's table, precision by confidence, and whether the marks are met."""
+"""What the results file says: the tables for people, precision by confidence, and whether the marks are met."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -138,7 +138,7 @@ def full_commit(lines: list[Line], at: str | None) -> str | None:
 
 
 def table(lines: list[Line], at: str | None = None, settings: list[str] | None = None) -> str:
-    """The README's tables."""
+    """All tables, for docs/results.md."""
     at, settings = full_commit(lines, at), settings or ["auto"]
     head = ["data", "method", "seeds", "ACC", "worst seed", "NMI", "ARI", "coverage", "seconds"]
     rows = [row for name in SETS for row in set_rows(lines, at, name, settings)]
@@ -150,13 +150,55 @@ def table(lines: list[Line], at: str | None = None, settings: list[str] | None =
     return "\n\n".join([*parts, facts(lines, at)])
 
 
-def write(text: str, readme: Path) -> None:
-    """Puts it between the markers."""
-    old = readme.read_text()
-    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
-        raise SystemExit(f"{readme.name} needs {BEGIN} and, below it, {END}, once each")
-    before, after = old.split(BEGIN)[0], old.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+def best_peer(lines: list[Line], data_set: str) -> str:
+    """The highest mean ACC of the other methods but k-means, and whose it is."""
+    found = []
+    for name, peer in PEERS.items():
+        done = [line for line in results.of_peer(lines, name, data_set) if not failed(line)]
+        if done and name != "k-means":
+            found.append((mean(line["acc"] for line in done), peer.title))
+    if not found:
+        return NONE
+    acc, title = max(found, key=lambda peer: peer[0])
+    return f"{score(acc)} ({title})"
+
+
+def short_row(lines: list[Line], at: str | None, data_set: str) -> list[str]:
+    k_means = [line for line in results.of_peer(lines, "k-means", data_set) if not failed(line)]
+    row = [f"{data_set}: {SETS[data_set].about}", score(average(k_means, lambda line: line["acc"]))]
+    row.append(best_peer(lines, data_set))
+    done = [line for line in results.finals(lines, at, data_set, "auto") if not failed(line)]
+    if not done:
+        return [*row, *[NONE] * 4]
+    acc, worst = mean(line["acc"] for line in done), min(line["acc"] for line in done)
+    labels = [line["pseudo_labels"] for line in done]
+    row.append(f"{score(acc)} ({score(worst)})")
+    row.append(score(average(labels, lambda of: of["acc"])))
+    row.append(f"{100 * mean(of['coverage'] for of in labels):.0f} %")
+    return [*row, seconds(mean(line["seconds"] for line in done))]
+
+
+def short_table(lines: list[Line], at: str | None = None) -> str:
+    """The README's table: a row for each set."""
+    at = full_commit(lines, at)
+    head = ["data", "k-means", "best of five others", "consilience", "pseudo-labels", "coverage", "seconds"]
+    return markdown(head, [short_row(lines, at, name) for name in SETS])
+
+
+def between_markers(path: Path) -> tuple[str, str, str]:
+    """A file's text before, between and after the markers."""
+    text = path.read_text()
+    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
+        raise SystemExit(f"{path.name} needs {BEGIN} and, below it, {END}, once each")
+    before, rest = text.split(BEGIN)
+    between, after = rest.split(END)
+    return before, between, after
+
+
+def write(text: str, path: Path) -> None:
+    """Puts it between the markers of a file."""
+    before, _, after = between_markers(path)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 def judged(mark: Mark, lines: list[Line], k_means: list[Line]) -> list[tuple[bool, str]]:

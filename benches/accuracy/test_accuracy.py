@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import sys
 import tempfile
 import unittest
@@ -129,22 +130,40 @@ class Table(unittest.TestCase):
         self.assertIn("| digits | plain |", report.table(lines, "aaa"))
         self.assertNotIn("Other settings", report.table(lines[:2], "aaa"))
 
+    def test_the_short_table_has_a_row_for_each_set(self):
+        lines = [*K_MEANS, peer("gmm", 0, 0.6), peer("evoc", 0, 0.9), peer("evoc", 1, failure="x"), ours(1), ours(2, 0.9)]
+        rows = report.short_table(lines).splitlines()
+        self.assertEqual(len(rows), 2 + len(SETS))
+        ends = "| 0.745 | 0.900 (EVoC) | 0.925 (0.900) | 0.996 | 90 % | 30 |"
+        self.assertEqual(rows[2], f"| digits: {SETS['digits'].about} {ends}")
+        self.assertTrue(rows[3].endswith("| – | – | – | – | – | – |"), rows[3])
+
+    def test_the_tables_in_the_documents_are_those_of_the_results_file(self):
+        """Of the commit that the documents name. `accuracy.py table --write` makes them anew."""
+        lines = results.read()
+        _, full, _ = report.between_markers(accuracy.FULL_TABLES)
+        named = re.search(r"^consilience at (\w+):", full, re.MULTILINE)
+        self.assertIsNotNone(named, "no commit in docs/results.md")
+        self.assertEqual(full.strip(), report.table(lines, named[1]))
+        _, short, _ = report.between_markers(accuracy.SHORT_TABLE)
+        self.assertEqual(short.strip(), report.short_table(lines, named[1]))
+
     def test_an_unknown_commit_is_refused(self):
         with self.assertRaisesRegex(SystemExit, "no final run of commit zzz"):
             report.table([ours(1)], "zzz")
 
     def test_writes_between_the_markers(self):
         with tempfile.TemporaryDirectory() as folder:
-            readme = Path(folder) / "README.md"
-            readme.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+            page = Path(folder) / "page.md"
+            page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
             for _ in range(2):
-                report.write("new", readme)
-                self.assertEqual(readme.read_text(), f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n")
+                report.write("new", page)
+                self.assertEqual(page.read_text(), f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n")
             for text in ("none", f"{report.END}{report.BEGIN}", f"{report.BEGIN}{report.BEGIN}{report.END}"):
-                readme.write_text(text)
+                page.write_text(text)
                 with self.assertRaises(SystemExit):
-                    report.write("new", readme)
-                self.assertEqual(readme.read_text(), text)
+                    report.write("new", page)
+                self.assertEqual(page.read_text(), text)
 
 
 class Check(unittest.TestCase):

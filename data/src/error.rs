@@ -23,6 +23,9 @@ pub enum DataError {
     )]
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 
+    #[error("{source_name}: the file was changed while it was read; read it again when nobody writes to it")]
+    Changed { source_name: String },
+
     #[error("{what}: shape {found:?}, expected {expected:?}")]
     ShapeMismatch { what: &'static str, found: Vec<usize>, expected: Vec<usize> },
 
@@ -100,7 +103,7 @@ pub enum DataError {
     MissingMember { source_name: String, wanted: String, found: Vec<String> },
 
     #[error(
-        "{source_name}: not a valid CSR matrix: {problem}; save it again with scipy.sparse.save_npz"
+        "{source_name}: not a valid sparse matrix: {problem}; save it again with scipy.sparse.save_npz"
     )]
     BadSparse { source_name: String, problem: String },
 
@@ -131,6 +134,11 @@ pub enum DataError {
     MissingColumn { source_name: String, wanted: String, found: Vec<String> },
 
     #[error(
+        "{source_name}: {column} is the name of columns {first} and {second}; name the one that is meant by its number"
+    )]
+    NamedTwice { source_name: String, column: String, first: usize, second: usize },
+
+    #[error(
         "{source_name}: no columns with features; it has {}, which are taken for ids and labels",
         some_of(.found)
     )]
@@ -142,9 +150,43 @@ pub enum DataError {
     ColumnKind { source_name: String, column: String, found: String, as_what: &'static str },
 
     #[error(
-        "{source_name}: row {row}, counted from 0, has nothing in column {column}; fill or drop it"
+        "{source_name}: {place} {at}, counted from {}, has nothing in column {column}; fill or drop it",
+        u8::from(*place == "line")
     )]
-    Null { source_name: String, row: usize, column: String },
+    Null { source_name: String, place: &'static str, at: u64, column: String },
+
+    #[error(
+        "{source_name}: line {line} is not {encoding}, as the text before it is; mend it, or say which encoding all of it has by --encoding"
+    )]
+    NotUtf8 { source_name: String, line: u64, encoding: &'static str },
+
+    #[error(
+        "{source_name}: no encoding is called {name:?}; give a name such as windows-1252, gbk or shift_jis"
+    )]
+    UnknownEncoding { source_name: String, name: String },
+
+    #[error("{source_name}: {problems}; add to the command: {advice}")]
+    InTheWay { source_name: String, problems: String, advice: String },
+
+    #[error(
+        "{source_name}: column {column} has no value in any row; leave it out by --ignore-column"
+    )]
+    NothingIn { source_name: String, column: String },
+
+    #[error(
+        "{source_name}: column {column} has over {most} words, too many to make a feature of each; leave it out, or take it as texts (--text-column)"
+    )]
+    TooManyWords { source_name: String, column: String, most: usize },
+
+    #[error(
+        "{source_name}: {place} {at}, column {column} has {word:?}, which the run's own data don't have; leave the row out"
+    )]
+    UnknownWord { source_name: String, place: &'static str, at: u64, column: String, word: String },
+
+    #[error(
+        "{source_name}: line {line} has a field {field}, which the first {looked_at} lines lack; give it there, too (null if it has nothing), or leave it out"
+    )]
+    NewField { source_name: String, line: u64, field: String, looked_at: usize },
 
     #[error("{source_name}: line {line} is not JSON: {problem}; write one object a line")]
     BadJson { source_name: String, line: u64, problem: String },
@@ -233,6 +275,11 @@ pub enum DataError {
     )]
     IdTooLarge { source_name: String, index: usize, value: String },
 
+    #[error(
+        "model {model} gives probabilities of {found} samples, where there are {expected}; a model has to answer for every sample"
+    )]
+    ModelSamples { model: usize, found: usize, expected: usize },
+
     // Labels.
     #[error("{source_name}: no labels; give one label a sample")]
     NoLabels { source_name: String },
@@ -249,6 +296,12 @@ pub enum DataError {
         "{source_name}: value {index}, counted from 0 row by row, is {value}; integers are expected"
     )]
     NotWhole { source_name: String, index: usize, value: f64 },
+}
+
+impl From<consilience_truth::NoLabels> for DataError {
+    fn from(_: consilience_truth::NoLabels) -> Self {
+        Self::NoLabels { source_name: "labels".into() }
+    }
 }
 
 fn listed(names: &[String]) -> String {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, Location};
-use ndarray::{Array, ArrayView, Dimension, s};
+use ndarray::{Array, Array2, ArrayView, ArrayView2, Dimension, s};
 
 use crate::read::h5;
 use crate::{DataError, Element};
@@ -75,6 +75,41 @@ impl Writer {
                 .create(name)?;
             for (number, row) in rows.enumerate() {
                 dataset.write_slice(&row, s![number, ..])?;
+            }
+            Ok(())
+        };
+        write().map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
+    }
+
+    /// Writes a 3-D array of `n_planes` planes of shape (`n_rows`, `n_columns`), one after the other; a plane with fewer
+    /// columns is filled up with zeros. No more than such a plane is copied.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Unwritable`], also if the name is taken or a plane has another number of rows, or more columns.
+    pub fn write_planes<'a, T: Element>(
+        &self,
+        name: &str,
+        (n_rows, n_columns): (usize, usize),
+        planes: impl ExactSizeIterator<Item = ArrayView2<'a, T>>,
+    ) -> Result<(), DataError> {
+        let write = || {
+            let dataset = self
+                .file
+                .new_dataset_builder()
+                .obj_track_times(false)
+                .create_intermediate_group(true)
+                .empty::<T>()
+                .shape((planes.len(), n_rows, n_columns))
+                .create(name)?;
+            for (number, plane) in planes.enumerate() {
+                if plane.ncols() >= n_columns {
+                    dataset.write_slice(plane.as_standard_layout().view(), s![number, .., ..])?;
+                } else {
+                    let mut filled = Array2::<T>::default((n_rows, n_columns));
+                    filled.slice_mut(s![.., ..plane.ncols()]).assign(&plane);
+                    dataset.write_slice(&filled, s![number, .., ..])?;
+                }
             }
             Ok(())
         };

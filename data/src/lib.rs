@@ -1,7 +1,7 @@
 //! The vocabulary of consilience, and its file formats.
 //!
 //! Every other crate speaks in these types: [`Features`] go in; [`Votes`], [`SoftAssignments`],
-//! [`Assignments`] and [`PseudoLabels`] come out; [`Truth`] can be compared with and nothing else;
+//! [`Assignments`] and [`PseudoLabels`] come out; a [`Truth`] can be held, and not read, as `consilience_truth` says;
 //! [`Seed`] is the only source of randomness.
 //!
 //! Axes are always ordered models, samples, clusters (or features).
@@ -15,27 +15,29 @@ mod features;
 #[cfg(feature = "hdf5")]
 pub mod hdf5_file;
 mod ids;
+mod memory;
 mod pseudo_labels;
 mod read;
 mod recipe;
+mod records;
 mod seed;
-mod truth;
 mod votes;
 pub mod write;
 
 pub use assignments::{Assignments, SoftAssignments};
-pub use contingency::{Contingency, adjusted_rand_index};
+pub use consilience_truth::Truth;
+pub use contingency::{Cell, Contingency};
 pub use element::Element;
 pub use error::DataError;
 pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, FeaturesChunk, FeaturesReader, ImagesInfo, PartInfo, VotesChunk, VotesInfo,
-    VotesReader, describe, read_dataset, read_dataset_as, read_dataset_with, read_integers,
+    Dataset, FeaturesChunk, FeaturesReader, VotesChunk, VotesInfo, VotesReader, describe,
+    panics_are_caught, read_dataset, read_dataset_as, read_dataset_with, read_integers,
     read_labels, read_npz,
 };
-pub use recipe::{ReadOptions, Recipe};
+pub use recipe::{Missing, ReadOptions, Recipe};
+pub use records::{ColumnInfo, ImagesInfo, Offsets, PartInfo, Role};
 pub use seed::{Rng, Seed, Stream};
-pub use truth::Truth;
 pub use votes::Votes;

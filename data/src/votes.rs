@@ -46,17 +46,20 @@ impl Votes {
         Ok(Self { clusters, confidences, n_clusters })
     }
 
-    /// Hardens every model's probabilities. All must have the same number of samples.
+    /// Hardens every model's probabilities.
     ///
     /// # Errors
     ///
-    /// As [`Votes::new`].
+    /// As [`Votes::new`], and [`DataError::ModelSamples`] if a model has another number of samples than the first.
     pub fn from_soft(models: &[SoftAssignments]) -> Result<Self, DataError> {
         let n_samples = models.first().map_or(0, SoftAssignments::n_samples);
         let mut clusters = Array2::zeros((models.len(), n_samples));
         let mut confidences = Array2::zeros((models.len(), n_samples));
         for (model, soft) in models.iter().enumerate() {
-            debug_assert_eq!(soft.n_samples(), n_samples);
+            if soft.n_samples() != n_samples {
+                let found = soft.n_samples();
+                return Err(DataError::ModelSamples { model, found, expected: n_samples });
+            }
             let (hard, confidence) = soft.harden();
             for (sample, (cluster, confidence)) in
                 hard.clusters().iter().zip(confidence).enumerate()
@@ -125,6 +128,16 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+
+    #[test]
+    fn models_of_other_numbers_of_samples_are_refused() {
+        let soft = |n| SoftAssignments::new(Array2::ones((n, 1)));
+        for n in [1, 3] {
+            let error = Votes::from_soft(&[soft(2), soft(n)]).unwrap_err().to_string();
+            let expected = format!("model 1 gives probabilities of {n} samples, where there are 2");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
 
     #[test]
     fn samples_left_out_have_no_vote() {

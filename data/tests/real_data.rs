@@ -24,9 +24,8 @@ fn read(data: &[&str], labels: &[&str]) -> Option<Dataset> {
     Some(read_dataset(&data, &labels).unwrap_or_else(|error| panic!("{error}")))
 }
 
-fn class_counts(dataset: &Dataset) -> Vec<u64> {
-    let truth = dataset.truth.as_ref().unwrap();
-    truth.contingency_with(truth).unwrap().counts().diag().to_vec()
+fn class_counts(dataset: &Dataset) -> Vec<usize> {
+    common::class_counts(dataset.truth.as_ref().unwrap())
 }
 
 #[test]

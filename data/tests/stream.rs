@@ -317,10 +317,7 @@ fn assert_all_same(paths: &[PathBuf], recipe: &Recipe) -> bool {
     let truth = reader.truth().unwrap();
     assert_eq!(truth.is_some(), expected.truth.is_some(), "{paths:?}");
     if let (Some(found), Some(expected)) = (truth, expected.truth) {
-        assert_eq!(found.names(), expected.names());
-        let table = found.contingency_with(&expected).unwrap();
-        let same: u64 = (0..found.n_classes()).map(|class| table.counts()[(class, class)]).sum();
-        assert_eq!(same, found.n_samples() as u64, "{paths:?}");
+        common::assert_same_truth(&found, &expected);
     }
     with_ids
 }

@@ -61,7 +61,7 @@ fn open_cuda(number: usize) -> Result<candle_core::Device, String> {
     unsafe {
         cuda.disable_event_tracking();
     }
-    crate::stacked::launch::load(cuda).map_err(problem)?;
+    crate::engine::candle::kernels::launch::load(cuda).map_err(problem)?;
     Ok(device)
 }
 

@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::loaded::load;
-use crate::stacked::{self, Resident};
+use crate::engine::candle::{self, Resident};
+use crate::members::loaded::load;
+use crate::threads::pool;
 use crate::{
     Clusterer, Device, EnsembleError, KMeansModel, MemberKind, Network, Phase, Prepared, Profile,
     Progress, ValidNetworkParams,
@@ -215,7 +215,7 @@ impl Ensemble {
             let mut members: Vec<_> =
                 stacked.iter_mut().map(|(_, network)| network.in_training()).collect();
             let resident = &gpu.resident;
-            stacked::train(&mut members, data, resident, phase, &labels, gpu.stack, progress)?;
+            candle::train(&mut members, data, resident, phase, &labels, gpu.stack, progress)?;
             stacked.iter_mut().for_each(|(_, network)| network.trained_for(phase));
             gpu.training += start.elapsed();
         }
@@ -241,7 +241,7 @@ impl Ensemble {
         }
         let others =
             side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)))?;
-        let stacked = self.timed(|| stacked::predict(&stacked, data, &gpu.resident, gpu.stack))?;
+        let stacked = self.timed(|| candle::predict(&stacked, data, &gpu.resident, gpu.stack))?;
         let (mut stacked, mut others) = (stacked.into_iter(), others.into_iter());
         let of_member = |member: &Member| match member {
             Member::Network(_) => Ok(stacked.next().expect("one of every network")),
@@ -367,14 +367,6 @@ fn spread<J: Send, R: Send>(
     });
     let result = |result: Mutex<Option<R>>| result.into_inner().ok().flatten();
     Ok(results.into_iter().map(|r| result(r).expect("every job is taken")).collect())
-}
-
-/// A pool of `threads` threads of its own.
-pub(crate) fn pool(threads: usize) -> Result<ThreadPool, EnsembleError> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .build()
-        .map_err(|error| EnsembleError::Threads { threads, reason: error.to_string() })
 }
 
 #[cfg(test)]

@@ -7,40 +7,27 @@
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
 
-mod batches;
-mod clusterer;
-mod cpu;
 mod device;
+mod engine;
 mod ensemble;
 mod error;
-mod kmeans;
-mod labels;
-mod loaded;
-mod math;
-mod neighbours;
-mod network;
-mod noise;
-mod params;
-mod prepared;
+mod members;
+mod numerics;
+mod preparation;
 mod profile;
-mod reduction;
-mod save;
-mod shift;
-mod sizes;
-mod stacked;
-mod transform;
-mod weights;
+mod threads;
 
-pub use clusterer::{Clusterer, EpochEnd, Phase, Progress};
 pub use device::Device;
 pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
-pub use kmeans::KMeansModel;
-pub use network::Network;
-pub use params::{Consistency, MemberKind, NetworkParams, Objective, ValidNetworkParams};
-pub use prepared::Prepared;
+pub use members::clusterer::{Clusterer, EpochEnd, Phase, Progress};
+pub use members::kmeans::KMeansModel;
+pub use members::network::Network;
+pub use members::params::{Consistency, MemberKind, NetworkParams, Objective, ValidNetworkParams};
+pub use members::sizes::SizePrior;
+pub use preparation::data_kind::{DataKind, Look};
+pub use preparation::prepared::Prepared;
+pub use preparation::reduction::principal_directions;
+pub use preparation::shift::Image;
+pub use preparation::transform::{Preparation, Scaling, Transform};
 pub use profile::Profile;
-pub use reduction::principal_directions;
-pub use shift::Image;
-pub use sizes::SizePrior;
-pub use transform::{Preparation, Scaling, Transform};

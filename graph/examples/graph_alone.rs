@@ -63,6 +63,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
 
     println!("\nThe graph, for Graphviz:");
-    graph.write(GraphFormat::Dot, None, Some(&extraction), &mut io::stdout().lock())?;
+    graph.write(
+        GraphFormat::Dot,
+        None,
+        Some(&extraction.pseudo_labels),
+        &mut io::stdout().lock(),
+    )?;
     Ok(())
 }

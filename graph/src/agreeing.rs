@@ -9,7 +9,7 @@ use crate::{
     groups::{Group, Level},
     packing::Layout,
     patterns::binomial,
-    table::{Table, hash},
+    word_table::{WordTable, hash},
 };
 
 /// Counts, for each row, the samples of the columns that agree with it in at least `min_agree` of some models,
@@ -57,7 +57,7 @@ struct Scratch {
     part_of: Vec<u32>,
     /// By vote: number of samples.
     totals: Vec<u64>,
-    table: Table,
+    table: WordTable,
     key: Vec<u64>,
     /// By node: the number of its key.
     numbers: Vec<u32>,
@@ -130,7 +130,7 @@ impl<'s> Agreeing<'s> {
             levels,
             part_of: vec![0; n_codes],
             totals: vec![0; n_codes],
-            table: Table::new(1),
+            table: WordTable::new(1),
             key: Vec::new(),
             numbers: Vec::new(),
             totals_of_keys: Vec::new(),

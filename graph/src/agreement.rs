@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 use petgraph::graph::UnGraph;
 
 use crate::{
-    Gate, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
-    degrees::{Counting, Method},
-    neighbours::Neighbours,
+    Gate, GraphError, SignatureIdx, Signatures, ValidAgreement, neighbours::Neighbours,
     packing::Pair,
 };
 
@@ -79,21 +77,6 @@ impl<'a> AgreementGraph<'a> {
         self.agreement.is_strong_negative(agree, common)
     }
 
-    /// Number of strong positive edges of each signature's samples, each counting itself, shape
-    /// (n_signatures); 0 for those that don't pass the gate, or have too few votes.
-    ///
-    /// # Complexity
-    ///
-    /// For each two patterns of missing votes (one, if none is missing), the smaller of O(pairs of their
-    /// signatures) and O(their signatures * subsets of at least `min_agree` of their common models). With
-    /// `min_agree` near the number of models, that is near-linear. Subsets in which a signature is alone are not
-    /// looked at; where there are many clusters, most are.
-    #[must_use]
-    pub fn degrees(&self, threads: &Threads) -> Vec<u64> {
-        let all: Vec<SignatureIdx> = self.signatures.iter().collect();
-        threads.run(|| Counting::among(self, &all, Method::Cheapest).run())
-    }
-
     /// The strong positive edges of `row` to `columns`, counted in samples.
     pub(crate) fn degree_among(
         &self,
@@ -124,12 +107,22 @@ impl<'a> AgreementGraph<'a> {
                     || self.is_strong_positive(other, signature));
             joined.then(|| (other, self.signatures.agreement(signature, other)))
         };
-        match self.neighbours.get_or_init(|| Neighbours::new(self)) {
+        match self.neighbours.get_or_init(|| Neighbours::new(self.signatures, self.agreement)) {
             Some(index) => {
-                index.candidates(self, signature).into_iter().filter_map(joined).collect()
+                let candidates = index.candidates(self.signatures, self.agreement, signature);
+                candidates.into_iter().filter_map(joined).collect()
             }
             None => self.signatures.iter().filter_map(joined).collect(),
         }
+    }
+
+    /// Number of strong positive edges between different signatures. As long as [`AgreementGraph::strong_positives`] of all.
+    #[must_use]
+    pub fn n_edges(&self) -> usize {
+        let later = |node: SignatureIdx| {
+            self.strong_positives(node).into_iter().filter(move |&(other, _)| node < other).count()
+        };
+        self.signatures.iter().map(later).sum()
     }
 
     /// Stores the graph, for where it is small: the same indices; nodes weigh their number of samples, edges

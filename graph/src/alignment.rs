@@ -29,7 +29,7 @@ impl Alignment {
     ///
     /// # Complexity
     ///
-    /// O(n_models * (n_samples + K³)) (Hungarian method).
+    /// O(n_models * n_samples), and a matching for each model: see [`maximum_matching`].
     pub fn new(votes: &Votes, pseudo_labels: &PseudoLabels) -> Result<Self, GraphError> {
         let (found, expected) = (pseudo_labels.n_samples(), votes.n_samples());
         if found != expected {
@@ -38,12 +38,13 @@ impl Alignment {
         if pseudo_labels.n_clusters() == 0 {
             return Ok(Self::to_first_model(votes));
         }
-        Ok(Self::by_overlap(votes, pseudo_labels.n_clusters(), |model| {
+        let n_common = pseudo_labels.n_clusters();
+        Ok(Self::by_overlap(votes, n_common, |model| {
             let votes_of = votes.of_model(model);
-            let pairs = pseudo_labels.entries().iter().filter_map(move |entry| {
+            let pairs = pseudo_labels.entries().iter().filter_map(|entry| {
                 Some((entry.label.index(), voted(votes_of[entry.sample.index()])?))
             });
-            pairs.collect()
+            Contingency::count(pairs, n_common, votes.n_clusters(model))
         }))
     }
 
@@ -55,23 +56,24 @@ impl Alignment {
     #[must_use]
     pub fn to_first_model(votes: &Votes) -> Self {
         let first = votes.of_model(ModelIdx(0));
-        Self::by_overlap(votes, votes.n_clusters(ModelIdx(0)), |model| {
+        let n_common = votes.n_clusters(ModelIdx(0));
+        Self::by_overlap(votes, n_common, |model| {
             let pairs = first.iter().zip(votes.of_model(model));
-            pairs.filter_map(|(&first, &own)| Some((voted(first)?, voted(own)?))).collect()
+            let pairs = pairs.filter_map(|(&first, &own)| Some((voted(first)?, voted(own)?)));
+            Contingency::count(pairs, n_common, votes.n_clusters(model))
         })
     }
 
-    /// `pairs` gives the (common, own) ids of the samples that have both.
+    /// `overlap` counts the samples by their common cluster and by the model's own.
     fn by_overlap(
         votes: &Votes,
         n_common: usize,
-        pairs: impl Fn(ModelIdx) -> Vec<(usize, usize)>,
+        overlap: impl Fn(ModelIdx) -> Contingency,
     ) -> Self {
         let mut alignment = Self { n_common, to_common: Vec::new(), to_own: Vec::new() };
         for model in (0..votes.n_models()).map(ModelIdx::from_index) {
             let n_own = votes.n_clusters(model);
-            let overlap = Contingency::count(pairs(model), n_common, n_own);
-            let to_own = maximum_matching(overlap.counts().view());
+            let to_own = maximum_matching(&overlap(model));
             let mut to_common = vec![None; n_own];
             for (common, own) in to_own.iter().enumerate() {
                 if let Some(own) = *own {

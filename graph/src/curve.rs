@@ -1,4 +1,4 @@
-//! What a user can trade: coverage against strictness.
+//! Settings of different strictness, to show what each would cover.
 
 use crate::{AgreementParams, GraphError, Strictness};
 

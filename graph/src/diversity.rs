@@ -1,8 +1,6 @@
 //! How different the members of an ensemble are.
 
-use std::collections::HashMap;
-
-use consilience_data::{Contingency, adjusted_rand_index};
+use consilience_data::Contingency;
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -60,9 +58,6 @@ impl Diversity {
     }
 }
 
-/// Up to so many pairs of clusters, their overlaps are counted in a table of all; beyond, most are empty.
-const MAX_TABLE: usize = 1 << 20;
-
 /// Of two models, over the samples on which both voted; NaN with fewer than two.
 fn compare(signatures: &Signatures, a: usize, b: usize) -> f64 {
     let layout = &signatures.layout;
@@ -72,21 +67,8 @@ fn compare(signatures: &Signatures, a: usize, b: usize) -> f64 {
         Some((pair, u64::from(signatures.multiplicity(node))))
     });
     let (n_first, n_second) = (layout.capacity(a), layout.capacity(b));
-    if n_first * n_second <= MAX_TABLE {
-        let overlap = Contingency::weigh(voted, n_first, n_second);
-        return if overlap.n_samples() < 2 { f64::NAN } else { overlap.adjusted_rand_index() };
-    }
-    let (mut first, mut second) = (vec![0; n_first], vec![0; n_second]);
-    let mut both: HashMap<(usize, usize), u64> = HashMap::new();
-    for (pair, n_samples) in voted {
-        first[pair.0] += n_samples;
-        second[pair.1] += n_samples;
-        *both.entry(pair).or_default() += n_samples;
-    }
-    if first.iter().sum::<u64>() < 2 {
-        return f64::NAN;
-    }
-    adjusted_rand_index(both.into_values(), first.into_iter(), second.into_iter())
+    let overlap = Contingency::weigh(voted, n_first, n_second);
+    if overlap.n_samples() < 2 { f64::NAN } else { overlap.adjusted_rand_index() }
 }
 
 #[cfg(test)]
@@ -120,17 +102,6 @@ mod tests {
         let found = diversity(array![[0, 0, 1, NONE], [1, 1, 0, 0], [NONE, NONE, NONE, 1]]);
         assert_eq!((found.mean(), found.n_equal()), (Some(1.0), 1));
         assert!(found.matrix()[(0, 2)].is_nan());
-    }
-
-    /// Many clusters are compared without a table, with the same result.
-    #[test]
-    fn many_clusters_take_no_table() {
-        let many = |at: usize| u16::try_from(at * 7919 % 3000).unwrap();
-        let clusters = Array2::from_shape_fn((2, 9000), |(model, at)| many(at + at / 4 * model));
-        let pairs = clusters.row(0).into_iter().zip(clusters.row(1));
-        let pairs = pairs.map(|(&a, &b)| (usize::from(a), usize::from(b)));
-        let expected = Contingency::count(pairs, 3000, 3000).adjusted_rand_index();
-        assert_eq!(diversity(clusters).mean(), Some(expected));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Samples to estimate from, where there are too many to look at all, time and again.
+//! A random subset of samples for estimates, where using all of them repeatedly would take too long.
 
 use consilience_data::{PseudoLabels, SampleIdx};
 

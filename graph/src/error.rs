@@ -35,15 +35,16 @@ pub enum GraphError {
     ClusterCount { k: usize },
 
     #[error(
-        "K = {k} clusters, but the votes tell only {n_signatures} {} of samples apart; give a smaller K",
-        if *n_signatures == 1 { "kind" } else { "kinds" }
+        "K = {k} clusters, but the votes tell only {n_signatures} {} of samples apart; {}",
+        if *n_signatures == 1 { "kind" } else { "kinds" },
+        if *n_signatures > 1 { "give a smaller K" } else { "there is nothing to agree on" }
     )]
     TooManyClusters { k: usize, n_signatures: usize },
 
     #[error(
-        "consensus of {n_clusters} clusters in all models: at most 2^30 / {n_clusters} common clusters are supported, got K = {k}"
+        "consensus of {n_models} models: K times the number of models can be at most 2^27, got K = {k}; give fewer clusters or models"
     )]
-    ConsensusSize { k: usize, n_clusters: usize },
+    ConsensusSize { k: usize, n_models: usize },
 
     #[error("{what}: {found} samples, expected {expected}")]
     SampleCount { what: &'static str, found: usize, expected: usize },

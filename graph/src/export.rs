@@ -7,9 +7,9 @@ use std::{
     str::FromStr,
 };
 
-use consilience_data::{ClusterId, SampleIdx};
+use consilience_data::{ClusterId, PseudoLabels, SampleIdx};
 
-use crate::{AgreementGraph, Extraction, GraphError, SignatureIdx};
+use crate::{AgreementGraph, GraphError, SignatureIdx};
 
 /// A file format for graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl AgreementGraph<'_> {
     /// # Arguments
     ///
     /// * `nodes`: such as from [`AgreementGraph::around`]; `None` for all.
-    /// * `extraction`: of this graph, to tell mini-clusters.
+    /// * `mini_clusters`: the pseudo-labels of this graph, to tell who is in which.
     ///
     /// # Errors
     ///
@@ -81,14 +81,14 @@ impl AgreementGraph<'_> {
         &self,
         format: GraphFormat,
         nodes: Option<&[SignatureIdx]>,
-        extraction: Option<&Extraction>,
+        mini_clusters: Option<&PseudoLabels>,
         out: &mut impl Write,
     ) -> io::Result<()> {
         let all: BTreeSet<SignatureIdx> = match nodes {
             Some(nodes) => nodes.iter().copied().collect(),
             None => self.signatures().iter().collect(),
         };
-        let mini_clusters = self.mini_clusters(extraction);
+        let mini_clusters = self.mini_clusters(mini_clusters);
         write!(out, "{}", format.header())?;
         for &node in &all {
             write!(out, "{}", format.node(&self.describe(node, mini_clusters[node.index()])))?;
@@ -104,9 +104,9 @@ impl AgreementGraph<'_> {
     }
 
     /// By signature.
-    fn mini_clusters(&self, extraction: Option<&Extraction>) -> Vec<Option<ClusterId>> {
+    fn mini_clusters(&self, labels: Option<&PseudoLabels>) -> Vec<Option<ClusterId>> {
         let mut mini_clusters = vec![None; self.signatures().len()];
-        for entry in extraction.into_iter().flat_map(|found| found.pseudo_labels.entries()) {
+        for entry in labels.into_iter().flat_map(PseudoLabels::entries) {
             mini_clusters[self.signatures().of_sample(entry.sample).index()] = Some(entry.label);
         }
         mini_clusters

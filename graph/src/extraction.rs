@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::{
     AgreementGraph, GraphError, SignatureIdx, Signatures, Threads, ValidAgreement,
+    degrees::{self, Counting},
     packing::Pair,
     queue::Queue,
     removal::{self, Members},
@@ -104,6 +105,17 @@ impl AgreementGraph<'_> {
             }
         });
         Ok(threads.run(|| self.extraction(&minis)))
+    }
+
+    /// How many nanoseconds [`AgreementGraph::extract`] takes on one thread, about: to count strong positive edges, to compare
+    /// whoever is left with `k` anchors, and to label samples. By counting what there is to do, so that it is always the same.
+    #[must_use]
+    pub fn extraction_work(&self, k: usize) -> u64 {
+        let signatures = self.signatures();
+        let all: Vec<SignatureIdx> = signatures.iter().collect();
+        let edges = Counting::among(self, &all, degrees::Method::Cheapest).nanoseconds();
+        let anchors = (signatures.len() as u64).saturating_mul(64 * k as u64);
+        edges.saturating_add(anchors).saturating_add(32 * signatures.n_samples() as u64)
     }
 
     /// Labels the samples of the mini-clusters, each given as its anchor and its other members.

@@ -8,7 +8,7 @@ use crate::{
     GraphError, Signatures, Threads, ValidAgreement,
     packing::Layout,
     shards::{SHARDS, deal, shard_of},
-    table::{Table, hash},
+    word_table::{WordTable, hash},
 };
 
 /// Samples that are packed at once; what grouping needs beyond its result is proportional to it.
@@ -16,6 +16,30 @@ const CHUNK: usize = 1 << 20;
 
 /// Samples that a thread packs at a time.
 const BLOCK: usize = 1 << 12;
+
+impl Signatures {
+    /// Groups the samples of `votes`.
+    ///
+    /// A sample passes the gate if it has a vote and every model that voted on it is more confident than
+    /// `agreement.min_confidence()`. Signatures can be shared by all settings that have this in common.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::OtherModelCount`] if the settings are for another number of models.
+    ///
+    /// # Complexity
+    ///
+    /// O(n_samples * n_models) time, in parallel. Beyond the result, memory for a fixed number of samples.
+    pub fn group(
+        votes: &Votes,
+        agreement: &ValidAgreement,
+        threads: &Threads,
+    ) -> Result<Self, GraphError> {
+        let mut builder = SignaturesBuilder::new(agreement);
+        builder.push(votes.clusters(), Some(votes.confidences()), threads)?;
+        Ok(builder.finish())
+    }
+}
 
 /// Groups votes that come in chunks, so that they never have to be in memory as a whole.
 ///
@@ -42,7 +66,7 @@ pub struct SignaturesBuilder {
 
 #[derive(Debug)]
 struct Shard {
-    table: Table,
+    table: WordTable,
     /// By number in the table: the signature's number among all.
     numbers: Vec<u32>,
     /// By number in the table: how many samples.
@@ -304,7 +328,8 @@ impl Shard {
 }
 
 fn empty_shards(n_words: usize) -> Vec<Shard> {
-    let shard = || Shard { table: Table::new(n_words), numbers: Vec::new(), counts: Vec::new() };
+    let shard =
+        || Shard { table: WordTable::new(n_words), numbers: Vec::new(), counts: Vec::new() };
     (0..SHARDS).map(|_| shard()).collect()
 }
 

@@ -22,11 +22,11 @@ pub(crate) struct Level {
     from: Vec<u32>,
     /// What is counted for them.
     sums: Vec<u64>,
-    parts: Vec<Part>,
+    parts: Vec<SameVote>,
 }
 
 /// Nodes with the same vote.
-struct Part {
+struct SameVote {
     code: usize,
     n_nodes: usize,
     n_rows: usize,
@@ -60,7 +60,7 @@ impl Level {
         };
         for (node, code) in codes().enumerate() {
             if part_of[code] == 0 {
-                self.parts.push(Part { code, n_nodes: 0, n_rows: 0, end: 0 });
+                self.parts.push(SameVote { code, n_nodes: 0, n_rows: 0, end: 0 });
                 part_of[code] = u32::try_from(self.parts.len()).expect("at most 65,535 clusters");
             }
             let part = &mut self.parts[part_of[code] as usize - 1];

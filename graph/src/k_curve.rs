@@ -1,4 +1,4 @@
-//! What becomes of the mini-clusters if there are fewer of them: a help to choose K.
+//! The mini-clusters for every K up to a largest one: a help to choose K.
 
 use consilience_data::PseudoLabel;
 use rayon::prelude::*;

@@ -64,10 +64,10 @@ mod shards;
 mod signatures;
 mod strictness;
 mod subset;
-mod table;
 mod threads;
 mod visit;
 mod vote_consensus;
+mod word_table;
 
 // The tests' oracle and random votes are shared with the tests from outside, which call the crate by its name.
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, ops::Range};
 
 use crate::{
-    AgreementGraph, SignatureIdx, Signatures,
+    SignatureIdx, Signatures, ValidAgreement,
     patterns::{Patterns, binomial, subsets},
     shards::masked,
-    table::{Table, hash},
+    word_table::{WordTable, hash},
 };
 
 /// Signatures by their votes on a few models, for a family of sets of models of which every strong positive pair
@@ -26,7 +26,7 @@ pub(crate) struct Neighbours {
 #[derive(Debug)]
 struct Index {
     mask: Vec<u64>,
-    table: Table,
+    table: WordTable,
     /// By number in the table: where its signatures end in `nodes`.
     ends: Vec<u32>,
     nodes: Vec<SignatureIdx>,
@@ -40,15 +40,14 @@ const MAX_ENTRIES: usize = 256;
 
 impl Neighbours {
     /// `None` if there would be too many indexes.
-    pub(crate) fn new(graph: &AgreementGraph<'_>) -> Option<Self> {
-        let signatures = graph.signatures();
+    pub(crate) fn new(signatures: &Signatures, agreement: &ValidAgreement) -> Option<Self> {
         let all: Vec<SignatureIdx> = signatures.iter().collect();
         let patterns = Patterns::of(signatures, &all);
         let mut indexes = BTreeMap::new();
         let mut entries = 0;
         for rows in 0..patterns.len() {
             for columns in 0..patterns.len() {
-                for models in covering(graph, &patterns.common(rows, &patterns, columns)) {
+                for models in covering(agreement, &patterns.common(rows, &patterns, columns)) {
                     let nodes = &patterns.nodes[columns];
                     indexes.entry((columns, models)).or_insert_with_key(|(_, models)| {
                         entries += nodes.len();
@@ -70,15 +69,17 @@ impl Neighbours {
     /// All strong positive neighbours of a signature are among these (ascending, each once), and others.
     pub(crate) fn candidates(
         &self,
-        graph: &AgreementGraph<'_>,
+        signatures: &Signatures,
+        agreement: &ValidAgreement,
         node: SignatureIdx,
     ) -> Vec<SignatureIdx> {
         let rows = self.patterns.of[node.index()] as usize;
         let mut candidates = Vec::new();
         for columns in 0..self.patterns.len() {
-            for models in covering(graph, &self.patterns.common(rows, &self.patterns, columns)) {
+            for models in covering(agreement, &self.patterns.common(rows, &self.patterns, columns))
+            {
                 if let Some(index) = self.indexes.get(&(columns, models)) {
-                    candidates.extend_from_slice(index.equal_to(graph.signatures(), node));
+                    candidates.extend_from_slice(index.equal_to(signatures, node));
                 }
             }
         }
@@ -91,7 +92,7 @@ impl Neighbours {
 impl Index {
     fn new(signatures: &Signatures, models: &[usize], nodes: &[SignatureIdx]) -> Self {
         let mask = signatures.layout.mask(models.iter().copied());
-        let mut table = Table::new(mask.len());
+        let mut table = WordTable::new(mask.len());
         let mut key = vec![0; mask.len()];
         let mut ends: Vec<u32> = Vec::new();
         let numbers: Vec<u32> = nodes
@@ -129,9 +130,9 @@ impl Index {
 }
 
 /// Sets of models, one of which at least any strong positive pair is equal in, if `common` voted on both.
-fn covering(graph: &AgreementGraph<'_>, common: &[usize]) -> Vec<Vec<usize>> {
+fn covering(agreement: &ValidAgreement, common: &[usize]) -> Vec<Vec<usize>> {
     let n_common = u16::try_from(common.len()).unwrap_or(u16::MAX);
-    let Some(thresholds) = graph.agreement().at(n_common) else { return Vec::new() };
+    let Some(thresholds) = agreement.at(n_common) else { return Vec::new() };
     let min_agree = usize::from(thresholds.min_agree);
     if min_agree > common.len() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! How clearly an ensemble tells pairs of samples apart.
+//! How clearly an ensemble separates or joins pairs of samples.
 
 use rayon::prelude::*;
 

@@ -1,6 +1,9 @@
 //! Which models voted, and subsets of them.
 
-use crate::{SignatureIdx, Signatures, table::Table, table::hash};
+use crate::{
+    SignatureIdx, Signatures,
+    word_table::{WordTable, hash},
+};
 
 /// Signatures by the models that voted on them. Without missing votes there is one pattern.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ impl Patterns {
     /// Of `nodes`, ascending.
     pub(crate) fn of(signatures: &Signatures, nodes: &[SignatureIdx]) -> Self {
         let layout = &signatures.layout;
-        let mut table = Table::new(layout.n_words());
+        let mut table = WordTable::new(layout.n_words());
         let mut patterns =
             Self { models: Vec::new(), nodes: Vec::new(), of: Vec::with_capacity(nodes.len()) };
         let mut voted = vec![0; layout.n_words()];

@@ -1,4 +1,4 @@
-//! Who has the most strong positive edges among those left.
+//! The signature with the most strong positive edges among those left.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -18,12 +18,12 @@ pub(crate) struct Queue {
     /// Degree, signature, and how many removals had been when it was counted.
     heap: BinaryHeap<(u64, Reverse<SignatureIdx>, usize)>,
     is_left: Vec<bool>,
-    /// Who can be the first at all.
+    /// Whether a signature can be an anchor.
     can_start: Vec<bool>,
     removals: usize,
     /// As of when all were counted last.
     degrees: Vec<u64>,
-    /// Who has been removed since.
+    /// Signatures removed since then.
     gone: Vec<SignatureIdx>,
 }
 
@@ -99,7 +99,7 @@ impl Queue {
 enum Update<'g, 'a> {
     /// By counting the edges among those left.
     Anew(Counting<'g, 'a>),
-    /// By counting the edges to those who are gone.
+    /// By counting the edges to those that were removed.
     Less(Counting<'g, 'a>),
 }
 
@@ -117,7 +117,7 @@ impl<'g, 'a> Update<'g, 'a> {
         }
     }
 
-    /// Degrees of those who are gone are left as they are or become 0.
+    /// Degrees of removed signatures stay as they are or become 0.
     fn run(&self, degrees: &mut Vec<u64>) {
         let counts = self.counting().run();
         match self {

@@ -7,7 +7,7 @@ use crate::{
     agreeing::Agreeing,
     packing::Pair,
     patterns::binomial,
-    table::{Table, hash},
+    word_table::{WordTable, hash},
 };
 
 /// How those are told apart that the anchor alone doesn't decide on.
@@ -159,7 +159,7 @@ impl<'g, 'a> Members<'g, 'a> {
 
 fn one_of_each_pattern(graph: &AgreementGraph<'_>, members: &[SignatureIdx]) -> Vec<SignatureIdx> {
     let signatures = graph.signatures();
-    let mut table = Table::new(signatures.layout.n_words());
+    let mut table = WordTable::new(signatures.layout.n_words());
     let mut voted = vec![0; signatures.layout.n_words()];
     let mut patterns = Vec::new();
     for &member in members {

@@ -2,7 +2,7 @@
 
 use crate::{
     SignatureIdx, Signatures,
-    table::{Table, hash},
+    word_table::{WordTable, hash},
 };
 
 /// Keys are dealt to this many tables, so that a table fits a core's cache and no two threads meet in one. Fixed:
@@ -91,14 +91,14 @@ pub(crate) fn for_totals(
 /// Sums weights by key; keeps its room from shard to shard.
 struct Totals {
     n_words: usize,
-    table: Table,
+    table: WordTable,
     totals: Vec<u64>,
     groups: Vec<u32>,
 }
 
 impl Totals {
     fn new(n_words: usize) -> Self {
-        Self { n_words, table: Table::new(n_words), totals: Vec::new(), groups: Vec::new() }
+        Self { n_words, table: WordTable::new(n_words), totals: Vec::new(), groups: Vec::new() }
     }
 
     /// Replaces each weight by the sum of those that have the same key.

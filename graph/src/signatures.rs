@@ -1,10 +1,10 @@
 //! Samples on which all models say the same are one node.
 
-use consilience_data::{ClusterId, ModelIdx, SampleIdx, Votes};
+use consilience_data::{ClusterId, ModelIdx, SampleIdx};
 use petgraph::graph::NodeIndex;
 
 use crate::{
-    GraphError, SignaturesBuilder, Threads, ValidAgreement,
+    GraphError,
     packing::{Layout, Pair},
 };
 
@@ -34,28 +34,6 @@ pub struct Signatures {
 }
 
 impl Signatures {
-    /// Groups the samples of `votes`.
-    ///
-    /// A sample passes the gate if it has a vote and every model that voted on it is more confident than
-    /// `agreement.min_confidence()`. Signatures can be shared by all settings that have this in common.
-    ///
-    /// # Errors
-    ///
-    /// [`GraphError::OtherModelCount`] if the settings are for another number of models.
-    ///
-    /// # Complexity
-    ///
-    /// O(n_samples * n_models) time, in parallel. Beyond the result, memory for a fixed number of samples.
-    pub fn group(
-        votes: &Votes,
-        agreement: &ValidAgreement,
-        threads: &Threads,
-    ) -> Result<Self, GraphError> {
-        let mut builder = SignaturesBuilder::new(agreement);
-        builder.push(votes.clusters(), Some(votes.confidences()), threads)?;
-        Ok(builder.finish())
-    }
-
     /// Number of distinct signatures, the nodes of the graph.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -43,12 +43,15 @@ impl Strictness {
         Self::Share(percent as u32 * (WHOLE / 100))
     }
 
-    /// The share that `count` models of `n_models` are: the largest of which [`Strictness::at_least`] makes
-    /// `count` again.
+    /// The share that `count` models of `n_models` are, rounded down to as few decimals as [`Strictness::at_least`]
+    /// needs to make `count` of it again: `66%` for 2 of 3.
     #[must_use]
     pub fn share_of(count: u16, n_models: u16) -> Self {
-        let share = u64::from(count) * u64::from(WHOLE) / u64::from(n_models.max(1));
-        Self::Share(u32::try_from(share).map_or(WHOLE, |share| share.min(WHOLE)))
+        let exact = u64::from(count) * u64::from(WHOLE) / u64::from(n_models.max(1));
+        let exact = u32::try_from(exact).map_or(WHOLE, |share| share.min(WHOLE));
+        let rounded = [10_000, 1_000, 100, 10].map(|step| Self::Share(exact / step * step));
+        let fits = |share: &Self| share.at_least(n_models) == count;
+        rounded.into_iter().find(fits).unwrap_or(Self::Share(exact))
     }
 
     /// The smallest number of models, of `n_models`, that is at least this many: shares round up.
@@ -181,6 +184,9 @@ mod tests {
                 assert_eq!(Strictness::share_of(count, n_models).at_least(n_models), count);
             }
         }
+        let written = [(2, 3), (5, 7), (9, 10), (199, 300)];
+        let written = written.map(|(count, n)| Strictness::share_of(count, n).to_string());
+        assert_eq!(written, ["66%", "71%", "90%", "66.3%"]);
     }
 
     #[test]

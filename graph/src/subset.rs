@@ -5,7 +5,7 @@ use consilience_data::ModelIdx;
 use crate::{
     Signatures,
     packing::Layout,
-    table::{Table, hash},
+    word_table::{WordTable, hash},
 };
 
 impl Signatures {
@@ -50,7 +50,7 @@ impl Signatures {
         let room: Vec<usize> =
             models.iter().map(|model| self.layout.capacity(model.index())).collect();
         let layout = Layout::new(&room);
-        let mut table = Table::new(layout.n_words());
+        let mut table = WordTable::new(layout.n_words());
         let mut key = vec![0; layout.n_words()];
         let (mut multiplicities, mut first_samples) = (Vec::new(), Vec::new());
         let numbers: Vec<u32> = self

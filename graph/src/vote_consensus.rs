@@ -32,12 +32,16 @@ impl VoteConsensus {
     }
 }
 
-/// Probabilities that can be estimated, in all models.
-const MAX_PROBABILITIES: usize = 1 << 30;
 /// Expectation maximisation ends when no sample's probability changes by more than this,
 const TOLERANCE: f32 = 1e-3;
 /// or after so many iterations.
 const MAX_ITERATIONS: usize = 100;
+/// Probabilities below this are taken for none, so that what is learnt from them stays sparse.
+const NEGLIGIBLE: f32 = 1e-9;
+/// Pairs of a cluster of a model and a mini-cluster of which something may be known, at most; 24 bytes each.
+const MAX_KNOWN: usize = 1 << 26;
+/// Models times mini-clusters, at most; 4 bytes each.
+const MAX_UNKNOWN: usize = 1 << 27;
 
 /// The consensus of votes alone: each model's own clusters may be any number, and mean anything.
 ///
@@ -54,14 +58,16 @@ const MAX_ITERATIONS: usize = 100;
 ///
 /// # Errors
 ///
-/// [`GraphError::SampleCount`] if the pseudo-labels are of other samples, [`GraphError::ConsensusSize`] over 2³⁰
-/// probabilities in all, K times the number of clusters of all models.
+/// [`GraphError::SampleCount`] if the pseudo-labels are of other samples, [`GraphError::ConsensusSize`] if K times the number
+/// of models is over 2²⁷.
 ///
 /// # Complexity
 ///
-/// O(n_models * K * n_signatures), and the same for each iteration over at most about 131,072 samples (fewer with many
-/// clusters), drawn from each mini-cluster and from the samples in none. Memory for the probabilities of votes, about 20
-/// bytes each, and for those of the samples drawn.
+/// O(n_signatures * (n_models + K + p)), p being the pairs of a vote and a mini-cluster that have occurred together, over all votes
+/// of a sample; times n_models where votes are missing. The same for each iteration over at most about 131,072 samples (fewer with many
+/// clusters), drawn from each mini-cluster and from the samples in none. Memory: 24 bytes for each such pair of all models, which are few
+/// where models mostly agree, and never more than 2²⁶; 8 bytes for each of the samples' probabilities that aren't negligible; and 4 for
+/// each model and mini-cluster.
 pub fn consensus_of_votes(
     signatures: &Signatures,
     pseudo_labels: &PseudoLabels,
@@ -76,12 +82,13 @@ pub fn consensus_of_votes(
         let (clusters, confidences) = (vec![None; expected], vec![0.0; expected]);
         return Ok(VoteConsensus { clusters, confidences, n_clusters });
     }
-    threads.run(|| {
-        let mut observers = Observers::new(signatures, n_clusters)?;
+    check_consensus_size(signatures, n_clusters)?;
+    Ok(threads.run(|| {
+        let mut observers = Observers::new(signatures, n_clusters);
         observers.start(pseudo_labels);
         observers.fit(&draw(signatures, pseudo_labels, BOUNDS), MAX_ITERATIONS);
-        Ok(observers.consensus())
-    })
+        observers.consensus()
+    }))
 }
 
 /// Checks that [`consensus_of_votes`] can be had for `k` mini-clusters, before they are looked for.
@@ -90,11 +97,15 @@ pub fn consensus_of_votes(
 ///
 /// [`GraphError::ConsensusSize`].
 pub fn check_consensus_size(signatures: &Signatures, k: usize) -> Result<(), GraphError> {
-    starts(signatures, k).map(|_| ())
+    let n_models = signatures.n_models();
+    if n_models.saturating_mul(k) > MAX_UNKNOWN {
+        return Err(GraphError::ConsensusSize { k, n_models });
+    }
+    Ok(())
 }
 
-/// Where each model's clusters start among those of all models, length n_models + 1, unless there are too many.
-fn starts(signatures: &Signatures, k: usize) -> Result<Vec<usize>, GraphError> {
+/// Where each model's clusters start among those of all models, length n_models + 1.
+fn starts(signatures: &Signatures) -> Vec<usize> {
     let mut starts = vec![0; signatures.n_models() + 1];
     for node in signatures.iter() {
         for (model, start) in starts[1..].iter_mut().enumerate() {
@@ -105,64 +116,74 @@ fn starts(signatures: &Signatures, k: usize) -> Result<Vec<usize>, GraphError> {
     for model in 0..signatures.n_models() {
         starts[model + 1] += starts[model];
     }
-    let n_clusters = starts[signatures.n_models()];
-    if n_clusters.saturating_mul(k) > MAX_PROBABILITIES {
-        return Err(GraphError::ConsensusSize { k, n_clusters });
-    }
-    Ok(starts)
+    starts
 }
 
+/// Numbers by mini-cluster, ascending; those of all others are 0.
+type Sparse<T> = Vec<(u32, T)>;
+
 /// How the models vote, as far as known.
+///
+/// The logarithm of the probability of a vote given a mini-cluster is that of a vote that has never been seen with it, which is the
+/// same for all of a model's, and what is known beyond.
 struct Observers<'a> {
     signatures: &'a Signatures,
     k: usize,
     /// Where each model's clusters start among those of all models, length n_models + 1.
     starts: Vec<usize>,
-    /// Logarithm of the probability of each vote given the mini-cluster, shape (clusters of all models, K).
-    log_votes: Vec<f32>,
+    /// By cluster of all models, what is known beyond: ln(1 + expected members / the part of one more), above 0.
+    known: Vec<Sparse<f32>>,
+    /// Of votes that have never been seen, shape (n_models, K).
+    log_unseen: Vec<f32>,
     /// Logarithm of the probability of each mini-cluster, length K.
     log_prior: Vec<f32>,
+    /// That, and the votes of all models, as if none had ever been seen, length K.
+    log_all_unseen: Vec<f64>,
 }
 
 impl<'a> Observers<'a> {
-    fn new(signatures: &'a Signatures, k: usize) -> Result<Self, GraphError> {
-        let starts = starts(signatures, k)?;
-        let (log_votes, log_prior) = (vec![0.0; starts[signatures.n_models()] * k], vec![0.0; k]);
-        Ok(Self { signatures, k, starts, log_votes, log_prior })
+    fn new(signatures: &'a Signatures, k: usize) -> Self {
+        let starts = starts(signatures);
+        let n_models = signatures.n_models();
+        Self {
+            signatures,
+            k,
+            known: vec![Vec::new(); starts[n_models]],
+            starts,
+            log_unseen: vec![0.0; n_models * k],
+            log_prior: vec![0.0; k],
+            log_all_unseen: vec![0.0; k],
+        }
     }
 
     /// Learns from the mini-clusters alone.
     fn start(&mut self, pseudo_labels: &PseudoLabels) {
-        let mut counts = vec![0.0; self.log_votes.len()];
-        let mut sizes = vec![0.0; self.k];
+        let (mut nodes, mut labels) = (Vec::new(), Vec::new());
         for entry in pseudo_labels.entries() {
             let signature = self.signatures.of_sample(entry.sample);
             // A signature's samples are labelled alike; its first one stands for them.
             if self.signatures.first_sample(signature) == entry.sample {
-                let weight = f64::from(self.signatures.multiplicity(signature));
-                sizes[entry.label.index()] += weight;
-                for row in self.rows(signature) {
-                    counts[row * self.k + entry.label.index()] += weight;
-                }
+                nodes.push((signature, f64::from(self.signatures.multiplicity(signature))));
+                labels.push(vec![(u32::from(entry.label.0), 1.0)]);
             }
         }
-        self.learn(&counts, &sizes);
+        self.maximise(&nodes, &labels);
     }
 
     /// Expectation maximisation, of at most so many iterations.
     fn fit(&mut self, nodes: &[(SignatureIdx, f64)], iterations: usize) {
-        let mut probabilities = vec![0.0; nodes.len() * self.k];
+        let most = self.most_probable(nodes.len());
+        let mut probabilities: Vec<Sparse<f32>> = vec![Vec::new(); nodes.len()];
         for _ in 0..iterations {
             let change = nodes
                 .par_iter()
-                .zip(probabilities.par_chunks_exact_mut(self.k))
+                .zip(&mut probabilities)
                 .map_init(
                     || (vec![0.0; self.k], vec![0.0; self.k]),
                     |(sums, updated), (&(node, _), old)| {
                         self.infer(node, sums, updated);
-                        let change = updated.iter().zip(&*old).map(|(new, old)| (new - old).abs());
-                        let change = change.fold(0.0, f32::max);
-                        old.copy_from_slice(updated);
+                        let change = largest_change(old, updated);
+                        *old = sparse(updated, most);
                         change
                     },
                 )
@@ -174,51 +195,88 @@ impl<'a> Observers<'a> {
         }
     }
 
-    /// Learns from the probabilities of all mini-clusters for each of `nodes`, shape (n_nodes, K). Each model on its
-    /// own, so that sums don't depend on the number of threads.
-    fn maximise(&mut self, nodes: &[(SignatureIdx, f64)], probabilities: &[f32]) {
-        let k = self.k;
-        let weighted = || nodes.iter().zip(probabilities.chunks_exact(k));
-        let mut sizes = vec![0.0; k];
-        for (&(_, weight), probabilities) in weighted() {
-            add(&mut sizes, probabilities, weight);
+    /// How many mini-clusters of each of so many nodes can be kept: all, but where memory might not suffice.
+    fn most_probable(&self, n_nodes: usize) -> usize {
+        let n_models = self.signatures.n_models();
+        if self.known.len().saturating_mul(self.k) <= MAX_KNOWN {
+            return self.k;
         }
-        let counts = (0..self.signatures.n_models()).into_par_iter().flat_map_iter(|model| {
-            let mut counts = vec![0.0; (self.starts[model + 1] - self.starts[model]) * k];
-            for (&(node, weight), probabilities) in weighted() {
-                let words = self.signatures.words_of(node);
-                if let Some(own) = self.signatures.layout.get(words, model) {
-                    add(&mut counts[usize::from(own) * k..][..k], probabilities, weight);
-                }
-            }
-            counts
-        });
-        let counts: Vec<f64> = counts.collect();
-        self.learn(&counts, &sizes);
+        (MAX_KNOWN / (n_models * n_nodes).max(1)).max(1)
     }
 
-    /// Probabilities from (expected) numbers: of members that each model puts into each of its clusters, shape
-    /// (clusters of all models, K), and of members, length K.
+    /// Learns from the probabilities of mini-clusters for each of `nodes`. Each model on its own, so that sums don't depend
+    /// on the number of threads.
+    fn maximise(&mut self, nodes: &[(SignatureIdx, f64)], probabilities: &[Sparse<f32>]) {
+        let mut sizes = vec![0.0; self.k];
+        for (&(_, weight), probabilities) in nodes.iter().zip(probabilities) {
+            add(&mut sizes, probabilities, weight);
+        }
+        let models = (0..self.signatures.n_models()).into_par_iter();
+        let models: Vec<(Vec<Sparse<f32>>, Vec<f32>)> =
+            models.map(|model| self.learn(model, nodes, probabilities)).collect();
+        self.known.clear();
+        self.log_unseen.clear();
+        for (known, log_unseen) in models {
+            self.known.extend(known);
+            self.log_unseen.extend(log_unseen);
+        }
+        self.expect_sizes(&sizes);
+    }
+
+    /// What is known of a model's votes: of each of its clusters, and of those that were never seen with a mini-cluster, length K.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "logarithms")]
-    fn learn(&mut self, counts: &[f64], sizes: &[f64]) {
-        let k = self.k;
-        for range in self.starts.windows(2) {
-            let (counts, one_more) =
-                (&counts[range[0] * k..range[1] * k], 1.0 / (range[1] - range[0]) as f64);
-            let mut totals = vec![1.0; k];
-            counts.chunks_exact(k).for_each(|row| {
-                totals.iter_mut().zip(row).for_each(|(total, count)| *total += count);
-            });
-            let logs = self.log_votes[range[0] * k..range[1] * k].chunks_exact_mut(k);
-            for (row, logs) in counts.chunks_exact(k).zip(logs) {
-                for ((log, count), total) in logs.iter_mut().zip(row).zip(&totals) {
-                    *log = ((count + one_more) / total).ln() as f32;
-                }
+    fn learn(
+        &self,
+        model: usize,
+        nodes: &[(SignatureIdx, f64)],
+        probabilities: &[Sparse<f32>],
+    ) -> (Vec<Sparse<f32>>, Vec<f32>) {
+        let n_own = self.starts[model + 1] - self.starts[model];
+        let one_more = 1.0 / n_own as f64;
+        let mut voted: Vec<Vec<usize>> = vec![Vec::new(); n_own];
+        for (place, &(node, _)) in nodes.iter().enumerate() {
+            let words = self.signatures.words_of(node);
+            if let Some(own) = self.signatures.layout.get(words, model) {
+                voted[usize::from(own)].push(place);
             }
         }
-        let total = sizes.iter().sum::<f64>() + k as f64;
+        let mut totals = vec![1.0; self.k];
+        let mut counts = vec![0.0; self.k];
+        let known = voted.into_iter().map(|places| {
+            let mut named: Vec<u32> = Vec::new();
+            for place in places {
+                add(&mut counts, &probabilities[place], nodes[place].1);
+                named.extend(probabilities[place].iter().map(|&(mini, _)| mini));
+                // Not to grow with the samples: most name the same.
+                if named.len() > 2 * self.k {
+                    named.sort_unstable();
+                    named.dedup();
+                }
+            }
+            named.sort_unstable();
+            named.dedup();
+            let learnt = named.into_iter().map(|mini| {
+                let count = std::mem::take(&mut counts[mini as usize]);
+                totals[mini as usize] += count;
+                (mini, (count / one_more).ln_1p() as f32)
+            });
+            learnt.collect()
+        });
+        let known = known.collect();
+        (known, totals.iter().map(|total| (one_more / total).ln() as f32).collect())
+    }
+
+    /// Learns the (expected) numbers of members, length K.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "logarithms")]
+    fn expect_sizes(&mut self, sizes: &[f64]) {
+        let total = sizes.iter().sum::<f64>() + self.k as f64;
         for (log, size) in self.log_prior.iter_mut().zip(sizes) {
             *log = ((size + 1.0) / total).ln() as f32;
+        }
+        for (mini, log) in self.log_all_unseen.iter_mut().enumerate() {
+            let unseen = self.log_unseen.iter().skip(mini).step_by(self.k);
+            let unseen: f64 = unseen.map(|&log| f64::from(log)).sum();
+            *log = f64::from(self.log_prior[mini]) + unseen;
         }
     }
 
@@ -229,10 +287,19 @@ impl<'a> Observers<'a> {
         reason = "differences of at most some hundreds, storage"
     )]
     fn infer(&self, node: SignatureIdx, sums: &mut [f64], probabilities: &mut [f32]) {
-        sums.iter_mut().zip(&self.log_prior).for_each(|(sum, &log)| *sum = f64::from(log));
-        for row in self.rows(node) {
-            let logs = &self.log_votes[row * self.k..][..self.k];
-            sums.iter_mut().zip(logs).for_each(|(sum, &log)| *sum += f64::from(log));
+        if self.votes(node).count() == self.signatures.n_models() {
+            sums.copy_from_slice(&self.log_all_unseen);
+        } else {
+            sums.iter_mut().zip(&self.log_prior).for_each(|(sum, &log)| *sum = f64::from(log));
+            for (model, _) in self.votes(node) {
+                let logs = &self.log_unseen[model * self.k..][..self.k];
+                sums.iter_mut().zip(logs).for_each(|(sum, &log)| *sum += f64::from(log));
+            }
+        }
+        for (_, cluster) in self.votes(node) {
+            for &(mini, log) in &self.known[cluster] {
+                sums[mini as usize] += f64::from(log);
+            }
         }
         let largest = sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mut total = 0.0;
@@ -250,7 +317,7 @@ impl<'a> Observers<'a> {
             .map_init(
                 || (vec![0.0; self.k], vec![0.0; self.k]),
                 |(sums, probabilities), node| {
-                    if self.rows(node).next().is_none() {
+                    if self.votes(node).next().is_none() {
                         return (None, 0.0);
                     }
                     self.infer(node, sums, probabilities);
@@ -269,19 +336,42 @@ impl<'a> Observers<'a> {
         VoteConsensus { clusters, confidences, n_clusters: self.k }
     }
 
-    /// Rows of [`Self::log_votes`], one for each model that voted.
-    fn rows(&self, node: SignatureIdx) -> impl Iterator<Item = usize> {
+    /// The models that voted on a signature, each with its cluster among those of all models.
+    fn votes(&self, node: SignatureIdx) -> impl Iterator<Item = (usize, usize)> {
         let words = self.signatures.words_of(node);
         let own = move |model| self.signatures.layout.get(words, model).map(usize::from);
         (0..self.signatures.n_models())
-            .filter_map(move |model| Some(self.starts[model] + own(model)?))
+            .filter_map(move |model| Some((model, self.starts[model] + own(model)?)))
     }
 }
 
-fn add(sums: &mut [f64], probabilities: &[f32], weight: f64) {
-    for (sum, &probability) in sums.iter_mut().zip(probabilities) {
-        *sum += weight * f64::from(probability);
+fn add(sums: &mut [f64], probabilities: &[(u32, f32)], weight: f64) {
+    for &(mini, probability) in probabilities {
+        sums[mini as usize] += weight * f64::from(probability);
     }
+}
+
+/// The probabilities that aren't negligible, `most` at most (ties: the lowest ids), scaled to sum to 1 again if more were dropped.
+fn sparse(probabilities: &[f32], most: usize) -> Sparse<f32> {
+    let all = probabilities.iter().zip(0..).map(|(&probability, mini)| (mini, probability));
+    let mut kept: Sparse<f32> = all.filter(|&(_, probability)| probability >= NEGLIGIBLE).collect();
+    if kept.len() > most {
+        kept.sort_by(|a, b| b.1.total_cmp(&a.1));
+        kept.truncate(most);
+        kept.sort_unstable_by_key(|&(mini, _)| mini);
+        let total: f32 = kept.iter().map(|&(_, probability)| probability).sum();
+        kept.iter_mut().for_each(|(_, probability)| *probability /= total);
+    }
+    kept
+}
+
+fn largest_change(old: &[(u32, f32)], new: &[f32]) -> f32 {
+    let mut old = old.iter().peekable();
+    let changes = new.iter().zip(0..).map(|(&new, mini)| {
+        let before = old.next_if(|entry| entry.0 == mini).map_or(0.0, |entry| entry.1);
+        (new - before).abs()
+    });
+    changes.fold(0.0, f32::max)
 }
 
 #[cfg(test)]
@@ -358,7 +448,7 @@ mod tests {
                 prop_assert!(found.clusters.iter().all(Option::is_none));
                 return Ok(());
             }
-            let mut observers = Observers::new(&signatures, labels.n_clusters()).unwrap();
+            let mut observers = Observers::new(&signatures, labels.n_clusters());
             observers.start(&labels);
             observers.fit(&draw(&signatures, &labels, BOUNDS), ITERATIONS);
             let found = observers.consensus();
@@ -391,7 +481,7 @@ mod tests {
             let signatures = Signatures::group(&votes, &agreement, &threads).unwrap();
             let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
             let labels = graph.extract(period + 9, &threads).unwrap().pseudo_labels;
-            let mut observers = Observers::new(&signatures, labels.n_clusters()).unwrap();
+            let mut observers = Observers::new(&signatures, labels.n_clusters());
             observers.start(&labels);
             let nodes = draw(&signatures, &labels, bounds);
             assert_eq!(nodes.iter().map(|(_, weight)| weight).sum::<f64>(), 5000.0);
@@ -426,5 +516,39 @@ mod tests {
         assert_eq!(ids[..9], [1, 1, 1, 1, 0, 0, 0, 0, 1].map(Some));
         assert_eq!((ids[9], found.confidences[9]), (None, 0.0));
         assert_eq!(found.sizes(), [4, 5]);
+    }
+
+    /// In a table of all pairs, this would be 250 million probabilities, 20 bytes each.
+    #[test]
+    fn what_is_known_of_thousands_of_clusters_is_sparse() {
+        let (k, n) = (5000, 20_000);
+        let clusters = Array2::from_shape_fn((10, n), |(model, sample)| {
+            let wrong = (sample * 7919 + model * 31) % 97 == 0;
+            u16::try_from((sample + model + 13 * usize::from(wrong)) % k).unwrap()
+        });
+        let votes = Votes::new(clusters, Array2::ones((10, n))).unwrap();
+        let agreement = AgreementParams::default().check(10).unwrap();
+        let threads = Threads::new(2).unwrap();
+        let signatures = Signatures::group(&votes, &agreement, &threads).unwrap();
+        let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
+        let labels = graph.extract(k, &threads).unwrap().pseudo_labels;
+        assert_eq!(labels.n_clusters(), k);
+        let mut observers = Observers::new(&signatures, k);
+        observers.start(&labels);
+        observers.fit(&draw(&signatures, &labels, BOUNDS), MAX_ITERATIONS);
+        let n_known: usize = observers.known.iter().map(Vec::len).sum();
+        assert!(n_known < 4 * 10 * n, "{n_known}");
+        let found = observers.consensus().clusters;
+        for entry in labels.entries() {
+            assert_eq!(found[entry.sample.index()], Some(entry.label));
+        }
+    }
+
+    #[test]
+    fn only_the_most_probable_are_kept_where_memory_might_not_suffice() {
+        let probabilities = [0.25, 1e-12, 0.125, 0.5, 0.125];
+        assert_eq!(sparse(&probabilities, 5), [(0, 0.25), (2, 0.125), (3, 0.5), (4, 0.125)]);
+        assert_eq!(sparse(&probabilities, 2), [(0, 0.25 / 0.75), (3, 0.5 / 0.75)]);
+        assert_eq!(largest_change(&[(1, 0.5), (2, 0.5)], &[0.25, 0.5, 0.25]), 0.25);
     }
 }

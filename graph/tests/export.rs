@@ -25,7 +25,7 @@ fn dot_holds_nodes_edges_and_mini_clusters() {
     let graph = AgreementGraph::new(&signatures, &agreement).unwrap();
     let extraction = graph.extract(2, &Threads::new(1).unwrap()).unwrap();
     let mut out = Vec::new();
-    graph.write(GraphFormat::Dot, None, Some(&extraction), &mut out).unwrap();
+    graph.write(GraphFormat::Dot, None, Some(&extraction.pseudo_labels), &mut out).unwrap();
     assert_eq!(
         String::from_utf8(out).unwrap(),
         r#"graph agreement {

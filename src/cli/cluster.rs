@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use consilience::k_range::KRow;
-use consilience::metrics::Metrics;
+use consilience::metrics::{Curve, Metrics};
 use consilience::report::{self, Data};
 use consilience::run_folder::{self, Destination, Provenance, RunFolder};
 use consilience_data::read_dataset_with;
@@ -15,7 +15,7 @@ use consilience_ensembles::Compute;
 use super::k_range::{self, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
-use super::{ClusterArgs, answer, interrupt, settings};
+use super::{ClusterArgs, answer, curve, interrupt, reading, settings};
 
 /// Clusters data into a run folder. Everything that can be refused is refused before any work is done.
 pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
@@ -34,16 +34,27 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
 
     let watcher = Watcher::new(args.told.quiet);
+    reading::notes(&data).for_each(|note| watcher.note(&note));
     let outcome = consilience::run(&data.features, &config, &watcher)?;
-    watcher.mention("curve of strictness, report");
+    watcher.mention("writing");
 
     let seconds = start.elapsed().as_secs_f64();
-    let metrics = Metrics::new(&outcome, &config, seconds, data.truth.as_ref())?;
+    let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
     let staging = destination.stage(&data.name)?;
     interrupt::remove_on_exit(staging.leftovers());
     let provenance = Provenance { ids: data.ids.as_deref(), recipe: &data.recipe };
     run_folder::write(staging.path(), &outcome, &metrics, &written, &provenance)?;
     let folder = staging.publish()?;
+    if !args.no_curve {
+        watcher.mention("curve of strictness");
+        let curve = Curve::of_run(&outcome, &config, data.truth.as_ref())?;
+        if !curve.left_out.is_empty() {
+            watcher.note(&curve::left_out(&curve.left_out));
+        }
+        metrics.set_curve(curve);
+        run_folder::rewrite_metrics(&folder, &metrics)?;
+    }
+    watcher.mention("report");
     // A page that can't be made is no reason to lose the run.
     let page = RunFolder::open(&folder);
     if let Err(error) = page.and_then(|run| report::write(&run, Data::Features(&data.features))) {

@@ -1,30 +1,15 @@
 //! `consilience completions` and `consilience man`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use clap::CommandFactory;
 use clap_mangen::Man;
 
-use super::text::{plural, word};
-use super::{Cli, answer, answer_bytes};
-
-#[derive(Debug, Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell that is to complete command lines
-    #[arg(hide_possible_values = false)]
-    shell: Shell,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ManArgs {
-    /// Write a page for each command into this folder, in place of printing the first page
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
+use super::style::{plural, word};
+use super::{Cli, CompletionsArgs, ManArgs, answer, answer_bytes};
 
 /// Prints a script for a shell.
 pub(super) fn completions(args: &CompletionsArgs) -> Result<ExitCode> {

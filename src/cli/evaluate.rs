@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use consilience::evaluation::Scores;
+use consilience::evaluation::{ClassScores, Scores};
 use consilience_data::{Truth, read_labels};
 use serde::Serialize;
 
-use super::text::{count, plural};
+use super::style::{count, plural};
 use super::{EvaluateArgs, answer};
+
+/// Classes that are shown: more can't be read.
+const MOST_CLASSES: usize = 20;
 
 /// Everything there is to say, for `--json`.
 #[derive(Serialize)]
@@ -87,7 +90,17 @@ fn table(scores: &Scores, clusters: &[String]) -> String {
     {
         text += &format!("  {name:6}  {score:.4}\n");
     }
-    let cells = scores.per_class.iter().map(|class| {
+    let mut classes: Vec<&ClassScores> = scores.per_class.iter().collect();
+    if classes.len() > MOST_CLASSES {
+        // Stable: ties in the order of classes.
+        classes.sort_by(|a, b| a.recall.total_cmp(&b.recall));
+        classes.truncate(MOST_CLASSES);
+        text += &format!(
+            "\n{MOST_CLASSES} of {}, those with the lowest recall (--json has all):\n",
+            plural_es(scores.per_class.len(), "class"),
+        );
+    }
+    let cells = classes.into_iter().map(|class| {
         let cluster = class.cluster.map_or("-", |cluster| &clusters[cluster]);
         [
             class.class.clone(),

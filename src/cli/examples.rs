@@ -32,7 +32,9 @@ Examples:
   Labels of several tools, one a file
     consilience pseudo-label kmeans.npy gmm.npy spectral.npy -k 10
   A run's votes again, more strictly
-    consilience pseudo-label runs/digits-1 -k 10 --min-agree 100% --min-confidence 0.9";
+    consilience pseudo-label runs/digits-1 -k 10 --min-agree 100% --min-confidence 0.9
+  Who agrees with whom, for Gephi
+    consilience pseudo-label votes.csv -k 10 --graph votes.graphml";
 
 pub(super) const EXPORT: &str = "\
 Examples:

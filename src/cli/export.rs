@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use consilience::export::{Export, Format, LabelNames, Subset, Table};
+use consilience::export::{Export, FeatureTable, Format, LabelNames, Subset};
 use consilience::run_folder::{Destination, RunFolder};
 use consilience_data::{Dataset, read_dataset_as};
 use consilience_graph::Strictness;
 use serde::Serialize;
 
 use super::look::Look;
-use super::text::{bold, columns, count, plural, word};
+use super::style::{bold, columns, count, plural, word};
 use super::{answer, interrupt};
 
 #[derive(Debug, Args)]
@@ -28,7 +28,7 @@ pub(super) struct ExportArgs {
     /// csv, parquet, npz, hdf5, jsonl, or folders (a folder a label, with links to its images) [default: as --out says,
     /// else csv]
     #[arg(long, value_name = "FORMAT", value_enum, hide_possible_values = true)]
-    format: Option<Kind>,
+    format: Option<Target>,
     /// File or folder to be written, which has to be new [default: <run>-labels.<format>]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -67,12 +67,12 @@ pub(super) struct ExportArgs {
 
 /// What is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Target {
     File(Format),
     Folders,
 }
 
-impl Kind {
+impl Target {
     fn name(self) -> &'static str {
         match self {
             Self::File(format) => format.name(),
@@ -88,13 +88,13 @@ impl Kind {
     }
 }
 
-impl ValueEnum for Kind {
+impl ValueEnum for Target {
     fn value_variants<'a>() -> &'a [Self] {
-        const ALL: [Kind; Format::ALL.len() + 1] = {
-            let mut all = [Kind::Folders; Format::ALL.len() + 1];
+        const ALL: [Target; Format::ALL.len() + 1] = {
+            let mut all = [Target::Folders; Format::ALL.len() + 1];
             let mut index = 0;
             while index < Format::ALL.len() {
-                all[index] = Kind::File(Format::ALL[index]);
+                all[index] = Target::File(Format::ALL[index]);
                 index += 1;
             }
             all
@@ -137,22 +137,22 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let mut export = Export::new(&run, &subset, names.as_ref())?;
 
     let data = match kind {
-        Kind::File(format) => args.read(&run, format)?,
-        Kind::Folders => None,
+        Target::File(format) => args.read(&run, format)?,
+        Target::Folders => None,
     };
     if let Some(data) = &data {
         let names = data.recipe.feature_names.as_deref();
-        let table = Table { features: &data.features, names };
+        let table = FeatureTable { features: &data.features, names };
         export = export.with_features(&run, table, data.ids.as_deref())?;
     }
     let staging = destination.stage("labels")?;
     interrupt::remove_on_exit(staging.leftovers());
     match kind {
-        Kind::Folders => {
+        Target::Folders => {
             export.link(&args.images(&run)?, staging.path(), &out)?;
             staging.publish()?;
         }
-        Kind::File(format) => {
+        Target::File(format) => {
             let aside = staging.path().join("labels");
             export.write(format, &aside)?;
             // Unlike a rename, this can't replace a file that came meanwhile.
@@ -172,13 +172,13 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
 }
 
 impl ExportArgs {
-    fn kind(&self) -> Result<Kind> {
+    fn kind(&self) -> Result<Target> {
         match (self.format, &self.out) {
             (Some(kind), _) => Ok(kind),
-            (None, None) => Ok(Kind::File(Format::Csv)),
-            (None, Some(out)) => Format::of(out).map(Kind::File).with_context(|| {
+            (None, None) => Ok(Target::File(Format::Csv)),
+            (None, Some(out)) => Format::of(out).map(Target::File).with_context(|| {
                 let known: Vec<&str> =
-                    Kind::value_variants().iter().map(|kind| kind.name()).collect();
+                    Target::value_variants().iter().map(|kind| kind.name()).collect();
                 let (out, known) = (out.display(), known.join(", "));
                 format!("{out}: no format is known by this name; add --format: {known}")
             }),
@@ -238,7 +238,7 @@ impl ExportArgs {
 }
 
 /// `<run>-labels.<format>`, in the current folder.
-fn default_out(run: &Path, kind: Kind) -> PathBuf {
+fn default_out(run: &Path, kind: Target) -> PathBuf {
     let whole = run.canonicalize().unwrap_or_else(|_| run.to_path_buf());
     let name = whole.file_name().map_or("run".into(), |name| name.to_string_lossy());
     format!("{name}-labels{}", kind.extension()).into()
@@ -265,7 +265,7 @@ fn check_new(out: &Path) -> Result<()> {
 struct Written<'a> {
     path: &'a Path,
     #[serde(skip)]
-    kind: Kind,
+    kind: Target,
     /// Samples of the run.
     n_samples: usize,
     /// Those with a pseudo-label.
@@ -289,7 +289,7 @@ struct Label<'a> {
 }
 
 impl<'a> Written<'a> {
-    fn new(path: &'a Path, kind: Kind, run: &RunFolder, export: &'a Export<'_>) -> Self {
+    fn new(path: &'a Path, kind: Target, run: &RunFolder, export: &'a Export<'_>) -> Self {
         let sizes = run.pseudo_labels.sizes().into_iter().zip(export.labels.sizes());
         let label = |(label, (n_labelled, n_exported)): (usize, _)| {
             let name = export.names.map(|names| names.all()[label].as_str());
@@ -351,23 +351,23 @@ impl<'a> Written<'a> {
     /// How to read it.
     fn hint(&self) -> &'static str {
         match self.kind {
-            Kind::File(Format::Csv) => "pandas.read_csv reads it",
-            Kind::File(Format::Parquet) if self.n_features.is_some() => {
+            Target::File(Format::Csv) => "pandas.read_csv reads it",
+            Target::File(Format::Parquet) if self.n_features.is_some() => {
                 "pandas.read_parquet reads it; each row's features are a list"
             }
-            Kind::File(Format::Parquet) => {
+            Target::File(Format::Parquet) => {
                 "pandas.read_parquet reads it; name the data behind the run to have features, too"
             }
-            Kind::File(Format::JsonLines) => "pandas.read_json(..., lines=True) reads it",
-            Kind::File(Format::Npz) if self.n_features.is_some() => {
+            Target::File(Format::JsonLines) => "pandas.read_json(..., lines=True) reads it",
+            Target::File(Format::Npz) if self.n_features.is_some() => {
                 "numpy.load reads it; train on its X and y"
             }
-            Kind::File(Format::Npz) => "numpy.load reads it; the labels are its y",
-            Kind::File(Format::Hdf5) if self.n_features.is_some() => {
+            Target::File(Format::Npz) => "numpy.load reads it; the labels are its y",
+            Target::File(Format::Hdf5) if self.n_features.is_some() => {
                 "h5py.File reads it; train on its X and y"
             }
-            Kind::File(Format::Hdf5) => "h5py.File reads it; the labels are its y",
-            Kind::Folders => "a folder a label, as torchvision's ImageFolder takes it",
+            Target::File(Format::Hdf5) => "h5py.File reads it; the labels are its y",
+            Target::Folders => "a folder a label, as torchvision's ImageFolder takes it",
         }
     }
 }

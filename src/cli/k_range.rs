@@ -6,7 +6,7 @@ use std::str::FromStr;
 use anyhow::Result;
 use consilience::k_range::KRow;
 
-use super::text::{columns, count, percent};
+use super::style::{columns, count, percent};
 
 /// `A..B`, both included.
 #[derive(Debug, Clone)]

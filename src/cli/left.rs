@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::text::{bold, table, word};
+use super::style::{bold, table, word};
 
 /// Files of a run folder, in the order in which one looks at them, and what is in them.
 const FILES: [(&str, &str); 7] = [

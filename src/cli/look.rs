@@ -31,7 +31,7 @@ impl Look {
     pub(super) fn say(&self, line: &str) {
         match self {
             Self::Bar(bar) => bar.println(line),
-            // Progress that nobody reads is no reason to stop.
+            // A run goes on if its progress can't be shown.
             Self::Lines => drop(writeln!(io::stderr(), "{line}")),
             Self::Nothing => {}
         }

@@ -13,9 +13,9 @@ use serde::Serialize;
 
 use super::look::Look;
 use super::predictions::Predictions;
-use super::settings::cores;
+use super::style::{count, duration, percent, plural, table};
 use super::summary::{scores, sizes};
-use super::text::{count, duration, percent, plural, table};
+use super::values::cores;
 use super::{PredictArgs, answer, interrupt};
 
 /// Stands for standard output.

@@ -104,7 +104,7 @@ impl Predictions {
         }
     }
 
-    /// Whether `error` is that whoever reads standard output has seen enough.
+    /// Whether `error` is that the reader of standard output has closed it.
     pub(super) fn is_unread(error: &Error) -> bool {
         let error = error.downcast_ref::<io::Error>();
         error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -157,7 +157,7 @@ fn complete(writer: &mut BufWriter<File>, len: usize) -> io::Result<()> {
 }
 
 fn taken(out: &Path) -> Error {
-    anyhow!("{}: there is such a file; name another with --out, or remove it", out.display())
+    anyhow!("{}: exists already; name another with --out, or remove it", out.display())
 }
 
 fn unwritable(out: &Path, error: &io::Error) -> Error {

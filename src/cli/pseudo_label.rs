@@ -5,17 +5,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use consilience::from_votes::{Curve, VotesConfig, VotesOutcome};
-use consilience::metrics::{CurvePoint, VotesContext, VotesMetrics};
+use consilience::from_votes::{VotesConfig, VotesOutcome};
+use consilience::metrics::{Curve, CurvePoint, Metrics, VotesContext, Work};
 use consilience::run_folder::{self, Destination, GivenVotes, Provenance, RunFolder};
 use consilience::{RunError, from_votes};
 use consilience_data::{DataError, Truth, VotesInfo, VotesReader, read_labels};
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
+use super::graph::GraphFile;
 use super::left;
 use super::look::Look;
-use super::text::{bold, columns, count, duration, percent, plural, table, warning};
-use super::{PseudoLabelArgs, answer, interrupt, k_range, settings, summary};
+use super::style::{bold, count, duration, percent, plural, table, warning};
+use super::{PseudoLabelArgs, answer, curve, interrupt, k_range, settings, summary, values};
 
 /// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
 /// can be known.
@@ -23,7 +24,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let start = Instant::now();
     interrupt::install()?;
     let config = settings::for_votes(args)?;
-    let n_threads = args.threads.unwrap_or_else(settings::cores);
+    let n_threads = args.threads.unwrap_or_else(values::cores);
     let threads = Threads::new(n_threads)?;
     if let Some(range) = &args.k_range {
         let look = look(args);
@@ -36,17 +37,21 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     }
     settings::given_k(args.clusters, config.n_clusters)?;
     let destination = Destination::new(args.out.as_deref())?;
+    let graph = args.graph.as_deref().map(GraphFile::new).transpose()?;
     let truth = if args.labels.is_empty() { None } else { Some(read_labels(&args.labels)?) };
 
     let look = look(args);
-    let given = read(args, &config, truth.as_ref(), &threads, &look)?;
-    let mut curve = Vec::new();
-    let follow = if args.no_curve { Curve::Needed } else { Curve::Whole };
-    let outcome = from_votes(&given.signatures, &config, follow, &threads, |min_agree, found| {
+    let (k, truth) = (config.n_clusters, truth.as_ref());
+    let given = read(args, &config, truth, &threads, &look)?;
+    if let Some(graph) = &graph {
+        graph.check(&given.signatures, &config)?;
+    }
+    let mut points = Vec::new();
+    let outcome = from_votes(&given.signatures, &config, &threads, |min_agree, found| {
         tell(&look, min_agree, found);
-        curve.push(CurvePoint::of(min_agree, found, config.n_clusters, truth.as_ref()));
+        points.push(CurvePoint::of(min_agree, found, k, truth));
     })?;
-    look.finish();
+    let points: Vec<CurvePoint> = points.into_iter().collect::<Result<_, _>>()?;
 
     // Votes of a run are of samples that it has names for.
     let run = run_of(&args.votes).filter(|run| run.n_samples() == given.signatures.n_samples());
@@ -56,16 +61,28 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let context = VotesContext {
         inputs: given.inputs,
         models: given.models,
-        curve: curve.into_iter().collect::<Result<_, _>>()?,
         threads: n_threads,
         seconds: start.elapsed().as_secs_f64(),
     };
-    let metrics = VotesMetrics::new(&outcome, &given.signatures, &config, context, truth.as_ref())?;
+    let mut metrics = Metrics::of_votes(&outcome, &given.signatures, &config, context, truth)?;
+    metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
     let written = run_folder::config_toml("pseudo-label VOTES...", &config, &source(args))?;
     let staging = destination.stage(&given.name)?;
     interrupt::remove_on_exit(staging.leftovers());
     run_folder::write_from_votes(staging.path(), &outcome, &votes, &metrics, &written)?;
     let folder = staging.publish()?;
+    if let Some(graph) = &graph {
+        graph.write(&given.signatures, &config, &outcome.pseudo_labels)?;
+    }
+    if !args.no_curve {
+        let work = Work::of_votes(&given.signatures, k);
+        let asked = (&given.signatures, &config.agreement, k);
+        metrics.set_curve(Curve::follow(asked, points, work, &threads, truth, |min, found| {
+            tell(&look, min, found);
+        })?);
+        run_folder::rewrite_metrics(&folder, &metrics)?;
+    }
+    look.finish();
 
     let text = if args.told.json {
         metrics.to_json()
@@ -188,7 +205,7 @@ fn paths(paths: &[PathBuf]) -> Vec<String> {
 /// What a person reads in the end.
 fn text(
     name: &str,
-    metrics: &VotesMetrics,
+    metrics: &Metrics,
     outcome: &VotesOutcome,
     config: &VotesConfig,
     folder: &Path,
@@ -216,8 +233,8 @@ fn text(
         rows.push(("scores", summary::scores(acc, nmi, ari, metrics.pseudo_labels.acc)));
     }
     rows.push(("time", summary::time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
-    let more = match metrics.inputs.len() {
-        1 => String::new(),
+    let more = match metrics.inputs.iter().flatten().count() {
+        0 | 1 => String::new(),
         n => format!(" and {} more", n - 1),
     };
     let title = format!(
@@ -226,57 +243,37 @@ fn text(
         plural(metrics.n_models, "model"),
         metrics.n_clusters,
     );
-    let (rows, curve, advice) = (table(&rows), curve(&metrics.curve), advice(metrics, config));
+    let (rows, curve) = (table(&rows), curve::text(&metrics.curve, &metrics.curve_left_out));
+    let advice = advice(metrics, config);
     format!("{}\n\n{rows}\n{curve}{advice}{}", bold(&title), left::text(folder))
 }
 
 /// Agreement is evidence only between models that err differently.
-fn diversity(metrics: &VotesMetrics) -> Option<String> {
+fn diversity(metrics: &Metrics) -> Option<String> {
     let round = &metrics.rounds[0];
     let models = plural(metrics.n_models, "model");
-    let equal = match round.n_equal_pairs {
+    let equal = match round.n_equal_pairs.unwrap_or(0) {
         0 => String::new(),
         n => format!("; {} say just the same", plural(n, "pair")),
     };
     Some(format!("{:.3}: mean ARI of pairs of {models}, 1 if all alike{equal}", round.diversity?))
 }
 
-fn curve(points: &[CurvePoint]) -> String {
-    if points.len() < 2 {
-        return String::new();
-    }
-    let scored = points.iter().any(|point| point.pseudo_labels.acc.is_some());
-    let mut header = vec!["min_agree", "pseudo-labels", "coverage", "mini-clusters", "smallest"];
-    header.extend(scored.then_some("ACC"));
-    let rows = points.iter().map(|point| {
-        let labels = &point.pseudo_labels;
-        let mut row = vec![
-            point.min_agree.to_string(),
-            count(labels.count),
-            percent(labels.coverage),
-            point.n_found.to_string(),
-            count(point.smallest),
-        ];
-        row.extend(scored.then(|| labels.acc.map_or("-".into(), |acc| format!("{acc:.4}"))));
-        row
-    });
-    format!("{}\n\n{}\n", bold("Coverage against strictness:"), columns(&header, rows))
-}
-
 /// What to try if mini-clusters are missing.
-fn advice(metrics: &VotesMetrics, config: &VotesConfig) -> String {
+fn advice(metrics: &Metrics, config: &VotesConfig) -> String {
     if metrics.complete {
         return String::new();
     }
     let asked = config.agreement.min_agree;
     let found = metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
-    let (k, used) = (metrics.n_clusters, metrics.consensus_min_agree);
+    let (k, used) = (metrics.n_clusters, metrics.consensus_min_agree.unwrap_or(asked));
     let more = if metrics.n_passing_gate < metrics.n_samples { " or --min-confidence" } else { "" };
+    let fewer = if k > 2 { "fewer clusters, or " } else { "" };
     let looser = metrics.curve.iter().skip_while(|point| point.min_agree != asked);
     let way = looser
         .skip(1)
         .find(|point| point.complete)
-        .map_or(format!("try fewer clusters, or a lower --min-agree{more}"), |point| {
+        .map_or(format!("try {fewer}a lower --min-agree{more}"), |point| {
             format!("the next lower to find all is --min-agree {}", point.min_agree)
         });
     let consensus = if found == 0 && used == asked {

@@ -37,7 +37,7 @@ fn data(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Dataset, String>> {
     }
     let why = |problem: &str| {
         format!(
-            "{problem}, so there is no look into the clusters and no map. To have them: consilience report RUN DATA..."
+            "{problem}, so the report shows neither what is in the clusters nor a map. For these, name the data: consilience report RUN DATA..."
         )
     };
     if is_of_votes {
@@ -47,7 +47,7 @@ fn data(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Dataset, String>> {
     match read(&recorded) {
         Ok(data) => Ok(Ok(data)),
         Err(error) if run.path.join(REPORT).exists() => bail!(
-            "{}: not replaced by a report without the data, which can't be read ({error}); name the data: consilience report RUN \
+            "{}: kept as it is, because the data can't be read ({error}); name the data: consilience report RUN \
              DATA...",
             run.path.join(REPORT).display()
         ),

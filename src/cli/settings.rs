@@ -1,22 +1,19 @@
 //! From what was typed to the settings of a run: preset, then file, then flags.
 
-use std::num::NonZero;
 use std::path::Path;
-use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
-use consilience::labelling::Labelling;
 use consilience::{Config, RunError};
 use consilience_data::{Dataset, Seed};
 use consilience_ensembles::{Compute, Device, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
-use serde::de::value::Error as ValueError;
-use serde::de::{DeserializeOwned, IntoDeserializer};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use super::text::plural;
+use super::style::plural;
+use super::values::cores;
 use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 
 /// The table of a run's `config.toml` that isn't settings.
@@ -105,33 +102,6 @@ pub(super) fn hint(error: RunError) -> anyhow::Error {
         return error.into();
     };
     anyhow!("{error}; choose --min-agree and --max-agree for {}", plural(n_models, "model"))
-}
-
-/// Cores that this process may use.
-pub(super) fn cores() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
-}
-
-/// A number of threads, for the command line.
-pub(super) fn threads(text: &str) -> Result<usize, String> {
-    let threads = text.parse().ok().filter(|&threads| threads > 0);
-    threads.ok_or_else(|| "give a whole number, at least 1".into())
-}
-
-/// For the command line.
-pub(super) fn share(text: &str) -> Result<f32, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| "give a number from 0 to 1".into())
-}
-
-/// For the command line.
-pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
-    MemberKind::deserialize(name.into_deserializer())
-}
-
-/// For the command line.
-pub(super) fn labelling(name: &str) -> Result<Labelling, ValueError> {
-    Labelling::deserialize(name.into_deserializer())
 }
 
 /// Settings in a file that the command doesn't have.

@@ -7,7 +7,7 @@ use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
 use super::left;
-use super::text::{bold, count, duration, percent, plural, table, warning};
+use super::style::{bold, count, duration, percent, plural, table, warning};
 
 /// The summary of a run.
 pub(super) struct Summary<'a> {
@@ -25,7 +25,7 @@ impl Summary<'_> {
     pub(super) fn text(&self, folder: &Path) -> String {
         let metrics = self.metrics;
         let mut rows = vec![
-            ("settings", kind(&metrics.preset)),
+            ("settings", kind(metrics.preset.as_deref().unwrap_or("none"))),
             ("clusters", sizes(self.sizes)),
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
@@ -36,12 +36,13 @@ impl Summary<'_> {
         rows.extend(self.scores().map(|text| ("scores", text)));
         rows.push(("time", time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
         rows.push(("stop", self.stop()));
-        let profile = if self.profile { profile(&metrics.profile) } else { String::new() };
+        let shown = metrics.profile.as_ref().filter(|_| self.profile);
+        let profile = shown.map_or(String::new(), profile);
         let title = format!(
             "{}: {} x {}, K = {}",
             self.name,
             plural(metrics.n_samples, "sample"),
-            plural(metrics.n_features, "feature"),
+            plural(metrics.n_features.unwrap_or(0), "feature"),
             metrics.n_clusters,
         );
         let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
@@ -76,8 +77,8 @@ impl Summary<'_> {
     /// That the models were outdone.
     fn guard(&self) -> Option<String> {
         let (k_means, last) = (self.metrics.k_means.as_ref()?, self.metrics.rounds.last()?);
-        let (theirs, ours) = (k_means.neighbour_information, last.neighbour_information);
-        (self.metrics.chosen == Chosen::KMeans).then(|| {
+        let (theirs, ours) = (k_means.neighbour_information, last.neighbour_information?);
+        (self.metrics.chosen == Some(Chosen::KMeans)).then(|| {
             format!(
                 "k-means: it tells {theirs:.2} nats of neighbours' clusters, the models {ours:.2}"
             )
@@ -112,10 +113,10 @@ impl Summary<'_> {
         let found = self.metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
         format!(
             "{} the models agree on only {found} of {} mini-clusters, so some clusters have no \
-             pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds; or fewer \
-             clusters.\n\n",
+             pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds{}.\n\n",
             warning("Incomplete:"),
-            self.metrics.n_clusters
+            self.metrics.n_clusters,
+            if self.metrics.n_clusters > 2 { "; or fewer clusters" } else { "" },
         )
     }
 }

@@ -10,7 +10,7 @@ use consilience_data::ModelIdx;
 use consilience_ensembles::{EpochEnd, Progress};
 
 use super::look::Look;
-use super::text::{count, duration, percent, plural};
+use super::style::{count, duration, percent, plural};
 
 /// Lines that tell of epochs, in a phase of training without a terminal.
 const LINES: usize = 10;

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use consilience_data::{DataError, PseudoLabel};
 use zip::ZipArchive;
 
-use super::{Export, problem};
+use super::Export;
 use crate::RunError;
 use crate::run_folder::unwritable;
 
@@ -30,7 +30,7 @@ impl Export<'_> {
         if self.ids.is_none() {
             let why = "the run's samples have no file names, which only folders and .zip files of images \
                        give; choose another --format";
-            return Err(problem(images, &why));
+            return Err(RunError::folder(images, &why));
         }
         let mut source = Source::open(images, place)?;
         let mut taken = HashSet::new();
@@ -47,7 +47,7 @@ impl Export<'_> {
             let target = folder.join(&file);
             fs::create_dir_all(folder.join(label)).map_err(|error| unwritable(&target, &error))?;
             source.put(id, &target).map_err(|error| match error {
-                Missing::Image => problem(
+                Missing::Image => RunError::folder(
                     images,
                     &format!("has no image '{id}'; name the folder that the run was made from"),
                 ),
@@ -86,16 +86,17 @@ impl Source {
     fn open(images: &Path, place: &Path) -> Result<Self, RunError> {
         let is_zip = images.extension().is_some_and(|end| end.eq_ignore_ascii_case("zip"));
         if images.is_dir() {
-            let from = fs::canonicalize(images).map_err(|error| problem(images, &error))?;
+            let from =
+                fs::canonicalize(images).map_err(|error| RunError::folder(images, &error))?;
             let way = way_from(place, &from).unwrap_or_else(|| from.clone());
             return Ok(Self::Folder { from, way });
         }
         if !images.is_file() || !is_zip {
             let why = "not there as a folder or .zip of images; name the one that the run was made from, \
                        or choose another --format";
-            return Err(problem(images, &why));
+            return Err(RunError::folder(images, &why));
         }
-        let file = File::open(images).map_err(|error| problem(images, &error))?;
+        let file = File::open(images).map_err(|error| RunError::folder(images, &error))?;
         let archive = ZipArchive::new(file).map_err(|error| {
             let source_name = images.display().to_string();
             let problem = format!("no complete zip archive ({error})");

@@ -17,20 +17,20 @@
 
 mod arrays;
 mod folders;
+mod labelled;
+mod lines;
 mod names;
 mod parquet;
 mod subset;
-mod text;
 
-use std::fmt::Display;
 use std::path::Path;
 
-use consilience_data::{DataError, Features, PseudoLabel, PseudoLabels};
+use consilience_data::DataError;
 
+pub use self::labelled::{Export, FeatureTable};
 pub use self::names::LabelNames;
 pub use self::subset::Subset;
-use crate::RunError;
-use crate::run_folder::{RunFolder, unwritable};
+use crate::run_folder::unwritable;
 
 /// What a file is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,60 +96,7 @@ impl Format {
     }
 }
 
-/// Features of all samples of a run.
-#[derive(Debug, Clone, Copy)]
-pub struct Table<'a> {
-    /// The features, shape (n_samples, n_features).
-    pub features: &'a Features,
-    /// What they are called, length n_features, if the data says it.
-    pub names: Option<&'a [String]>,
-}
-
-/// Pseudo-labels, with all that belongs to their samples.
-#[derive(Debug, Clone)]
-pub struct Export<'a> {
-    /// The labels to be written.
-    pub labels: PseudoLabels,
-    /// What samples are called, length n_samples, if the data says it.
-    pub ids: Option<&'a [String]>,
-    /// What labels are called, if somebody said it.
-    pub names: Option<&'a LabelNames>,
-    /// The features, if they are to be written.
-    pub table: Option<Table<'a>>,
-}
-
-impl<'a> Export<'a> {
-    /// The labels that `subset` chooses of `run`, without features.
-    ///
-    /// # Errors
-    ///
-    /// As [`Subset::choose`].
-    pub fn new(
-        run: &'a RunFolder,
-        subset: &Subset,
-        names: Option<&'a LabelNames>,
-    ) -> Result<Self, RunError> {
-        Ok(Self { labels: subset.choose(run)?, ids: run.ids.as_deref(), names, table: None })
-    }
-
-    /// Adds the features of all samples of `run`.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Folder`] if they are of another number of samples, or `ids` says that they are of others.
-    pub fn with_features(
-        mut self,
-        run: &RunFolder,
-        table: Table<'a>,
-        ids: Option<&[String]>,
-    ) -> Result<Self, RunError> {
-        run.check_samples(table.features.n_samples(), ids)?;
-        // Names are those of the run's features, which may be others: pixels exported with clusters of embeddings, say.
-        let names = table.names.filter(|names| names.len() == table.features.n_features());
-        self.table = Some(Table { names, ..table });
-        Ok(self)
-    }
-
+impl Export<'_> {
     /// Writes a file. It replaces one that is there. Rows are written as they are found, so that
     /// features aren't copied. O(n d).
     ///
@@ -158,9 +105,9 @@ impl<'a> Export<'a> {
     /// [`DataError::Unwritable`]; [`DataError::WithoutHdf5`] in a program that was built without it.
     pub fn write(&self, format: Format, path: &Path) -> Result<(), DataError> {
         match format {
-            Format::Csv => text::csv(self, path).map_err(|error| unwritable(path, &error)),
+            Format::Csv => lines::csv(self, path).map_err(|error| unwritable(path, &error)),
             Format::JsonLines => {
-                text::json_lines(self, path).map_err(|error| unwritable(path, &error))
+                lines::json_lines(self, path).map_err(|error| unwritable(path, &error))
             }
             Format::Parquet => parquet::write(self, path),
             Format::Npz => arrays::npz(self, path),
@@ -170,24 +117,4 @@ impl<'a> Export<'a> {
             Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: path.display().to_string() }),
         }
     }
-
-    fn entries(&self) -> &[PseudoLabel] {
-        self.labels.entries()
-    }
-
-    fn id(&self, entry: &PseudoLabel) -> Option<&'a str> {
-        self.ids.map(|ids| ids[entry.sample.index()].as_str())
-    }
-
-    fn name(&self, entry: &PseudoLabel) -> Option<&'a str> {
-        self.names.map(|names| names.of(entry.label))
-    }
-
-    fn features(&self, entry: &PseudoLabel) -> Option<&'a [f32]> {
-        self.table.map(|table| table.features.row(entry.sample.index()))
-    }
-}
-
-fn problem(path: &Path, problem: &dyn Display) -> RunError {
-    RunError::Folder { path: path.display().to_string(), problem: problem.to_string() }
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use consilience_data::ClusterId;
 
-use super::problem;
 use crate::RunError;
 
 /// A name for each cluster; its number where nobody gave one. Several may have the same.
@@ -47,7 +46,7 @@ impl LabelNames {
     /// [`RunError::Folder`] for a file that can't be read, and for a line that is no pair of number and name.
     pub fn read(path: &Path) -> Result<Vec<(usize, String)>, RunError> {
         let advice = "give a line such as 3,cat for each cluster";
-        let refused = |why: &str| Err(problem(path, &format!("{why}; {advice}")));
+        let refused = |why: &str| Err(RunError::folder(path, &format!("{why}; {advice}")));
         let mut reader = match csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)

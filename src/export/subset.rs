@@ -6,7 +6,6 @@ use std::num::NonZero;
 use consilience_data::{PseudoLabel, PseudoLabels};
 use consilience_graph::Strictness;
 
-use super::problem;
 use crate::RunError;
 use crate::run_folder::RunFolder;
 
@@ -36,7 +35,7 @@ impl Subset {
         if labels.is_empty() {
             let advice = "the models agree on no sample, so there is nothing to export; \
                           run again with a lower --min-agree or --min-confidence";
-            return Err(problem(&run.path, &advice));
+            return Err(RunError::folder(&run.path, &advice));
         }
         let min_agree = self.min_agree.map_or(Ok(0), |asked| n_agreeing(asked, run))?;
         let min_confidence = self.min_confidence.unwrap_or(f32::NEG_INFINITY);
@@ -60,7 +59,7 @@ impl Subset {
             let advice = format!(
                 "none of {n} pseudo-labels is left; lower --min-agree, --min-confidence or --min-size"
             );
-            return Err(problem(&run.path, &advice));
+            return Err(RunError::folder(&run.path, &advice));
         }
         let smallest = sure.sizes().into_iter().filter(|&size| size > 0).min();
         let limits = [self.per_class.map(NonZero::get), smallest.filter(|_| self.balance)];
@@ -95,7 +94,10 @@ fn n_agreeing(asked: Strictness, run: &RunFolder) -> Result<u16, RunError> {
     let models = models.and_then(|round| round["models"].as_array()).map(Vec::len);
     let models = models.and_then(|models| u16::try_from(models).ok());
     let models = models.ok_or_else(|| {
-        problem(&run.path.join("metrics.json"), &"doesn't list the models; leave out --min-agree")
+        RunError::folder(
+            &run.path.join("metrics.json"),
+            &"doesn't list the models; leave out --min-agree",
+        )
     })?;
     let count = asked.at_least(models);
     if (1..=models).contains(&count) {

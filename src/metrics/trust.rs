@@ -1,11 +1,10 @@
 //! What tells whether a result can be trusted, in numbers: the report draws these, and nothing that isn't here.
 
 use consilience_data::{ClusterId, Contingency, PseudoLabels, SampleIdx, Truth};
-use consilience_graph::{AgreementGraph, AgreementParams, Diversity, Signatures, Threads};
+use consilience_graph::Diversity;
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::CurvePoint;
 use crate::RunError;
 use crate::evaluation::{ConfusedPair, Scores};
 
@@ -145,21 +144,20 @@ fn agreement(
         });
         let n_votes = votes.iter().flatten().map(|vote| vote.index() + 1).max().unwrap_or(0);
         let counts = Contingency::count(met, n_votes, k);
-        let mut sums = vec![0; k];
-        for row in counts.counts().rows() {
-            let row = row.as_slice().expect("standard layout");
-            add_pairs(row, &mut together);
-            sums.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+        for row in counts.rows() {
+            let row: Vec<_> = row.iter().map(|cell| (cell.second, cell.n_samples)).collect();
+            add_pairs(&row, &mut together);
         }
+        let sums: Vec<_> = counts.second_sizes().into_iter().enumerate().collect();
         add_pairs(&sums, &mut all);
     }
     let share = |a, b| (all[(a, b)] > 0.0).then(|| together[(a, b)] / all[(a, b)]);
     return (0..k).map(|a| (0..k).map(|b| share(a, b)).collect()).collect();
 
-    /// Adds the pairs of different samples among groups of so many.
-    fn add_pairs(sizes: &[u64], pairs: &mut Array2<f64>) {
-        let some: Vec<(usize, f64)> =
-            sizes.iter().map(|&size| size as f64).enumerate().filter(|&(_, n)| n > 0.0).collect();
+    /// Adds the pairs of different samples among groups: of each, its cluster and its size.
+    fn add_pairs(groups: &[(usize, u64)], pairs: &mut Array2<f64>) {
+        let some = groups.iter().filter(|group| group.1 > 0);
+        let some: Vec<(usize, f64)> = some.map(|&(at, size)| (at, size as f64)).collect();
         for &(a, first) in &some {
             for &(b, second) in &some {
                 pairs[(a, b)] += if a == b { first * (first - 1.0) } else { first * second };
@@ -171,27 +169,6 @@ fn agreement(
 fn rows(matrix: &Array2<f64>) -> Matrix {
     let number = |&number: &f64| (!number.is_nan()).then_some(number);
     matrix.rows().into_iter().map(|row| row.iter().map(number).collect()).collect()
-}
-
-/// Coverage against strictness, strictest first.
-///
-/// # Errors
-///
-/// [`RunError::Graph`] for settings that don't fit the votes, [`RunError::Data`] if the truth is of other samples.
-pub(super) fn curve(
-    signatures: &Signatures,
-    agreement: &AgreementParams,
-    k: usize,
-    threads: &Threads,
-    truth: Option<&Truth>,
-) -> Result<Vec<CurvePoint>, RunError> {
-    let n_models = signatures.n_models();
-    let points = agreement.by_strictness(n_models)?.into_iter().map(|(_, params)| {
-        let agreement = params.check(n_models)?;
-        let found = AgreementGraph::new(signatures, &agreement)?.extract(k, threads)?;
-        Ok(CurvePoint::of(params.min_agree, &found, k, truth)?)
-    });
-    points.collect()
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Charts as SVG, drawn by plotters. Letters are the reader's own; colours are those of light pages, and the style sheet
+//! Charts as SVG, drawn by plotters. Text is in the reader's own fonts; colours are those of light pages, and the style sheet
 //! has others for dark ones.
 
 use plotters::coord::Shift;

@@ -1,4 +1,4 @@
-//! The features that set a cluster apart.
+//! The features in which a cluster differs most from the others.
 
 use consilience_data::{ClusterId, Features};
 use ndarray::Array2;

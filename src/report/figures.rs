@@ -36,6 +36,8 @@ pub(super) struct Figures {
     pub(super) parts: Option<Parts>,
     pub(super) graph: Option<Graph>,
     pub(super) curve: Vec<CurvePoint>,
+    /// Numbers of models, or shares of them as text.
+    pub(super) curve_left_out: Vec<Value>,
     pub(super) clusters: Vec<Cluster>,
     pub(super) confidence_histogram: Vec<usize>,
     pub(super) cluster_agreement: Option<Matrix>,
@@ -75,7 +77,7 @@ pub(super) struct PseudoLabels {
 #[serde(default)]
 pub(super) struct Parts {
     pub(super) extraction: f64,
-    pub(super) curve: f64,
+    pub(super) looser: f64,
     pub(super) consensus: f64,
 }
 
@@ -141,18 +143,21 @@ pub(super) struct Model {
 pub(super) struct Scores {
     pub(super) matching: Vec<Option<usize>>,
     pub(super) per_class: Vec<Class>,
-    pub(super) contingency: Vec<Vec<u64>>,
+    /// `None` of more than can be shown.
+    pub(super) contingency: Option<Vec<Vec<u64>>>,
 }
 
 impl Scores {
     /// Whether there is a row for each class and a column for each cluster.
     fn fit(&self) -> bool {
         let n_classes = self.per_class.len();
-        let n_columns = self.contingency.first().map_or(0, Vec::len);
-        self.matching.len() == n_classes
-            && self.contingency.len() == n_classes
-            && self.contingency.iter().all(|counts| counts.len() == n_columns)
-            && self.matching.iter().flatten().all(|&cluster| cluster < n_columns)
+        let table_fits = |table: &Vec<Vec<u64>>| {
+            let n_columns = table.first().map_or(0, Vec::len);
+            table.len() == n_classes
+                && table.iter().all(|counts| counts.len() == n_columns)
+                && self.matching.iter().flatten().all(|&cluster| cluster < n_columns)
+        };
+        self.matching.len() == n_classes && self.contingency.as_ref().is_none_or(table_fits)
     }
 }
 

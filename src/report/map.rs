@@ -3,7 +3,7 @@
 use consilience_data::{Features, SampleIdx};
 use consilience_ensembles::Scaling;
 
-use super::{colour, text};
+use super::{colour, numerals, settings};
 use crate::run_folder::RunFolder;
 
 use super::embedding::Embedding;
@@ -49,7 +49,7 @@ pub(super) struct Label {
 
 impl Map {
     pub(super) fn of(run: &RunFolder, features: &Features, scaling: Scaling) -> Self {
-        let embedding = Embedding::of(features, scaling, super::seed(run));
+        let embedding = Embedding::of(features, scaling, settings::seed(run));
         let (places, height) = fit(&embedding.places);
         let k = run.n_clusters();
         let mut labelled = vec![false; run.n_samples()];
@@ -83,15 +83,15 @@ impl Map {
             height,
             labels: labels.filter(|_| k <= MOST_LABELS).collect(),
             groups: groups.into_iter().filter(|group| !group.points.is_empty()).collect(),
-            n_shown: text::count(places.len()),
-            n_all: (n_all > places.len()).then(|| text::count(n_all)),
+            n_shown: numerals::count(places.len()),
+            n_all: (n_all > places.len()).then(|| numerals::count(n_all)),
             is_tsne: embedding.is_tsne,
         }
     }
 }
 
 fn title(run: &RunFolder, sample: SampleIdx, is_labelled: bool) -> String {
-    let id = text::cut(&run.id(sample.index()), 60);
+    let id = numerals::cut(&run.id(sample.index()), 60);
     let agreed = if is_labelled { ", agreed on" } else { "" };
     run.clusters[sample.index()].map_or(format!("{id}: no votes"), |cluster| {
         format!("{id}: cluster {cluster}, {:.2}{agreed}", run.confidences[sample.index()])

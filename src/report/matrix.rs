@@ -4,7 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::figures::{Figure, Matrix};
-use super::text::cell;
+use super::numerals::cell;
 
 /// Larger matrices have shades without numbers.
 const MOST_NUMBERS: usize = 30;

@@ -2,12 +2,13 @@
 
 use consilience_data::{Features, Recipe, Stream};
 
+use super::colour;
 use super::contrast::{Contrast, Contrasts};
 use super::figures::Figures;
+use super::numerals::{count, cut, short};
 use super::overview::class_of;
+use super::settings::seed;
 use super::sprite::{COLUMNS, Pictures};
-use super::text::{count, cut, short};
-use super::{colour, seed};
 use crate::run_folder::RunFolder;
 
 /// Clusters that are shown, the first ones.
@@ -58,7 +59,7 @@ pub(super) struct Grid {
     pub(super) title: &'static str,
     /// As pictures.
     pub(super) sprite: Option<String>,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Vec<Shown>,
     /// Pictures in a row.
     pub(super) columns: usize,
     /// Places of the last row that stay free.
@@ -66,7 +67,7 @@ pub(super) struct Grid {
 }
 
 /// A sample.
-pub(super) struct Member {
+pub(super) struct Shown {
     pub(super) id: String,
     pub(super) confidence: String,
 }
@@ -172,7 +173,7 @@ pub(super) fn grid(
     samples: &[usize],
     pictures: Option<&Pictures<'_>>,
 ) -> Grid {
-    let member = |&sample: &usize| Member {
+    let member = |&sample: &usize| Shown {
         id: cut(&run.id(sample), LETTERS),
         confidence: format!("{:.2}", run.confidences[sample]),
     };

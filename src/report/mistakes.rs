@@ -4,8 +4,8 @@ use super::colour;
 use super::figures::{Class, Confused, Figure, Figures, Scores};
 use super::matrix::{Cell, Row, Shaded};
 use super::members::{Grid, grid};
+use super::numerals::{count, cut, rough_percent};
 use super::sprite::Pictures;
-use super::text::{count, cut, rough_percent};
 use crate::run_folder::RunFolder;
 
 /// Rows and columns of a table that can be read. More aren't shown.
@@ -51,18 +51,12 @@ impl Mistakes {
         let pairs = figures.confused_pairs.as_deref().unwrap_or(&[]).iter().enumerate();
         let classes = scores.per_class.iter().enumerate();
         Some(Self {
-            matrix: confusion(scores, n_clusters(figures, scores)),
+            matrix: confusion(figures, scores),
             pairs: pairs.map(|pair| of_pair(run, figures, pictures, pair)).collect(),
             aspect: pictures.map_or(1.0, Pictures::aspect),
             classes: classes.map(|(at, class)| of_class(at, class)).take(1000).collect(),
         })
     }
-}
-
-/// Clusters of the table: it may have a column more, for samples without a cluster.
-fn n_clusters(figures: &Figures, scores: &Scores) -> usize {
-    let n_columns = scores.contingency.first().map_or(0, Vec::len);
-    if figures.clusters.is_empty() { n_columns } else { figures.clusters.len().min(n_columns) }
 }
 
 fn of_pair(
@@ -100,17 +94,23 @@ fn of_class(at: usize, class: &Class) -> ClassRow {
 /// Classes against clusters, the cluster matched to a class below the diagonal's place for it, then samples without
 /// a cluster if there are any; `None` if classes or clusters are too many.
 #[expect(clippy::cast_precision_loss, reason = "shares")]
-fn confusion(scores: &Scores, n_clusters: usize) -> Option<Shaded> {
-    let n_columns = scores.contingency.first()?.len();
-    if n_clusters > MOST_SIDE || scores.contingency.len() > MOST_SIDE {
+fn confusion(figures: &Figures, scores: &Scores) -> Option<Shaded> {
+    let table = scores.contingency.as_ref()?;
+    let n_columns = table.first()?.len();
+    // The table may have a column more, for samples without a cluster.
+    let n_clusters = match figures.clusters.len() {
+        0 => n_columns,
+        n_clusters => n_clusters.min(n_columns),
+    };
+    if n_clusters > MOST_SIDE || table.len() > MOST_SIDE {
         return None;
     }
     let mut columns: Vec<usize> = scores.matching.iter().copied().flatten().collect();
     columns.extend((0..n_clusters).filter(|cluster| !scores.matching.contains(&Some(*cluster))));
-    let is_used = |&column: &usize| scores.contingency.iter().any(|counts| counts[column] > 0);
+    let is_used = |&column: &usize| table.iter().any(|counts| counts[column] > 0);
     columns.extend((n_clusters..n_columns).filter(is_used));
-    let is_dense = Shaded::is_dense(scores.contingency.len(), columns.len());
-    let rows = scores.contingency.iter().enumerate().map(|(row, counts)| {
+    let is_dense = Shaded::is_dense(table.len(), columns.len());
+    let rows = table.iter().enumerate().map(|(row, counts)| {
         let class = &scores.per_class[row];
         let cells = columns.iter().map(|&column| {
             let found = counts[column];

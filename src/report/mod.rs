@@ -16,20 +16,17 @@ mod map;
 mod matrix;
 mod members;
 mod mistakes;
+mod numerals;
 mod overview;
 mod provenance;
+mod settings;
 mod sprite;
-mod text;
 mod trust;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use askama::Template;
-use consilience_data::{Dataset, Features, Seed};
-use consilience_ensembles::Scaling;
-use consilience_graph::Strictness;
-use serde::Deserialize;
+use consilience_data::{Dataset, Features};
 
 use self::figures::Figures;
 use self::map::Map;
@@ -39,8 +36,7 @@ use self::overview::Overview;
 use self::provenance::Provenance;
 use self::trust::Trust;
 use crate::RunError;
-use crate::labelling::Labelling;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, replace};
 
 /// The name of the file.
 pub const REPORT: &str = "report.html";
@@ -103,11 +99,11 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
         policy: POLICY.trim(),
         name: name(run),
         overview: Overview::of(&figures),
-        trust: Trust::of(&figures, labelling(run), min_agree(run)),
+        trust: Trust::of(&figures, settings::labelling(run), settings::min_agree(run)),
         members: features
             .map(|features| Members::of(run, (features, recipe), pictures.as_ref(), &figures)),
         mistakes: Mistakes::of(run, &figures, pictures.as_ref()),
-        map: features.map(|features| Map::of(run, features, scaling(run))),
+        map: features.map(|features| Map::of(run, features, settings::scaling(run))),
         provenance: Provenance::of(run, &figures),
         missing,
     };
@@ -122,17 +118,7 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
 pub fn write(run: &RunFolder, data: Data<'_>) -> Result<PathBuf, RunError> {
     let page = render(run, data)?;
     let path = run.path.join(REPORT);
-    let written = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        // Like any new file; by default only its owner could read it.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut aside = builder.prefix(".report.partial-").tempfile_in(&run.path)?;
-        aside.write_all(page.as_bytes())?;
-        aside.persist(&path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    written().map_err(|error| crate::run_folder::unwritable(&path, &error))?;
+    replace(&path, page.as_bytes())?;
     Ok(path)
 }
 
@@ -167,29 +153,4 @@ fn name(run: &RunFolder) -> String {
         (stem, 0) => stem.into(),
         (stem, more) => format!("{stem} and {more} more"),
     }
-}
-
-/// The seed of the run; 0 where nothing was random.
-fn seed(run: &RunFolder) -> Seed {
-    let seed = run.config.get("seed").and_then(toml::Value::as_integer);
-    Seed(seed.and_then(|seed| u64::try_from(seed).ok()).unwrap_or(0))
-}
-
-/// What labels come from. Votes that were given have nothing but their agreement.
-fn labelling(run: &RunFolder) -> Labelling {
-    let labelling = run.config.get("labelling").cloned();
-    labelling.and_then(|labelling| Labelling::deserialize(labelling).ok()).unwrap_or_default()
-}
-
-/// How many models had to agree.
-fn min_agree(run: &RunFolder) -> Option<Strictness> {
-    let min_agree = run.config.get("agreement")?.get("min_agree")?.clone();
-    Strictness::deserialize(min_agree).ok()
-}
-
-/// How the run scaled its features. Votes that were given don't say: features of different units, perhaps.
-fn scaling(run: &RunFolder) -> Scaling {
-    let preparation = run.config.get("preparation");
-    let scaling = preparation.and_then(|table| table.get("scaling")).cloned();
-    scaling.and_then(|scaling| Scaling::deserialize(scaling).ok()).unwrap_or(Scaling::Standardise)
 }

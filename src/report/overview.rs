@@ -2,7 +2,7 @@
 
 use super::colour;
 use super::figures::{Cluster, Figure, Figures};
-use super::text::{count, percent, plural, rough_percent};
+use super::numerals::{count, percent, plural, rough_percent};
 
 /// Rows of more clusters are folded away.
 const MOST_OPEN: usize = 30;
@@ -117,8 +117,9 @@ fn notices(figures: &Figures) -> Vec<String> {
     let mut notices = Vec::new();
     if !figures.complete {
         notices.push(format!(
-            "The models agree on fewer than {}: try fewer clusters, or a lower min_agree. Clusters without agreement are weak.",
-            plural(figures.n_clusters, "group")
+            "The models agree on fewer than {}: try {}a lower min_agree. Clusters without agreement are weak.",
+            plural(figures.n_clusters, "group"),
+            if figures.n_clusters > 2 { "fewer clusters, or " } else { "" }
         ));
     }
     if figures.chosen.as_deref() == Some("k-means") {

@@ -6,7 +6,7 @@ use consilience_data::{Features, Recipe};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _, RgbImage, imageops};
 
-use crate::kind::{Kind, Look};
+use consilience_ensembles::{DataKind, Look};
 
 /// Bytes of pixels that a page may have, before they are compressed and written out as text, which takes 4 characters for 3 bytes.
 const BUDGET: usize = 2_500_000;
@@ -32,7 +32,8 @@ impl<'a> Pictures<'a> {
     /// What the files say of their pixels, else what can be seen in the features; `None` if these are no pictures. Picture are made
     /// smaller so that `n_pictures` of them fit into a page.
     pub(super) fn of(features: &'a Features, recipe: &Recipe, n_pictures: usize) -> Option<Self> {
-        let [rows, columns, channels] = recipe.image.or_else(|| seen(features))?;
+        let [rows, columns, channels] =
+            recipe.image.or_else(|| seen(features).filter(|_| !recipe.is_named_table()))?;
         if rows * columns * channels != features.n_features() || rows * columns == 0 {
             return None;
         }
@@ -113,7 +114,7 @@ impl<'a> Pictures<'a> {
 /// Pixels in flat features.
 fn seen(features: &Features) -> Option<[usize; 3]> {
     let look = Look::at(features);
-    let image = (look.kind() == Kind::Image).then(|| look.image())??;
+    let image = (look.kind() == DataKind::Image).then(|| look.image())??;
     Some([image.rows, image.columns, image.channels])
 }
 

@@ -2,11 +2,12 @@
 
 use consilience_graph::Strictness;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::chart::{self, Axis, Series};
 use super::figures::{Figure, Figures, Matrix};
 use super::matrix::Shaded;
-use super::text::{percent, plural, rough_percent};
+use super::numerals::{percent, plural, rough_percent};
 use crate::labelling::Labelling;
 use crate::metrics::MAX_SIDE;
 
@@ -36,6 +37,8 @@ pub(super) struct Trust {
     pub(super) curve: Option<Lines>,
     /// Whether labels come from something else than the agreement that a curve would be of.
     pub(super) is_without_curve: bool,
+    /// Strictnesses that the curve leaves out.
+    pub(super) left_out: String,
     pub(super) histogram: Option<String>,
     /// Why matrices aren't there.
     pub(super) too_large: Option<String>,
@@ -90,6 +93,7 @@ impl Trust {
             rounds: rounds(figures),
             curve: curve(figures, asked).filter(|_| is_agreement),
             is_without_curve: !is_agreement,
+            left_out: left_out(figures),
             histogram: histogram(figures),
             too_large: (n > MAX_SIDE).then(|| {
                 format!(
@@ -283,6 +287,11 @@ fn column(
     of: impl Fn(&super::figures::Round) -> Option<f64>,
 ) -> Vec<Option<f64>> {
     figures.rounds.iter().map(of).collect()
+}
+
+fn left_out(figures: &Figures) -> String {
+    let text = |min_agree: &Value| min_agree.as_str().map_or(min_agree.to_string(), str::to_owned);
+    figures.curve_left_out.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 fn curve(figures: &Figures, asked: Option<Strictness>) -> Option<Lines> {

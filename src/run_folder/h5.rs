@@ -6,9 +6,10 @@ use consilience_data::hdf5_file::Writer;
 use consilience_data::{
     ClusterId, DataError, Element, ModelIdx, SampleIdx, SoftAssignments, Votes,
 };
-use ndarray::{Array2, Array3, ArrayView, Dimension, s};
+use ndarray::{Array2, ArrayView, ArrayView2, Dimension};
 
-use super::files::{Columns, GivenVotes, PSEUDO_LABELS, Results};
+use super::results::{Columns, PSEUDO_LABELS, Results};
+use super::source::GivenVotes;
 use crate::outcome::Outcome;
 
 /// Stands for no cluster, as for no vote.
@@ -49,6 +50,19 @@ impl Documented {
         self.explain(name, shape, meaning)
     }
 
+    /// As [`Documented::array`], of planes of one shape, none of which is copied unless it has fewer columns.
+    pub(crate) fn planes<'a, T: Element>(
+        &self,
+        name: &str,
+        plane: (usize, usize),
+        planes: impl ExactSizeIterator<Item = ArrayView2<'a, T>>,
+        shape: &str,
+        meaning: &str,
+    ) -> Result<(), DataError> {
+        self.0.write_planes(name, plane, planes)?;
+        self.explain(name, shape, meaning)
+    }
+
     pub(crate) fn texts(
         &self,
         name: &str,
@@ -86,20 +100,17 @@ impl Documented {
 /// Writes the last round of a run.
 pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result<(), DataError> {
     let file = Documented::create(path, "The last round of a run of consilience")?;
-    let (votes, shape) = (&outcome.last().votes, "(n_models, n_samples)");
+    let (votes, shape) = (&outcome.votes, "(n_models, n_samples)");
     let meaning = "cluster that each model votes for, in its own numbering; 65535: no vote";
     file.array("votes", votes.clusters(), shape, meaning)?;
     let meaning = "the largest of each model's probabilities";
     file.array("confidences", votes.confidences(), shape, meaning)?;
     let models = &outcome.probabilities;
     let most = models.iter().map(SoftAssignments::n_clusters).max().unwrap_or(0);
-    let mut probabilities = Array3::<f32>::zeros((models.len(), votes.n_samples(), most));
-    for (model, mut all) in models.iter().zip(probabilities.outer_iter_mut()) {
-        all.slice_mut(s![.., ..model.n_clusters()]).assign(&model.view());
-    }
     let shape = "(n_models, n_samples, n_clusters)";
     let meaning = "probability of each cluster, in each model's own numbering; sums to 1; 0 beyond the clusters of a model of one's own that has fewer";
-    file.array("probabilities", probabilities.view(), shape, meaning)?;
+    let (plane, planes) = ((votes.n_samples(), most), models.iter().map(SoftAssignments::view));
+    file.planes("probabilities", plane, planes, shape, meaning)?;
     write_results(&file, results)?;
     file.finish()
 }

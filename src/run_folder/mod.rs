@@ -3,30 +3,34 @@
 //! It is written aside, into a sibling with a name of its own, and renamed when everything is in it. Before any
 //! work is done, [`Destination::new`] finds out whether it can be written.
 
-mod files;
 #[cfg(feature = "hdf5")]
 mod h5;
 mod models;
 mod read;
+mod results;
+mod source;
+mod write;
 
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use consilience_data::DataError;
 
-pub use self::files::{
-    CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml, write, write_from_votes,
-};
-pub(crate) use self::files::{Columns, PSEUDO_LABELS};
 #[cfg(feature = "hdf5")]
 pub(crate) use self::h5::Documented;
 pub(crate) use self::models::read as read_models;
 pub use self::read::{RunFolder, read_recipe};
+pub(crate) use self::results::{Columns, PSEUDO_LABELS};
+pub use self::source::{CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml};
+pub use self::write::{rewrite_metrics, write, write_from_votes};
 use crate::RunError;
 
 /// Ids of clusters are 16-bit numbers, of which the last is no cluster.
 const MAX_CLUSTERS: usize = 65_535;
+
+/// The name of the file with the numbers.
+const METRICS: &str = "metrics.json";
 
 /// Where runs go that aren't told where to.
 const RUNS: &str = "runs";
@@ -53,20 +57,23 @@ impl Destination {
             return Ok(Self { named: None, parent });
         };
         if out.file_name().is_none() {
-            return Err(problem(out, "can't be a run folder; name one, such as --out runs/mine"));
+            return Err(RunError::folder(
+                out,
+                &"can't be a run folder; name one, such as --out runs/mine",
+            ));
         }
         let out = match fs::read_dir(out) {
             Ok(mut entries) => {
                 if entries.next().is_some() {
                     let message = "the folder isn't empty; name another with --out, or remove it";
-                    return Err(problem(out, message));
+                    return Err(RunError::folder(out, &message));
                 }
-                fs::canonicalize(out).map_err(|error| problem(out, &error.to_string()))?
+                fs::canonicalize(out).map_err(|error| RunError::folder(out, &error.to_string()))?
             }
             Err(error) if error.kind() == ErrorKind::NotFound => out.to_path_buf(),
             Err(error) => {
                 let message = format!("can't be the run folder: {error}; name another with --out");
-                return Err(problem(out, &message));
+                return Err(RunError::folder(out, &message));
             }
         };
         let parent = match out.parent() {
@@ -222,12 +229,32 @@ fn check_writable(folder: &Path) -> Result<(), RunError> {
     // Nothing of it is ever seen, on Linux not even its name.
     tempfile::tempfile_in(existing).map(|_| ()).map_err(|error| {
         let message = format!("can't be written to: {error}; name another folder with --out");
-        problem(existing, &message)
+        RunError::folder(existing, &message)
     })
 }
 
-fn problem(path: &Path, problem: &str) -> RunError {
-    RunError::Folder { path: path.display().to_string(), problem: problem.into() }
+/// Writes a file aside, then moves it over one that may be there.
+///
+/// # Errors
+///
+/// [`DataError::Unwritable`].
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), DataError> {
+    let written = || -> io::Result<()> {
+        let mut builder = tempfile::Builder::new();
+        // Like any new file; by default only its owner could read it.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut aside = builder.prefix(".partial-").tempfile_in(folder)?;
+        aside.write_all(content)?;
+        aside.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    written().map_err(|error| unwritable(path, &error))
+}
+
+fn write_text(path: &Path, content: &str) -> Result<(), DataError> {
+    fs::write(path, content).map_err(|error| unwritable(path, &error))
 }
 
 pub(crate) fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> DataError {

@@ -10,9 +10,8 @@ use consilience_graph::Alignment;
 use ndarray::{ArrayD, ArrayView1, Ix2};
 use serde::{Deserialize, Serialize};
 
-use super::files::write_text;
 use super::read::{check, damaged, json};
-use super::{MAX_CLUSTERS, problem, unwritable};
+use super::{MAX_CLUSTERS, unwritable, write_text};
 use crate::RunError;
 use crate::guard::Chosen;
 use crate::outcome::Outcome;
@@ -71,13 +70,13 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
     if !models.is_dir() {
         let why =
             "the run has no models, as its votes were given; name one of 'consilience cluster'";
-        return Err(problem(folder, why));
+        return Err(RunError::folder(folder, &why));
     }
     let path = models.join(ENSEMBLE);
     if !path.exists() {
         let why =
             "no such file: the run was made by an older version; run 'consilience cluster' again";
-        return Err(problem(&path, why));
+        return Err(RunError::folder(&path, &why));
     }
     let Manifest { chosen, n_common, to_common } = json(&path)?;
     let n_clusters: Vec<usize> = to_common.iter().map(Vec::len).collect();

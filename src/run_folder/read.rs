@@ -7,9 +7,10 @@ use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, Recipe, SampleIdx};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{CONFIG, MAX_CLUSTERS, RECIPE, Source, problem};
+use super::source::{CONFIG, RECIPE, Source};
+use super::{MAX_CLUSTERS, METRICS};
 use crate::RunError;
-use crate::text::count;
+use crate::wording::count;
 
 /// What a run left, in memory: everything but the votes and the models.
 #[derive(Debug, Clone)]
@@ -67,7 +68,7 @@ impl RunFolder {
             .map_err(|error: toml::de::Error| damaged(&path.join(CONFIG), error.message()))?;
         let source = config.get("run").cloned().unwrap_or(toml::Table::new().into());
         let source = source.try_into().unwrap_or_default();
-        let metrics: serde_json::Value = json(&path.join("metrics.json"))?;
+        let metrics: serde_json::Value = json(&path.join(METRICS))?;
         let recipe = read_recipe(path)?;
 
         let assigned_path = path.join("assignments.csv");
@@ -79,8 +80,7 @@ impl RunFolder {
         let n_samples = assigned.len();
         let n_clusters = metrics["n_clusters"].as_u64().and_then(|k| usize::try_from(k).ok());
         let n_clusters = n_clusters.filter(|&k| k <= MAX_CLUSTERS);
-        let n_clusters =
-            n_clusters.ok_or_else(|| damaged(&path.join("metrics.json"), "no n_clusters"))?;
+        let n_clusters = n_clusters.ok_or_else(|| damaged(&path.join(METRICS), "no n_clusters"))?;
         let in_range = |cluster: ClusterId| cluster.index() < n_clusters;
         if !assigned.iter().filter_map(|row| row.cluster).all(in_range) {
             return Err(damaged(&assigned_path, &format!("a cluster of {n_clusters} or more")));
@@ -129,7 +129,7 @@ impl RunFolder {
     /// [`RunError::Folder`] with the two numbers, or the first sample that is called otherwise.
     pub fn check_samples(&self, n_samples: usize, ids: Option<&[String]>) -> Result<(), RunError> {
         let refused = |what: &str| {
-            Err(problem(&self.path, &format!("{what}; name the data that was clustered")))
+            Err(RunError::folder(&self.path, &format!("{what}; name the data that was clustered")))
         };
         if n_samples != self.n_samples() {
             let (ours, theirs) = (count(self.n_samples()), count(n_samples));
@@ -182,7 +182,7 @@ pub(super) fn check(path: &Path) -> Result<(), RunError> {
     } else {
         "no such run folder"
     };
-    Err(problem(path, &format!("{what}; name one that 'consilience cluster' has written")))
+    Err(RunError::folder(path, &format!("{what}; name one that 'consilience cluster' has written")))
 }
 
 fn text(path: &Path) -> Result<String, RunError> {
@@ -204,7 +204,7 @@ fn rows<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
 }
 
 pub(super) fn damaged(path: &Path, why: &str) -> RunError {
-    problem(
+    RunError::folder(
         path,
         &format!("can't be read as part of a run: {why}; run 'consilience cluster' again"),
     )

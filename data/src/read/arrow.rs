@@ -9,21 +9,16 @@ use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 
 use super::arrow_lengths;
-use super::part::Request;
-use super::record_batches::{Batches, Start};
+use super::record_batches::{Batches, records};
 use super::source::{Format, Source, one_line, unreadable};
-use super::table::OpenTable;
 use crate::DataError;
+use crate::records::Records;
 
 /// What messages call it.
 pub(super) const WHAT: &str = "Arrow file";
 
-/// Opens a file or a stream to read the columns that are wanted.
-pub(super) fn open(
-    mut source: Source,
-    path: &Path,
-    request: Request<'_>,
-) -> Result<OpenTable, DataError> {
+/// Opens a file or a stream.
+pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError> {
     if source.peek(4)?.starts_with(b"FEA1") {
         return Err(DataError::Unsupported {
             source_name: source.name,
@@ -41,20 +36,22 @@ pub(super) fn open(
     if is_file {
         let start = FileReader::try_new(BufReader::new(&file), None);
         let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
-        let start = Start::new(&name, &schema, request)?;
-        let used = Some(start.used().to_vec());
-        let batches = FileReader::try_new(BufReader::new(file), used);
-        let batches = batches.map_err(|error| corrupt(&error, &name))?;
-        return Ok(start.open("Arrow", WHAT, checked(batches, name)));
+        let source_name = name.clone();
+        let open = move |columns: &[usize]| -> Result<Batches, DataError> {
+            let batches = FileReader::try_new(BufReader::new(file), Some(columns.to_vec()));
+            Ok(checked(batches.map_err(|error| corrupt(&error, &name))?, name))
+        };
+        return Ok(records(source_name, &schema, "Arrow", WHAT, None, Box::new(open)));
     }
     let start = StreamReader::try_new(BufReader::new(&file), None);
     let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
-    let start = Start::new(&name, &schema, request)?;
     file.rewind().map_err(|error| unreadable(&error, &name))?;
-    let used = Some(start.used().to_vec());
-    let batches = StreamReader::try_new(BufReader::new(file), used);
-    let batches = batches.map_err(|error| corrupt(&error, &name))?;
-    Ok(start.open("Arrow stream", WHAT, checked(batches, name)))
+    let source_name = name.clone();
+    let open = move |columns: &[usize]| -> Result<Batches, DataError> {
+        let batches = StreamReader::try_new(BufReader::new(file), Some(columns.to_vec()));
+        Ok(checked(batches.map_err(|error| corrupt(&error, &name))?, name))
+    };
+    Ok(records(source_name, &schema, "Arrow stream", WHAT, None, Box::new(open)))
 }
 
 fn checked(

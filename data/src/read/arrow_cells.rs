@@ -1,5 +1,7 @@
 //! A column of Arrow's arrays as numbers, lists of numbers, or words.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
@@ -8,8 +10,11 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, OffsetSizeTrait};
 use arrow_schema::DataType;
 
-use super::numbers::Target;
 use crate::DataError;
+use crate::records::{Numbers, Place, Width};
+
+/// Rows whose numbers are put side by side at a time: what a cache holds.
+const BLOCK: usize = 64;
 
 /// Some rows of a column.
 pub(super) struct Cells<'a> {
@@ -21,61 +26,72 @@ pub(super) struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// A number a row; none may be missing.
-    pub(super) fn numbers(&self) -> Result<Vec<f32>, DataError> {
-        self.check(self.array, |index| index)?;
-        self.converted(self.array)
+    /// All columns' numbers, row after row, NaN where one is missing.
+    pub(super) fn numbers(columns: &[Self]) -> Result<Numbers, DataError> {
+        let types = || columns.iter().map(|cells| cells.array.data_type());
+        if types().all(fits_f32) {
+            let columns = columns.iter().map(|cells| cells.f32(cells.array));
+            return Ok(Numbers::F32(side_by_side(&columns.collect::<Result<Vec<_>, _>>()?)));
+        }
+        let is_whole = |cells: &Self| {
+            *cells.array.data_type() == DataType::Int64 && cells.array.null_count() == 0
+        };
+        if columns.iter().all(is_whole) {
+            let columns = columns.iter();
+            let columns = columns
+                .map(|cells| Cow::Borrowed(&cells.array.as_primitive::<Int64Type>().values()[..]));
+            return Ok(Numbers::I64(side_by_side(&columns.collect::<Vec<_>>())));
+        }
+        let columns = columns.iter().map(|cells| cells.f64(cells.array));
+        Ok(Numbers::F64(side_by_side(&columns.collect::<Result<Vec<_>, _>>()?)))
     }
 
-    /// All rows' numbers, one row's after the other's, and how many each has; none may be missing.
-    pub(super) fn vectors(&self) -> Result<(Vec<f32>, Vec<usize>), DataError> {
+    /// The numbers of all lists, which have to be equally long; none may be missing.
+    pub(super) fn lists(&self, width: &mut Width) -> Result<Numbers, DataError> {
         self.check(self.array, |index| index)?;
         let (items, lengths) = match self.array.data_type() {
             DataType::FixedSizeList(_, length) => {
                 let list = self.array.as_fixed_size_list();
                 let length = usize::try_from(*length).unwrap_or(0);
                 // Of a slice, the values are those of the whole.
-                let start = list.value_offset_at(0);
+                let start = if list.is_empty() { 0 } else { list.value_offset_at(0) };
                 let items = list.values().slice(start, list.len() * length);
                 (items, vec![length; list.len()])
             }
             DataType::LargeList(_) => lists::<i64>(self.array),
             _ => lists::<i32>(self.array),
         };
-        let ends: Vec<usize> = lengths
-            .iter()
-            .scan(0, |end, length| {
-                *end += length;
-                Some(*end)
-            })
-            .collect();
-        self.check(&items, |index| ends.partition_point(|&end| end <= index))?;
-        Ok((self.converted(&items)?, lengths))
+        for (row, &length) in lengths.iter().enumerate() {
+            let checked = width.check(length, Place::Row, (self.before + row) as u64);
+            checked.map_err(|ragged| ragged.error(self.source_name))?;
+        }
+        let length = lengths.first().map_or(1, |&length| length.max(1));
+        self.check(&items, |index| index / length)?;
+        Ok(match items.data_type() {
+            narrow if fits_f32(narrow) => Numbers::F32(self.f32(&items)?.into_owned()),
+            DataType::Int64 => Numbers::I64(items.as_primitive::<Int64Type>().values().to_vec()),
+            _ => Numbers::F64(self.f64(&items)?.into_owned()),
+        })
     }
 
-    /// A word a row, numbers as text; none may be missing.
-    pub(super) fn words(&self) -> Result<Vec<String>, DataError> {
-        self.check(self.array, |index| index)?;
-        self.labels()
-    }
-
-    /// A word a row, numbers as text, nothing where there is none.
-    pub(super) fn labels(&self) -> Result<Vec<String>, DataError> {
+    /// A word a row, numbers as text, `None` where there is none.
+    pub(super) fn words(&self) -> Result<Vec<Option<String>>, DataError> {
         let array = self.array;
-        let mut words: Vec<String> = match array.data_type() {
+        let mut words: Vec<Option<String>> = match array.data_type() {
             DataType::Utf8 => array.as_string::<i32>().iter().map(text).collect(),
             DataType::LargeUtf8 => array.as_string::<i64>().iter().map(text).collect(),
             DataType::Utf8View => array.as_string_view().iter().map(text).collect(),
             DataType::Dictionary(..) => {
                 let dictionary = array.as_any_dictionary();
                 if dictionary.values().is_empty() {
-                    vec![String::new(); array.len()]
+                    vec![None; array.len()]
                 } else {
-                    let names = Cells { array: dictionary.values(), ..*self }.labels()?;
+                    let names = Cells { array: dictionary.values(), ..*self }.words()?;
                     let keys = dictionary.normalized_keys();
                     keys.into_iter().map(|key| names[key].clone()).collect()
                 }
             }
+            DataType::Null => vec![None; array.len()],
             DataType::Boolean => as_text(array.as_boolean().values().iter().map(u8::from)),
             DataType::Int8 => whole::<Int8Type>(array),
             DataType::Int16 => whole::<Int16Type>(array),
@@ -86,12 +102,12 @@ impl Cells<'_> {
             DataType::UInt32 => whole::<UInt32Type>(array),
             DataType::UInt64 => whole::<UInt64Type>(array),
             DataType::Float64 => whole::<Float64Type>(array),
-            _ => as_text(self.converted(array)?.into_iter()),
+            _ => as_text(self.f32(array)?.iter().copied()),
         };
         if let Some(nulls) = array.logical_nulls() {
             for (word, is_there) in words.iter_mut().zip(&nulls) {
                 if !is_there {
-                    word.clear();
+                    *word = None;
                 }
             }
         }
@@ -106,39 +122,89 @@ impl Cells<'_> {
         let first = nulls.iter().position(|is_there| !is_there).unwrap_or(0);
         Err(DataError::Null {
             source_name: self.source_name.into(),
-            row: self.before + row(first),
+            place: Place::Row.word(),
+            at: (self.before + row(first)) as u64,
             column: self.column.into(),
         })
     }
 
-    fn converted(&self, array: &ArrayRef) -> Result<Vec<f32>, DataError> {
-        Ok(match array.data_type() {
+    fn f32<'a>(&self, array: &'a ArrayRef) -> Result<Cow<'a, [f32]>, DataError> {
+        let mut values = match array.data_type() {
+            DataType::Float32 => Cow::Borrowed(&array.as_primitive::<Float32Type>().values()[..]),
             DataType::Boolean => {
                 array.as_boolean().values().iter().map(|value| f32::from(u8::from(value))).collect()
             }
-            DataType::Int8 => values::<Int8Type>(array, |value| value.into()),
-            DataType::Int16 => values::<Int16Type>(array, |value| value.into()),
-            DataType::Int32 => values::<Int32Type>(array, |value| f32::from_signed(value.into())),
-            DataType::Int64 => values::<Int64Type>(array, f32::from_signed),
-            DataType::UInt8 => values::<UInt8Type>(array, |value| value.into()),
-            DataType::UInt16 => values::<UInt16Type>(array, |value| value.into()),
-            DataType::UInt32 => {
-                values::<UInt32Type>(array, |value| f32::from_unsigned(value.into()))
-            }
-            DataType::UInt64 => values::<UInt64Type>(array, f32::from_unsigned),
-            DataType::Float16 => values::<Float16Type>(array, half::f16::to_f32),
-            DataType::Float32 => values::<Float32Type>(array, |value| value),
-            DataType::Float64 => values::<Float64Type>(array, f32::from_float),
-            other => {
-                return Err(DataError::ColumnKind {
-                    source_name: self.source_name.into(),
-                    column: self.column.into(),
-                    found: other.to_string(),
-                    as_what: "numbers",
-                });
-            }
-        })
+            DataType::Int8 => values::<Int8Type, _>(array, f32::from),
+            DataType::Int16 => values::<Int16Type, _>(array, f32::from),
+            DataType::UInt8 => values::<UInt8Type, _>(array, f32::from),
+            DataType::UInt16 => values::<UInt16Type, _>(array, f32::from),
+            DataType::Float16 => values::<Float16Type, _>(array, half::f16::to_f32),
+            other => return Err(self.no_numbers(other)),
+        };
+        each_missing(array, |row| values.to_mut()[row] = f32::NAN);
+        Ok(values)
     }
+
+    #[expect(clippy::cast_precision_loss, reason = "64-bit integers beside other numbers")]
+    fn f64<'a>(&self, array: &'a ArrayRef) -> Result<Cow<'a, [f64]>, DataError> {
+        let mut values = match array.data_type() {
+            DataType::Float64 => Cow::Borrowed(&array.as_primitive::<Float64Type>().values()[..]),
+            DataType::Int32 => values::<Int32Type, _>(array, f64::from),
+            DataType::UInt32 => values::<UInt32Type, _>(array, f64::from),
+            DataType::Int64 => values::<Int64Type, _>(array, |value| value as f64),
+            DataType::UInt64 => values::<UInt64Type, _>(array, |value| value as f64),
+            DataType::Null => vec![f64::NAN; array.len()].into(),
+            narrow if fits_f32(narrow) => {
+                return Ok(self.f32(array)?.iter().map(|&value| f64::from(value)).collect());
+            }
+            other => return Err(self.no_numbers(other)),
+        };
+        each_missing(array, |row| values.to_mut()[row] = f64::NAN);
+        Ok(values)
+    }
+
+    fn no_numbers(&self, found: &DataType) -> DataError {
+        DataError::ColumnKind {
+            source_name: self.source_name.into(),
+            column: self.column.into(),
+            found: found.to_string(),
+            as_what: "numbers",
+        }
+    }
+}
+
+/// Calls `tell` with every row in which nothing is.
+fn each_missing(array: &ArrayRef, tell: impl FnMut(usize)) {
+    if let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) {
+        (0..array.len()).filter(|&row| nulls.is_null(row)).for_each(tell);
+    }
+}
+
+/// Whether a type's numbers are 32-bit floats without loss.
+fn fits_f32(data_type: &DataType) -> bool {
+    matches!(
+        data_type,
+        DataType::Boolean
+            | DataType::Int8
+            | DataType::Int16
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::Float16
+            | DataType::Float32
+    )
+}
+
+/// Columns of equal length as rows.
+fn side_by_side<T: Copy + Default>(columns: &[Cow<'_, [T]>]) -> Vec<T> {
+    let (width, rows) = (columns.len(), columns.first().map_or(0, |column| column.len()));
+    let mut values = vec![T::default(); rows * width];
+    for (block, start) in values.chunks_mut(BLOCK * width.max(1)).zip((0..rows).step_by(BLOCK)) {
+        for (place, column) in columns.iter().enumerate() {
+            let to = block.iter_mut().skip(place).step_by(width);
+            to.zip(&column[start..]).for_each(|(to, &value)| *to = value);
+        }
+    }
+    values
 }
 
 /// The items of all lists, and how many each has.
@@ -150,18 +216,21 @@ fn lists<O: OffsetSizeTrait>(array: &ArrayRef) -> (ArrayRef, Vec<usize>) {
     (list.values().slice(start, end - start), lengths)
 }
 
-fn text(word: Option<&str>) -> String {
-    word.unwrap_or_default().to_owned()
+fn text(word: Option<&str>) -> Option<String> {
+    word.map(str::to_owned)
 }
 
-fn whole<T: ArrowPrimitiveType<Native: ToString>>(array: &ArrayRef) -> Vec<String> {
+fn whole<T: ArrowPrimitiveType<Native: ToString>>(array: &ArrayRef) -> Vec<Option<String>> {
     as_text(array.as_primitive::<T>().values().iter().copied())
 }
 
-fn as_text<T: ToString>(values: impl Iterator<Item = T>) -> Vec<String> {
-    values.map(|value| value.to_string()).collect()
+fn as_text<T: ToString>(values: impl Iterator<Item = T>) -> Vec<Option<String>> {
+    values.map(|value| Some(value.to_string())).collect()
 }
 
-fn values<T: ArrowPrimitiveType>(array: &ArrayRef, convert: impl Fn(T::Native) -> f32) -> Vec<f32> {
+fn values<T: ArrowPrimitiveType, V: Clone>(
+    array: &ArrayRef,
+    convert: impl Fn(T::Native) -> V,
+) -> Cow<'static, [V]> {
     array.as_primitive::<T>().values().iter().map(|&value| convert(value)).collect()
 }

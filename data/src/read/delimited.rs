@@ -1,154 +1,463 @@
-//! Tables as text with more than features in them: ids, labels, texts.
+//! Tables as text: comma, tab, semicolon or blanks, with or without a header line.
 
-use super::PartInfo;
-use super::columns::{Column, From, Kind, Roles};
-use super::part::Request;
-use super::source::Source;
-use super::table::{Blocks, Layout, OpenTable, Table};
-use super::text::{Lines, Row, Start, cells, is_missing, is_number, not_a_number};
-use crate::DataError;
+use std::io::{BufRead, Cursor, Read};
 
-/// Rows that are looked at to see whether a column holds numbers.
+use csv::{ByteRecord, ReaderBuilder};
+
+use super::encoding::{Text, decode};
+use super::source::{Source, unreadable};
+use super::text::{is_missing, shown};
+use crate::records::survey::{is_boolean, is_date, is_decimal_comma};
+use crate::records::{
+    Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
+    unique,
+};
+use crate::{DataError, ReadOptions};
+
+/// Bytes in which the delimiter, the header and the kinds of columns are looked for, and more if lines are longer.
+const START: usize = 1 << 18;
+/// Lines that have to be whole in them.
+const LINES: usize = 3;
+/// Rows that are looked at to see what a column holds.
 const LOOKED_AT: usize = 50;
+/// Values in a batch, about, and rows at most.
+const VALUES: usize = 1 << 18;
+const ROWS: usize = 4096;
 
-/// Opens a table. Columns are known by the names in its header line.
-pub(super) fn open(source: Source, request: Request<'_>) -> Result<OpenTable, DataError> {
-    let options = request.options;
-    let named: Vec<&str> = options.columns().collect();
-    // Texts, used or not, may have line breaks in quotes.
-    let with_texts = options.text_column.is_some() || !options.ignored_columns.is_empty();
-    let start = Start::read_named(source, |cell| list(cell).is_some(), &named, with_texts)?;
-    let Start { mut lines, delimiter, separator, columns: n_columns, header, .. } = start;
-    let name = lines.source.name.clone();
-    let has_header = header.is_some();
-    let columns = header.map(|names| {
-        let ahead = lines.look_ahead(LOOKED_AT)?;
-        Ok::<_, DataError>(kinds(names, ahead.iter(), separator))
-    });
-    let columns: Option<Vec<Column>> = columns.transpose()?;
-    let roles = match &columns {
-        Some(columns) => Roles::choose(columns, request, &name)?,
-        None => Roles::unnamed(n_columns, request, &name)?,
+/// Opens a table. Columns are known by the names in its header line, else by their numbers.
+pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
+    let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
+    let Source { name, gzip, len, mut reader, .. } = source;
+    let mut start = Start::read(&mut reader, &name, options.decimal_comma)?;
+    let comment = start.take_comments();
+    let delimiter = start.delimiter();
+    let ahead = start.records(delimiter);
+    let Some(first) = ahead.first() else {
+        return Err(match comment {
+            Some(_) => DataError::NoRows { source_name: name },
+            None => DataError::Empty { source_name: name },
+        });
     };
+    let cells = Cells { decimal_comma: options.decimal_comma, encoding };
+    let n_columns = first.len();
+    let above = comment.and_then(|bytes| Start { bytes, ..start.empty() }.records(delimiter).pop());
+    let above = above.filter(|names| names.len() == n_columns);
+    let (in_table, counted) = has_header(&cells, first, ahead.get(1), options, above.is_some());
+    if ahead.len() == 1 && (in_table || !first.iter().any(|cell| cells.is_value(cell))) {
+        return Err(DataError::NoRows { source_name: name });
+    }
+    let header = if in_table { Some(first.clone()) } else { above };
+    let has_names = header.is_some();
+    let names: Vec<String> = match header {
+        None => vec![String::new(); n_columns],
+        Some(names) => names
+            .iter()
+            .map(|cell| cells.text(cell, &name, start.lines + 1))
+            .collect::<Result<_, _>>()?,
+    };
+    let rows = &ahead[usize::from(in_table)..];
+    let columns = unique(names).into_iter().enumerate();
+    let columns = columns.map(|(index, name)| Column::new(name, cells.kind(rows, index)));
+    let columns: Vec<Column> = columns.collect();
 
-    let gzip = if lines.source.gzip { ", gzip" } else { "" };
-    let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &[]);
+    let mut info = PartInfo::new(&name, format!("CSV{}", if gzip { ", gzip" } else { "" }), &[]);
     info.delimiter = delimiter.map(char::from);
-    info.header = Some(has_header);
-    let is_plain = roles.features == From::Columns((0..n_columns).collect());
-    let layout = Layout { name, n_columns, columns, roles, place: "line" };
-    Ok(OpenTable { info, layout, blocks: Box::new(Rows { lines, separator, is_plain }) })
+    info.header = Some(has_names);
+    info.encoding = encoding.map(Into::into);
+    info.notes.extend(encoding.map(|encoding| format!("read as {encoding} (--encoding)")));
+    if counted {
+        info.notes.push("its first line counts up from 0 and was taken for names of columns (--header no if it is a row)".into());
+    }
+    let (place, index) = (Place::Line, Vec::new());
+    let about_rows = start.about_rows(len).filter(|_| !gzip);
+    let schema = Schema { name, place, columns, has_names, array: None, index, about_rows };
+    let end = start.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
+    let is_crlf = start.bytes[..end].ends_with(b"\r");
+    let before = start.lines;
+    // Every line ends, so that lines can be counted.
+    let bytes = Cursor::new(start.bytes).chain(reader).chain(&b"\n"[..]);
+    let mut lines = Lines {
+        reader: reader_of(Box::new(bytes) as _, delimiter),
+        cells,
+        is_blank: delimiter == Some(b' '),
+        is_crlf,
+        before,
+        record: ByteRecord::new(),
+        width: Width::default(),
+        failed: None,
+    };
+    if in_table {
+        lines.next_record(&schema)?;
+    }
+    Ok(Records { info, schema, rows: Box::new(lines) })
 }
 
-/// What the columns hold, from their first rows.
-fn kinds<'a>(
-    names: Vec<String>,
-    rows: impl Iterator<Item = &'a Row>,
-    separator: char,
-) -> Vec<Column> {
-    let mut numbers = vec![true; names.len()];
-    let mut lists = vec![true; names.len()];
-    for (_, row) in rows {
-        for (column, cell) in cells(row, separator).enumerate().take(names.len()) {
-            numbers[column] &= is_number(cell) || is_missing(cell);
-            lists[column] &= list(cell).is_some();
+/// The first bytes of a table.
+struct Start {
+    bytes: Vec<u8>,
+    /// Lines before them.
+    lines: u64,
+    /// Whether these are all bytes.
+    is_all: bool,
+    decimal_comma: bool,
+}
+
+impl Start {
+    fn read(reader: &mut dyn BufRead, name: &str, decimal_comma: bool) -> Result<Self, DataError> {
+        let mut bytes = Vec::new();
+        loop {
+            let wanted = bytes.len().max(START);
+            let read = Read::take(&mut *reader, wanted as u64).read_to_end(&mut bytes);
+            let read = read.map_err(|error| unreadable(&error, name))?;
+            let is_all = read < wanted;
+            if is_all || bytes.iter().filter(|&&byte| byte == b'\n').count() >= LINES {
+                if bytes.starts_with(b"\xef\xbb\xbf") {
+                    bytes.drain(..3);
+                }
+                return Ok(Self { bytes, lines: 0, is_all, decimal_comma });
+            }
         }
     }
-    let kind = |column: usize| match (numbers[column], lists[column]) {
-        (true, _) => Kind::Numbers,
-        (_, true) => Kind::Vectors,
-        _ => Kind::Words,
-    };
-    let columns = names.into_iter().enumerate();
-    columns.map(|(column, name)| Column { name, kind: kind(column) }).collect()
+
+    fn empty(&self) -> Self {
+        let decimal_comma = self.decimal_comma;
+        Self { bytes: Vec::new(), lines: 0, is_all: true, decimal_comma }
+    }
+
+    /// Takes away lines that start with `# `, and gives the last one: the header, as numpy.savetxt writes it.
+    fn take_comments(&mut self) -> Option<Vec<u8>> {
+        let mut last = None;
+        loop {
+            let end = self.bytes.iter().position(|&byte| byte == b'\n');
+            let end = end.map_or(self.bytes.len(), |end| end + 1);
+            let line = self.bytes[..end].trim_ascii();
+            let comment = line.strip_prefix(b"#");
+            let is_comment = comment.is_some_and(|rest| rest.first().is_none_or(|&b| b == b' '));
+            if end == 0 || !(is_comment || line.is_empty()) {
+                return last;
+            }
+            last = comment.map(|line| line.trim_ascii().to_vec()).or(last);
+            self.bytes.drain(..end);
+            self.lines += 1;
+        }
+    }
+
+    /// The first of tab, semicolon and comma that is in the first line outside quotes, if any; else a blank, if there
+    /// are blanks between numbers.
+    fn delimiter(&self) -> Option<u8> {
+        let count = |delimiter| self.records(Some(delimiter)).first().map_or(0, ByteRecord::len);
+        let mut usual = [b'\t', b';', b','].into_iter();
+        let is_mark = |byte: u8| byte == b',' && self.decimal_comma;
+        if let Some(found) = usual.find(|&byte| !is_mark(byte) && count(byte) > 1) {
+            return Some(found);
+        }
+        let cells = Cells { decimal_comma: self.decimal_comma, encoding: None };
+        let records = self.records(Some(b' '));
+        let first = records.first().filter(|first| first.len() > 1)?;
+        let numbers = |record: &ByteRecord| {
+            record.iter().all(|cell| cells.is_value(cell))
+                && record.iter().any(|cell| cells.number(cell).is_some())
+        };
+        let below = |second: &ByteRecord| second.len() == first.len() && numbers(second);
+        (numbers(first) || records.get(1).is_some_and(below)).then_some(b' ')
+    }
+
+    /// About how many rows a file of `len` bytes has, rather too many.
+    fn about_rows(&self, len: u64) -> Option<usize> {
+        let lines = self.bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let rows = len.checked_mul(lines)? / (self.bytes.len() as u64).max(1);
+        usize::try_from(rows + rows / 20).ok()
+    }
+
+    /// The first rows, those that are whole.
+    fn records(&self, delimiter: Option<u8>) -> Vec<ByteRecord> {
+        let mut reader = reader_of(self.bytes.as_slice(), delimiter);
+        let (mut record, mut records) = (ByteRecord::new(), Vec::new());
+        while records.len() <= LOOKED_AT && reader.read_byte_record(&mut record).unwrap_or(false) {
+            // The last one may have been cut.
+            if !self.is_all && reader.position().byte() >= self.bytes.len() as u64 {
+                break;
+            }
+            if is_blank(&record) {
+                continue;
+            }
+            if delimiter == Some(b' ') {
+                record = without_empty(&record);
+            }
+            records.push(record.clone());
+        }
+        records
+    }
+}
+
+fn reader_of<R: Read>(reader: R, delimiter: Option<u8>) -> csv::Reader<R> {
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(false).flexible(true).delimiter(delimiter.unwrap_or(b','));
+    builder.buffer_capacity(1 << 17).from_reader(reader)
+}
+
+/// Whether the first line names the columns: a person says so; or it has all names that a person gave; or it has a word above a
+/// number, or above what stands for a missing one; or it counts up from 0, as pandas numbers columns, and whether that is why.
+///
+/// `has_names`: a comment above it names the columns.
+fn has_header(
+    cells: &Cells,
+    first: &ByteRecord,
+    second: Option<&ByteRecord>,
+    options: &ReadOptions,
+    has_names: bool,
+) -> (bool, bool) {
+    if let Some(said) = options.header {
+        return (said, false);
+    }
+    let is_there = |name: &str| first.iter().any(|cell| cell.trim_ascii() == name.as_bytes());
+    let named = || options.columns().filter(|name| name.parse::<i64>().is_err());
+    if named().next().is_some() && named().all(is_there) {
+        return (true, false);
+    }
+    let Some(second) = second else { return (false, false) };
+    let is_word = |cell: &[u8]| !cells.is_value(cell) && list(cell.trim_ascii()).is_none();
+    let is_name = first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
+    let mut numbers = first.iter().enumerate();
+    let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
+    let counted = first.len() > 1 && !has_names && numbers.all(counts) && first != second;
+    (is_name || counted, counted)
+}
+
+fn is_blank(record: &ByteRecord) -> bool {
+    record.len() == 1 && record[0].trim_ascii().is_empty()
+}
+
+fn without_empty(record: &ByteRecord) -> ByteRecord {
+    record.iter().filter(|cell| !cell.is_empty()).collect()
+}
+
+fn is_empty(cell: &[u8]) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|cell| is_missing(cell.trim()))
+}
+
+/// What is between a list's brackets.
+fn list(cell: &[u8]) -> Option<&[u8]> {
+    cell.strip_prefix(b"[")?.strip_suffix(b"]")
+}
+
+/// How cells are understood.
+struct Cells {
+    decimal_comma: bool,
+    /// What the text was decoded from, if not UTF-8.
+    encoding: Option<&'static str>,
+}
+
+impl Cells {
+    fn number(&self, cell: &[u8]) -> Option<f64> {
+        let cell = cell.trim_ascii();
+        if self.decimal_comma && cell.contains(&b',') {
+            let point = |&byte: &u8| if byte == b',' { b'.' } else { byte };
+            return fast_float2::parse(cell.iter().map(point).collect::<Vec<u8>>()).ok();
+        }
+        fast_float2::parse(cell).ok()
+    }
+
+    /// Whether a cell can be below the name of a column of numbers.
+    fn is_value(&self, cell: &[u8]) -> bool {
+        self.number(cell).is_some() || is_empty(cell) || holds(cell, is_decimal_comma)
+    }
+
+    /// What a column holds, by its first rows.
+    fn kind(&self, rows: &[ByteRecord], column: usize) -> Kind {
+        let cells = || rows.iter().filter_map(|row| row.get(column)).map(<[u8]>::trim_ascii);
+        let all =
+            |is_such: &dyn Fn(&[u8]) -> bool| cells().all(|cell| is_empty(cell) || is_such(cell));
+        if all(&|_| false) {
+            Kind::Nothing
+        } else if all(&|cell| self.number(cell).is_some()) {
+            Kind::Numbers
+        } else if all(&|cell| list(cell).is_some()) {
+            Kind::Lists
+        } else if all(&|cell| self.number(cell).is_some() || holds(cell, is_boolean)) {
+            Kind::Booleans
+        } else if all(&|cell| holds(cell, is_date)) {
+            Kind::Dates
+        } else {
+            Kind::Words
+        }
+    }
+
+    /// A cell as text.
+    fn text(&self, cell: &[u8], source_name: &str, line: u64) -> Result<String, DataError> {
+        let text = std::str::from_utf8(cell).ok().filter(|text| {
+            // What the decoder makes of bytes that its encoding doesn't have.
+            self.encoding.is_none() || !text.contains('\u{fffd}')
+        });
+        text.map(|text| text.trim().into()).ok_or_else(|| DataError::NotUtf8 {
+            source_name: source_name.into(),
+            line,
+            encoding: self.encoding.unwrap_or("UTF-8"),
+        })
+    }
+}
+
+fn holds(cell: &[u8], is_such: fn(&str) -> bool) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|cell| is_such(cell.trim()))
 }
 
 /// The rows behind the header.
-struct Rows {
-    lines: Lines,
-    separator: char,
-    /// Whether the features are all columns in their order.
-    is_plain: bool,
+struct Lines {
+    reader: csv::Reader<Box<dyn Read>>,
+    cells: Cells,
+    /// Whether cells are separated by any number of blanks.
+    is_blank: bool,
+    /// Whether lines end as on Windows.
+    is_crlf: bool,
+    /// Lines before those that the reader has.
+    before: u64,
+    record: ByteRecord,
+    width: Width,
+    /// An error that waits until the rows before it are given.
+    failed: Option<DataError>,
 }
 
-impl Blocks for Rows {
-    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
-        let Some(row) = self.lines.next()? else { return Ok(false) };
-        self.push(&row, layout, table)?;
+impl Lines {
+    /// Reads the next line that isn't empty; false after the last.
+    fn next_record(&mut self, schema: &Schema) -> Result<bool, DataError> {
+        let name = &schema.name;
+        loop {
+            let read = self.reader.read_byte_record(&mut self.record);
+            let failed = |error: csv::Error| match error.into_kind() {
+                csv::ErrorKind::Io(error) => unreadable(&error, name),
+                other => {
+                    let problem = format!("{other:?}");
+                    DataError::Corrupt { source_name: name.clone(), problem }
+                }
+            };
+            if !read.map_err(failed)? {
+                return Ok(false);
+            }
+            if is_blank(&self.record) {
+                continue;
+            }
+            if self.is_blank {
+                self.record = without_empty(&self.record);
+            }
+            let (found, expected) = (self.record.len(), schema.columns.len());
+            if found != expected {
+                let (source_name, line) = (name.clone(), self.line());
+                return Err(DataError::RaggedRow { source_name, line, found, expected });
+            }
+            return Ok(true);
+        }
+    }
+
+    /// The line in which the row that was read last starts, counted from 1.
+    fn line(&self) -> u64 {
+        let breaks = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
+        // Of `\r\n`, the second byte is counted with the next row.
+        // And a quote that nothing closes takes all that follows.
+        let is_open = self.record.as_slice().ends_with(b"\n");
+        let ended = u64::from(!self.is_crlf && !is_open);
+        self.before + self.reader.position().line() - breaks - ended
+    }
+
+    /// Adds the numbers of the row that was read last, or those of its list.
+    fn push_numbers(
+        &mut self,
+        schema: &Schema,
+        columns: &[usize],
+        values: &mut Vec<f64>,
+    ) -> Result<(), DataError> {
+        if let [column] = *columns
+            && let Some(items) = list(self.record[column].trim_ascii())
+        {
+            let before = values.len();
+            let items = items.split(|byte| matches!(byte, b',' | b' '));
+            for item in items.filter(|item| !item.is_empty()) {
+                let value = self.cells.number(item);
+                values.push(value.ok_or_else(|| self.not_a_number(schema, column, item))?);
+            }
+            let (found, line) = (values.len() - before, self.line());
+            let checked = self.width.check(found, Place::Line, line);
+            return checked.map_err(|ragged| ragged.error(&schema.name));
+        }
+        for &column in columns {
+            let cell = &self.record[column];
+            let value = match self.cells.number(cell) {
+                Some(value) => value,
+                None if is_empty(cell) => f64::NAN,
+                None if schema.columns[column].kind == Kind::Booleans
+                    && holds(cell, is_boolean) =>
+                {
+                    f64::from(u8::from(cell.trim_ascii().eq_ignore_ascii_case(b"true")))
+                }
+                None => return Err(self.not_a_number(schema, column, cell)),
+            };
+            values.push(value);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn not_a_number(&self, schema: &Schema, column: usize, cell: &[u8]) -> DataError {
+        let name = &schema.columns[column].name;
+        DataError::NotANumber {
+            source_name: schema.name.clone(),
+            line: self.line(),
+            column: column + 1,
+            header: if schema.has_names { format!(" ({})", shown(name)) } else { String::new() },
+            text: shown(String::from_utf8_lossy(cell).trim()),
+        }
+    }
+}
+
+impl Lines {
+    /// Adds the next row; false after the last. After an error, what was added of it is to be taken away.
+    fn push_next(
+        &mut self,
+        schema: &Schema,
+        wanted: &Wanted,
+        values: &mut Vec<f64>,
+        words: &mut [Vec<Option<String>>],
+    ) -> Result<bool, DataError> {
+        if !self.next_record(schema)? {
+            return Ok(false);
+        }
+        self.push_numbers(schema, &wanted.numbers, values)?;
+        for (&column, words) in wanted.words.iter().zip(words) {
+            let word = self.cells.text(&self.record[column], &schema.name, self.line())?;
+            words.push(Some(word));
+        }
         Ok(true)
     }
 }
 
-impl Rows {
-    fn push(
-        &self,
-        (number, line): &Row,
-        layout: &Layout,
-        table: &mut Table,
-    ) -> Result<(), DataError> {
-        let found = cells(line, self.separator).count();
-        if found != layout.n_columns {
-            return Err(DataError::RaggedRow {
-                source_name: layout.name.clone(),
-                line: *number,
-                found,
-                expected: layout.n_columns,
-            });
+impl Rows for Lines {
+    /// Rows before a bad one are given before its error.
+    fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
         }
-        if self.is_plain {
-            for (column, cell) in cells(line, self.separator).enumerate() {
-                table.values.push(self::number(cell, *number, column, layout)?);
-            }
-            table.n_rows += 1;
-            return Ok(());
-        }
-        let cells: Vec<&str> = cells(line, self.separator).collect();
-        match &layout.roles.features {
-            From::Columns(used) => {
-                for &column in used {
-                    table.values.push(self::number(cells[column], *number, column, layout)?);
+        let limit = (VALUES / schema.columns.len()).clamp(1, ROWS);
+        let mut values = Vec::with_capacity(limit * wanted.numbers.len());
+        let mut words = vec![Vec::new(); wanted.words.len()];
+        let mut lines = Vec::with_capacity(limit);
+        while lines.len() < limit {
+            let before = values.len();
+            match self.push_next(schema, wanted, &mut values, &mut words) {
+                Ok(true) => lines.push(self.line()),
+                Ok(false) => break,
+                Err(error) if lines.is_empty() => return Err(error),
+                Err(error) => {
+                    values.truncate(before);
+                    words.iter_mut().for_each(|words| words.truncate(lines.len()));
+                    self.failed = Some(error);
+                    break;
                 }
             }
-            From::Vectors(column) => push_list(cells[*column], *number, *column, layout, table)?,
-            From::Texts(column) => table.texts.push(unescaped(cells[*column])),
         }
-        if let Some(column) = layout.roles.id {
-            table.ids.push(unescaped(cells[column]));
-        }
-        if let Some(column) = layout.roles.label {
-            table.labels.push(unescaped(cells[column]), *number);
-        }
-        table.n_rows += 1;
-        Ok(())
+        Ok((!lines.is_empty()).then(|| Batch {
+            n_rows: lines.len(),
+            numbers: Numbers::F64(values),
+            words,
+            places: Places::Lines(lines),
+        }))
     }
-}
-
-/// Adds the numbers of a list such as `[0.1, 0.2]`, as Python writes it.
-fn push_list(
-    cell: &str,
-    line: u64,
-    column: usize,
-    layout: &Layout,
-    table: &mut Table,
-) -> Result<(), DataError> {
-    let before = table.values.len();
-    for item in list(cell).unwrap_or(cell).split([',', ' ']).filter(|item| !item.is_empty()) {
-        table.values.push(number(item, line, column, layout)?);
-    }
-    table.check_width(before, &layout.name, "line", line)
-}
-
-fn number(cell: &str, line: u64, column: usize, layout: &Layout) -> Result<f32, DataError> {
-    let header = layout.columns.as_ref().map(|columns| columns[column].name.as_str());
-    cell.parse().map_err(|_| not_a_number(&layout.name, line, column, header, cell))
-}
-
-/// What is between a list's brackets.
-fn list(cell: &str) -> Option<&str> {
-    cell.strip_prefix('[')?.strip_suffix(']')
-}
-
-/// A cell with its doubled quotes made single.
-fn unescaped(cell: &str) -> String {
-    if cell.contains("\"\"") { cell.replace("\"\"", "\"") } else { cell.into() }
 }

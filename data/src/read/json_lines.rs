@@ -1,5 +1,6 @@
 //! JSON Lines: an object, or a list of numbers, a line.
 
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::BufRead;
 
@@ -7,35 +8,56 @@ use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::PartInfo;
-use super::columns::{Column, From, Kind, Roles};
-use super::part::Request;
+use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
-use super::table::{self, Blocks, Layout, OpenTable, Table};
-use super::text;
-use crate::DataError;
+use crate::records::survey::is_date;
+use crate::records::{
+    Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
+};
+use crate::{DataError, ReadOptions};
 
+/// Rows in a batch.
+const ROWS: usize = 1024;
+/// Lines by which it is decided what fields there are.
+const LOOKED_AT: usize = 50;
 /// What a line without fields has its numbers under.
 const LIST: &str = "the list";
 
-/// Opens a file. What each field is for is decided by the first line that isn't empty.
-pub(super) fn open(mut source: Source, request: Request<'_>) -> Result<OpenTable, DataError> {
-    text::check_encoding(&mut source)?;
+/// Opens a file. What fields there are is decided by the first lines that aren't empty.
+pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
+    let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
     let name = source.name.clone();
     let gzip = if source.gzip { ", gzip" } else { "" };
-    let info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
-    let mut lines = Lines { source, line: Vec::new(), number: 0, first: None };
-    let Some(first) = lines.read()? else {
-        return Err(DataError::Empty { source_name: name });
+    let mut info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
+    info.encoding = encoding.map(Into::into);
+    let mut lines = Lines {
+        source,
+        line: Vec::new(),
+        number: 0,
+        ahead: VecDeque::new(),
+        positions: HashMap::new(),
+        width: Width::default(),
     };
-    let column = |(name, value): &(String, Value)| Column { name: name.clone(), kind: kind(value) };
-    let columns: Vec<Column> = first.0.iter().map(column).collect();
-    let roles = Roles::choose(&columns, request, &name)?;
-    table::check_kinds(&columns, &roles, &name)?;
-    let n_columns = columns.len();
-    let layout = Layout { name, n_columns, columns: Some(columns), roles, place: "line" };
-    lines.first = Some(first);
-    Ok(OpenTable { info, layout, blocks: Box::new(lines) })
+    let mut columns: Vec<Column> = Vec::new();
+    while lines.ahead.len() < LOOKED_AT {
+        let Some(object) = lines.read()? else { break };
+        for (name, value) in &object.0 {
+            let new = columns.len();
+            let place = *lines.positions.entry(name.clone()).or_insert(new);
+            match columns.get_mut(place) {
+                None => columns.push(Column::new(name.clone(), kind(value))),
+                Some(column) if column.kind == Kind::Nothing => column.kind = kind(value),
+                Some(_) => {}
+            }
+        }
+        lines.ahead.push_back((lines.number, object));
+    }
+    if lines.ahead.is_empty() {
+        return Err(DataError::Empty { source_name: name });
+    }
+    let (place, index) = (Place::Line, Vec::new());
+    let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows: None };
+    Ok(Records { info, schema, rows: Box::new(lines) })
 }
 
 /// The lines that aren't empty.
@@ -44,8 +66,11 @@ struct Lines {
     line: Vec<u8>,
     /// Number of the last line that was read, counted from 1.
     number: u64,
-    /// The first, read to see what its fields are.
-    first: Option<Object>,
+    /// Lines that were read to see what fields there are.
+    ahead: VecDeque<(u64, Object)>,
+    /// Columns of the fields.
+    positions: HashMap<String, usize>,
+    width: Width,
 }
 
 impl Lines {
@@ -62,7 +87,11 @@ impl Lines {
             if text.is_empty() {
                 continue;
             }
-            return serde_json::from_slice(text).map(Some).map_err(|error| {
+            let parsed = serde_json::from_slice(text).or_else(|error| match without_nan(text) {
+                Some(text) => serde_json::from_slice(&text),
+                None => Err(error),
+            });
+            return parsed.map(Some).map_err(|error| {
                 let source_name = source.name.clone();
                 DataError::BadJson { source_name, line: *number, problem: problem(&error) }
             });
@@ -70,85 +99,107 @@ impl Lines {
     }
 }
 
-impl Blocks for Lines {
-    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
-        let object = match self.first.take() {
-            None => self.read()?,
-            first => first,
-        };
-        let Some(object) = object else { return Ok(false) };
-        let columns = layout.columns.as_deref().unwrap_or_default();
-        let fields = Fields { name: &layout.name, columns, roles: &layout.roles };
-        fields.push(object, table, self.number)?;
-        Ok(true)
+impl Rows for Lines {
+    fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        let (mut values, mut lines) = (Vec::new(), Vec::new());
+        let mut words = vec![Vec::new(); wanted.words.len()];
+        while lines.len() < ROWS {
+            let (line, object) = match self.ahead.pop_front() {
+                Some(ahead) => ahead,
+                None => match self.read()? {
+                    Some(object) => (self.number, object),
+                    None => break,
+                },
+            };
+            let row = Row { schema, line, values: self.in_order(line, object, schema)? };
+            row.push_numbers(&wanted.numbers, &mut self.width, &mut values)?;
+            for (&column, words) in wanted.words.iter().zip(&mut words) {
+                words.push(row.word(column)?);
+            }
+            lines.push(line);
+        }
+        Ok((!lines.is_empty()).then(|| Batch {
+            n_rows: lines.len(),
+            numbers: Numbers::F64(values),
+            words,
+            places: Places::Lines(lines),
+        }))
     }
 }
 
-/// What the fields of the first line are for.
-struct Fields<'a> {
-    name: &'a str,
-    columns: &'a [Column],
-    roles: &'a Roles,
-}
-
-impl Fields<'_> {
-    fn push(&self, object: Object, table: &mut Table, line: u64) -> Result<(), DataError> {
-        let mut values: Vec<Option<Value>> = vec![None; self.columns.len()];
+impl Lines {
+    /// A line's values in the order of the columns.
+    fn in_order(
+        &self,
+        line: u64,
+        object: Object,
+        schema: &Schema,
+    ) -> Result<Vec<Option<Value>>, DataError> {
+        let mut values: Vec<Option<Value>> = vec![None; schema.columns.len()];
         // Mostly in the order of the first line.
         for (place, (name, value)) in object.0.into_iter().enumerate() {
-            let here = self.columns.get(place).is_some_and(|column| column.name == name);
-            let place = if here { Some(place) } else { self.position(&name) };
-            if let Some(place) = place {
-                values[place] = Some(value);
+            let here = schema.columns.get(place).is_some_and(|column| column.name == name);
+            let place = if here { Some(place) } else { self.positions.get(&name).copied() };
+            let place = place.ok_or_else(|| DataError::NewField {
+                source_name: schema.name.clone(),
+                line,
+                field: name,
+                looked_at: LOOKED_AT,
+            })?;
+            values[place] = Some(value);
+        }
+        Ok(values)
+    }
+}
+
+struct Row<'a> {
+    schema: &'a Schema,
+    line: u64,
+    values: Vec<Option<Value>>,
+}
+
+impl Row<'_> {
+    fn push_numbers(
+        &self,
+        columns: &[usize],
+        width: &mut Width,
+        values: &mut Vec<f64>,
+    ) -> Result<(), DataError> {
+        if let [column] = *columns
+            && self.schema.columns[column].kind == Kind::Lists
+        {
+            let bad = || self.bad(column, "a list of numbers");
+            let Some(Value::Array(items)) = &self.values[column] else { return Err(bad()) };
+            for item in items {
+                values.push(number(item).ok_or_else(bad)?);
             }
+            let checked = width.check(items.len(), Place::Line, self.line);
+            return checked.map_err(|ragged| ragged.error(&self.schema.name));
         }
-        let take = |values: &mut Vec<Option<Value>>, index: usize| values[index].take();
-        if let Some(index) = self.roles.id {
-            let id = take(&mut values, index).as_ref().and_then(word);
-            table.ids.push(id.ok_or_else(|| self.bad(line, index, "a string or a number"))?);
+        for &column in columns {
+            values.push(match &self.values[column] {
+                None | Some(Value::Null) => f64::NAN,
+                Some(value) => number(value).ok_or_else(|| self.bad(column, "a number"))?,
+            });
         }
-        if let Some(index) = self.roles.label {
-            let label = take(&mut values, index).as_ref().and_then(word);
-            table.labels.push(label.unwrap_or_default(), line);
-        }
-        match &self.roles.features {
-            From::Texts(index) => match take(&mut values, *index) {
-                Some(Value::String(text)) => table.texts.push(text),
-                _ => return Err(self.bad(line, *index, "a string")),
-            },
-            From::Vectors(index) => {
-                let before = table.values.len();
-                let Some(Value::Array(items)) = take(&mut values, *index) else {
-                    return Err(self.bad(line, *index, "a list of numbers"));
-                };
-                for item in &items {
-                    let number = number(item);
-                    let number =
-                        number.ok_or_else(|| self.bad(line, *index, "a list of numbers"))?;
-                    table.values.push(number);
-                }
-                table.check_width(before, self.name, "line", line)?;
-            }
-            From::Columns(used) => {
-                for &index in used {
-                    let number = take(&mut values, index).as_ref().and_then(number);
-                    table.values.push(number.ok_or_else(|| self.bad(line, index, "a number"))?);
-                }
-            }
-        }
-        table.n_rows += 1;
         Ok(())
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column.name == name)
+    fn word(&self, column: usize) -> Result<Option<String>, DataError> {
+        match &self.values[column] {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match word(value) {
+                None => Err(self.bad(column, "a string or a number")),
+                word => Ok(word),
+            },
+        }
     }
 
-    fn bad(&self, line: u64, column: usize, wanted: &'static str) -> DataError {
+    fn bad(&self, column: usize, wanted: &'static str) -> DataError {
         DataError::BadField {
-            source_name: self.name.into(),
-            line,
-            field: self.columns[column].name.clone(),
+            source_name: self.schema.name.clone(),
+            line: self.line,
+            field: self.schema.columns[column].name.clone(),
             wanted,
         }
     }
@@ -156,24 +207,25 @@ impl Fields<'_> {
 
 fn kind(value: &Value) -> Kind {
     match value {
-        Value::Number(_) | Value::Bool(_) => Kind::Numbers,
+        Value::Number(_) => Kind::Numbers,
+        Value::Bool(_) => Kind::Booleans,
+        Value::String(text) if is_date(text) => Kind::Dates,
         Value::String(_) => Kind::Words,
         Value::Array(items)
             if !items.is_empty() && items.iter().all(|item| number(item).is_some()) =>
         {
-            Kind::Vectors
+            Kind::Lists
         }
         Value::Array(_) => Kind::Other("a list of something else than numbers".into()),
         Value::Object(_) => Kind::Other("an object".into()),
-        Value::Null => Kind::Other("null".into()),
+        Value::Null => Kind::Nothing,
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
-fn number(value: &Value) -> Option<f32> {
+fn number(value: &Value) -> Option<f64> {
     match value {
-        Value::Bool(value) => Some(f32::from(u8::from(*value))),
-        value => value.as_f64().map(|value| value as f32),
+        Value::Bool(value) => Some(f64::from(u8::from(*value))),
+        value => value.as_f64(),
     }
 }
 
@@ -184,6 +236,26 @@ fn word(value: &Value) -> Option<String> {
         Value::Bool(value) => Some(value.to_string()),
         _ => None,
     }
+}
+
+/// A line with `null` for each `NaN`, as Python writes it, if there is one outside of strings.
+fn without_nan(line: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(line.len());
+    let (mut in_string, mut escaped, mut found) = (false, false, false);
+    let mut rest = line;
+    while let Some((&byte, after)) = rest.split_first() {
+        if !in_string && let Some(after) = rest.strip_prefix(b"NaN") {
+            text.extend(b"null");
+            found = true;
+            rest = after;
+            continue;
+        }
+        in_string ^= byte == b'"' && !escaped;
+        escaped = in_string && byte == b'\\' && !escaped;
+        text.push(byte);
+        rest = after;
+    }
+    found.then_some(text)
 }
 
 /// What is wrong with a line, without the parser's own count of lines.

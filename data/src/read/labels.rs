@@ -1,13 +1,11 @@
 //! From numbers or lines of text to the truth.
 
-use std::collections::HashMap;
-use std::io::Read;
-
-use super::columns::Roles;
-use super::numbers::Number;
-use super::part::PartInfo;
-use super::source::{Source, unreadable};
+use super::encoding::{Text, decode, read_to_end};
+use super::numbers::{Number, whole_numbers};
+use super::source::Source;
+use super::strings::Cells;
 use super::text;
+use crate::records::labels::from_words;
 use crate::{DataError, Truth};
 
 /// First lines that name the column rather than the first sample's class.
@@ -15,40 +13,35 @@ const HEADERS: [&str; 10] = [
     "label", "labels", "class", "classes", "cluster", "target", "truth", "category", "y", "species",
 ];
 
-/// The truth from numbers of shape (n), (n, 1) or (1, n).
-pub(crate) fn truth(shape: &[usize], values: &[Number], name: &str) -> Result<Truth, DataError> {
+/// The truth from numbers or words of shape (n), (n, 1) or (1, n).
+pub(super) fn truth(shape: &[usize], cells: Cells, name: &str) -> Result<Truth, DataError> {
+    let source_name = || name.to_owned();
     if shape.is_empty() || shape.iter().filter(|&&length| length != 1).count() > 1 {
         return Err(DataError::Dimensions {
-            source_name: name.into(),
+            source_name: source_name(),
             found: shape.to_vec(),
             expected: "one label a sample: (n), (n, 1) or (1, n)",
         });
     }
-    from_numbers(values, name)
-}
-
-fn from_numbers(values: &[Number], name: &str) -> Result<Truth, DataError> {
-    let source_name = name.to_owned();
-    if values.is_empty() {
-        return Err(DataError::NoLabels { source_name });
+    if shape.contains(&0) {
+        return Err(DataError::NoLabels { source_name: source_name() });
     }
-    match whole_numbers(values) {
-        Ok(labels) => Truth::from_integers(&labels),
-        Err((index, value)) => Err(DataError::LabelNotWhole { source_name, index, value }),
+    match cells {
+        Cells::Words(words) => from_words(&words, name),
+        Cells::Numbers(numbers) => match whole_numbers(&numbers) {
+            Ok(labels) => Ok(Truth::from_integers(&labels)?),
+            Err((index, value)) => {
+                Err(DataError::LabelNotWhole { source_name: source_name(), index, value })
+            }
+        },
     }
-}
-
-/// All values as integers, or position and value of the first that is none.
-pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)> {
-    let whole = |(index, value): (usize, &Number)| value.whole().map_err(|value| (index, value));
-    values.iter().enumerate().map(whole).collect()
 }
 
 /// Labels of a text file, one a line: all numbers, else words. `table`: refuse lines of several columns.
 ///
 /// Empty lines are an error, as they would shift the labels; those at the end are not.
-pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataError> {
-    text::check_encoding(&mut source)?;
+pub(crate) fn from_text(source: Source, table: bool) -> Result<Truth, DataError> {
+    let Text { mut source, encoding } = decode(source, None)?;
     if table && let Some(delimiter) = text::delimiter(&mut source)? {
         return Err(DataError::Unsupported {
             source_name: source.name,
@@ -56,9 +49,7 @@ pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataEr
             supported: "labels alone, one a line",
         });
     }
-    let mut bytes = Vec::new();
-    source.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error, &source.name))?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = read_to_end(&mut source, encoding)?;
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let labels: Vec<String> = lines.map(unquoted).collect();
     if labels.iter().all(String::is_empty) {
@@ -72,74 +63,6 @@ pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataEr
         return Err(DataError::NoLabels { source_name: source.name });
     }
     from_words(labels, &source.name)
-}
-
-/// The truth from whole numbers, if all labels are numbers, else from words.
-fn from_words<S: AsRef<str>>(labels: &[S], name: &str) -> Result<Truth, DataError> {
-    let numbers: Option<Vec<Number>> = labels.iter().map(|label| number(label.as_ref())).collect();
-    match numbers {
-        Some(numbers) => from_numbers(&numbers, name),
-        None => Truth::from_labels(labels),
-    }
-}
-
-/// A column of labels as it is read: four bytes a row, and each distinct label once.
-#[derive(Default)]
-pub(super) struct Labels {
-    /// The distinct labels, numbered as they come.
-    numbers: HashMap<String, u32>,
-    rows: Vec<u32>,
-    /// The line or row of the first that is missing.
-    missing: Option<u64>,
-}
-
-impl Labels {
-    /// Adds the label of line or row `at`.
-    pub(super) fn push(&mut self, label: String, at: u64) {
-        if self.missing.is_none() && text::is_missing(&label) {
-            self.missing = Some(at);
-        }
-        let next = u32::try_from(self.numbers.len()).expect("fewer labels than fit in memory");
-        self.rows.push(*self.numbers.entry(label).or_insert(next));
-    }
-
-    fn truth(&self, name: &str) -> Result<Truth, DataError> {
-        let mut words = vec![""; self.numbers.len()];
-        for (word, &number) in &self.numbers {
-            words[number as usize] = word;
-        }
-        let rows: Vec<&str> = self.rows.iter().map(|&number| words[number as usize]).collect();
-        from_words(&rows, name)
-    }
-}
-
-/// A column of a table as the truth. `None` where there is no such column, or where nobody
-/// said that a column is one and it makes no sense as such (labels that are missing, or not whole): it is then left aside.
-pub(super) fn beside(
-    labels: &Labels,
-    place: &'static str,
-    roles: &Roles,
-    with_truth: bool,
-    name: &str,
-    info: &mut PartInfo,
-) -> Result<Option<Truth>, DataError> {
-    if roles.label.is_none() {
-        return Ok(None);
-    }
-    let truth = match labels.missing {
-        Some(at) => Err(DataError::NoLabelAt { source_name: name.into(), place, at }),
-        None => labels.truth(name),
-    };
-    match truth {
-        Ok(truth) => Ok(with_truth.then_some(truth)),
-        Err(error) if roles.label_was_named && with_truth => Err(error),
-        Err(_) => {
-            info.has_truth = false;
-            let column = info.truth_from.take().unwrap_or_default();
-            info.left_aside.push(format!("{column} (not a class for every sample)"));
-            Ok(None)
-        }
-    }
 }
 
 fn number(text: &str) -> Option<Number> {

@@ -1,145 +1,124 @@
 //! Tables in columns, as Parquet and Arrow have them, a batch of rows at a time.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Schema as ArrowSchema};
 
-use super::PartInfo;
 use super::arrow_cells::Cells;
-use super::columns::{Column, From, Kind, Roles};
 use super::no_panic::no_panic;
-use super::part::Request;
-use super::table::{self, Blocks, Layout, OpenTable, Table};
 use crate::DataError;
+use crate::records::{
+    Batch, Column, Kind, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width, unique,
+};
 
 /// Batches of rows as a format's own library gives them.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataError>>>;
+/// Opens a file to read the columns of these numbers, ascending.
+type Open = Box<dyn FnOnce(&[usize]) -> Result<Batches, DataError>>;
 
-/// A table whose columns are known, before its rows are read.
-pub(super) struct Start {
-    layout: Layout,
-    /// Columns that are read, in ascending order.
-    used: Vec<usize>,
-}
-
-impl Start {
-    /// Decides by the schema what each column is for.
-    pub(super) fn new(
-        name: &str,
-        schema: &Schema,
-        request: Request<'_>,
-    ) -> Result<Self, DataError> {
-        let columns: Vec<Column> = schema
-            .fields()
-            .iter()
-            .map(|field| Column { name: field.name().clone(), kind: kind(field.data_type()) })
-            .collect();
-        let roles = Roles::choose(&columns, request, name)?;
-        table::check_kinds(&columns, &roles, name)?;
-        let mut used = match &roles.features {
-            From::Columns(columns) => columns.clone(),
-            From::Vectors(column) | From::Texts(column) => vec![*column],
-        };
-        used.extend(roles.id.iter().chain(&roles.label));
-        used.sort_unstable();
-        used.dedup();
-        let (name, n_columns) = (name.into(), columns.len());
-        let layout = Layout { name, n_columns, columns: Some(columns), roles, place: "row" };
-        Ok(Self { layout, used })
-    }
-
-    /// Columns that are read, in ascending order.
-    pub(super) fn used(&self) -> &[usize] {
-        &self.used
-    }
-
-    /// The table, whose `batches` have the columns that are [`Start::used`]. `what` the file is: `Parquet file`.
-    pub(super) fn open(self, format: &str, what: &'static str, batches: Batches) -> OpenTable {
-        let Self { layout, used } = self;
-        let info = PartInfo::new(&layout.name, format.into(), &[]);
-        OpenTable { info, layout, blocks: Box::new(Rows { what, used, batches }) }
-    }
-}
-
-/// The rows of all batches.
-struct Rows {
+/// A table whose batches are opened when it is known which columns are wanted. `what` the file is: `Parquet file`.
+pub(super) fn records(
+    name: String,
+    schema: &ArrowSchema,
+    format: &str,
     what: &'static str,
-    used: Vec<usize>,
-    batches: Batches,
+    about_rows: Option<usize>,
+    open: Open,
+) -> Records {
+    let info = PartInfo::new(&name, format.into(), &[]);
+    let fields = schema.fields();
+    let names = unique(fields.iter().map(|field| field.name().clone()).collect());
+    let columns = names.into_iter().zip(fields.iter());
+    let columns = columns.map(|(name, field)| Column::new(name, kind(field.data_type()))).collect();
+    let (place, index) = (Place::Row, index(schema));
+    let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows };
+    let rows = Table { what, state: State::Closed(open), n_rows: 0, width: Width::default() };
+    Records { info, schema, rows: Box::new(rows) }
 }
 
-impl Blocks for Rows {
-    fn next(&mut self, layout: &Layout, table: &mut Table) -> Result<bool, DataError> {
-        no_panic(&layout.name, self.what, || {
-            let Some(batch) = self.batches.next().transpose()? else { return Ok(false) };
-            push(&batch, &self.used, layout, table)?;
-            Ok(true)
+/// The columns of the index of a table that pandas wrote.
+fn index(schema: &ArrowSchema) -> Vec<usize> {
+    let pandas = schema.metadata().get("pandas");
+    let pandas = pandas.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let names = pandas.and_then(|pandas| pandas.get("index_columns")?.as_array().cloned());
+    // A range has no column.
+    let names = names.unwrap_or_default();
+    names.iter().filter_map(|name| schema.index_of(name.as_str()?).ok()).collect()
+}
+
+struct Table {
+    what: &'static str,
+    state: State,
+    /// Rows read so far.
+    n_rows: usize,
+    width: Width,
+}
+
+enum State {
+    Closed(Open),
+    Open(Batches),
+    Ended,
+}
+
+impl Rows for Table {
+    fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        no_panic(&schema.name, self.what, || {
+            let used = wanted.columns();
+            let mut batches = match std::mem::replace(&mut self.state, State::Ended) {
+                State::Closed(open) => open(&used)?,
+                State::Open(batches) => batches,
+                State::Ended => return Ok(None),
+            };
+            let Some(batch) = batches.next().transpose()? else { return Ok(None) };
+            self.state = State::Open(batches);
+            self.batch(&batch, &used, schema, wanted).map(Some)
         })
     }
 }
 
-/// Adds the rows of a batch, which has the columns `used`.
-fn push(
-    batch: &RecordBatch,
-    used: &[usize],
-    layout: &Layout,
-    table: &mut Table,
-) -> Result<(), DataError> {
-    let (start, roles) = (table.n_rows, &layout.roles);
-    let columns = layout.columns.as_deref().unwrap_or_default();
-    let cells = |index: &usize| Cells {
-        array: batch.column(used.partition_point(|used| used < index)),
-        column: &columns[*index].name,
-        source_name: &layout.name,
-        before: start,
-    };
-    if let Some(index) = &roles.id {
-        table.ids.extend(cells(index).words()?);
+impl Table {
+    /// The rows of a batch, which has the columns `used`.
+    fn batch(
+        &mut self,
+        batch: &RecordBatch,
+        used: &[usize],
+        schema: &Schema,
+        wanted: &Wanted,
+    ) -> Result<Batch, DataError> {
+        let cells = |index: &usize| Cells {
+            array: batch.column(used.partition_point(|used| used < index)),
+            column: &schema.columns[*index].name,
+            source_name: &schema.name,
+            before: self.n_rows,
+        };
+        let words = wanted.words.iter().map(|index| cells(index).words());
+        let words = words.collect::<Result<_, _>>()?;
+        let is_list = |index: usize| schema.columns[index].kind == Kind::Lists;
+        let numbers = match *wanted.numbers.as_slice() {
+            [column] if is_list(column) => cells(&column).lists(&mut self.width)?,
+            _ => Cells::numbers(&wanted.numbers.iter().map(cells).collect::<Vec<_>>())?,
+        };
+        let n_rows = batch.num_rows();
+        let places = Places::From(self.n_rows as u64);
+        self.n_rows += n_rows;
+        Ok(Batch { n_rows, numbers, words, places })
     }
-    if let Some(index) = &roles.label {
-        for (label, row) in cells(index).labels()?.into_iter().zip(start as u64..) {
-            table.labels.push(label, row);
-        }
-    }
-    match &roles.features {
-        From::Columns(features) => {
-            let columns = features.iter().map(|index| cells(index).numbers());
-            let columns: Vec<Vec<f32>> = columns.collect::<Result<_, _>>()?;
-            for row in 0..batch.num_rows() {
-                table.values.extend(columns.iter().map(|column| column[row]));
-            }
-            table.n_rows += batch.num_rows();
-        }
-        From::Vectors(index) => {
-            let (values, lengths) = cells(index).vectors()?;
-            let mut values = values.as_slice();
-            for length in lengths {
-                let (vector, rest) = values.split_at(length);
-                let before = table.values.len();
-                table.values.extend(vector);
-                table.check_width(before, &layout.name, "row", table.n_rows as u64)?;
-                table.n_rows += 1;
-                values = rest;
-            }
-        }
-        From::Texts(index) => {
-            table.texts.extend(cells(index).words()?);
-            table.n_rows += batch.num_rows();
-        }
-    }
-    Ok(())
 }
 
 /// What a column can be read as.
 fn kind(data_type: &DataType) -> Kind {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::Words,
-        DataType::Dictionary(_, values) if kind(values) == Kind::Words => Kind::Words,
+        // Categories, whatever they are called.
+        DataType::Dictionary(_, values) if kind(values).is_simple() => Kind::Words,
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)
             if is_number(item.data_type()) =>
         {
-            Kind::Vectors
+            Kind::Lists
         }
+        DataType::Boolean => Kind::Booleans,
+        DataType::Null => Kind::Nothing,
         number if is_number(number) => Kind::Numbers,
+        date if date.is_temporal() => Kind::Dates,
         other => Kind::Other(other.to_string()),
     }
 }

@@ -4,10 +4,14 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::{DataError, embedded};
+
+/// Bytes by which text is recognised.
+const START: usize = 1 << 12;
 
 /// What an argument on the command line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,13 +113,22 @@ impl Source {
         Ok(&start[..count.min(start.len())])
     }
 
+    /// Refuses lines that are longer than an eighth of `budget`, in bytes, as these are in memory several times.
+    pub(crate) fn with_lines(self, budget: u64) -> Self {
+        let reader = Lines { inner: self.reader, since: 0, max: budget / 8 };
+        Self { reader: Box::new(reader), ..self }
+    }
+
     /// Recognises the format by extension, else by the first bytes.
     pub(crate) fn format(&mut self, path: &Path) -> Result<Format, DataError> {
         if let Some(format) = by_extension(path) {
             return Ok(format);
         }
-        by_magic(self.peek(8)?)
-            .ok_or_else(|| DataError::UnknownFormat { source_name: self.name.clone() })
+        if let Some(format) = by_magic(self.peek(8)?) {
+            return Ok(format);
+        }
+        let source_name = self.name.clone();
+        by_text(self.peek(START)?).ok_or(DataError::UnknownFormat { source_name })
     }
 
     /// Checks the first bytes against what a format has to start with.
@@ -142,6 +155,65 @@ impl Source {
             found: format!("{what} inside gzip"),
             supported: "the unpacked file (gunzip)",
         })
+    }
+}
+
+/// Text whose lines have an end: gives an error in the place of a line that would fill the memory.
+struct Lines<R> {
+    inner: R,
+    /// Bytes since the last end of a line, and how many there may be.
+    since: u64,
+    max: u64,
+}
+
+impl<R: BufRead> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut start = self.fill_buf()?;
+        let read = start.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Lines<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.since > self.max {
+            let problem = format!("a line of more than {} MB, without an end", self.max >> 20);
+            return Err(io::Error::new(ErrorKind::InvalidData, problem));
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Ok(bytes) = self.inner.fill_buf() {
+            let bytes = &bytes[..count.min(bytes.len())];
+            self.since = match bytes.iter().rposition(|&byte| byte == b'\n' || byte == b'\r') {
+                Some(last) => (bytes.len() - last) as u64,
+                None => self.since + bytes.len() as u64,
+            };
+        }
+        self.inner.consume(count);
+    }
+}
+
+/// When a file was changed, to see whether it is while it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp(Option<(u64, SystemTime)>);
+
+impl Stamp {
+    /// Of a file; nothing can be said of others.
+    pub(crate) fn of(location: &Location) -> Self {
+        let Location::File { path, .. } = location else { return Self(None) };
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        Self(metadata.and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?))))
+    }
+
+    /// Refuses a file that isn't what it was.
+    pub(crate) fn check(&self, location: &Location) -> Result<(), DataError> {
+        if *self == Self::of(location) {
+            return Ok(());
+        }
+        Err(DataError::Changed { source_name: location.name() })
     }
 }
 
@@ -207,7 +279,7 @@ fn by_extension(path: &Path) -> Option<Format> {
         "h5" | "hdf5" | "hdf" => Some(Format::Hdf5),
         "parquet" | "pq" => Some(Format::Parquet),
         "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),
-        "jsonl" | "ndjson" => Some(Format::JsonLines),
+        "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
         _ => None,
     }
 }
@@ -225,6 +297,20 @@ fn by_magic(start: &[u8]) -> Option<Format> {
             Some(Format::Arrow)
         }
         _ => None,
+    }
+}
+
+/// Whether bytes without a format's mark are a table of text: their first line has a delimiter, or is an object.
+fn by_text(start: &[u8]) -> Option<Format> {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let first = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = first.into_iter().find(|line| !line.is_empty())?;
+    if start.iter().any(is_control) {
+        None
+    } else if first.starts_with(b"{") {
+        Some(Format::JsonLines)
+    } else {
+        first.iter().any(|byte| b",;\t".contains(byte)).then_some(Format::Text)
     }
 }
 

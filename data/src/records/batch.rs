@@ -1,0 +1,120 @@
+//! Some rows of a source, typed.
+
+use super::{Place, RaggedList};
+
+/// Numbers, row after row, in the narrowest type that holds what the file has exactly. NaN: missing.
+#[derive(Debug, Clone)]
+pub(crate) enum Numbers {
+    /// Of files with numbers of at most 24 significant bits.
+    F32(Vec<f32>),
+    F64(Vec<f64>),
+    /// Of files with integers of 64 bits.
+    I64(Vec<i64>),
+}
+
+impl Numbers {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+            Self::I64(values) => values.len(),
+        }
+    }
+
+    /// The values at these places.
+    pub(crate) fn at(&self, places: impl Iterator<Item = usize>) -> Self {
+        match self {
+            Self::F32(values) => Self::F32(places.map(|place| values[place]).collect()),
+            Self::F64(values) => Self::F64(places.map(|place| values[place]).collect()),
+            Self::I64(values) => Self::I64(places.map(|place| values[place]).collect()),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which is counted as rounded")]
+    pub(crate) fn into_f64(self) -> Vec<f64> {
+        match self {
+            Self::F32(values) => values.into_iter().map(f64::from).collect(),
+            Self::F64(values) => values,
+            Self::I64(values) => values.into_iter().map(|value| value as f64).collect(),
+        }
+    }
+}
+
+/// What is asked for of a source: each row's numbers, and some of its columns as words. The numbers come from several columns
+/// with one each, or from one with a list a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) numbers: Vec<usize>,
+    pub(crate) words: Vec<usize>,
+}
+
+impl Wanted {
+    /// All columns that are wanted, ascending.
+    pub(crate) fn columns(&self) -> Vec<usize> {
+        let mut columns: Vec<usize> = self.numbers.iter().chain(&self.words).copied().collect();
+        columns.sort_unstable();
+        columns.dedup();
+        columns
+    }
+}
+
+/// Where the rows of a batch are in their source.
+#[derive(Debug, Clone)]
+pub(crate) enum Places {
+    /// Rows that follow one another, the first of this number.
+    From(u64),
+    /// The line of each row.
+    Lines(Vec<u64>),
+}
+
+impl Places {
+    pub(crate) fn at(&self, row: usize) -> u64 {
+        match self {
+            Self::From(first) => first + row as u64,
+            Self::Lines(lines) => lines[row],
+        }
+    }
+}
+
+/// Some rows of a source: what was [`Wanted`] of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Batch {
+    pub(crate) n_rows: usize,
+    /// Shape (n_rows, width), row after row; empty if no numbers were wanted.
+    pub(crate) numbers: Numbers,
+    /// A column each, in the order in which they were wanted, shape (n_words, n_rows); `None`: missing.
+    pub(crate) words: Vec<Vec<Option<String>>>,
+    pub(crate) places: Places,
+}
+
+impl Batch {
+    /// Keeps some of the rows.
+    pub(crate) fn retain(&mut self, kept: &[bool]) {
+        fn rows<T>(values: &mut Vec<T>, kept: &[bool]) {
+            let width = values.len().checked_div(kept.len()).unwrap_or(0);
+            let mut place = 0..;
+            values.retain(|_| place.next().is_some_and(|place: usize| kept[place / width.max(1)]));
+        }
+        match &mut self.numbers {
+            Numbers::F32(values) => rows(values, kept),
+            Numbers::F64(values) => rows(values, kept),
+            Numbers::I64(values) => rows(values, kept),
+        }
+        self.words.iter_mut().for_each(|words| rows(words, kept));
+        let lines = (0..self.n_rows).filter(|&row| kept[row]).map(|row| self.places.at(row));
+        self.places = Places::Lines(lines.collect());
+        self.n_rows = kept.iter().filter(|&&kept| kept).count();
+    }
+}
+
+/// The width of a source whose rows have to have equally long lists.
+#[derive(Debug, Default)]
+pub(crate) struct Width(Option<usize>);
+
+impl Width {
+    /// Checks a further row.
+    pub(crate) fn check(&mut self, found: usize, place: Place, at: u64) -> Result<(), RaggedList> {
+        let expected = *self.0.get_or_insert(found);
+        if found == expected { Ok(()) } else { Err(RaggedList { place, at, found, expected }) }
+    }
+}

@@ -1,0 +1,495 @@
+//! What the columns of a source are for: the one place that decides it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::one_hot::OneHot;
+use super::{Column, Fitted, Kind, PartInfo, Role, Schema, Wanted};
+use crate::{DataError, ReadOptions};
+
+/// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
+const IDS: [&str; 8] = ["id", "ids", "uuid", "guid", "sample_id", "row_id", "doc_id", "index"];
+/// And these, if they hold words.
+const NAMES: [&str; 8] =
+    ["name", "file", "filename", "file_name", "path", "filepath", "key", "url"];
+/// Columns of these names are the truth. A `y` beside an `x` is a coordinate.
+const LABELS: [&str; 8] =
+    ["label", "labels", "class", "classes", "target", "truth", "category", "y"];
+/// Of several columns of lists, the first of these is taken.
+const LISTS: [&str; 5] = ["embedding", "embeddings", "vector", "vectors", "features"];
+
+/// How sources are to be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) options: &'a ReadOptions,
+    /// Names of columns that are the features, in this order, wherever a source names its columns.
+    pub(crate) wanted: Option<&'a [String]>,
+    /// Whether columns of ids and labels may be missing although they are named: in sources that are read as others were.
+    pub(crate) lenient: bool,
+    /// Whether labels beside the data are wanted.
+    pub(crate) with_truth: bool,
+    /// How numbers become features, as far as other sources have decided it.
+    pub(crate) fitted: &'a Fitted,
+}
+
+/// Where the features come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Features {
+    /// Columns of numbers, in this order.
+    Columns(Vec<usize>),
+    /// A column of lists.
+    List(usize),
+    /// A column of texts.
+    Text(usize),
+}
+
+/// What is read of a source.
+#[derive(Debug, Clone)]
+pub(crate) struct Roles {
+    pub(crate) id: Option<usize>,
+    pub(crate) label: Option<usize>,
+    /// Whether the column of labels was named by a person, so that it has to make sense.
+    pub(crate) label_was_named: bool,
+    pub(crate) features: Features,
+    /// Columns of words that are features behind those.
+    pub(crate) one_hot: Vec<OneHot>,
+}
+
+impl Roles {
+    /// Decides by what a person said, else by the columns' names and kinds, and writes it into the schema, with the reason.
+    ///
+    /// Columns that are called like labels or ids are never features unless `request.wanted` has them. O(columns).
+    ///
+    /// `words`: of each column that is to become a feature for each of its words, in the order of the options; those of
+    /// `request.wanted` come first.
+    ///
+    /// # Errors
+    ///
+    /// A named column that isn't there, several columns of lists none of which is called so, no features, and a column that
+    /// can't be what it was named for.
+    pub(crate) fn choose(
+        schema: &mut Schema,
+        request: Request<'_>,
+        words: Vec<Vec<String>>,
+    ) -> Result<Self, DataError> {
+        let find = Finder::new(schema);
+        let options = request.options;
+        let optional = |name: &Option<String>| match name {
+            Some(name) if request.lenient => Ok(find.position(name)),
+            Some(name) => find.said(name).map(Some),
+            None => Ok(None),
+        };
+        let required =
+            |name: &Option<String>| name.as_ref().map(|name| find.said(name)).transpose();
+        let (id, label) = (optional(&options.id_column)?, optional(&options.label_column)?);
+        let (text, list) = (required(&options.text_column)?, required(&options.vector_column)?);
+        let ignored = options.ignored_columns.iter().map(|name| match request.lenient {
+            true => Ok(find.position(name)),
+            false => find.said(name).map(Some),
+        });
+        let ignored: HashSet<usize> =
+            ignored.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let by_recipe = request.wanted.filter(|_| text.is_none() && list.is_none());
+        let by_recipe = by_recipe.filter(|_| schema.has_names && schema.array.is_none());
+        let mut one_hot = one_hot(schema, &find, options, words)?;
+        let by_recipe: Option<Vec<usize>> = by_recipe
+            .map(|wanted| {
+                let numbers = by_words(schema, &mut one_hot, wanted);
+                numbers.into_iter().map(|name| find.named(name)).collect()
+            })
+            .transpose()?;
+        let given: HashSet<usize> =
+            by_recipe.iter().flatten().copied().chain(text).chain(list).collect();
+        let said = [
+            (id, Role::Id, "--id-column"),
+            (label, Role::Truth, "--label-column"),
+            (text, Role::Text, "--text-column"),
+            (list, Role::Feature, "--vector-column"),
+        ];
+        for &index in &ignored {
+            schema.columns[index].why = "--ignore-column";
+        }
+        for (index, role, why) in said {
+            if let Some(index) = index {
+                (schema.columns[index].role, schema.columns[index].why) = (role, why);
+            }
+        }
+        for OneHot { column, .. } in &one_hot {
+            let column = &mut schema.columns[*column];
+            (column.role, column.why) = (Role::Feature, "--one-hot");
+        }
+        let free = |index: &usize| !given.contains(index) && !ignored.contains(index);
+        let id = by_name(schema, free, id, options.id_column.is_some(), label, Role::Id);
+        let label = by_name(schema, free, label, options.label_column.is_some(), id, Role::Truth);
+        let rest = |index: &usize| free(index) && schema.columns[*index].why.is_empty();
+        let array = schema.array.as_ref().map(|array| array.column);
+        let features = match (text, list, by_recipe) {
+            (Some(text), ..) => Features::Text(text),
+            (_, Some(list), _) => Features::List(list),
+            (_, _, Some(columns)) => Features::Columns(columns),
+            _ => match array.map_or_else(|| only_list(schema, rest), |array| Ok(Some(array)))? {
+                Some(list) => Features::List(list),
+                None => Features::Columns((0..schema.columns.len()).filter(rest).collect()),
+            },
+        };
+        mark(schema, &features, !one_hot.is_empty())?;
+        let label_was_named = options.label_column.is_some();
+        let roles = Self { id, label, label_was_named, features, one_hot };
+        roles.check(schema)?;
+        Ok(roles)
+    }
+
+    /// What a source is asked for: the features as numbers; ids, labels, texts and words that become features as words, in
+    /// this order.
+    pub(crate) fn wanted(&self) -> Wanted {
+        let (numbers, text) = match &self.features {
+            Features::Columns(columns) => (columns.clone(), None),
+            Features::List(list) => (vec![*list], None),
+            Features::Text(text) => (Vec::new(), Some(*text)),
+        };
+        let words = self.id.into_iter().chain(self.label).chain(text);
+        let one_hot = self.one_hot.iter().map(|one_hot| one_hot.column);
+        Wanted { numbers, words: words.chain(one_hot).collect() }
+    }
+
+    /// Number of features, if it is known before the first row.
+    pub(crate) fn n_features(&self, schema: &Schema) -> Option<usize> {
+        match &self.features {
+            Features::Columns(columns) => {
+                let more = self.one_hot.iter().map(|one_hot| one_hot.words.len());
+                Some(columns.len() + more.sum::<usize>())
+            }
+            Features::List(_) => schema.array.as_ref().map(|array| array.width),
+            Features::Text(_) => None,
+        }
+    }
+
+    /// Names of the features, if each has a column with a name of its own.
+    pub(crate) fn feature_names(&self, schema: &Schema) -> Option<Vec<String>> {
+        match &self.features {
+            Features::Columns(columns) if schema.has_names => {
+                let name = |index: usize| schema.columns[index].name.clone();
+                let words = self.one_hot.iter().flat_map(|OneHot { column, words }| {
+                    words.iter().map(move |word| format!("{}={word}", name(*column)))
+                });
+                Some(columns.iter().map(|&index| name(index)).chain(words).collect())
+            }
+            Features::List(_) => schema.array.as_ref()?.item_names.clone(),
+            _ => None,
+        }
+    }
+
+    /// Says what each column was taken for.
+    pub(crate) fn tell(&self, schema: &Schema, info: &mut PartInfo) {
+        let what = if schema.array.is_some() { "member" } else { "column" };
+        let column = |index: usize| {
+            let name = &schema.columns[index].name;
+            match name.starts_with("column ") {
+                true => name.clone(),
+                false => format!("{what} {name}"),
+            }
+        };
+        info.ids_from = self.id.map(column);
+        info.truth_from = self.label.map(column);
+        info.has_truth = self.label.is_some();
+        info.features_from = match self.features {
+            Features::List(index) | Features::Text(index) if schema.array.is_none() => {
+                Some(column(index))
+            }
+            _ => None,
+        };
+        let aside = (0..schema.columns.len())
+            .filter(|&index| schema.columns[index].role == Role::LeftAside);
+        let told = |index: usize| match (&schema.columns[index].kind, &schema.array) {
+            (Kind::Other(words), Some(_)) => format!("{} ({words})", column(index)),
+            _ => column(index),
+        };
+        info.left_aside = aside.map(told).collect();
+    }
+
+    /// Whether no column of features is known to hold something else than numbers.
+    pub(crate) fn are_numbers(&self, schema: &Schema) -> bool {
+        match &self.features {
+            Features::Columns(columns) => {
+                columns.iter().all(|&index| schema.columns[index].kind.is_number())
+            }
+            Features::List(_) | Features::Text(_) => true,
+        }
+    }
+
+    /// Refuses columns that are chosen for what they can't be.
+    fn check(&self, schema: &Schema) -> Result<(), DataError> {
+        let check = |index: usize, fits: bool, as_what: &'static str| {
+            if fits {
+                return Ok(());
+            }
+            let Column { name, kind, .. } = &schema.columns[index];
+            Err(DataError::ColumnKind {
+                source_name: schema.name.clone(),
+                column: name.clone(),
+                found: kind.words().into(),
+                as_what,
+            })
+        };
+        let kind = |index: usize| &schema.columns[index].kind;
+        self.id.map_or(Ok(()), |index| check(index, kind(index).is_simple(), "ids"))?;
+        self.label.map_or(Ok(()), |index| check(index, kind(index).is_simple(), "labels"))?;
+        match &self.features {
+            Features::Text(index) => check(*index, kind(*index).is_simple(), "texts"),
+            Features::List(index) => check(*index, *kind(*index) == Kind::Lists, "vectors"),
+            // What is wrong with columns of features is told of all of them at once.
+            Features::Columns(_) => Ok(()),
+        }
+    }
+}
+
+/// The columns of words that become features.
+fn one_hot(
+    schema: &Schema,
+    find: &Finder,
+    options: &ReadOptions,
+    words: Vec<Vec<String>>,
+) -> Result<Vec<OneHot>, DataError> {
+    let columns = positions(schema, find, &options.one_hot_columns)?;
+    let words = words.into_iter().chain(std::iter::repeat_with(Vec::new));
+    Ok(columns.into_iter().zip(words).map(|(column, words)| OneHot { column, words }).collect())
+}
+
+fn positions(schema: &Schema, find: &Finder, names: &[String]) -> Result<Vec<usize>, DataError> {
+    let columns = names.iter().map(|name| {
+        let column = find.named(name)?;
+        let Column { name, kind, .. } = &schema.columns[column];
+        if kind.is_simple() {
+            return Ok(column);
+        }
+        Err(DataError::ColumnKind {
+            source_name: schema.name.clone(),
+            column: name.clone(),
+            found: kind.words().into(),
+            as_what: "words",
+        })
+    });
+    columns.collect()
+}
+
+/// Where the columns of these names, or numbers, are, whose words can become features.
+pub(crate) fn columns_of_words(schema: &Schema, names: &[String]) -> Result<Vec<usize>, DataError> {
+    positions(schema, &Finder::new(schema), names)
+}
+
+/// Takes from the names of features those that are a column and its word, such as `island=Biscoe`; gives the others.
+fn by_words<'a>(schema: &Schema, one_hot: &mut [OneHot], wanted: &'a [String]) -> Vec<&'a String> {
+    one_hot.iter_mut().for_each(|one_hot| one_hot.words.clear());
+    let mut numbers = Vec::new();
+    for name in wanted {
+        let found = one_hot.iter_mut().find_map(|OneHot { column, words }| {
+            let word = name.strip_prefix(&schema.columns[*column].name)?.strip_prefix('=')?;
+            Some((words, word))
+        });
+        match found {
+            Some((words, word)) => words.push(word.into()),
+            None => numbers.push(name),
+        }
+    }
+    numbers
+}
+
+/// Finds columns by name, else by number: from 1, and -1 is the last.
+struct Finder {
+    positions: HashMap<String, usize>,
+    /// The first two columns that a file calls by one name.
+    twice: HashMap<String, [usize; 2]>,
+    n_columns: usize,
+    schema_name: String,
+    found: Vec<String>,
+}
+
+impl Finder {
+    fn new(schema: &Schema) -> Self {
+        let names = schema.names();
+        let positions: HashMap<String, usize> = names.iter().cloned().zip(0..).collect();
+        let again = names.iter().zip(0..).filter_map(|(name, second)| {
+            let first = name.strip_suffix(')')?.rsplit_once(" (column ")?.0;
+            Some((first.to_owned(), [*positions.get(first)?, second]))
+        });
+        let twice = again.collect();
+        let n_columns = names.len();
+        let found = match schema.has_names {
+            true => names,
+            false => vec![format!("{n_columns} without names, as there is no header line")],
+        };
+        Self { positions, twice, n_columns, schema_name: schema.name.clone(), found }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name.trim()).copied().or_else(|| self.by_number(name))
+    }
+
+    fn by_number(&self, name: &str) -> Option<usize> {
+        let number: isize = name.trim().parse().ok()?;
+        let index = match number {
+            1.. => number.checked_sub(1)?,
+            _ => number.checked_add_unsigned(self.n_columns)?,
+        };
+        usize::try_from(index).ok().filter(|&index| number != 0 && index < self.n_columns)
+    }
+
+    /// The column that a person named.
+    fn said(&self, name: &str) -> Result<usize, DataError> {
+        if let Some(&[first, second]) = self.twice.get(name.trim()) {
+            return Err(DataError::NamedTwice {
+                source_name: self.schema_name.clone(),
+                column: name.into(),
+                first: first + 1,
+                second: second + 1,
+            });
+        }
+        self.named(name)
+    }
+
+    fn named(&self, name: &str) -> Result<usize, DataError> {
+        self.position(name).ok_or_else(|| {
+            let lower = name.to_lowercase();
+            let near = self
+                .positions
+                .keys()
+                .map(|other| (strsim::damerau_levenshtein(&other.to_lowercase(), &lower), other));
+            let near = near.min().filter(|(distance, _)| *distance <= 2 && name.len() > 2);
+            let wanted = near.map_or(name.into(), |(_, other)| format!("{name} (or {other}?)"));
+            let (source_name, found) = (self.schema_name.clone(), self.found.clone());
+            DataError::MissingColumn { source_name, wanted, found }
+        })
+    }
+}
+
+/// The column for ids or labels: the one that a person named, else the first that is called so. Others that are called so are
+/// no features, either.
+///
+/// `other`: the column that is taken for the other of the two.
+fn by_name(
+    schema: &mut Schema,
+    free: impl Fn(&usize) -> bool,
+    given: Option<usize>,
+    is_given: bool,
+    other: Option<usize>,
+    role: Role,
+) -> Option<usize> {
+    let (mut found, why) = match role {
+        Role::Id => (id_columns(schema), "it is called like an id"),
+        _ => (label_columns(schema), "it is called like a label"),
+    };
+    found.retain(|(index, _)| free(index) && Some(*index) != other && Some(*index) != given);
+    let chosen = match is_given {
+        true => given,
+        false => found.first().map(|(index, _)| *index),
+    };
+    for (index, better) in found {
+        let column = &mut schema.columns[index];
+        if Some(index) == chosen {
+            (column.role, column.why) = (role, better.unwrap_or(why));
+        } else if column.why.is_empty() {
+            column.why = why;
+        }
+    }
+    chosen
+}
+
+/// Columns that identify samples, the best first, with the reason where it isn't the name.
+fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
+    let columns = &schema.columns;
+    let lower: Vec<String> =
+        columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
+    let simple = || (0..columns.len()).filter(|&index| columns[index].kind.is_simple());
+    let ids = simple().filter(|&index| IDS.contains(&lower[index].as_str()));
+    let suffixed = simple()
+        .filter(|&index| lower[index].ends_with("_id") && !IDS.contains(&lower[index].as_str()));
+    let is_word = |index: usize| columns[index].kind == Kind::Words;
+    let names = simple().filter(|&index| NAMES.contains(&lower[index].as_str()) && is_word(index));
+    // What pandas and R make of the names of rows: in a text file, and in one that was read and written again.
+    let is_index = |index: usize| {
+        let name = &columns[index].name;
+        name.starts_with("Unnamed: ")
+            || name.starts_with("__index_level_")
+            || (index == 0 && schema.has_names && name == "column 1")
+    };
+    let index = simple().filter(|&index| is_index(index));
+    let by_file = schema.index.iter();
+    let by_file = by_file.map(|&index| (index, Some("the file says that it names the rows")));
+    let named = ids.chain(names).chain(suffixed).map(|index| (index, None));
+    let index = index.map(|index| (index, Some("as tables have the names of rows")));
+    let mut seen = HashSet::new();
+    by_file.chain(named).chain(index).filter(|(index, _)| seen.insert(*index)).collect()
+}
+
+/// Columns that are called like labels, the best first.
+fn label_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
+    let lower: Vec<String> =
+        schema.columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
+    let is_simple = |index: usize| schema.columns[index].kind.is_simple();
+    let is_plane = (0..lower.len()).any(|index| lower[index] == "x" && is_simple(index));
+    let simple = (0..lower.len()).filter(|&index| is_simple(index));
+    let mut found: Vec<(usize, usize)> = simple
+        .filter_map(|index| {
+            let rank = LABELS.iter().position(|&label| label == lower[index])?;
+            (LABELS[rank] != "y" || !is_plane).then_some((rank, index))
+        })
+        .collect();
+    found.sort_unstable();
+    found.into_iter().map(|(_, index)| (index, None)).collect()
+}
+
+/// The column of lists, if there are any.
+fn only_list(schema: &Schema, rest: impl Fn(&usize) -> bool) -> Result<Option<usize>, DataError> {
+    let columns = &schema.columns;
+    let is_list = |index: &usize| columns[*index].kind == Kind::Lists && rest(index);
+    let lists: Vec<usize> = (0..columns.len()).filter(is_list).collect();
+    if lists.len() < 2 {
+        return Ok(lists.first().copied());
+    }
+    let lower = |index: usize| columns[index].name.to_lowercase();
+    let usual =
+        LISTS.iter().find_map(|&name| lists.iter().copied().find(|&index| lower(index) == name));
+    if usual.is_some() {
+        return Ok(usual);
+    }
+    Err(DataError::SeveralVectors {
+        source_name: schema.name.clone(),
+        found: lists.iter().map(|&index| columns[index].name.clone()).collect(),
+    })
+}
+
+/// Marks the columns of features, and says why others are left aside.
+fn mark(schema: &mut Schema, features: &Features, others: bool) -> Result<(), DataError> {
+    let why = match features {
+        Features::Columns(columns) if columns.is_empty() && !others => {
+            return Err(DataError::NoFeatureColumns {
+                source_name: schema.name.clone(),
+                found: schema.names(),
+            });
+        }
+        Features::Columns(columns) => {
+            for &index in columns {
+                let column = &mut schema.columns[index];
+                (column.role, column.why) = (Role::Feature, "numbers");
+            }
+            "it is none of the features"
+        }
+        Features::List(list) => {
+            let column = &mut schema.columns[*list];
+            column.role = Role::Feature;
+            if column.why.is_empty() {
+                column.why = "lists of numbers";
+            }
+            "the features are lists"
+        }
+        Features::Text(text) => {
+            schema.columns[*text].role = Role::Text;
+            "the features are texts"
+        }
+    };
+    for column in &mut schema.columns {
+        if column.why.is_empty() {
+            column.why = why;
+        }
+    }
+    Ok(())
+}

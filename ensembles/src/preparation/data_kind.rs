@@ -1,0 +1,247 @@
+//! What kind of data there is: what a pixel, a word and an embedding's coordinate tell apart.
+
+use crate::Image;
+use consilience_data::Features;
+use ndarray::Array1;
+
+/// DataKinds of data that want settings of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataKind {
+    /// Pixels, spectra, curves: features that lie beside one another are alike.
+    Image,
+    /// Counts of words or TF-IDF: many features, nearly all zero.
+    Text,
+    /// What some other model made of its input: many features of one scale, in no order.
+    Embedding,
+    /// Anything else: features of different units.
+    Tabular,
+}
+
+/// Samples that are looked at, if they have no more than so many features.
+const SAMPLES: usize = 2000;
+const WIDE: usize = 1000;
+/// The least mean correlation of features beside one another in images. Pixels of digits: 0.4 to 0.8; words, embeddings: 0.02.
+const ALIKE: f64 = 0.15;
+/// The least share of zeros in text.
+const ZEROS: f64 = 0.8;
+/// Fewer features are a table, and a handful of words is.
+const MANY: usize = 64;
+/// Rows of an image are at least so long, and so many.
+const SIDE: usize = 4;
+/// What tells that pixels below one another are alike, not just features at some distance: their mean correlation is greater by
+/// this than that of features a pixel nearer or farther. Digits: 0.1 to 0.3; curves: below 0.
+const PEAK: f64 = 0.03;
+/// Features share a scale if the largest standard deviation is at most this many times the median one.
+const SHARED_SCALE: f64 = 20.0;
+
+impl DataKind {
+    /// The name of its preset.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Text => "text",
+            Self::Embedding => "embedding",
+            Self::Tabular => "tabular",
+        }
+    }
+}
+
+/// What there is to see in features.
+pub struct Look {
+    smallest: f32,
+    /// Share of zeros.
+    zeros: f64,
+    /// Feature after feature, less its mean, and divided by its norm.
+    features: Vec<Array1<f32>>,
+    /// Of every feature less its mean, the root of its squares' sum.
+    norms: Vec<f64>,
+}
+
+impl Look {
+    /// Looks at some of the samples, evenly spread: at most 2,000, and fewer if they have more than 1,000 features. O(n d).
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "means")]
+    pub fn at(features: &Features) -> Self {
+        let width = features.n_features();
+        let samples = (SAMPLES * WIDE / width).clamp(SAMPLES / 20, SAMPLES);
+        let step = features.n_samples().div_ceil(samples);
+        let rows: Vec<&[f32]> =
+            (0..features.n_samples()).step_by(step).map(|sample| features.row(sample)).collect();
+        let centred = |index: usize| {
+            let values = rows.iter().map(move |row| f64::from(row[index]));
+            let mean = values.clone().sum::<f64>() / rows.len() as f64;
+            values.map(move |value| value - mean)
+        };
+        let norm = |index| centred(index).map(|value| value * value).sum::<f64>().sqrt();
+        let norms: Vec<f64> = (0..width).map(norm).collect();
+        let scaled =
+            |index: usize| centred(index).map(|value| (value / norms[index]) as f32).collect();
+        let values = || rows.iter().copied().flatten();
+        let zeros = values().filter(|&&value| value == 0.0).count();
+        Self {
+            smallest: values().copied().fold(f32::INFINITY, f32::min),
+            zeros: zeros as f64 / (rows.len() * width) as f64,
+            features: (0..width).map(scaled).collect(),
+            norms,
+        }
+    }
+
+    /// What kind of data they are.
+    #[must_use]
+    pub fn kind(&self) -> DataKind {
+        let width = self.features.len();
+        let many = width >= MANY;
+        if self.correlation(1) >= ALIKE && self.one_scale() && width >= SIDE * SIDE {
+            DataKind::Image
+        } else if many && self.smallest >= 0.0 && self.zeros >= ZEROS {
+            DataKind::Text
+        } else if many && self.one_scale() {
+            DataKind::Embedding
+        } else {
+            DataKind::Tabular
+        }
+    }
+
+    /// How pixels lie in the features, if these are an image, grey or with three colours side by side: rows are as long as the
+    /// distance at which features are more alike than at any near it, as pixels below one another are. O(n d) for each way to
+    /// fold d features into rows.
+    #[must_use]
+    pub fn image(&self) -> Option<Image> {
+        let width = self.features.len();
+        let row_lengths = (SIDE..=width / SIDE).filter(|&length| width.is_multiple_of(length));
+        let peaks = row_lengths.filter_map(|length| Some((length, self.peak(length)?)));
+        let (length, _) = peaks.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        // With one colour's plane after another, a third of the features apart is nearer than a row less.
+        let plane = width / 3;
+        let in_planes = width.is_multiple_of(3) && plane.is_multiple_of(length) && plane > length;
+        if in_planes && self.correlation(plane) - self.correlation(plane - length) >= PEAK {
+            return None;
+        }
+        // A colour's next pixel is more like it than the colour beside that.
+        let coloured = length % 3 == 0 && self.correlation(3) > self.correlation(2).max(ALIKE);
+        let channels = if coloured { 3 } else { 1 };
+        Some(Image { rows: width / length, columns: length / channels, channels })
+    }
+
+    /// How alike features at this distance are, if more so than those a little nearer or farther.
+    fn peak(&self, distance: usize) -> Option<f64> {
+        let here = self.correlation(distance);
+        let stands_out = |other: usize| here - self.correlation(other) >= PEAK;
+        (here >= ALIKE && stands_out(distance - 1) && stands_out(distance + 1)).then_some(here)
+    }
+
+    /// Whether standard deviations are of one order of magnitude.
+    fn one_scale(&self) -> bool {
+        let mut norms: Vec<f64> = self.norms.iter().copied().filter(|&norm| norm > 0.0).collect();
+        norms.sort_by(f64::total_cmp);
+        match (norms.last(), norms.get(norms.len() / 2)) {
+            (Some(largest), Some(median)) => *largest <= SHARED_SCALE * median,
+            _ => true,
+        }
+    }
+
+    /// Mean correlation of features at a distance from each other, of those that aren't constant.
+    #[expect(clippy::cast_precision_loss, reason = "a number of features")]
+    fn correlation(&self, distance: usize) -> f64 {
+        let later = self.features.iter().skip(distance);
+        let correlations: Vec<f64> = self
+            .features
+            .iter()
+            .zip(later)
+            .map(|(first, second)| f64::from(first.dot(second)))
+            .filter(|correlation| correlation.is_finite())
+            .collect();
+        correlations.iter().sum::<f64>() / correlations.len().max(1) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::{Seed, Stream, read_dataset};
+    use ndarray::Array2;
+
+    use super::*;
+
+    fn features(rows: usize, columns: usize, value: impl Fn(usize, usize, f32) -> f32) -> Features {
+        let noise = Seed(1).rng(Stream::Subset).normal(rows * columns);
+        let value =
+            |(row, column): (usize, usize)| value(row, column, noise[row * columns + column]);
+        Features::new(Array2::from_shape_fn((rows, columns), value), "x").unwrap()
+    }
+
+    fn kind(features: &Features) -> DataKind {
+        Look::at(features).kind()
+    }
+
+    fn image(features: &Features) -> Option<Image> {
+        Look::at(features).image()
+    }
+
+    #[test]
+    fn pixels_and_curves_are_images() {
+        assert_eq!(kind(&read_dataset(&["digits".into()], &[]).unwrap().features), DataKind::Image);
+        // A wave of another phase in every row, below zero half of the time.
+        let wave = |row: usize, column: usize, noise| {
+            let phase = f32::from(u16::try_from(row * 37 % 100 + column).unwrap());
+            (phase / 10.0).sin() + 0.1 * noise
+        };
+        assert_eq!(kind(&features(300, 100, wave)), DataKind::Image);
+    }
+
+    #[test]
+    fn pixels_lie_in_rows_and_curves_do_not() {
+        let digits = read_dataset(&["digits".into()], &[]).unwrap().features;
+        assert_eq!(image(&digits), Some(Image { rows: 8, columns: 8, channels: 1 }));
+        let wave = |row: usize, column: usize, noise| {
+            let phase = f32::from(u16::try_from(row * 37 % 100 + column).unwrap());
+            (phase / 10.0).sin() + 0.1 * noise
+        };
+        assert_eq!(image(&features(300, 100, wave)), None);
+        assert_eq!(image(&features(300, 100, |_, _, noise| noise)), None);
+    }
+
+    /// A blob of one colour, somewhere in a picture of six rows and eight columns.
+    fn blobs(place: fn(usize) -> (usize, usize, usize)) -> Features {
+        let blob = |sample: usize, feature: usize, noise: f32| {
+            let (row, column, colour) = place(feature);
+            let (down, right) = (sample * 7 % 6, sample * 5 % 8);
+            let distance = row.abs_diff(down).pow(2) + column.abs_diff(right).pow(2);
+            let light = if sample / 48 % 3 == colour { 1.0 } else { 0.3 };
+            light * (-0.3 * f32::from(u16::try_from(distance).unwrap())).exp() + 0.02 * noise
+        };
+        features(500, 144, blob)
+    }
+
+    #[test]
+    fn colours_of_a_pixel_lie_side_by_side() {
+        let pixels = blobs(|feature| (feature / 24, feature / 3 % 8, feature % 3));
+        assert_eq!(image(&pixels), Some(Image { rows: 6, columns: 8, channels: 3 }));
+        let planes = blobs(|feature| (feature / 8 % 6, feature % 8, feature / 48));
+        assert_eq!(image(&planes), None, "a move would go from one colour to the next");
+    }
+
+    #[test]
+    fn words_are_rare_and_not_negative() {
+        let words = features(400, 500, |_, _, noise| (noise - 1.8).max(0.0));
+        assert_eq!(kind(&words), DataKind::Text);
+        let ones_and_zeros = features(400, 20, |_, _, noise| f32::from(u8::from(noise > 1.8)));
+        assert_eq!(kind(&ones_and_zeros), DataKind::Tabular, "too few to be words");
+    }
+
+    #[test]
+    fn embeddings_have_many_features_of_one_scale() {
+        assert_eq!(kind(&features(400, 128, |_, _, noise| noise)), DataKind::Embedding);
+        let of_mixed_units =
+            |_, column, noise: f32| if column == 7 { 5000.0 * noise } else { noise };
+        assert_eq!(kind(&features(400, 128, of_mixed_units)), DataKind::Tabular);
+        assert_eq!(kind(&features(400, 10, |_, _, noise| noise)), DataKind::Tabular);
+    }
+
+    #[test]
+    fn constant_and_huge_features_are_looked_at() {
+        assert_eq!(kind(&features(2, 3, |_, _, _| 1.0)), DataKind::Tabular);
+        let huge = features(50, 100, |_, _, noise| noise.signum() * f32::MAX);
+        assert_eq!(kind(&huge), DataKind::Embedding);
+    }
+}

@@ -1,0 +1,256 @@
+//! Data as models see it: scaled, with what is near each sample.
+
+use std::collections::BTreeMap;
+
+use consilience_data::{Assignments, Features, Seed, Stream};
+
+use crate::EnsembleError;
+use crate::preparation::neighbours::{Neighbourhoods, neighbourhoods};
+use crate::preparation::transform::{Preparation, Transform, finite, moments};
+
+/// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.
+const NEIGHBOUR: usize = 10;
+
+/// Features on a common scale, and what is known of their geometry. Shared by all models.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    features: Features,
+    transform: Transform,
+    /// Scaled features before they were projected, if they were: there neighbours are sought.
+    unprojected: Option<Features>,
+    /// Samples with something in them, ascending.
+    trainable: Vec<u32>,
+    distances: Option<Vec<f32>>,
+    neighbours: Option<Neighbourhoods>,
+    spread: f32,
+    seed: Seed,
+}
+
+impl Prepared {
+    /// Scales `features`, and projects them. O(n d), and eight products of O(n d components).
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] if scaled values don't fit into 32-bit floats.
+    pub fn new(
+        features: &Features,
+        preparation: impl Into<Preparation>,
+        seed: Seed,
+        threads: usize,
+    ) -> Result<Self, EnsembleError> {
+        let preparation = preparation.into();
+        let mut transform = Transform::of_scaling(features, preparation.scaling);
+        let scaled = finite(transform.scaled(&features.view()))?;
+        let empty = |sample: &u32| scaled.row(*sample as usize).iter().all(|&value| value == 0.0);
+        #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
+        let mut trainable: Vec<u32> = (0..scaled.n_samples() as u32).collect();
+        if transform.rows {
+            trainable.retain(|sample| !empty(sample));
+        }
+        let (mut features, mut unprojected) = (scaled, None);
+        if preparation.projects(features.n_features()) {
+            let mut rng = seed.rng(Stream::Projection);
+            let pool = crate::threads::pool(threads)?;
+            let projected = pool.install(|| {
+                transform.project(&features.view(), preparation.components, &mut rng, threads)
+            });
+            unprojected = Some(std::mem::replace(&mut features, finite(projected)?));
+        }
+        let (_, variance) = moments(&features.view());
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        let spread = variance.iter().sum::<f64>().sqrt() as f32;
+        let (distances, neighbours) = (None, None);
+        Ok(Self {
+            features,
+            transform,
+            unprojected,
+            trainable,
+            distances,
+            neighbours,
+            spread,
+            seed,
+        })
+    }
+
+    /// Finds every sample's ten nearest neighbours, by the scaled features before they are projected, and its distance to the
+    /// tenth after that.
+    ///
+    /// O(n min(n, 20,000) d), on `threads` threads; the result doesn't depend on their number.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Threads`] if the threads can't be started.
+    pub fn measure_distances(&mut self, threads: usize) -> Result<(), EnsembleError> {
+        let found =
+            |features| neighbourhoods(features, &self.trainable, NEIGHBOUR, self.seed, threads);
+        let near = found(&self.features)?;
+        self.distances = Some(near.distances.clone());
+        self.neighbours = Some(match self.unprojected.take() {
+            Some(unprojected) => {
+                neighbourhoods(&unprojected, &self.trainable, NEIGHBOUR, self.seed, threads)?
+            }
+            None => near,
+        });
+        Ok(())
+    }
+
+    /// Scaled features, shape (n_samples, n_features).
+    #[must_use]
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// Samples to train on, ascending: all, but for samples of zeros where only directions count. Those have none.
+    #[must_use]
+    pub fn trainable(&self) -> &[u32] {
+        &self.trainable
+    }
+
+    /// Every sample's distance to its 10th neighbour, length n_samples, in units of the scaled features, if measured.
+    #[must_use]
+    pub fn neighbour_distances(&self) -> Option<&[f32]> {
+        self.distances.as_deref()
+    }
+
+    /// The ten nearest other samples of `sample`, nearest first, if measured; among a random subset, if there are many.
+    pub(crate) fn neighbours(&self, sample: usize) -> Option<&[u32]> {
+        self.neighbours.as_ref().map(|found| found.of(sample))
+    }
+
+    /// What a sample's cluster tells of its neighbours' clusters: the mutual information, in nats, of the clusters of a sample and of one
+    /// of its ten nearest neighbours, both drawn at random. `None` if neighbours weren't measured.
+    ///
+    /// A measure of clusterings that needs no truth. It is 0 if all are in one cluster, at most ln K, and lower wherever a
+    /// cluster's border goes through a crowd or two crowds share a cluster. (Ji, Henriques and Vedaldi train by it, with
+    /// images and their copies in place of neighbours: *Invariant Information Clustering*, ICCV 2019.)
+    /// O(n log K).
+    #[must_use]
+    pub fn neighbour_information(&self, found: &Assignments) -> Option<f64> {
+        let neighbours = self.neighbours.as_ref()?;
+        let (mut pairs, mut single) = (BTreeMap::new(), BTreeMap::new());
+        let mut total = 0.0;
+        for &sample in &self.trainable {
+            let own = found.clusters()[sample as usize].0;
+            for &neighbour in neighbours.of(sample as usize) {
+                let other = found.clusters()[neighbour as usize].0;
+                // Each pair in both orders, so that both have the same share of each cluster.
+                *pairs.entry((own.min(other), own.max(other))).or_insert(0.0) += 1.0;
+                *single.entry(own).or_insert(0.0) += 1.0;
+                *single.entry(other).or_insert(0.0) += 1.0;
+                total += 2.0;
+            }
+        }
+        let information = |(&(own, other), &count): (&(u16, u16), &f64)| {
+            let joint = if own == other { 2.0 * count / total } else { count / total };
+            let product: f64 = single[&own] * single[&other] / (total * total);
+            let orders = if own == other { 1.0 } else { 2.0 };
+            orders * joint * (joint / product).ln()
+        };
+        Some(pairs.iter().map(information).sum())
+    }
+
+    /// For every sample, the share of its ten nearest neighbours that are in its cluster, length n_samples; 0 without neighbours.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "ten neighbours")]
+    pub fn neighbours_alike(&self, found: &Assignments) -> Vec<f32> {
+        let clusters = found.clusters();
+        let share = |sample: usize| {
+            let near = self.neighbours(sample).unwrap_or(&[]);
+            let alike = near.iter().filter(|&&other| clusters[other as usize] == clusters[sample]);
+            alike.count() as f32 / near.len().max(1) as f32
+        };
+        (0..found.n_samples()).map(share).collect()
+    }
+
+    /// The root of the total variance of the scaled features: the root mean square distance of samples to their mean.
+    #[must_use]
+    pub fn spread(&self) -> f32 {
+        self.spread
+    }
+
+    /// What was done to the features.
+    #[must_use]
+    pub fn transform(&self) -> &Transform {
+        &self.transform
+    }
+
+    /// The seed of the run.
+    #[must_use]
+    pub fn seed(&self) -> Seed {
+        self.seed
+    }
+
+    /// A generator of one of the run's streams.
+    pub(crate) fn rng(&self, stream: Stream) -> consilience_data::Rng {
+        self.seed.rng(stream)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::ClusterId;
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::Scaling;
+
+    fn prepared(values: Array2<f32>, scaling: Scaling) -> Prepared {
+        Prepared::new(&Features::new(values, "x").unwrap(), scaling, Seed(1), 2).unwrap()
+    }
+
+    #[test]
+    fn pixels_keep_their_zero_tables_are_standardised_and_rows_have_a_length() {
+        let pixels = prepared(array![[0.0, 16.0], [8.0, 4.0]], Scaling::Range);
+        assert_eq!(pixels.features().as_slice(), [0.0, 1.0, 0.5, 0.25]);
+        let table = prepared(array![[-1.0, 5.0], [1.0, 5.0]], Scaling::Standardise);
+        assert_eq!(table.features().as_slice(), [-1.0, 0.0, 1.0, 0.0]);
+        assert!((table.spread() - 1.0).abs() < 1e-6);
+        let close = |found: &[f32], expected: [f32; 6]| {
+            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5)
+        };
+        let texts = array![[0.0, 3.0], [0.0, 0.0], [2.0, 2.0]];
+        let rows = prepared(texts.clone(), Scaling::Rows);
+        let found = rows.features().as_slice();
+        assert!(close(found, [0.0, 2f32.sqrt(), 0.0, 0.0, 1.0, 1.0]), "{found:?}");
+        assert_eq!(rows.trainable(), [0, 2], "an empty text has no direction");
+        let centred = prepared(texts, Scaling::CentredRows);
+        assert_eq!(centred.trainable(), [0, 1, 2]);
+    }
+
+    /// Two groups along one direction of three.
+    fn two_groups() -> Features {
+        let values = Array2::from_shape_fn((40, 3), |(row, column)| {
+            let group = if row < 20 { -1.0 } else { 1.0 };
+            let wobble = f32::from(u8::try_from((row * 7 + column * 3) % 11).unwrap()) / 50.0;
+            group + wobble
+        });
+        Features::new(values, "x").unwrap()
+    }
+
+    #[test]
+    fn projection_keeps_what_tells_groups_apart() {
+        let preparation = Preparation { scaling: Scaling::Standardise, components: 1 };
+        let data = Prepared::new(&two_groups(), preparation, Seed(1), 2).unwrap();
+        assert_eq!(data.features().n_features(), 1);
+        let signs: Vec<bool> = data.features().as_slice().iter().map(|&x| x > 0.0).collect();
+        assert!(signs[..20].iter().all(|&sign| sign == signs[0]), "{signs:?}");
+        assert!(signs[20..].iter().all(|&sign| sign != signs[0]), "{signs:?}");
+    }
+
+    #[test]
+    fn neighbours_tell_good_clusters_from_bad_ones() {
+        let mut data = Prepared::new(&two_groups(), Scaling::None, Seed(1), 2).unwrap();
+        let of = |data: &Prepared, cluster: fn(usize) -> u16| {
+            let clusters = (0..40).map(|sample| ClusterId(cluster(sample))).collect();
+            data.neighbour_information(&Assignments::new(clusters, 3))
+        };
+        assert_eq!(of(&data, |_| 0), None, "nothing was measured");
+        data.measure_distances(1).unwrap();
+        let groups = of(&data, |sample| u16::from(sample >= 20)).unwrap();
+        assert!((groups - 2f64.ln()).abs() < 1e-9, "{groups}");
+        assert_eq!(of(&data, |_| 0), Some(0.0));
+        let split = of(&data, |sample| u16::from(sample % 2 == 0)).unwrap();
+        let shifted = of(&data, |sample| u16::from(sample >= 14)).unwrap();
+        assert!(split < shifted && shifted < groups, "{split} {shifted} {groups}");
+    }
+}

@@ -1,0 +1,217 @@
+//! From features as they come to what models see.
+
+use consilience_data::{Features, Rng};
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::EnsembleError;
+use crate::numerics::matrix::{CHUNK, Write, multiply};
+use crate::preparation::reduction::principal_directions;
+
+/// How features are brought to a common scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// As they are.
+    None,
+    /// Divided by the largest absolute value of all: pixels.
+    Range,
+    /// Each feature to mean 0 and variance 1 (constant ones to 0): tables.
+    Standardise,
+    /// Each sample to Euclidean length sqrt(n_features), so that directions alone count: TF-IDF. A sample of zeros stays.
+    Rows,
+    /// The same after the mean of all samples was subtracted: embeddings, which often have a direction in common.
+    CentredRows,
+}
+
+/// How features become what models see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preparation {
+    /// How they are brought to a common scale.
+    pub scaling: Scaling,
+    /// After scaling, samples are projected onto so many directions, those of their largest second moments (a truncated singular value
+    /// decomposition: latent semantic analysis for TF-IDF, PCA for centred rows), and rows scaled again if they were before. 0: they aren't.
+    pub components: usize,
+}
+
+impl Preparation {
+    /// Number of features that models see, of `n_features`.
+    #[must_use]
+    pub fn seen(&self, n_features: usize) -> usize {
+        if self.projects(n_features) { self.components } else { n_features }
+    }
+
+    pub(crate) fn projects(&self, n_features: usize) -> bool {
+        (1..n_features).contains(&self.components)
+    }
+}
+
+impl From<Scaling> for Preparation {
+    /// Without projection.
+    fn from(scaling: Scaling) -> Self {
+        Self { scaling, components: 0 }
+    }
+}
+
+/// A preparation, fitted to data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transform {
+    /// Subtracted from every feature, length n_features.
+    pub shift: Vec<f32>,
+    /// What the difference is multiplied by, length n_features.
+    pub scale: Vec<f32>,
+    /// Whether each sample is then scaled to length sqrt(n_features).
+    pub rows: bool,
+    /// What samples are then multiplied by, shape (n_features, components), before they are scaled once more.
+    pub projection: Option<Array2<f32>>,
+}
+
+impl Transform {
+    /// Without projection. O(n d).
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    pub(crate) fn of_scaling(features: &Features, scaling: Scaling) -> Self {
+        let width = features.n_features();
+        let (zeros, ones) = (vec![0.0; width], vec![1.0; width]);
+        let mean_of = |mean: &[f64]| mean.iter().map(|&mean| mean as f32).collect();
+        let rows = matches!(scaling, Scaling::Rows | Scaling::CentredRows);
+        let (shift, scale) = match scaling {
+            Scaling::None | Scaling::Rows => (zeros, ones),
+            Scaling::CentredRows => (mean_of(&moments(&features.view()).0), ones),
+            Scaling::Range => {
+                let largest =
+                    features.as_slice().iter().fold(0f32, |most, value| most.max(value.abs()));
+                (zeros, vec![if largest > 0.0 { largest.recip() } else { 1.0 }; width])
+            }
+            Scaling::Standardise => {
+                let (mean, variance) = moments(&features.view());
+                let scale = |&variance: &f64| match variance.sqrt().recip() as f32 {
+                    scale if scale.is_finite() => scale,
+                    _ => 0.0,
+                };
+                (mean_of(&mean), variance.iter().map(scale).collect())
+            }
+        };
+        Self { shift, scale, rows, projection: None }
+    }
+
+    /// Scaled samples, shape (n, n_features).
+    pub(crate) fn scaled(&self, features: &ArrayView2<'_, f32>) -> Array2<f32> {
+        let mut values = features.to_owned();
+        for mut row in values.rows_mut() {
+            for ((value, scale), shift) in row.iter_mut().zip(&self.scale).zip(&self.shift) {
+                *value = (*value - shift) * scale;
+            }
+        }
+        if self.rows {
+            scale_rows(&mut values);
+        }
+        values
+    }
+
+    /// Finds a projection of scaled samples onto `components` directions; what it makes of them, shape (n, components).
+    pub(crate) fn project(
+        &mut self,
+        scaled: &ArrayView2<'_, f32>,
+        components: usize,
+        rng: &mut Rng,
+        threads: usize,
+    ) -> Array2<f32> {
+        let projection = principal_directions(scaled, components, rng, threads);
+        let values = self.projected(scaled, &projection);
+        self.projection = Some(projection);
+        values
+    }
+
+    /// Products of [`CHUNK`] rows each: how their sums are rounded may depend on the number of rows, so that training and
+    /// prediction have to cut samples in the same way.
+    fn projected(&self, scaled: &ArrayView2<'_, f32>, projection: &Array2<f32>) -> Array2<f32> {
+        let mut values = Array2::zeros((scaled.nrows(), projection.ncols()));
+        let chunks: Vec<_> = values
+            .axis_chunks_iter_mut(Axis(0), CHUNK)
+            .zip(scaled.axis_chunks_iter(Axis(0), CHUNK))
+            .collect();
+        chunks.into_par_iter().for_each(|(out, rows)| {
+            multiply(rows, projection.view(), out, Write::Replace, 1);
+        });
+        if self.rows {
+            scale_rows(&mut values);
+        }
+        values
+    }
+
+    /// Number of features that samples have before.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.shift.len()
+    }
+
+    /// Does to samples what was done to those that it was fitted to, shape (n, n_features): the same bits for the same
+    /// samples, if their number before the first is a multiple of 1,000. O(n d components), on `threads` threads.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Width`] for another number of features, [`EnsembleError::Setting`] if scaled values don't fit into
+    /// 32-bit floats, [`EnsembleError::Threads`] if the threads can't be started.
+    pub fn apply(&self, features: &Features, threads: usize) -> Result<Features, EnsembleError> {
+        let (found, expected) = (features.n_features(), self.n_features());
+        if found != expected {
+            return Err(EnsembleError::Width { found, expected });
+        }
+        let scaled = self.scaled(&features.view());
+        let seen = match &self.projection {
+            Some(projection) => {
+                let project = || self.projected(&scaled.view(), projection);
+                crate::threads::pool(threads)?.install(project)
+            }
+            None => scaled,
+        };
+        finite(seen)
+    }
+}
+
+/// Refuses values that scaling has made infinite.
+pub(crate) fn finite(scaled: Array2<f32>) -> Result<Features, EnsembleError> {
+    Features::new(scaled, "scaled features").map_err(|error| EnsembleError::Setting {
+        name: "preparation.scaling",
+        need: "features whose spread fits into 32-bit floats",
+        got: error.to_string(),
+    })
+}
+
+/// Gives each row the Euclidean length sqrt(its width): a mean square of 1, as standardised features have.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "f32 storage, a width"
+)]
+fn scale_rows(values: &mut Array2<f32>) {
+    let width = values.ncols() as f64;
+    for mut row in values.rows_mut() {
+        let squares: f64 = row.iter().map(|&value| f64::from(value).powi(2)).sum();
+        if squares > 0.0 {
+            let factor = (width / squares).sqrt();
+            row.mapv_inplace(|value| (f64::from(value) * factor) as f32);
+        }
+    }
+}
+
+/// Mean and (biased) variance of every column, length n_features each, in two passes.
+#[expect(clippy::cast_precision_loss, reason = "f64 sums")]
+pub(crate) fn moments(values: &ArrayView2<'_, f32>) -> (Vec<f64>, Vec<f64>) {
+    let n = values.nrows() as f64;
+    let mut mean = vec![0.0; values.ncols()];
+    for row in values.rows() {
+        mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    mean.iter_mut().for_each(|sum| *sum /= n);
+    let mut variance = vec![0.0; values.ncols()];
+    for row in values.rows() {
+        for ((sum, &value), mean) in variance.iter_mut().zip(row).zip(&mean) {
+            *sum += (f64::from(value) - mean).powi(2);
+        }
+    }
+    variance.iter_mut().for_each(|sum| *sum /= n);
+    (mean, variance)
+}

@@ -1,0 +1,79 @@
+//! What an export is made of.
+
+use consilience_data::{Features, PseudoLabel, PseudoLabels};
+
+use super::names::LabelNames;
+use super::subset::Subset;
+use crate::RunError;
+use crate::run_folder::RunFolder;
+
+/// Features of all samples of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct FeatureTable<'a> {
+    /// The features, shape (n_samples, n_features).
+    pub features: &'a Features,
+    /// What they are called, length n_features, if the data says it.
+    pub names: Option<&'a [String]>,
+}
+
+/// Pseudo-labels, with all that belongs to their samples.
+#[derive(Debug, Clone)]
+pub struct Export<'a> {
+    /// The labels to be written.
+    pub labels: PseudoLabels,
+    /// What samples are called, length n_samples, if the data says it.
+    pub ids: Option<&'a [String]>,
+    /// What labels are called, if somebody said it.
+    pub names: Option<&'a LabelNames>,
+    /// The features, if they are to be written.
+    pub table: Option<FeatureTable<'a>>,
+}
+
+impl<'a> Export<'a> {
+    /// The labels that `subset` chooses of `run`, without features.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subset::choose`].
+    pub fn new(
+        run: &'a RunFolder,
+        subset: &Subset,
+        names: Option<&'a LabelNames>,
+    ) -> Result<Self, RunError> {
+        Ok(Self { labels: subset.choose(run)?, ids: run.ids.as_deref(), names, table: None })
+    }
+
+    /// Adds the features of all samples of `run`.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] if they are of another number of samples, or `ids` says that they are of others.
+    pub fn with_features(
+        mut self,
+        run: &RunFolder,
+        table: FeatureTable<'a>,
+        ids: Option<&[String]>,
+    ) -> Result<Self, RunError> {
+        run.check_samples(table.features.n_samples(), ids)?;
+        // Names are those of the run's features, which may be others: pixels exported with clusters of embeddings, say.
+        let names = table.names.filter(|names| names.len() == table.features.n_features());
+        self.table = Some(FeatureTable { names, ..table });
+        Ok(self)
+    }
+
+    pub(super) fn entries(&self) -> &[PseudoLabel] {
+        self.labels.entries()
+    }
+
+    pub(super) fn id(&self, entry: &PseudoLabel) -> Option<&'a str> {
+        self.ids.map(|ids| ids[entry.sample.index()].as_str())
+    }
+
+    pub(super) fn name(&self, entry: &PseudoLabel) -> Option<&'a str> {
+        self.names.map(|names| names.of(entry.label))
+    }
+
+    pub(super) fn features(&self, entry: &PseudoLabel) -> Option<&'a [f32]> {
+        self.table.map(|table| table.features.row(entry.sample.index()))
+    }
+}

@@ -1,0 +1,166 @@
+//! The numbers of a run that trained its models.
+
+use std::time::Duration;
+
+use consilience_data::{Assignments, ClusterId, DataError, Truth, Votes};
+use consilience_graph::{Diversity, Signatures, Threads};
+
+use super::labels::PseudoLabelMetrics;
+use super::machine::{Machine, peak_rss_mb};
+use super::schema::{
+    BaselineMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics,
+    milliseconds,
+};
+use super::trust::{Found, TrustMetrics};
+use crate::evaluation::Scores;
+use crate::guard::Baseline;
+use crate::outcome::Outcome;
+use crate::round::{ModelVotes, Round};
+use crate::{RunError, ValidConfig};
+
+impl Metrics {
+    /// Puts a run's numbers together, without a curve, and scores it if there is `truth`. `seconds`: by the wall's clock, so far.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the truth is of other samples, [`GraphError::Threads`] if the system gives none.
+    ///
+    /// [`GraphError::Threads`]: consilience_graph::GraphError::Threads
+    pub fn of_run(
+        outcome: &Outcome,
+        config: &ValidConfig,
+        seconds: f64,
+        truth: Option<&Truth>,
+    ) -> Result<Self, RunError> {
+        let (last, data) = (outcome.last(), outcome.data.features());
+        let answer = &outcome.answer;
+        let scores =
+            truth.map(|truth| Scores::of_assignments(truth, &answer.assignments)).transpose()?;
+        let k_means = |baseline: &Baseline| -> Result<_, DataError> {
+            let acc = accuracy(&baseline.assignments, truth)?;
+            Ok(BaselineMetrics { acc, neighbour_information: baseline.information })
+        };
+        let kinds = outcome.ensemble.kinds();
+        let rounds: Result<Vec<_>, DataError> =
+            outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
+        let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
+        let n_own = outcome.ensemble.n_models() - config.members.len();
+        let agreement = config.agreement_with(n_own)?;
+        let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
+        let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
+        let found = Found {
+            clusters: &clusters,
+            confidences: &answer.confidence,
+            pseudo_labels: &answer.pseudo_labels,
+            n_clusters: k,
+        };
+        let votes = outcome.votes.clusters();
+        let votes = votes.rows().into_iter().map(|row| row.iter().map(voted).collect());
+        let trust = TrustMetrics::new(found, votes, &Diversity::of(&signatures, &threads), truth)?;
+        Ok(Self {
+            n_samples: data.n_samples(),
+            n_features: Some(outcome.data.transform().shift.len()),
+            n_models: signatures.n_models(),
+            n_clusters: config.n_clusters,
+            preset: Some(config.preset.clone()),
+            seed: Some(config.seed),
+            device: config.compute.device,
+            threads: config.compute.threads,
+            seconds: milliseconds(seconds),
+            parts: None,
+            peak_rss_mb: peak_rss_mb(),
+            machine: Machine::this(),
+            stop: outcome.stop,
+            acc: scores.as_ref().map(|scores| scores.acc),
+            nmi: scores.as_ref().map(|scores| scores.nmi),
+            ari: scores.as_ref().map(|scores| scores.ari),
+            n_without_votes: signatures.n_without_votes(),
+            n_passing_gate: signatures.n_passing_gate(),
+            complete: last.complete,
+            chosen: Some(answer.chosen),
+            k_means: answer.k_means.as_ref().map(k_means).transpose()?,
+            mean_confidence: mean(&answer.confidence),
+            pseudo_labels: PseudoLabelMetrics::of(&answer.pseudo_labels, truth)?,
+            graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
+            profile: Some(profile(outcome)),
+            consensus_min_agree: None,
+            curve: Vec::new(),
+            curve_left_out: Vec::new(),
+            trust,
+            rounds: rounds?,
+            inputs: None,
+            scores,
+        })
+    }
+}
+
+fn profile(outcome: &Outcome) -> ProfileMetrics {
+    let models = outcome.last().seconds.models;
+    let seconds = |time: Duration| milliseconds(time.as_secs_f64());
+    ProfileMetrics {
+        noise: seconds(models.noise),
+        forward: seconds(models.forward),
+        backward: seconds(models.backward),
+        optimiser: seconds(models.optimiser),
+        gpu: seconds(models.gpu),
+        prediction: seconds(models.prediction),
+        graph: graph_seconds(outcome),
+    }
+}
+
+fn graph_seconds(outcome: &Outcome) -> f64 {
+    milliseconds(outcome.rounds.iter().map(|round| round.seconds.graph).sum())
+}
+
+fn of_round(
+    (index, round): (usize, &Round),
+    kinds: &[&'static str],
+    truth: Option<&Truth>,
+) -> Result<RoundMetrics, DataError> {
+    let models = kinds.iter().zip(&round.models).map(|(&kind, model)| of_model(kind, model, truth));
+    Ok(RoundMetrics {
+        round: index,
+        seconds: Some(milliseconds(round.seconds.total)),
+        models: models.collect::<Result<_, DataError>>()?,
+        diversity: round.diversity,
+        n_equal_pairs: None,
+        pseudo_labels: PseudoLabelMetrics::of(&round.pseudo_labels, truth)?,
+        complete: round.complete,
+        ensemble_acc: accuracy(&round.consensus, truth)?,
+        consensus_ari_to_previous: round.ari_to_previous,
+        neighbour_information: Some(round.information),
+        signatures: round.n_signatures,
+    })
+}
+
+fn of_model(
+    kind: &'static str,
+    model: &ModelVotes,
+    truth: Option<&Truth>,
+) -> Result<ModelMetrics, DataError> {
+    let (votes, n_clusters) = (model.clusters(), model.n_clusters());
+    let acc = |truth| Scores::of_partial(truth, &votes, n_clusters).map(|scores| scores.acc);
+    Ok(ModelMetrics {
+        kind: Some(kind),
+        name: None,
+        n_clusters,
+        n_missing: votes.iter().filter(|vote| vote.is_none()).count(),
+        acc: truth.map(acc).transpose()?,
+        mean_confidence: Some(model.mean_confidence),
+    })
+}
+
+fn voted(&cluster: &u16) -> Option<ClusterId> {
+    (cluster != Votes::MISSING).then_some(ClusterId(cluster))
+}
+
+fn accuracy(found: &Assignments, truth: Option<&Truth>) -> Result<Option<f64>, DataError> {
+    let acc = |truth| Ok(Scores::of_assignments(truth, found)?.acc);
+    truth.map(acc).transpose()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a mean")]
+fn mean(confidences: &[f32]) -> f64 {
+    confidences.iter().map(|&confidence| f64::from(confidence)).sum::<f64>()
+        / confidences.len() as f64
+}

@@ -1,0 +1,149 @@
+//! What every run gives, as files: clusters and pseudo-labels.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::Path;
+
+use consilience_data::write::{Member, npy, npz};
+use consilience_data::{ClusterId, DataError, PseudoLabels, SampleIdx};
+use ndarray::ArrayView1;
+use serde::Serialize;
+
+use super::source::CONFIG;
+use super::{METRICS, unwritable, write_text};
+
+const ASSIGNMENTS: [&str; 3] = ["sample", "cluster", "confidence"];
+pub(crate) const PSEUDO_LABELS: [&str; 5] =
+    ["sample", "label", "agreement", "margin", "confidence"];
+
+/// What every run gives.
+pub(super) struct Results<'a> {
+    /// The consensus, length n_samples; `None` for samples on which nobody voted.
+    pub(super) clusters: Cow<'a, [Option<ClusterId>]>,
+    /// Its probabilities, length n_samples.
+    pub(super) confidences: &'a [f32],
+    pub(super) pseudo_labels: &'a PseudoLabels,
+    /// What samples are called, length n_samples, if they are called anything.
+    pub(super) ids: Option<&'a [String]>,
+}
+
+impl<'a> Results<'a> {
+    fn id(&self, sample: SampleIdx) -> Option<&'a str> {
+        self.ids.map(|ids| ids[sample.index()].as_str())
+    }
+
+    /// The names of columns, the samples' ids behind the samples if they have any.
+    fn header(&self, columns: &[&'static str]) -> Vec<&'static str> {
+        let mut header = columns.to_vec();
+        if self.ids.is_some() {
+            header.insert(1, "id");
+        }
+        header
+    }
+}
+
+/// A line of `assignments.csv`.
+#[derive(Serialize)]
+struct Assigned<'a> {
+    sample: SampleIdx,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    cluster: Option<ClusterId>,
+    confidence: f32,
+}
+
+/// A line of `pseudo_labels.csv`.
+#[derive(Serialize)]
+struct Labelled<'a> {
+    sample: SampleIdx,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    label: ClusterId,
+    agreement: u16,
+    margin: i32,
+    confidence: f32,
+}
+
+pub(super) fn write_results(
+    folder: &Path,
+    config: &str,
+    metrics: &str,
+    results: &Results<'_>,
+) -> Result<(), DataError> {
+    write_text(&folder.join(CONFIG), config)?;
+    write_text(&folder.join(METRICS), metrics)?;
+    let rows = results.clusters.iter().zip(results.confidences).enumerate();
+    let rows = rows.map(|(sample, (&cluster, &confidence))| {
+        let sample = SampleIdx::from_index(sample);
+        Assigned { sample, id: results.id(sample), cluster, confidence }
+    });
+    write_csv(&folder.join("assignments.csv"), &results.header(&ASSIGNMENTS), rows)?;
+    let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
+    let ids: Vec<i32> = results.clusters.iter().map(id).collect();
+    npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))?;
+    write_pseudo_labels(folder, results)
+}
+
+fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataError> {
+    let rows = results.pseudo_labels.entries().iter().map(|entry| Labelled {
+        sample: entry.sample,
+        id: results.id(entry.sample),
+        label: entry.label,
+        agreement: entry.agreement,
+        margin: entry.margin,
+        confidence: entry.confidence,
+    });
+    write_csv(&folder.join("pseudo_labels.csv"), &results.header(&PSEUDO_LABELS), rows)?;
+    let columns = Columns::of(results.pseudo_labels);
+    let arrays = [
+        ArrayView1::from(&columns.sample).into(),
+        ArrayView1::from(&columns.label).into(),
+        ArrayView1::from(&columns.agreement).into(),
+        ArrayView1::from(&columns.margin).into(),
+        ArrayView1::from(&columns.confidence).into(),
+    ];
+    let mut members: Vec<_> = PSEUDO_LABELS.into_iter().zip(arrays).collect();
+    let entries = results.pseudo_labels.entries().iter();
+    let ids: Option<Vec<&str>> = entries.map(|entry| results.id(entry.sample)).collect();
+    members.extend(ids.filter(|_| results.ids.is_some()).map(|ids| ("id", Member::Texts(ids))));
+    npz(&folder.join("pseudo_labels.npz"), &members)
+}
+
+fn write_csv<R: Serialize>(
+    path: &Path,
+    header: &[&str],
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), DataError> {
+    let write = || -> Result<(), io::Error> {
+        // The header is written by hand, so that it is there without rows, too.
+        let mut writer = csv::WriterBuilder::new().has_headers(false).from_path(path)?;
+        writer.write_record(header)?;
+        for row in rows {
+            writer.serialize(row)?;
+        }
+        writer.flush()
+    };
+    write().map_err(|error| unwritable(path, &error))
+}
+
+/// Pseudo-labels by columns, length of each: number of labelled samples.
+pub(crate) struct Columns {
+    pub(crate) sample: Vec<u32>,
+    pub(crate) label: Vec<u16>,
+    pub(crate) agreement: Vec<u16>,
+    pub(crate) margin: Vec<i32>,
+    pub(crate) confidence: Vec<f32>,
+}
+
+impl Columns {
+    pub(crate) fn of(labels: &PseudoLabels) -> Self {
+        let entries = labels.entries();
+        Self {
+            sample: entries.iter().map(|entry| entry.sample.0).collect(),
+            label: entries.iter().map(|entry| entry.label.0).collect(),
+            agreement: entries.iter().map(|entry| entry.agreement).collect(),
+            margin: entries.iter().map(|entry| entry.margin).collect(),
+            confidence: entries.iter().map(|entry| entry.confidence).collect(),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! What a run was made of.
+
+use consilience_data::Recipe;
+use consilience_graph::Signatures;
+use serde::{Deserialize, Serialize};
+
+use crate::RunError;
+
+/// The name of the file with the settings.
+pub const CONFIG: &str = "config.toml";
+/// The name of the file that says how files became features.
+pub const RECIPE: &str = "recipe.json";
+
+/// Where the features of a run came from.
+#[derive(Debug, Clone, Copy)]
+pub struct Provenance<'a> {
+    /// What samples are called, length n_samples, if the data says it.
+    pub ids: Option<&'a [String]>,
+    /// How files became features.
+    pub recipe: &'a Recipe,
+}
+
+/// What a run was made of: the table `[run]` of `config.toml`. It decides nothing when the file is read again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Source {
+    /// The data, as named on the command line.
+    pub data: Vec<String>,
+    /// Files of labels for the scores.
+    pub labels: Vec<String>,
+    /// Where the networks were trained.
+    pub device: String,
+}
+
+/// The content of `config.toml`. `command` takes it with `--config`.
+///
+/// # Errors
+///
+/// [`RunError::Setting`] for a setting that TOML has no notation for, such as a seed of 2^63 or more.
+pub fn config_toml(
+    command: &str,
+    config: &impl Serialize,
+    source: &Source,
+) -> Result<String, RunError> {
+    let refused = |error: toml::ser::Error| RunError::Setting {
+        name: CONFIG,
+        need: "settings that can be written as TOML".into(),
+        got: error.to_string(),
+    };
+    let settings = toml::to_string(config).map_err(refused)?;
+    let source = toml::to_string(source).map_err(refused)?;
+    Ok(format!(
+        "# All settings of a run. To repeat it: consilience {command} --config {CONFIG}\n\n\
+         {settings}\n# What it was made of. Not read by --config.\n[run]\n{source}"
+    ))
+}
+
+/// Votes of other tools.
+#[derive(Debug, Clone, Copy)]
+pub struct GivenVotes<'a> {
+    /// The votes, each model's clusters numbered densely.
+    pub signatures: &'a Signatures,
+    /// What each of a model's clusters was called, shape (n_models), of n_clusters of the model each.
+    pub ids: &'a [Vec<i64>],
+    /// Where the samples came from, if the votes are those of a run that knows it.
+    pub provenance: Option<Provenance<'a>>,
+}

@@ -1,0 +1,104 @@
+//! What is in a run folder.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `config.toml` | all settings, and what the run was made of; `--config` takes it |
+//! | `metrics.json` | [`Metrics`] |
+//! | `recipe.json` | how files became features: a [`Recipe`] |
+//! | `assignments.csv` | sample, id (if the data has ids), cluster, confidence |
+//! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
+//! | `pseudo_labels.csv`, `.npz` | sample, id (if the data has ids), label, agreement, margin, confidence |
+//! | `run.h5` | the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
+//! | `models/model-NN.safetensors` | the models' weights |
+//! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
+//! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
+//! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
+//!
+//! | `report.html` | all of it on one page: see [`report`](crate::report), which writes it |
+//!
+//! Runs that had their votes given leave no models.
+//!
+//! Identical runs give identical bytes, but for times, memory, threads and machine in `metrics.json`, and so in the report.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use consilience_data::{DataError, Recipe};
+
+use super::results::{Results, write_results};
+use super::source::{GivenVotes, Provenance, RECIPE};
+use super::{METRICS, replace, write_text};
+use crate::from_votes::VotesOutcome;
+use crate::outcome::Outcome;
+use crate::{Metrics, RunError};
+
+/// Writes all files of a run into `folder`, which exists and is empty.
+///
+/// # Errors
+///
+/// [`DataError::Unwritable`], or the error of the model that can't be saved.
+pub fn write(
+    folder: &Path,
+    outcome: &Outcome,
+    metrics: &Metrics,
+    config: &str,
+    provenance: &Provenance<'_>,
+) -> Result<(), RunError> {
+    write_recipe(folder, provenance.recipe)?;
+    let answer = &outcome.answer;
+    let results = Results {
+        clusters: answer.assignments.clusters().iter().copied().map(Some).collect(),
+        confidences: &answer.confidence,
+        pseudo_labels: &answer.pseudo_labels,
+        ids: provenance.ids,
+    };
+    write_results(folder, config, &metrics.to_json(), &results)?;
+    #[cfg(feature = "hdf5")]
+    super::h5::write(&folder.join("run.h5"), outcome, &results)?;
+    super::models::write(folder, outcome)
+}
+
+/// Writes the metrics of the run in `folder` anew, in place of those that are there.
+///
+/// # Errors
+///
+/// [`DataError::Unwritable`].
+pub fn rewrite_metrics(folder: &Path, metrics: &Metrics) -> Result<(), RunError> {
+    Ok(replace(&folder.join(METRICS), metrics.to_json().as_bytes())?)
+}
+
+fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {
+    let recipe = serde_json::to_string_pretty(recipe).expect("plain data") + "\n";
+    write_text(&folder.join(RECIPE), &recipe)
+}
+
+/// Writes all files of a run that had its votes given into `folder`, which exists and is empty: the same as
+/// [`write()`], but for the models.
+///
+/// # Errors
+///
+/// [`DataError::Unwritable`].
+pub fn write_from_votes(
+    folder: &Path,
+    outcome: &VotesOutcome,
+    votes: &GivenVotes<'_>,
+    metrics: &Metrics,
+    config: &str,
+) -> Result<(), RunError> {
+    if let Some(Provenance { recipe, .. }) = votes.provenance {
+        write_recipe(folder, recipe)?;
+    }
+    let results = Results {
+        clusters: Cow::Borrowed(&outcome.consensus.clusters),
+        confidences: &outcome.consensus.confidences,
+        pseudo_labels: &outcome.pseudo_labels,
+        ids: votes.provenance.and_then(|provenance| provenance.ids),
+    };
+    write_results(folder, config, &metrics.to_json(), &results)?;
+    #[cfg(feature = "hdf5")]
+    super::h5::write_votes(&folder.join("run.h5"), votes, &results)?;
+    // Only run.h5 holds them.
+    #[cfg(not(feature = "hdf5"))]
+    let _ = votes;
+    Ok(())
+}
