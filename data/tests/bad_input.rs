@@ -236,7 +236,10 @@ fn sparse_matrices_that_contradict_themselves() {
         members[member].1 = bytes;
         data_error(&folder.file("x.npz", npz(&members)))
     };
-    assert_says(&change(2, npy_i64(&[3], &[0, 4, 3])), &["x.npz", "sparse", "not ascending", "scipy"]);
+    assert_says(
+        &change(2, npy_i64(&[3], &[0, 4, 3])),
+        &["x.npz", "sparse", "not ascending", "scipy"],
+    );
     assert_says(&change(1, npy_i64(&[3], &[1, 0, 3])), &["index 3 in row 1", "3 columns"]);
     assert_says(&change(1, npy_i64(&[2], &[1, 0])), &["2 indices for 3 data"]);
     assert_says(&change(1, npy_f32(&[3], &[0.5, 0.0, 1.0])), &["indices holds 0.5"]);
@@ -268,12 +271,12 @@ fn labels_that_do_not_fit() {
 
     let error = |name: &str, bytes: &[u8]| label_error(&folder.file(name, bytes));
     assert_says(&error("y.csv", b"1\n2.5\n"), &["y.csv", "label 1", "2.5", "whole"]);
-    assert_says(&error("y.csv", b"1\nnan\n"), &["label 1", "NaN"]);
+    assert_says(&error("y.csv", b"1\nnan\n"), &["row 1 has no label"]);
     assert_says(&error("y.csv", b"1\n\n2\n"), &["line 2 is empty"]);
     assert_says(&error("y.csv", b"1,2\n3,4\n"), &["several columns", "','"]);
     assert_says(&error("y.txt", b"\n\n"), &["no labels"]);
     assert_says(&error("y.csv", b"label\n"), &["no labels"]);
-    assert_says(&error("y.npy", &npy_f32(&[2], &[0.0, f32::NAN])), &["label 1", "NaN"]);
+    assert_says(&error("y.npy", &npy_f32(&[2], &[0.0, f32::NAN])), &["row 1 has no label"]);
     assert_says(&error("y.npy", &npy_f32(&[2], &[0.5, 1.0])), &["label 0", "0.5"]);
     assert_says(&error("y.npy", &npy_f32(&[1], &[1e30])), &["whole numbers below 2^53"]);
     assert_says(&error("y.npy", &npy("<u8", false, &[1], &[0xff; 8])), &["label 0"]);

@@ -125,7 +125,8 @@ pub(super) struct ClusterArgs {
 #[derive(Debug, Args)]
 pub(super) struct PseudoLabelArgs {
     /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV with a sample
-    /// a row and a model a column; one model a file; or run folders. -1 or nothing: no vote
+    /// a row and a model a column, so Parquet, Arrow and JSON Lines; one model a file; or run folders. -1 or nothing: no vote.
+    /// Columns called like ids and labels are no votes
     #[arg(required = true)]
     pub(super) votes: Vec<PathBuf>,
     /// Number of clusters to look for, whatever the numbers of the models
@@ -156,6 +157,8 @@ pub(super) struct PseudoLabelArgs {
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     #[command(flatten)]
     pub(super) agreement: AgreementArgs,
     #[command(flatten)]
@@ -222,8 +225,14 @@ pub(super) struct PredictArgs {
 pub(super) struct EvaluateArgs {
     /// True classes: labels in any format, or data with labels beside them
     pub(super) truth: PathBuf,
-    /// Clusters found: labels in any format, a run folder, or its assignments.csv
+    /// Clusters found: labels in any format, a run folder, or one of its files. -1 or nothing: no cluster
     pub(super) found: PathBuf,
+    /// Column of FOUND with the clusters [default: one called cluster, label... if there is one]. Other flags are about
+    /// TRUTH, and FOUND where it has such columns
+    #[arg(long, value_name = "NAME")]
+    pub(super) cluster_column: Option<String>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// Print all scores as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -235,6 +244,9 @@ pub(super) struct ReportArgs {
     pub(super) run: PathBuf,
     /// What was clustered [default: the files that the run names]
     pub(super) data: Vec<PathBuf>,
+    /// Take data whose values have changed since
+    #[arg(long)]
+    pub(super) data_changed: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,11 +5,12 @@ use std::path::Path;
 use super::style::{bold, table, word};
 
 /// Files of a run folder, in the order in which one looks at them, and what is in them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("report.html", "the run on a page, with pictures: open it in a browser"),
     ("assignments.csv", "a cluster for every sample, and how sure it is"),
     ("pseudo_labels.csv", "the samples agreed on, with label, agreement and margin"),
     ("metrics.json", "all numbers of the run, for scripts"),
+    ("votes.npz", "all votes; pseudo-label takes them, and numpy.load"),
     ("run.h5", "all votes, and what follows from them, for h5py"),
     ("config.toml", "all settings; --config takes it to repeat the run"),
     ("models", "the trained models"),

@@ -39,7 +39,7 @@ pub(super) fn decode(
     let encoding = encoding.unwrap_or_else(guess);
     // CP437 has letters where Windows-1252 has punctuation, and lines of boxes where that has letters.
     let is_cp437 =
-        said.is_none() && encoding == WINDOWS_1252 && bytes.iter().all(|byte| **byte < 0xb0);
+        said.is_none() && encoding == WINDOWS_1252 && bytes.iter().all(|&byte: &u8| byte < 0xb0);
     let as_read = |(name, cp437): (&&[u8], Option<String>)| {
         if let Ok(name) = std::str::from_utf8(name) {
             return name.to_owned();
@@ -81,7 +81,10 @@ mod tests {
         // Dog, fish, bird.
         let gbk: [&[u8]; 3] = [b"\xb9\xb7/0.png", b"\xd3\xe3/0.png", b"\xc4\xf1/0.png"];
         let found = names(&gbk, None);
-        assert_eq!((found.0.as_slice(), found.1), (["狗/0.png", "鱼/0.png", "鸟/0.png"].map(String::from).as_slice(), Some("GBK")));
+        assert_eq!(
+            (found.0.as_slice(), found.1),
+            (["狗/0.png", "鱼/0.png", "鸟/0.png"].map(String::from).as_slice(), Some("GBK"))
+        );
         assert_eq!(names(&[b"caf\xe9/1", b"th\xe9/1"], None).0, ["café/1", "thé/1"]);
         assert_eq!(names(&[b"caf\x82/1"], None), (vec!["as CP437".into()], Some("CP437")));
         assert_eq!(names(&["thé".as_bytes()], None), (vec!["thé".into()], None));
