@@ -13,7 +13,7 @@ use crate::skip;
 #[must_use]
 #[track_caller]
 pub fn benchmark_files(names: &[&str]) -> Option<Vec<PathBuf>> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("CONSILIENCE_DATA").map_or_else(beside, PathBuf::from);
     let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
     if let Some(missing) = paths.iter().find(|path| !path.is_file()) {
