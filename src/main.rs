@@ -9,5 +9,12 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    // Libraries that read damaged files may panic, which is told as an error.
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !consilience_data::panics_are_caught() {
+            before(info);
+        }
+    }));
     cli::main()
 }

@@ -61,6 +61,8 @@ impl Config {
             "auto" if recipe.image.is_some() && recipe.options.image_size.is_some() => {
                 DataKind::Image
             }
+            // Columns with names have units; pixels lie in no table, but rows of words may.
+            "auto" if recipe.is_named_table() && look.kind() != DataKind::Text => DataKind::Tabular,
             "auto" => look.kind(),
             "image" => DataKind::Image,
             "text" => DataKind::Text,
@@ -252,6 +254,14 @@ mod tests {
         let texts =
             Recipe { inverse_document_frequencies: Some(vec![1.0; 64]), ..Recipe::default() };
         assert_eq!(preset(&texts).preset, "text");
+        let named = |name: fn(usize) -> String| Recipe {
+            feature_names: Some((0..64).map(name).collect()),
+            ..Recipe::default()
+        };
+        let units = named(|column| ["calls", "visits", "spend_jan"][column % 3].into());
+        assert_eq!(preset(&units).preset, "tabular");
+        let coordinates = named(|column| format!("dim_{column}"));
+        assert_eq!(preset(&coordinates).preset, "embedding");
     }
 
     #[test]

@@ -223,7 +223,7 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     // data info
     ("data", &["subcommand"]),
     ("data info", &["not provided", "<DATA>"]),
-    ("data info folder/note.txt", &["note.txt", "not a number"]),
+    ("data info folder/note.txt", &["note.txt", "no number"]),
     ("data info cut.npy", &["cut.npy: truncated", "again"]),
     ("data info points.npy:/x", &["points.npy:/x", "only HDF5 and .npz"]),
     // export

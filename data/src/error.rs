@@ -23,6 +23,11 @@ pub enum DataError {
     )]
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 
+    #[error(
+        "{source_name}: the file was changed while it was read; read it again when nobody writes to it"
+    )]
+    Changed { source_name: String },
+
     #[error("{what}: shape {found:?}, expected {expected:?}")]
     ShapeMismatch { what: &'static str, found: Vec<usize>, expected: Vec<usize> },
 
@@ -93,14 +98,16 @@ pub enum DataError {
     #[error("{source_name}: shape {found:?}, expected {expected}")]
     Dimensions { source_name: String, found: Vec<usize>, expected: &'static str },
 
-    #[error("{source_name}: {gibibytes:.0} GiB do not fit in memory; use fewer rows or columns")]
+    #[error(
+        "{source_name}: {} do not fit in memory; use fewer rows or columns (--max-memory says how much there is)", size(.gibibytes)
+    )]
     TooLarge { source_name: String, gibibytes: f64 },
 
     #[error("{source_name}: no {wanted}; it holds {}", listed(.found))]
     MissingMember { source_name: String, wanted: String, found: Vec<String> },
 
     #[error(
-        "{source_name}: not a valid CSR matrix: {problem}; save it again with scipy.sparse.save_npz"
+        "{source_name}: not a valid sparse matrix: {problem}; save it again with scipy.sparse.save_npz"
     )]
     BadSparse { source_name: String, problem: String },
 
@@ -131,6 +138,11 @@ pub enum DataError {
     MissingColumn { source_name: String, wanted: String, found: Vec<String> },
 
     #[error(
+        "{source_name}: {column} is the name of columns {first} and {second}; name the one that is meant by its number"
+    )]
+    NamedTwice { source_name: String, column: String, first: usize, second: usize },
+
+    #[error(
         "{source_name}: no columns with features; it has {}, which are taken for ids and labels",
         some_of(.found)
     )]
@@ -147,8 +159,38 @@ pub enum DataError {
     )]
     Null { source_name: String, place: &'static str, at: u64, column: String },
 
-    #[error("{source_name}: line {line} is not UTF-8; say which encoding it has by --encoding")]
-    NotUtf8 { source_name: String, line: u64 },
+    #[error(
+        "{source_name}: line {line} is not {encoding}, as the text before it is; mend it, or say which encoding all of it has by --encoding"
+    )]
+    NotUtf8 { source_name: String, line: u64, encoding: &'static str },
+
+    #[error(
+        "{source_name}: no encoding is called {name:?}; give a name such as windows-1252, gbk or shift_jis"
+    )]
+    UnknownEncoding { source_name: String, name: String },
+
+    #[error("{source_name}: {problems}; add to the command: {advice}")]
+    InTheWay { source_name: String, problems: String, advice: String },
+
+    #[error(
+        "{source_name}: column {column} has no value in any row; leave it out by --ignore-column"
+    )]
+    NothingIn { source_name: String, column: String },
+
+    #[error(
+        "{source_name}: column {column} has over {most} words, too many to make a feature of each; leave it out, or take it as texts (--text-column)"
+    )]
+    TooManyWords { source_name: String, column: String, most: usize },
+
+    #[error(
+        "{source_name}: {place} {at}, column {column} has {word:?}, which the run's own data don't have; leave the row out"
+    )]
+    UnknownWord { source_name: String, place: &'static str, at: u64, column: String, word: String },
+
+    #[error(
+        "{source_name}: line {line} has a field {field}, which the first {looked_at} lines lack; give it there, too (null if it has nothing), or leave it out"
+    )]
+    NewField { source_name: String, line: u64, field: String, looked_at: usize },
 
     #[error("{source_name}: line {line} is not JSON: {problem}; write one object a line")]
     BadJson { source_name: String, line: u64, problem: String },
@@ -280,5 +322,13 @@ fn some_of(names: &[String]) -> String {
     match names.len().saturating_sub(TOLD) {
         0 => listed(names),
         more => format!("{} and {more} more", names[..TOLD].join(", ")),
+    }
+}
+
+/// A size in memory, in words.
+fn size(gibibytes: &f64) -> String {
+    match *gibibytes {
+        1.0.. => format!("{gibibytes:.0} GiB"),
+        _ => format!("{:.1} MiB", *gibibytes * 1024.0),
     }
 }

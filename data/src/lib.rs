@@ -34,9 +34,10 @@ pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
     Dataset, FeaturesChunk, FeaturesReader, VotesChunk, VotesInfo, VotesReader, describe,
-    read_dataset, read_dataset_as, read_dataset_with, read_integers, read_labels, read_npz,
+    panics_are_caught, read_dataset, read_dataset_as, read_dataset_with, read_integers,
+    read_labels, read_npz,
 };
 pub use recipe::{Missing, ReadOptions, Recipe};
-pub use records::{ImagesInfo, PartInfo, Role};
+pub use records::{ColumnInfo, ImagesInfo, Offsets, PartInfo, Role};
 pub use seed::{Rng, Seed, Stream};
 pub use votes::Votes;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::records::Offsets;
+
 /// What a person says of files that the files don't say themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -28,6 +30,10 @@ pub struct ReadOptions {
     pub missing: Missing,
     /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0.
     pub one_hot_columns: Vec<String>,
+    /// Bytes that what is read may unpack to; `None`: three quarters of the memory that is free. Nothing of the data, and so not
+    /// kept.
+    #[serde(skip)]
+    pub max_memory: Option<u64>,
 }
 
 /// What becomes of samples in which values are missing.
@@ -48,7 +54,8 @@ impl ReadOptions {
     /// All columns that a person named.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         let each = [&self.id_column, &self.label_column, &self.vector_column, &self.text_column];
-        each.into_iter().flatten().chain(&self.ignored_columns).map(String::as_str)
+        let several = self.ignored_columns.iter().chain(&self.one_hot_columns);
+        each.into_iter().flatten().chain(several).map(String::as_str)
     }
 }
 
@@ -62,6 +69,46 @@ pub struct Recipe {
     pub image: Option<[usize; 3]>,
     /// What the features are called, length n_features: columns of a table, words of a vocabulary.
     pub feature_names: Option<Vec<String>>,
+    /// What was taken off numbers before they became 32-bit floats, if anything.
+    pub offsets: Option<Offsets>,
+    /// What replaces missing values, length n_features, if any were missing.
+    pub means: Option<Vec<f32>>,
     /// What the count of each word is multiplied by, length n_features: features are TF-IDF of texts.
     pub inverse_document_frequencies: Option<Vec<f32>>,
+}
+
+impl Recipe {
+    /// Whether the features are columns of a table that have names of their own, and so units of their own: not words of texts,
+    /// and not numbered as pixels (`pixel0`, `12x7`) and coordinates of embeddings (`dim_3`) are.
+    #[must_use]
+    pub fn is_named_table(&self) -> bool {
+        let names = self.feature_names.as_deref().unwrap_or_default();
+        let numbered = |name: &&String| name.ends_with(|letter: char| letter.is_ascii_digit());
+        let n_numbered = names.iter().filter(numbered).count();
+        self.inverse_document_frequencies.is_none() && 2 * n_numbered < names.len()
+    }
+
+    /// A feature's value as the files have it.
+    #[must_use]
+    pub fn original(&self, feature: usize, value: f32) -> f64 {
+        let offsets = self.offsets.as_ref();
+        offsets.map_or(f64::from(value), |offsets| offsets.original(feature, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Recipe;
+
+    #[test]
+    fn a_table_has_names_and_not_just_numbers() {
+        let is_table = |names: &[&str]| {
+            let names = names.iter().map(|&name| name.into()).collect();
+            Recipe { feature_names: Some(names), ..Recipe::default() }.is_named_table()
+        };
+        assert!(is_table(&["spend_jan", "spend_feb", "calls", "q4"]));
+        for numbered in [&["pixel0", "pixel1"][..], &["1x1", "1x2"], &["dim_0", "dim_1"], &[]] {
+            assert!(!is_table(numbered), "{numbered:?}");
+        }
+    }
 }

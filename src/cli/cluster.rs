@@ -15,7 +15,7 @@ use consilience_ensembles::Compute;
 use super::k_range::{self, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
-use super::{ClusterArgs, answer, curve, interrupt, settings};
+use super::{ClusterArgs, answer, curve, interrupt, reading, settings};
 
 /// Clusters data into a run folder. Everything that can be refused is refused before any work is done.
 pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
@@ -34,6 +34,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
 
     let watcher = Watcher::new(args.told.quiet);
+    reading::notes(&data).for_each(|note| watcher.note(&note));
     let outcome = consilience::run(&data.features, &config, &watcher)?;
     watcher.mention("writing");
 

@@ -142,7 +142,9 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     };
     if let Some(data) = &data {
         let names = data.recipe.feature_names.as_deref();
-        let table = FeatureTable { features: &data.features, names };
+        // Data that aren't the run's own may have other features.
+        let offsets = data.recipe.offsets.as_ref();
+        let table = FeatureTable { features: &data.features, names, offsets };
         export = export.with_features(&run, table, data.ids.as_deref())?;
     }
     let staging = destination.stage("labels")?;

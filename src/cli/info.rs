@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use consilience_data::{Dataset, PartInfo, Truth, read_dataset_with};
+use consilience_data::{ColumnInfo, Dataset, PartInfo, Role, Truth, read_dataset_with};
 use serde::Serialize;
 
-use super::style::{count, percent, plural, table};
+use super::style::{self, count, percent, plural, table};
 use super::{InfoArgs, answer};
 
 /// Ids that are told, and half as many as names.
 const TOLD: usize = 3;
+/// Columns of a table that are told.
+const COLUMNS: usize = 40;
 
 /// What is in a set of data.
 #[derive(Serialize)]
@@ -45,6 +47,8 @@ struct Info<'a> {
     image: Option<[usize; 3]>,
     /// The number of clusters that an embedded set declares.
     n_clusters: Option<usize>,
+    /// Features that look as if they should be none.
+    warnings: Vec<String>,
 }
 
 /// Says what files were understood to be.
@@ -89,6 +93,7 @@ impl<'a> Info<'a> {
             empty_samples: empty.count(),
             image: data.recipe.image,
             n_clusters: data.n_clusters,
+            warnings: warnings(data, &constant),
         }
     }
 
@@ -136,12 +141,53 @@ impl<'a> Info<'a> {
             format!("{distinct} distinct: {} (used for scores only)", some(names))
         });
         rows.push(("labels", classes));
+        rows.extend(self.warnings.iter().map(|warning| ("look at", warning.clone())));
         if let Some(k) = self.n_clusters {
             rows.push(("clusters", format!("{k}, so -k is not needed")));
         }
         let stacked = if self.files.len() > 1 { "stacked" } else { "as read" };
         format!("{files}{stacked}\n{}", table(&rows))
     }
+}
+
+/// Named features that count rows, are constant, or are as good as the truth.
+fn warnings(data: &Dataset, constant: &[bool]) -> Vec<String> {
+    /// More are told by their number.
+    const MOST: usize = 8;
+    /// Of so many classes, a feature that tells all of them apart is no accident.
+    const CLASSES: usize = 1000;
+    let Some(names) = data.recipe.feature_names.as_ref().filter(|_| data.recipe.is_named_table())
+    else {
+        return Vec::new();
+    };
+    let n_samples = data.features.n_samples();
+    let column = |feature: usize| (0..n_samples).map(move |row| data.features.row(row)[feature]);
+    let mut warnings = Vec::new();
+    for (feature, name) in names.iter().enumerate() {
+        let mut pairs = column(feature).zip(column(feature).skip(1));
+        if constant.get(feature) == Some(&true) && n_samples > 1 {
+            warnings.push(format!("{name} is the same in all rows"));
+        } else if n_samples > 2 && pairs.all(|(value, next)| next - value == 1.0) {
+            warnings.push(format!("{name} counts the rows: --ignore-column, or --id-column"));
+        } else if let Some(truth) = data.truth.as_ref().filter(|it| it.n_classes() <= CLASSES) {
+            let values: Vec<String> = column(feature).map(|value| value.to_string()).collect();
+            let distinct = values.iter().collect::<HashSet<_>>().len();
+            let same = distinct == truth.n_classes() && distinct > 1 && distinct < n_samples;
+            let found = if same { Truth::from_labels(&values).ok() } else { None };
+            let table = found.and_then(|found| truth.contingency_with(&found).ok());
+            let is_same = |table: consilience_data::Contingency| {
+                let rows = table.counts().rows().into_iter();
+                rows.into_iter().all(|row| row.iter().filter(|&&count| count > 0).count() == 1)
+            };
+            if table.is_some_and(is_same) {
+                warnings.push(format!("{name} says what the labels say: --ignore-column"));
+            }
+        }
+    }
+    let more = warnings.len().saturating_sub(MOST);
+    warnings.truncate(MOST);
+    warnings.extend((more > 0).then(|| format!("{} more features", count(more))));
+    warnings
 }
 
 fn file(part: &PartInfo) -> String {
@@ -178,7 +224,40 @@ fn file(part: &PartInfo) -> String {
     if !part.left_aside.is_empty() {
         rows.push(("left aside", some(&part.left_aside)));
     }
-    table(&rows)
+    rows.extend(part.encoding.clone().map(|encoding| ("encoding", encoding)));
+    rows.extend(part.notes.iter().map(|note| ("note", note.clone())));
+    let columns = columns(part);
+    format!("{}{columns}", table(&rows))
+}
+
+/// What each column of a table was taken for, and why; of those that are taken for the same, one after the other, the first.
+fn columns(part: &PartInfo) -> String {
+    if part.columns.is_empty() {
+        return String::new();
+    }
+    let all: usize = part.shape.first().copied().unwrap_or(1).max(1);
+    let line = |column: &ColumnInfo| {
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let missing = match column.n_missing {
+            None => "-".into(),
+            Some(missing) => percent(missing as f64 / all as f64),
+        };
+        let role = match column.role {
+            Role::Feature => "feature",
+            Role::Id => "ids",
+            Role::Truth => "labels",
+            Role::Text => "texts",
+            Role::Vote => "votes",
+            _ => "left aside",
+        };
+        vec![column.name.clone(), column.holds.clone(), role.into(), missing, column.why.clone()]
+    };
+    let told = part.columns.iter().take(COLUMNS).map(line);
+    let more = match part.columns.len().saturating_sub(COLUMNS) {
+        0 => String::new(),
+        more => format!("{} more columns are in --json\n", count(more)),
+    };
+    format!("\n{}{more}", style::columns(&["column", "holds", "taken for", "missing", "why"], told))
 }
 
 /// The first of many names.

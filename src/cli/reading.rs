@@ -1,44 +1,131 @@
 //! Flags that say how to read files.
 
 use clap::Args;
-use consilience_data::ReadOptions;
+use consilience_data::{Dataset, Missing, PartInfo, ReadOptions};
 
-/// How to read the data.
+/// How to read the data. Columns are named, or numbered from 1; -1 is the last.
 #[derive(Debug, Args)]
 pub(super) struct ReadingArgs {
     /// Column (or field) with the samples' ids [default: one called id, name, file... if there is one]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     id_column: Option<String>,
     /// Column of a table with the true classes, for scores only [default: one called label, class, target... if there is one]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     label_column: Option<String>,
     /// Column of a table with each sample's features as a list [default: the only one with lists]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     vector_column: Option<String>,
     /// Column of a table with texts; they become TF-IDF of the 2,000 commonest words
-    #[arg(long, value_name = "NAME", conflicts_with = "vector_column")]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        conflicts_with = "vector_column"
+    )]
     text_column: Option<String>,
-    /// Column of a table to leave out, such as a date or a text beside embeddings; may be given several times
-    #[arg(long, value_name = "NAME")]
+    /// Columns of a table to leave out, such as a date or a text beside embeddings: a,b; may be given several times
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
     ignore_column: Vec<String>,
-    /// Rows and columns that images are resized to [default: unchanged if all have one size of at most 64x64, else 32x32]
+    /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0: a,b
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
+    one_hot: Vec<String>,
+    /// Samples with missing values: refuse, drop (and say how many), or mean (of the feature)
+    #[arg(long, value_name = "HOW", value_parser = missing, default_value = "refuse")]
+    missing: Missing,
+    /// Whether the first line of a text table names its columns: yes or no [default: by a look at it]
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    header: Option<bool>,
+    /// The decimal mark of a text table: . or ,
+    #[arg(long, value_name = "MARK", value_parser = decimal_comma, default_value = ".")]
+    decimal: Mark,
+    /// How text is encoded, such as windows-1252 [default: UTF-8, else by a look at it]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// Rows and columns that images are resized to [default: as they are if all have one size of at most 64x64, else 32x32]
     #[arg(long, value_name = "HxW", value_parser = image_size)]
     image_size: Option<[usize; 2]>,
+    /// What the data may unpack to, such as 4G or 500M [default: three quarters of the memory that is free]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    max_memory: Option<u64>,
+}
+
+/// A decimal mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Point,
+    Comma,
 }
 
 impl ReadingArgs {
     /// What was said.
     pub(super) fn options(&self) -> ReadOptions {
-        ReadOptions {
-            id_column: self.id_column.clone(),
-            label_column: self.label_column.clone(),
-            vector_column: self.vector_column.clone(),
-            text_column: self.text_column.clone(),
-            ignored_columns: self.ignore_column.clone(),
-            image_size: self.image_size,
-            ..ReadOptions::default()
-        }
+        let split = |columns: &[String]| -> Vec<String> {
+            let names = columns.iter().flat_map(|names| names.split(','));
+            names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect()
+        };
+        let mut options = ReadOptions::default();
+        options.id_column.clone_from(&self.id_column);
+        options.label_column.clone_from(&self.label_column);
+        options.vector_column.clone_from(&self.vector_column);
+        options.text_column.clone_from(&self.text_column);
+        options.ignored_columns = split(&self.ignore_column);
+        options.one_hot_columns = split(&self.one_hot);
+        options.missing = self.missing;
+        options.header = self.header;
+        options.decimal_comma = self.decimal == Mark::Comma;
+        options.encoding.clone_from(&self.encoding);
+        options.image_size = self.image_size;
+        options.max_memory = self.max_memory;
+        options
     }
+}
+
+/// What a person has to know of how files were read, a line each.
+pub(super) fn notes(data: &Dataset) -> impl Iterator<Item = String> {
+    let of_part = |part: &'_ PartInfo| {
+        let path = part.path.display().to_string();
+        part.notes.clone().into_iter().map(move |note| format!("{path}: {note}"))
+    };
+    data.parts.iter().flat_map(of_part)
+}
+
+fn missing(text: &str) -> Result<Missing, String> {
+    match text {
+        "refuse" => Ok(Missing::Refuse),
+        "drop" => Ok(Missing::Drop),
+        "mean" => Ok(Missing::Mean),
+        _ => Err("need refuse, drop or mean".into()),
+    }
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("need yes or no".into()),
+    }
+}
+
+fn decimal_comma(text: &str) -> Result<Mark, String> {
+    match text {
+        "." => Ok(Mark::Point),
+        "," => Ok(Mark::Comma),
+        _ => Err("need . or ,".into()),
+    }
+}
+
+/// Reads `4G`, `500M`, `64K` or a number of bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let upper = text.trim().to_uppercase();
+    let upper = upper.trim_end_matches('B').trim_end_matches('I');
+    let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let (number, shift) = units
+        .into_iter()
+        .find_map(|(unit, shift)| Some((upper.strip_suffix(unit)?, shift)))
+        .unwrap_or((upper, 0));
+    let number = number.trim().parse().ok().filter(|&number: &u64| number > 0);
+    let bytes = number.and_then(|number| number.checked_mul(1 << shift));
+    bytes.ok_or_else(|| "need a size such as 4G or 500M".into())
 }
 
 /// Reads `28x28`, or `28` for both.
@@ -58,6 +145,14 @@ fn image_size(text: &str) -> Result<[usize; 2], String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!((bytes("4G"), bytes("1 MiB"), bytes("7")), (Ok(4 << 30), Ok(1 << 20), Ok(7)));
+        for wrong in ["", "0", "-1G", "G", "1E9", "99999999999T"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_are_rows_and_columns() {

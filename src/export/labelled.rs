@@ -1,6 +1,7 @@
 //! What an export is made of.
 
-use consilience_data::{Features, PseudoLabel, PseudoLabels};
+use consilience_data::{Features, Offsets, PseudoLabel, PseudoLabels};
+use serde::Serialize;
 
 use super::names::LabelNames;
 use super::subset::Subset;
@@ -14,6 +15,17 @@ pub struct FeatureTable<'a> {
     pub features: &'a Features,
     /// What they are called, length n_features, if the data says it.
     pub names: Option<&'a [String]>,
+    /// What was taken off them before they became 32-bit floats, if anything.
+    pub offsets: Option<&'a Offsets>,
+}
+
+/// A sample's features as the data has them.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Values<'a> {
+    AsRead(&'a [f32]),
+    /// With what was taken off, which 32-bit floats can't hold.
+    Original(Vec<f64>),
 }
 
 /// Pseudo-labels, with all that belongs to their samples.
@@ -73,7 +85,15 @@ impl<'a> Export<'a> {
         self.names.map(|names| names.of(entry.label))
     }
 
-    pub(super) fn features(&self, entry: &PseudoLabel) -> Option<&'a [f32]> {
-        self.table.map(|table| table.features.row(entry.sample.index()))
+    pub(super) fn features(&self, entry: &PseudoLabel) -> Option<Values<'a>> {
+        let table = self.table?;
+        let row = table.features.row(entry.sample.index());
+        Some(match table.offsets {
+            None => Values::AsRead(row),
+            Some(offsets) => {
+                let original = row.iter().enumerate();
+                Values::Original(original.map(|(at, &value)| offsets.original(at, value)).collect())
+            }
+        })
     }
 }

@@ -8,6 +8,7 @@ use consilience_data::{ClusterId, SampleIdx};
 use serde::Serialize;
 
 use super::Export;
+use super::labelled::Values;
 use crate::run_folder::PSEUDO_LABELS;
 
 /// A line.
@@ -23,7 +24,7 @@ struct Row<'a> {
     margin: i32,
     confidence: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    features: Option<&'a [f32]>,
+    features: Option<Values<'a>>,
 }
 
 fn rows<'a>(export: &'a Export<'_>) -> impl Iterator<Item = Row<'a>> {

@@ -102,8 +102,17 @@ impl Export<'_> {
     ///
     /// # Errors
     ///
-    /// [`DataError::Unwritable`]; [`DataError::WithoutHdf5`] in a program that was built without it.
+    /// [`DataError::Unwritable`]; [`DataError::Unsupported`] for features that 32-bit floats can't hold, in a format that has
+    /// these; [`DataError::WithoutHdf5`] in a program that was built without it.
     pub fn write(&self, format: Format, path: &Path) -> Result<(), DataError> {
+        let is_text = matches!(format, Format::Csv | Format::JsonLines);
+        if !is_text && self.table.is_some_and(|table| table.offsets.is_some()) {
+            return Err(DataError::Unsupported {
+                source_name: path.display().to_string(),
+                found: "32-bit floats, which would round these features".into(),
+                supported: "a .csv or .jsonl file",
+            });
+        }
         match format {
             Format::Csv => lines::csv(self, path).map_err(|error| unwritable(path, &error)),
             Format::JsonLines => {

@@ -1,6 +1,6 @@
 //! How it was run, and how to do it again.
 
-use consilience_data::ReadOptions;
+use consilience_data::{Missing, ReadOptions};
 
 use super::figures::{Figure, Figures};
 use super::numerals::{count, duration, plural};
@@ -158,17 +158,28 @@ fn command(run: &RunFolder, figures: &Figures) -> String {
 /// The flags that say how files are read.
 fn reading(options: &ReadOptions) -> Vec<String> {
     let size = options.image_size.map(|[rows, columns]| format!("{rows}x{columns}"));
+    let missing = match options.missing {
+        Missing::Drop => Some("drop"),
+        Missing::Mean => Some("mean"),
+        _ => None,
+    };
     let flags = [
         ("--id-column", options.id_column.as_deref()),
         ("--label-column", options.label_column.as_deref()),
         ("--vector-column", options.vector_column.as_deref()),
         ("--text-column", options.text_column.as_deref()),
         ("--image-size", size.as_deref()),
+        ("--encoding", options.encoding.as_deref()),
+        ("--header", options.header.map(|header| if header { "yes" } else { "no" })),
+        ("--decimal", options.decimal_comma.then_some(",")),
+        ("--missing", missing),
     ];
     let flag = |(name, value): (&str, Option<&str>)| Some(format!("{name} {}", quoted(value?)));
     let ignored = options.ignored_columns.iter();
     let ignored = ignored.map(|name| format!("--ignore-column {}", quoted(name)));
-    flags.into_iter().filter_map(flag).chain(ignored).collect()
+    let one_hot = options.one_hot_columns.iter();
+    let one_hot = one_hot.map(|name| format!("--one-hot {}", quoted(name)));
+    flags.into_iter().filter_map(flag).chain(ignored).chain(one_hot).collect()
 }
 
 /// A word for a shell.

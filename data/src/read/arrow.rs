@@ -41,7 +41,7 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
             let batches = FileReader::try_new(BufReader::new(file), Some(columns.to_vec()));
             Ok(checked(batches.map_err(|error| corrupt(&error, &name))?, name))
         };
-        return Ok(records(source_name, &schema, "Arrow", WHAT, Box::new(open)));
+        return Ok(records(source_name, &schema, "Arrow", WHAT, None, Box::new(open)));
     }
     let start = StreamReader::try_new(BufReader::new(&file), None);
     let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
@@ -51,7 +51,7 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
         let batches = StreamReader::try_new(BufReader::new(file), Some(columns.to_vec()));
         Ok(checked(batches.map_err(|error| corrupt(&error, &name))?, name))
     };
-    Ok(records(source_name, &schema, "Arrow stream", WHAT, Box::new(open)))
+    Ok(records(source_name, &schema, "Arrow stream", WHAT, None, Box::new(open)))
 }
 
 fn checked(

@@ -26,15 +26,17 @@ pub(super) struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// All columns' numbers, row after row; none may be missing.
+    /// All columns' numbers, row after row, NaN where one is missing.
     pub(super) fn numbers(columns: &[Self]) -> Result<Numbers, DataError> {
-        columns.iter().try_for_each(|cells| cells.check(cells.array, |index| index))?;
         let types = || columns.iter().map(|cells| cells.array.data_type());
         if types().all(fits_f32) {
             let columns = columns.iter().map(|cells| cells.f32(cells.array));
             return Ok(Numbers::F32(side_by_side(&columns.collect::<Result<Vec<_>, _>>()?)));
         }
-        if types().all(|data_type| *data_type == DataType::Int64) {
+        let is_whole = |cells: &Self| {
+            *cells.array.data_type() == DataType::Int64 && cells.array.null_count() == 0
+        };
+        if columns.iter().all(is_whole) {
             let columns = columns.iter();
             let columns = columns
                 .map(|cells| Cow::Borrowed(&cells.array.as_primitive::<Int64Type>().values()[..]));
@@ -127,8 +129,8 @@ impl Cells<'_> {
     }
 
     fn f32<'a>(&self, array: &'a ArrayRef) -> Result<Cow<'a, [f32]>, DataError> {
-        Ok(match array.data_type() {
-            DataType::Float32 => Cow::Borrowed(array.as_primitive::<Float32Type>().values()),
+        let mut values = match array.data_type() {
+            DataType::Float32 => Cow::Borrowed(&array.as_primitive::<Float32Type>().values()[..]),
             DataType::Boolean => {
                 array.as_boolean().values().iter().map(|value| f32::from(u8::from(value))).collect()
             }
@@ -138,22 +140,27 @@ impl Cells<'_> {
             DataType::UInt16 => values::<UInt16Type, _>(array, f32::from),
             DataType::Float16 => values::<Float16Type, _>(array, half::f16::to_f32),
             other => return Err(self.no_numbers(other)),
-        })
+        };
+        each_missing(array, |row| values.to_mut()[row] = f32::NAN);
+        Ok(values)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "64-bit integers beside other numbers")]
     fn f64<'a>(&self, array: &'a ArrayRef) -> Result<Cow<'a, [f64]>, DataError> {
-        Ok(match array.data_type() {
-            DataType::Float64 => Cow::Borrowed(array.as_primitive::<Float64Type>().values()),
+        let mut values = match array.data_type() {
+            DataType::Float64 => Cow::Borrowed(&array.as_primitive::<Float64Type>().values()[..]),
             DataType::Int32 => values::<Int32Type, _>(array, f64::from),
             DataType::UInt32 => values::<UInt32Type, _>(array, f64::from),
             DataType::Int64 => values::<Int64Type, _>(array, |value| value as f64),
             DataType::UInt64 => values::<UInt64Type, _>(array, |value| value as f64),
+            DataType::Null => vec![f64::NAN; array.len()].into(),
             narrow if fits_f32(narrow) => {
-                self.f32(array)?.iter().map(|&value| f64::from(value)).collect()
+                return Ok(self.f32(array)?.iter().map(|&value| f64::from(value)).collect());
             }
             other => return Err(self.no_numbers(other)),
-        })
+        };
+        each_missing(array, |row| values.to_mut()[row] = f64::NAN);
+        Ok(values)
     }
 
     fn no_numbers(&self, found: &DataType) -> DataError {
@@ -163,6 +170,13 @@ impl Cells<'_> {
             found: found.to_string(),
             as_what: "numbers",
         }
+    }
+}
+
+/// Calls `tell` with every row in which nothing is.
+fn each_missing(array: &ArrayRef, tell: impl FnMut(usize)) {
+    if let Some(nulls) = array.nulls().filter(|nulls| nulls.null_count() > 0) {
+        (0..array.len()).filter(|&row| nulls.is_null(row)).for_each(tell);
     }
 }
 

@@ -1,6 +1,5 @@
 //! From what all paths hold to features.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ndarray::Array2;
@@ -10,7 +9,7 @@ use super::part::{Content, Part, check_count};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
 use super::{Dataset, dataset_name, numbers, read_labels, read_part};
-use crate::records::{PartInfo, Request};
+use crate::records::{Fitted, PartInfo, Request};
 use crate::{DataError, Features, Recipe, Truth, embedded};
 
 /// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.
@@ -25,6 +24,7 @@ pub(super) fn dataset(
     let first = paths.first().ok_or(DataError::NoFiles)?;
     let name = dataset_name(first);
     let mut parts: Vec<Part> = Vec::new();
+    let mut fitted = Fitted::of(&recipe, follow);
     for path in paths {
         // Columns are found by the names of the recipe, else of the first file.
         let words = recipe.inverse_document_frequencies.is_some();
@@ -32,10 +32,13 @@ pub(super) fn dataset(
         let known = known.or_else(|| parts.first()?.feature_names.as_deref());
         let options = &recipe.options;
         let with_truth = labels.is_empty();
-        let request = Request { options, wanted: known, lenient: follow, with_truth };
-        let mut part = read_part(path, request)?;
-        if let Some(wanted) = known {
-            part = in_order(part, wanted)?;
+        let request =
+            Request { options, wanted: known, lenient: follow, with_truth, fitted: &fitted };
+        let part = read_part(path, request)?;
+        if parts.is_empty() {
+            fitted = part.fitted.clone();
+            recipe.offsets = fitted.offsets.clone();
+            recipe.means = fitted.means.clone();
         }
         parts.push(part);
     }
@@ -80,7 +83,7 @@ fn values(
     match &first.content {
         Content::Texts(_) => return weigh(parts, recipe),
         Content::Images(_) => return decode(&parts, infos, recipe),
-        Content::Dense(_) | Content::Sparse(_) => {}
+        Content::Dense(_) => {}
     }
     if !follow {
         let shape = &info.shape;
@@ -174,38 +177,6 @@ fn decode(
     array((rows, width), pixels)
 }
 
-/// Puts the features of a part that has names for them into another order, if need be.
-fn in_order(mut part: Part, wanted: &[String]) -> Result<Part, DataError> {
-    let Some(names) = part.feature_names.as_ref().filter(|names| *names != wanted) else {
-        return Ok(part);
-    };
-    let order = places(names, wanted, &part.name)?;
-    part.content = match part.content {
-        Content::Dense(values) => Content::Dense(values.select(ndarray::Axis(1), &order)),
-        Content::Sparse(matrix) => Content::Sparse(matrix.with_columns(&order, &part.name)?),
-        content => content,
-    };
-    part.feature_names = Some(wanted.to_vec());
-    Ok(part)
-}
-
-/// Where the features `wanted` are among `names`.
-pub(super) fn places(
-    names: &[String],
-    wanted: &[String],
-    source_name: &str,
-) -> Result<Vec<usize>, DataError> {
-    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-    let place = |name: &String| {
-        places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
-            source_name: source_name.into(),
-            wanted: name.clone(),
-            found: names.to_vec(),
-        })
-    };
-    wanted.iter().map(place).collect()
-}
-
 /// Stacks numbers by rows. Each part is made dense and dropped in its turn; a single dense one isn't copied at all.
 fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
     if let [Part { content: Content::Dense(_), .. }] = parts.as_slice()
@@ -230,11 +201,6 @@ fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
         }
         match part.content {
             Content::Dense(values) => stacked.extend(values.iter()),
-            Content::Sparse(matrix) => {
-                let start = stacked.len();
-                stacked.resize(start + matrix.rows * columns, 0.0);
-                matrix.add_to(&mut stacked[start..], &part.name)?;
-            }
             Content::Texts(_) | Content::Images(_) => {}
         }
     }

@@ -1,7 +1,9 @@
 //! Many small files in a folder or a zip archive: images, or texts.
 
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
@@ -10,11 +12,12 @@ use super::images::{self, Images};
 use super::npz::zip_error;
 use super::part::{Content, Part};
 use super::source::{self, unreadable};
-use crate::records::{PartInfo, Request};
+use super::zip_names;
+use crate::records::{Fitted, PartInfo, Request};
 use crate::{DataError, Truth};
 
-/// Folders in folders are searched this deep; links can make a circle.
-const MAX_DEPTH: usize = 16;
+/// Folders in folders are searched this deep.
+const MAX_DEPTH: usize = 64;
 /// Bytes that a file may have, unpacked.
 const MAX_LEN: u64 = 1 << 30;
 /// Bytes by which an image is recognised.
@@ -52,7 +55,8 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
     let name = store.path().display().to_string();
     let mut opener = store.open()?;
     let (mut images, mut texts, mut aside) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in opener.entries()? {
+    let (entries, note) = opener.entries(request.options.encoding.as_deref())?;
+    for entry in entries {
         let hidden = |part: &str| part.starts_with('.') || part == "__MACOSX";
         let lower = entry.path.to_lowercase();
         let extension = lower.rsplit_once('.').map_or("", |(_, extension)| extension);
@@ -83,6 +87,7 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
         return Err(DataError::NoImages { source_name: name, files: aside.len() });
     }
     let mut info = PartInfo::new(&name, format, &[entries.len()]);
+    info.notes.extend(note);
     info.ids_from = Some("paths".into());
     info.left_aside = told(aside);
     let classes = classes(&entries);
@@ -101,9 +106,11 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
         };
         Content::Texts(entries.iter().map(text).collect::<Result<_, _>>()?)
     } else {
-        Content::Images(Images::look(store, entries)?)
+        let images = Images::look(store, entries, request.options.max_memory)?;
+        info.notes.extend(images.note());
+        Content::Images(images)
     };
-    Ok(Part { info, name, content, truth, ids, feature_names: None })
+    Ok(Part { info, name, content, truth, ids, feature_names: None, fitted: Fitted::default() })
 }
 
 /// Names of files, or of some of them and the number of the others.
@@ -166,14 +173,26 @@ impl Opener {
         format!("{}/{}", self.name.trim_end_matches('/'), entry.path)
     }
 
-    /// All files, in the order of their paths.
-    fn entries(&mut self) -> Result<Vec<Entry>, DataError> {
+    /// All files, in the order of their paths; and what is to be said of their names, if anything.
+    ///
+    /// `encoding`: of an archive's names that aren't UTF-8, if a person said it.
+    fn entries(
+        &mut self,
+        encoding: Option<&str>,
+    ) -> Result<(Vec<Entry>, Option<String>), DataError> {
         let mut entries = Vec::new();
+        let mut note = None;
         match &self.zip {
-            None => collect(&self.path, "", 0, &mut entries)?,
+            None => collect(&self.path, &mut entries)?,
             Some(zip) => {
-                for (member, path) in zip.file_names_raw().enumerate() {
-                    let path = String::from_utf8_lossy(path).replace('\\', "/");
+                let raw: Vec<&[u8]> = zip.file_names_raw().collect();
+                let own = zip.file_names().map(|name| Some(name.ok()?.into_owned())).collect();
+                let (names, used) = zip_names::decode(&raw, own, encoding);
+                note = used.map(|used| {
+                    format!("names of files aren't UTF-8: read as {used} (--encoding says another)")
+                });
+                for (member, path) in names.into_iter().enumerate() {
+                    let path = path.replace('\\', "/");
                     if !path.ends_with('/') {
                         entries.push(Entry { path, place: Place::Member(member) });
                     }
@@ -181,7 +200,7 @@ impl Opener {
             }
         }
         entries.sort_unstable();
-        Ok(entries)
+        Ok((entries, note))
     }
 
     /// A file's bytes, or the first of them.
@@ -205,32 +224,52 @@ impl Opener {
             (Place::Member(_), None) => Ok(0),
         };
         read.map_err(|error| unreadable(&error, &name))?;
+        if bytes.len() as u64 == MAX_LEN {
+            return Err(DataError::Corrupt {
+                source_name: name,
+                problem: "more than 1 GiB for one sample".into(),
+            });
+        }
         Ok(bytes)
     }
 }
 
-fn collect(
-    folder: &Path,
-    prefix: &str,
-    depth: usize,
-    entries: &mut Vec<Entry>,
-) -> Result<(), DataError> {
-    let failed =
-        |error: &std::io::Error, path: &Path| unreadable(error, &path.display().to_string());
-    let listed = fs::read_dir(folder).map_err(|error| failed(&error, folder))?;
-    for entry in listed {
-        let entry = entry.map_err(|error| failed(&error, folder))?;
-        let path = entry.path();
-        let relative = format!("{prefix}{}", entry.file_name().to_string_lossy());
-        // A link to nothing is no file.
-        let Ok(metadata) = fs::metadata(&path) else { continue };
-        if metadata.is_dir() && depth < MAX_DEPTH {
-            collect(&path, &format!("{relative}/"), depth + 1, entries)?;
-        } else if metadata.is_file() {
-            entries.push(Entry { path: relative, place: Place::File(path) });
+/// All files in a folder. A folder that several paths lead to is followed once: by the path without links, else by the first link
+/// in the order of their paths.
+fn collect(folder: &Path, entries: &mut Vec<Entry>) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    // Links are looked at when all else has been seen.
+    let mut links = BTreeMap::from([(String::new(), folder.to_owned())]);
+    while let Some((prefix, folder)) = links.pop_first() {
+        let mut folders = vec![(prefix, folder, 0)];
+        while let Some((prefix, folder, depth)) = folders.pop() {
+            let failed = |error: &io::Error| unreadable(error, &folder.display().to_string());
+            let real = folder.canonicalize().map_err(|error| failed(&error))?;
+            if depth > MAX_DEPTH || !seen.insert(real) {
+                continue;
+            }
+            for entry in fs::read_dir(&folder).map_err(|error| failed(&error))? {
+                let entry = entry.map_err(|error| failed(&error))?;
+                let path = entry.path();
+                let relative = format!("{prefix}{}", name_of(&entry.file_name()));
+                // A link to nothing is no file.
+                let Ok(metadata) = fs::metadata(&path) else { continue };
+                if metadata.is_file() {
+                    entries.push(Entry { path: relative, place: Place::File(path) });
+                } else if metadata.is_dir() && path.is_symlink() {
+                    links.insert(format!("{relative}/"), path);
+                } else if metadata.is_dir() {
+                    folders.push((format!("{relative}/"), path, depth + 1));
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// A file's name, with bytes that aren't UTF-8 as `%B9`, so that different names stay different.
+fn name_of(name: &OsStr) -> String {
+    name.to_str().map_or_else(|| zip_names::escaped(name.as_encoded_bytes()), Into::into)
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use std::io::{BufRead, Cursor, Read};
 
 use csv::{ByteRecord, ReaderBuilder};
 
+use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
 use super::text::{is_missing, shown};
+use crate::records::survey::{is_boolean, is_date, is_decimal_comma};
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
     unique,
@@ -23,56 +25,64 @@ const VALUES: usize = 1 << 18;
 const ROWS: usize = 4096;
 
 /// Opens a table. Columns are known by the names in its header line, else by their numbers.
-pub(super) fn open(mut source: Source, options: &ReadOptions) -> Result<Records, DataError> {
-    super::text::check_encoding(&mut source)?;
-    let Source { name, gzip, mut reader, .. } = source;
-    let mut start = Start::read(&mut reader, &name)?;
+pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
+    let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
+    let (packing, is_packed) = (source.packing(), source.packed.is_some());
+    let Source { name, len, mut reader, .. } = source;
+    let mut start = Start::read(&mut reader, &name, options.decimal_comma)?;
     let comment = start.take_comments();
     let delimiter = start.delimiter();
     let ahead = start.records(delimiter);
-    let Some(first) = ahead.first().filter(|first| !is_blank(first)) else {
+    let Some(first) = ahead.first() else {
         return Err(match comment {
             Some(_) => DataError::NoRows { source_name: name },
             None => DataError::Empty { source_name: name },
         });
     };
+    let cells = Cells { decimal_comma: options.decimal_comma, encoding };
     let n_columns = first.len();
-    let named: Vec<&str> = options.columns().collect();
-    let above = comment.map(|line| {
-        let mut above = Start { bytes: line, lines: 0, is_all: true };
-        above.bytes.push(b'\n');
-        above.records(delimiter).into_iter().next().unwrap_or_default()
-    });
-    let above = above.filter(|names: &ByteRecord| names.len() == n_columns);
-    let in_table = has_header(first, ahead.get(1), &named, options.header, above.is_some());
-    if ahead.len() == 1 && (in_table || !first.iter().any(is_value)) {
+    let above = comment.and_then(|bytes| Start { bytes, ..start.empty() }.records(delimiter).pop());
+    let above = above.filter(|names| names.len() == n_columns);
+    let (in_table, counted) = has_header(&cells, first, ahead.get(1), options, above.is_some());
+    if ahead.len() == 1 && (in_table || !first.iter().any(|cell| cells.is_value(cell))) {
         return Err(DataError::NoRows { source_name: name });
     }
     let header = if in_table { Some(first.clone()) } else { above };
     let has_names = header.is_some();
-    let names = header.map_or_else(
-        || Ok(vec![String::new(); n_columns]),
-        |names| names.iter().map(|cell| text(cell, &name, start.lines + 1)).collect(),
-    )?;
+    let names: Vec<String> = match header {
+        None => vec![String::new(); n_columns],
+        Some(names) => names
+            .iter()
+            .map(|cell| cells.text(cell, &name, start.lines + 1))
+            .collect::<Result<_, _>>()?,
+    };
     let rows = &ahead[usize::from(in_table)..];
     let columns = unique(names).into_iter().enumerate();
-    let columns =
-        columns.map(|(index, name)| Column::new(name, kind(rows, index))).collect::<Vec<_>>();
+    let columns = columns.map(|(index, name)| Column::new(name, cells.kind(rows, index)));
+    let columns: Vec<Column> = columns.collect();
 
-    let mut info = PartInfo::new(&name, format!("CSV{}", if gzip { ", gzip" } else { "" }), &[]);
+    let mut info = PartInfo::new(&name, format!("CSV{packing}"), &[]);
     info.delimiter = delimiter.map(char::from);
     info.header = Some(has_names);
-    let schema = Schema { name, place: Place::Line, columns, has_names, index: None };
+    info.encoding = encoding.map(Into::into);
+    info.notes.extend(encoding.map(|encoding| format!("read as {encoding} (--encoding)")));
+    if counted {
+        info.notes.push("its first line counts up from 0 and was taken for names of columns (--header no if it is a row)".into());
+    }
+    let (place, index) = (Place::Line, Vec::new());
+    let about_rows = start.about_rows(len).filter(|_| !is_packed);
+    let schema = Schema { name, place, columns, has_names, array: None, index, about_rows };
     let end = start.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     let is_crlf = start.bytes[..end].ends_with(b"\r");
+    let before = start.lines;
     // Every line ends, so that lines can be counted.
     let bytes = Cursor::new(start.bytes).chain(reader).chain(&b"\n"[..]);
-    let bytes: Box<dyn Read> = Box::new(bytes);
     let mut lines = Lines {
-        reader: reader_of(bytes, delimiter),
+        reader: reader_of(Box::new(bytes) as _, delimiter),
+        cells,
         is_blank: delimiter == Some(b' '),
         is_crlf,
-        before: start.lines,
+        before,
         record: ByteRecord::new(),
         width: Width::default(),
         failed: None,
@@ -90,10 +100,11 @@ struct Start {
     lines: u64,
     /// Whether these are all bytes.
     is_all: bool,
+    decimal_comma: bool,
 }
 
 impl Start {
-    fn read(reader: &mut dyn BufRead, name: &str) -> Result<Self, DataError> {
+    fn read(reader: &mut dyn BufRead, name: &str, decimal_comma: bool) -> Result<Self, DataError> {
         let mut bytes = Vec::new();
         loop {
             let wanted = bytes.len().max(START);
@@ -104,9 +115,14 @@ impl Start {
                 if bytes.starts_with(b"\xef\xbb\xbf") {
                     bytes.drain(..3);
                 }
-                return Ok(Self { bytes, lines: 0, is_all });
+                return Ok(Self { bytes, lines: 0, is_all, decimal_comma });
             }
         }
+    }
+
+    fn empty(&self) -> Self {
+        let decimal_comma = self.decimal_comma;
+        Self { bytes: Vec::new(), lines: 0, is_all: true, decimal_comma }
     }
 
     /// Takes away lines that start with `# `, and gives the last one: the header, as numpy.savetxt writes it.
@@ -131,16 +147,27 @@ impl Start {
     /// are blanks between numbers.
     fn delimiter(&self) -> Option<u8> {
         let count = |delimiter| self.records(Some(delimiter)).first().map_or(0, ByteRecord::len);
-        if let Some(found) = [b'\t', b';', b','].into_iter().find(|&byte| count(byte) > 1) {
+        let mut usual = [b'\t', b';', b','].into_iter();
+        let is_mark = |byte: u8| byte == b',' && self.decimal_comma;
+        if let Some(found) = usual.find(|&byte| !is_mark(byte) && count(byte) > 1) {
             return Some(found);
         }
+        let cells = Cells { decimal_comma: self.decimal_comma, encoding: None };
         let records = self.records(Some(b' '));
         let first = records.first().filter(|first| first.len() > 1)?;
         let numbers = |record: &ByteRecord| {
-            record.iter().all(is_value) && record.iter().any(|cell| number(cell).is_some())
+            record.iter().all(|cell| cells.is_value(cell))
+                && record.iter().any(|cell| cells.number(cell).is_some())
         };
         let below = |second: &ByteRecord| second.len() == first.len() && numbers(second);
         (numbers(first) || records.get(1).is_some_and(below)).then_some(b' ')
+    }
+
+    /// About how many rows a file of `len` bytes has, rather too many.
+    fn about_rows(&self, len: u64) -> Option<usize> {
+        let lines = self.bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let rows = len.checked_mul(lines)? / (self.bytes.len() as u64).max(1);
+        usize::try_from(rows + rows / 20).ok()
     }
 
     /// The first rows, those that are whole.
@@ -171,44 +198,31 @@ fn reader_of<R: Read>(reader: R, delimiter: Option<u8>) -> csv::Reader<R> {
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave; or it has a word above a
-/// number, or above what stands for a missing one; or it counts up from 0, as pandas numbers columns.
+/// number, or above what stands for a missing one; or it counts up from 0, as pandas numbers columns, and whether that is why.
+///
+/// `has_names`: a comment above it names the columns.
 fn has_header(
+    cells: &Cells,
     first: &ByteRecord,
     second: Option<&ByteRecord>,
-    named: &[&str],
-    said: Option<bool>,
+    options: &ReadOptions,
     has_names: bool,
-) -> bool {
-    if let Some(said) = said {
-        return said;
+) -> (bool, bool) {
+    if let Some(said) = options.header {
+        return (said, false);
     }
-    let is_there = |name: &&str| first.iter().any(|cell| cell.trim_ascii() == name.as_bytes());
-    let named = || named.iter().filter(|name| name.parse::<i64>().is_err());
+    let is_there = |name: &str| first.iter().any(|cell| cell.trim_ascii() == name.as_bytes());
+    let named = || options.columns().filter(|name| name.parse::<i64>().is_err());
     if named().next().is_some() && named().all(is_there) {
-        return true;
+        return (true, false);
     }
-    let Some(second) = second else { return false };
-    let is_cell = |cell: &[u8]| is_value(cell) || list(cell.trim_ascii()).is_some();
-    let word_above_number =
-        first.iter().zip(second).any(|(above, below)| !is_cell(above) && is_cell(below));
-    let counted = first
-        .iter()
-        .enumerate()
-        .all(|(index, cell)| cell.trim_ascii() == index.to_string().as_bytes());
-    word_above_number || (first.len() > 1 && counted && first != second && !has_names)
-}
-
-/// What a column holds, from its first rows.
-fn kind(rows: &[ByteRecord], column: usize) -> Kind {
-    let cells = || rows.iter().filter_map(|row| row.get(column)).map(<[u8]>::trim_ascii);
-    let all = |holds: fn(&[u8]) -> bool| cells().all(|cell| is_empty(cell) || holds(cell));
-    if cells().all(is_empty) || all(|cell| number(cell).is_some()) {
-        Kind::Numbers
-    } else if all(|cell| list(cell).is_some()) {
-        Kind::Lists
-    } else {
-        Kind::Words
-    }
+    let Some(second) = second else { return (false, false) };
+    let is_word = |cell: &[u8]| !cells.is_value(cell) && list(cell.trim_ascii()).is_none();
+    let is_name = first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
+    let mut numbers = first.iter().enumerate();
+    let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
+    let counted = first.len() > 1 && !has_names && numbers.all(counts) && first != second;
+    (is_name || counted, counted)
 }
 
 fn is_blank(record: &ByteRecord) -> bool {
@@ -223,30 +237,75 @@ fn is_empty(cell: &[u8]) -> bool {
     std::str::from_utf8(cell).is_ok_and(|cell| is_missing(cell.trim()))
 }
 
-fn is_value(cell: &[u8]) -> bool {
-    number(cell).is_some() || is_empty(cell)
-}
-
-fn number(cell: &[u8]) -> Option<f64> {
-    fast_float2::parse(cell.trim_ascii()).ok()
-}
-
 /// What is between a list's brackets.
 fn list(cell: &[u8]) -> Option<&[u8]> {
     cell.strip_prefix(b"[")?.strip_suffix(b"]")
 }
 
-/// A cell as text.
-fn text(cell: &[u8], source_name: &str, line: u64) -> Result<String, DataError> {
-    match std::str::from_utf8(cell) {
-        Ok(text) => Ok(text.trim().into()),
-        Err(_) => Err(DataError::NotUtf8 { source_name: source_name.into(), line }),
+/// How cells are understood.
+struct Cells {
+    decimal_comma: bool,
+    /// What the text was decoded from, if not UTF-8.
+    encoding: Option<&'static str>,
+}
+
+impl Cells {
+    fn number(&self, cell: &[u8]) -> Option<f64> {
+        let cell = cell.trim_ascii();
+        if self.decimal_comma && cell.contains(&b',') {
+            let point = |&byte: &u8| if byte == b',' { b'.' } else { byte };
+            return fast_float2::parse(cell.iter().map(point).collect::<Vec<u8>>()).ok();
+        }
+        fast_float2::parse(cell).ok()
     }
+
+    /// Whether a cell can be below the name of a column of numbers.
+    fn is_value(&self, cell: &[u8]) -> bool {
+        self.number(cell).is_some() || is_empty(cell) || holds(cell, is_decimal_comma)
+    }
+
+    /// What a column holds, by its first rows.
+    fn kind(&self, rows: &[ByteRecord], column: usize) -> Kind {
+        let cells = || rows.iter().filter_map(|row| row.get(column)).map(<[u8]>::trim_ascii);
+        let all =
+            |is_such: &dyn Fn(&[u8]) -> bool| cells().all(|cell| is_empty(cell) || is_such(cell));
+        if all(&|_| false) {
+            Kind::Nothing
+        } else if all(&|cell| self.number(cell).is_some()) {
+            Kind::Numbers
+        } else if all(&|cell| list(cell).is_some()) {
+            Kind::Lists
+        } else if all(&|cell| self.number(cell).is_some() || holds(cell, is_boolean)) {
+            Kind::Booleans
+        } else if all(&|cell| holds(cell, is_date)) {
+            Kind::Dates
+        } else {
+            Kind::Words
+        }
+    }
+
+    /// A cell as text.
+    fn text(&self, cell: &[u8], source_name: &str, line: u64) -> Result<String, DataError> {
+        let text = std::str::from_utf8(cell).ok().filter(|text| {
+            // What the decoder makes of bytes that its encoding doesn't have.
+            self.encoding.is_none() || !text.contains('\u{fffd}')
+        });
+        text.map(|text| text.trim().into()).ok_or_else(|| DataError::NotUtf8 {
+            source_name: source_name.into(),
+            line,
+            encoding: self.encoding.unwrap_or("UTF-8"),
+        })
+    }
+}
+
+fn holds(cell: &[u8], is_such: fn(&str) -> bool) -> bool {
+    std::str::from_utf8(cell).is_ok_and(|cell| is_such(cell.trim()))
 }
 
 /// The rows behind the header.
 struct Lines {
     reader: csv::Reader<Box<dyn Read>>,
+    cells: Cells,
     /// Whether cells are separated by any number of blanks.
     is_blank: bool,
     /// Whether lines end as on Windows.
@@ -313,8 +372,8 @@ impl Lines {
             let before = values.len();
             let items = items.split(|byte| matches!(byte, b',' | b' '));
             for item in items.filter(|item| !item.is_empty()) {
-                let value = number(item).ok_or_else(|| self.not_a_number(schema, column, item))?;
-                values.push(value);
+                let value = self.cells.number(item);
+                values.push(value.ok_or_else(|| self.not_a_number(schema, column, item))?);
             }
             let (found, line) = (values.len() - before, self.line());
             let checked = self.width.check(found, Place::Line, line);
@@ -322,8 +381,14 @@ impl Lines {
         }
         for &column in columns {
             let cell = &self.record[column];
-            let value = match number(cell) {
+            let value = match self.cells.number(cell) {
                 Some(value) => value,
+                None if is_empty(cell) => f64::NAN,
+                None if schema.columns[column].kind == Kind::Booleans
+                    && holds(cell, is_boolean) =>
+                {
+                    f64::from(u8::from(cell.trim_ascii().eq_ignore_ascii_case(b"true")))
+                }
                 None => return Err(self.not_a_number(schema, column, cell)),
             };
             values.push(value);
@@ -358,7 +423,7 @@ impl Lines {
         }
         self.push_numbers(schema, &wanted.numbers, values)?;
         for (&column, words) in wanted.words.iter().zip(words) {
-            let word = text(&self.record[column], &schema.name, self.line())?;
+            let word = self.cells.text(&self.record[column], &schema.name, self.line())?;
             words.push(Some(word));
         }
         Ok(true)

@@ -3,16 +3,23 @@
 use std::ops::Range;
 use std::path::Path;
 
-use hdf5::types::{FloatSize, IntSize, TypeDescriptor};
+use hdf5::filters::Filter;
+use hdf5::types::{
+    FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode,
+};
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
-use super::numbers::{Kind, Target, count_values, reserve};
+use super::array::{Blocks, Opened};
+use super::numbers::{Kind, Target, Width, count_values, integers, reserve};
 use super::source::inflated_at_most;
-use super::{Raw, Role};
+use super::strings::Cells;
+use super::{Role, anndata};
 use crate::DataError;
-use crate::records::PartInfo;
+use crate::records::{self, Numbers, PartInfo, Records};
 
+/// Longer strings of fixed length aren't read, in bytes.
+const FIXED: usize = 256;
 /// Groups in groups are searched this deep; links can make a circle.
 const MAX_DEPTH: usize = 8;
 /// More datasets than this aren't listed.
@@ -20,29 +27,83 @@ pub(crate) const MAX_LISTED: usize = 200;
 /// Values read and converted at a time, about.
 const BLOCK: usize = 1 << 20;
 
-/// Reads a dataset: the one named, else the only 2-D one (for labels, the only 1-D one).
-pub(crate) fn read<T: Target>(
+/// Opens a dataset: the one named, else the only 2-D one.
+pub(super) fn open_records(path: &Path, dataset: Option<&str>) -> Result<Records, DataError> {
+    if let Some(opened) = anndata::opened(path, &open(path)?, dataset)? {
+        return opened.records();
+    }
+    let file_name = path.display().to_string();
+    let dataset = choose(path, dataset, Role::Data)?;
+    let name = format!("{file_name}:{}", dataset.name());
+    let kind = kind(&dataset, &name)?;
+    let mut info = PartInfo::new(&file_name, format(&dataset, kind), &dataset.shape());
+    info.member = Some(dataset.name());
+    let slabs = Slabs::new(dataset, &name, kind)?;
+    Opened::alone(name, info, Box::new(slabs)).records()
+}
+
+/// Reads a dataset as such, its shape and its values: the one named, else the only 2-D one (for labels, the only 1-D one).
+pub(super) fn read_cells(
     path: &Path,
     dataset: Option<&str>,
     role: Role,
-) -> Result<Raw<T>, DataError> {
-    let file_name = path.display().to_string();
+) -> Result<(Vec<usize>, Cells), DataError> {
     let dataset = choose(path, dataset, role)?;
-    let name = format!("{file_name}:{}", dataset.name());
+    let name = format!("{}:{}", path.display(), dataset.name());
     let shape = dataset.shape();
     if shape.is_empty() {
-        return Err(DataError::Dimensions {
-            source_name: name,
-            found: shape,
-            expected: "one dimension or more",
-        });
+        let (source_name, expected) = (name, "one dimension or more");
+        return Err(DataError::Dimensions { source_name, found: shape, expected });
     }
-    let kind = kind(&dataset, &name)?;
-    let count = check_size(&dataset, kind.size(), &name)?;
-    let values = read_all(&dataset, kind, &shape, count, &name)?;
-    let mut info = PartInfo::new(&file_name, format(&dataset, kind), &shape);
-    info.member = Some(dataset.name());
-    Ok(Raw::new(info, shape, values))
+    Ok((shape, cells(&dataset, &name)?))
+}
+
+/// What a dataset holds, as a column.
+pub(super) fn column_kind(dataset: &Dataset) -> records::Kind {
+    let descriptor = dataset.dtype().ok().and_then(|datatype| datatype.to_descriptor().ok());
+    match (descriptor, kind(dataset, "")) {
+        (
+            Some(
+                TypeDescriptor::VarLenUnicode
+                | TypeDescriptor::VarLenAscii
+                | TypeDescriptor::FixedUnicode(_)
+                | TypeDescriptor::FixedAscii(_),
+            ),
+            _,
+        ) => records::Kind::Words,
+        (_, Ok(Kind::Bool)) => records::Kind::Booleans,
+        (_, Ok(_)) => records::Kind::Numbers,
+        _ => records::Kind::Other("another type".into()),
+    }
+}
+
+/// All values of a dataset.
+pub(super) fn cells(dataset: &Dataset, name: &str) -> Result<Cells, DataError> {
+    let strings = dataset.dtype().ok().and_then(|datatype| datatype.to_descriptor().ok());
+    let words = |error: &hdf5::Error| unreadable(error, name);
+    macro_rules! words {
+        ($type:ty) => {{
+            check_size(dataset, 1, name)?;
+            let words = dataset.read_raw::<$type>().map_err(|error| words(&error))?;
+            Cells::Words(words.iter().map(|word| word.as_str().to_owned()).collect())
+        }};
+    }
+    Ok(match strings {
+        Some(TypeDescriptor::VarLenUnicode) => words!(VarLenUnicode),
+        Some(TypeDescriptor::VarLenAscii) => words!(VarLenAscii),
+        Some(TypeDescriptor::FixedUnicode(0..=FIXED)) => words!(FixedUnicode<FIXED>),
+        Some(TypeDescriptor::FixedAscii(0..=FIXED)) => words!(FixedAscii<FIXED>),
+        _ => {
+            let kind = kind(dataset, name)?;
+            let count = check_size(dataset, kind.size(), name)?;
+            let mut values = reserve(count, name)?;
+            if count > 0 {
+                let rows = dataset.shape()[0];
+                read_slab(dataset, kind, 0, 0..rows, name, &mut values)?;
+            }
+            Cells::Numbers(values)
+        }
+    })
 }
 
 /// The dataset named, else the only 2-D one (for labels, the only 1-D one).
@@ -54,8 +115,8 @@ fn choose(path: &Path, dataset: Option<&str>, role: Role) -> Result<Dataset, Dat
     }
 }
 
-/// The features that [`read`] would give, some rows at a time.
-pub(crate) struct Slabs {
+/// The rows of a dataset, read in whole chunks, as each is unpacked every time that a part of it is asked for.
+pub(super) struct Slabs {
     dataset: Dataset,
     name: String,
     kind: Kind,
@@ -65,34 +126,41 @@ pub(crate) struct Slabs {
 }
 
 impl Slabs {
-    pub(crate) fn open(path: &Path, dataset: Option<&str>) -> Result<Self, DataError> {
-        let dataset = choose(path, dataset, Role::Data { with_truth: false })?;
-        let name = format!("{}:{}", path.display(), dataset.name());
-        let kind = kind(&dataset, &name)?;
-        let count = check_size(&dataset, kind.size(), &name)?;
+    pub(super) fn new(dataset: Dataset, name: &str, kind: Kind) -> Result<Self, DataError> {
+        let count = check_size(&dataset, kind.size(), name)?;
         let width = count / dataset.shape().first().map_or(1, |&rows| rows.max(1));
         let step = whole_chunks(&dataset, 0, (BLOCK / width.max(1)).max(1));
-        Ok(Self { dataset, name, kind, next: 0, step })
+        Ok(Self { dataset, name: name.into(), kind, next: 0, step })
     }
+}
 
-    /// How messages name it.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(crate) fn shape(&self) -> Vec<usize> {
-        self.dataset.shape()
-    }
-
-    /// Appends some further rows; none after the last.
-    pub(crate) fn next<T: Target>(&mut self, values: &mut Vec<T>) -> Result<(), DataError> {
-        let rows = self.shape()[0];
+impl Blocks for Slabs {
+    fn next(&mut self) -> Result<Numbers, DataError> {
+        let rows = self.dataset.shape()[0];
         let range = self.next..self.next.saturating_add(self.step).min(rows);
-        if range.is_empty() {
-            return Ok(());
-        }
         self.next = range.end;
-        read_slab(&self.dataset, self.kind, 0, range, &self.name, values)
+        macro_rules! read {
+            ($values:ident) => {
+                read_slab(&self.dataset, self.kind, 0, range, &self.name, &mut $values)?
+            };
+        }
+        Ok(match self.kind.width() {
+            Width::F32 => {
+                let mut values = Vec::new();
+                read!(values);
+                Numbers::F32(values)
+            }
+            Width::F64 => {
+                let mut values = Vec::new();
+                read!(values);
+                Numbers::F64(values)
+            }
+            Width::I64 => {
+                let mut values = Vec::new();
+                read!(values);
+                integers(&values)
+            }
+        })
     }
 }
 
@@ -110,8 +178,26 @@ pub(crate) fn named(file: &File, name: &str, file_name: &str) -> Result<Dataset,
     })
 }
 
+/// Refuses values that are in other files, which a stranger's file could name at will.
+fn check_storage(dataset: &Dataset, name: &str) -> Result<(), DataError> {
+    let plist = dataset.dcpl().map_err(|error| corrupt(&error, name))?;
+    let found = match plist.layout() {
+        hdf5::plist::dataset_create::Layout::Virtual => {
+            "a virtual dataset, with its values in other files"
+        }
+        _ if !plist.external().is_empty() => "a dataset with its values in other files (external)",
+        _ => return Ok(()),
+    };
+    Err(DataError::Unsupported {
+        source_name: name.into(),
+        found: found.into(),
+        supported: "values in the file itself: in h5py, copy = file.create_dataset(NAME, data=dataset[:])",
+    })
+}
+
 /// Number of values of a dataset, if the file is large enough for them to be there.
 pub(crate) fn check_size(dataset: &Dataset, size: usize, name: &str) -> Result<usize, DataError> {
+    check_storage(dataset, name)?;
     let len = dataset.file().map_err(|error| corrupt(&error, name))?.size();
     let available = if dataset.is_chunked() { inflated_at_most(len) } else { len };
     count_values(&dataset.shape(), size, 0, available, name)
@@ -189,30 +275,13 @@ pub(crate) fn kind(dataset: &Dataset, name: &str) -> Result<Kind, DataError> {
 /// What a dataset is, in words.
 pub(crate) fn format(dataset: &Dataset, kind: Kind) -> String {
     let chunked = if dataset.is_chunked() { ", chunked" } else { "" };
-    let packed =
-        dataset.filters().iter().any(|filter| matches!(filter, hdf5::filters::Filter::Deflate(_)));
-    format!("HDF5, {}{chunked}{}", kind.name(), if packed { ", gzip" } else { "" })
-}
-
-/// Reads all values, some rows at a time, so that there are never two whole copies.
-fn read_all<T: Target>(
-    dataset: &Dataset,
-    kind: Kind,
-    shape: &[usize],
-    count: usize,
-    name: &str,
-) -> Result<Vec<T>, DataError> {
-    let mut values = reserve(count, name)?;
-    if count == 0 {
-        return Ok(values);
-    }
-    let rows = shape[0];
-    let step = whole_chunks(dataset, 0, (BLOCK / (count / rows)).max(1));
-    for start in (0..rows).step_by(step) {
-        let end = start.saturating_add(step).min(rows);
-        read_slab(dataset, kind, 0, start..end, name, &mut values)?;
-    }
-    Ok(values)
+    let filters = dataset.filters();
+    let packed = filters.iter().find_map(|filter| match filter {
+        Filter::Deflate(_) => Some(", gzip"),
+        Filter::LZF => Some(", LZF"),
+        _ => None,
+    });
+    format!("HDF5, {}{chunked}{}", kind.name(), packed.unwrap_or_default())
 }
 
 /// `length` rounded up to whole chunks along an axis, as each is unpacked every time that a part of it is asked for.
@@ -264,17 +333,53 @@ pub(crate) fn unreadable(error: &hdf5::Error, name: &str) -> DataError {
         return DataError::Unsupported {
             source_name: name.into(),
             found: format!("values packed in a way that isn't built in ({message})"),
-            supported: "plain or gzip-packed values",
+            supported: "plain values, and those packed with gzip or LZF (h5repack -f GZIP=4 OLD NEW)",
         };
     }
     corrupt(error, name)
 }
 
-fn corrupt(error: &hdf5::Error, name: &str) -> DataError {
+pub(super) fn corrupt(error: &hdf5::Error, name: &str) -> DataError {
     DataError::Corrupt { source_name: name.into(), problem: one_line(error) }
 }
 
 /// HDF5's own words, without line breaks.
 pub(crate) fn one_line(error: &hdf5::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use hdf5::File;
+
+    use super::*;
+
+    fn open_error(path: &Path) -> String {
+        open_records(path, None).map(|_| ()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn values_that_lzf_packs() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("u2.h5");
+        let values: Vec<f64> = (0..27).map(f64::from).collect();
+        let array = ndarray::Array2::from_shape_vec((9, 3), values).unwrap();
+        let file = File::create(&path).unwrap();
+        file.new_dataset_builder().with_data(&array).chunk((3, 3)).lzf().create("X").unwrap();
+        drop(file);
+        let data = crate::read_dataset(&[path], &[]).unwrap();
+        assert_eq!(data.parts[0].format, "HDF5, float64, chunked, LZF");
+        assert_eq!(data.features.row(8), [24.0, 25.0, 26.0]);
+    }
+
+    #[test]
+    fn values_in_other_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.h5");
+        let file = File::create(&path).unwrap();
+        let builder = file.new_dataset::<f32>().shape((2, 2)).external("/etc/passwd", 0, 16);
+        builder.create("X").unwrap();
+        drop(file);
+        assert!(open_error(&path).contains("other files"), "{}", open_error(&path));
+    }
 }

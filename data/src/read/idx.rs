@@ -1,21 +1,29 @@
 //! IDX, the format of MNIST: two zero bytes, a type, a number of dimensions, their lengths, the values; big-endian.
 
-use super::Raw;
-use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
+use super::array::{Opened, Stored};
+use super::numbers::{Encoding, Kind, count_values, fill, read_values};
 use super::source::{Format, Source};
+use super::strings::Cells;
 use crate::DataError;
-use crate::records::PartInfo;
+use crate::records::{PartInfo, Records};
 
-/// Reads an IDX file to its end.
-pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
+/// Opens an IDX file.
+pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     let Header { encoding, shape, len } = Header::read(&mut source)?;
-    let name = source.name;
-    let room = source.available.saturating_sub(len);
-    let count = count_values(&shape, encoding.kind.size(), len, room, &name)?;
-    let values = read_values(&mut source.reader, encoding, count, len, &name)?;
-    let gzip = if source.gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
+    let Source { name, available, reader, .. } = source;
     let info = PartInfo::new(&name, format!("IDX{gzip}, {}", encoding.kind.name()), &shape);
-    Ok(Raw::new(info, shape, values))
+    let stored = Stored::new(&name, &shape, encoding, (len, available), reader)?;
+    Opened::alone(name, info, Box::new(stored)).records()
+}
+
+/// Reads an IDX file whole: its shape and its values.
+pub(super) fn read_cells(mut source: Source) -> Result<(Vec<usize>, Cells), DataError> {
+    let Header { encoding, shape, len } = Header::read(&mut source)?;
+    let room = source.available.saturating_sub(len);
+    let count = count_values(&shape, encoding.kind.size(), len, room, &source.name)?;
+    let values = read_values(&mut source.reader, encoding, count, len, &source.name)?;
+    Ok((shape, Cells::Numbers(values)))
 }
 
 /// What a header says.

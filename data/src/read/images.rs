@@ -7,11 +7,12 @@ use std::thread;
 
 use image::imageops::{self, FilterType};
 use image::{
-    DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Luma, Rgb,
-    RgbImage,
+    ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
+    Luma, Rgb, RgbImage,
 };
 
 use super::collection::{Entry, Opener, Store};
+use super::numbers::budget;
 use super::source::one_line;
 use crate::DataError;
 use crate::records::ImagesInfo;
@@ -22,6 +23,8 @@ const LARGEST_AS_IS: usize = 64;
 const DEFAULT_SIZE: [usize; 2] = [32, 32];
 /// More pixels aren't decoded: a small file can claim to be an image that fills the memory.
 const MAX_PIXELS: u64 = 1 << 27;
+/// Bytes of what is beside an image's pixels, at most.
+const MAX_BESIDE: u64 = 1 << 26;
 /// Threads that decode, at most.
 const MAX_THREADS: usize = 16;
 
@@ -33,6 +36,10 @@ pub(super) struct Images {
     sizes: BTreeMap<[usize; 2], usize>,
     /// Number of images stored without colours.
     grey: usize,
+    /// Number of images that may be transparent.
+    transparent: usize,
+    /// Bytes of an image that is decoded, at most.
+    max_bytes: u64,
 }
 
 /// Whether a file starts as a PNG or JPEG does.
@@ -42,21 +49,37 @@ pub(super) fn is_image(start: &[u8]) -> bool {
 
 impl Images {
     /// Reads the images' sizes and colours, for which they needn't be decoded.
-    pub(super) fn look(store: Store, entries: Vec<Entry>) -> Result<Self, DataError> {
+    ///
+    /// `max_memory`: bytes for all of them that are decoded at the same time, if a person said it.
+    pub(super) fn look(
+        store: Store,
+        entries: Vec<Entry>,
+        max_memory: Option<u64>,
+    ) -> Result<Self, DataError> {
         let mut opener = store.open()?;
         let mut sizes = BTreeMap::new();
-        let mut grey = 0;
+        let (mut grey, mut transparent) = (0, 0);
+        // Beside the image itself there is one without transparency, and one of another size.
+        let max_bytes = budget(max_memory) / threads() as u64 / 3;
         for entry in &entries {
             let bytes = opener.read(entry, None)?;
-            let (size, colour) = shape(&bytes).map_err(|problem| bad(&opener, entry, &problem))?;
+            let shape = shape(&bytes, max_bytes);
+            let (size, color) = shape.map_err(|problem| bad(&opener, entry, &problem))?;
             *sizes.entry(size).or_default() += 1;
-            grey += usize::from(!colour);
+            grey += usize::from(!color.has_color());
+            transparent += usize::from(color.has_alpha());
         }
-        Ok(Self { store, entries, sizes, grey })
+        Ok(Self { store, entries, sizes, grey, transparent, max_bytes })
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// What a person should know.
+    pub(super) fn note(&self) -> Option<String> {
+        let (some, all) = (self.transparent, self.len());
+        (some > 0).then(|| format!("{some} of {all} images may be transparent: put on white"))
     }
 
     /// What there is to tell of them, once it is known what they are read as.
@@ -70,8 +93,7 @@ impl Images {
     /// Decodes all images into rows of `read_as` (rows, columns, channels) pixels, 0 to 255. Each image has a place of its own,
     /// so that the number of threads doesn't matter.
     pub(super) fn decode(&self, read_as: [usize; 3], pixels: &mut [f32]) -> Result<(), DataError> {
-        let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
-        let each = self.len().div_ceil(threads).max(1);
+        let each = self.len().div_ceil(threads()).max(1);
         let width: usize = read_as.iter().product();
         thread::scope(|scope| {
             let chunks = self.entries.chunks(each).zip(pixels.chunks_mut(each * width));
@@ -79,7 +101,7 @@ impl Images {
                 let mut opener = self.store.open()?;
                 for (entry, pixels) in entries.iter().zip(pixels.chunks_exact_mut(width)) {
                     let bytes = opener.read(entry, None)?;
-                    let image = decode(&bytes, read_as);
+                    let image = decode(&bytes, read_as, self.max_bytes);
                     let image = image.map_err(|problem| bad(&opener, entry, &problem))?;
                     for (pixel, value) in pixels.iter_mut().zip(image) {
                         *pixel = f32::from(value);
@@ -116,7 +138,7 @@ fn bad(opener: &Opener, entry: &Entry, problem: &ImageError) -> DataError {
 }
 
 /// Something to decode an image with, if it isn't absurdly large.
-fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, ImageError> {
+fn decoder(bytes: &[u8], max_bytes: u64) -> Result<impl ImageDecoder + '_, ImageError> {
     if !is_image(bytes) {
         let start = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<Vec<_>>();
         return Err(unexpected(&format!(
@@ -124,11 +146,21 @@ fn decoder(bytes: &[u8]) -> Result<impl ImageDecoder + '_, ImageError> {
             start.join(" ")
         )));
     }
-    let decoder = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?.into_decoder()?;
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    // Of what is beside the pixels, such as a profile of colours that is packed.
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(max_bytes.min(MAX_BESIDE));
+    reader.limits(limits);
+    let decoder = reader.into_decoder()?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    if pixels == 0 || pixels > MAX_PIXELS {
+    if pixels == 0 {
         return Err(unexpected(&format!("{height} x {width} pixels")));
+    }
+    if pixels > MAX_PIXELS || decoder.total_bytes() > max_bytes {
+        return Err(unexpected(&format!(
+            "{height} x {width} pixels are too many for the memory that is free"
+        )));
     }
     Ok(decoder)
 }
@@ -137,21 +169,30 @@ fn unexpected(problem: &str) -> ImageError {
     std::io::Error::other(problem.to_owned()).into()
 }
 
-/// Rows and columns as one looks at it, and whether it is stored with colours.
-fn shape(bytes: &[u8]) -> Result<([usize; 2], bool), ImageError> {
+/// Threads that decode.
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS)
+}
+
+/// Rows and columns as one looks at it, and what its pixels are stored as.
+fn shape(bytes: &[u8], max_bytes: u64) -> Result<([usize; 2], ColorType), ImageError> {
     use image::metadata::Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    let mut decoder = decoder(bytes)?;
+    let mut decoder = decoder(bytes, max_bytes)?;
     let (width, height) = decoder.dimensions();
     let [rows, columns] = [height as usize, width as usize];
     let lies = decoder.orientation()?;
     let lies = matches!(lies, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
     let size = if lies { [columns, rows] } else { [rows, columns] };
-    Ok((size, decoder.color_type().has_color()))
+    Ok((size, decoder.color_type()))
 }
 
 /// The pixels of an image: upright, on white, stretched to the size that is wanted.
-fn decode(bytes: &[u8], [rows, columns, channels]: [usize; 3]) -> Result<Vec<u8>, ImageError> {
-    let mut decoder = decoder(bytes)?;
+fn decode(
+    bytes: &[u8],
+    [rows, columns, channels]: [usize; 3],
+    max_bytes: u64,
+) -> Result<Vec<u8>, ImageError> {
+    let mut decoder = decoder(bytes, max_bytes)?;
     let orientation = decoder.orientation()?;
     let mut image = DynamicImage::from_decoder(decoder)?;
     if is_cut(bytes) {

@@ -1,5 +1,6 @@
 //! JSON Lines: an object, or a list of numbers, a line.
 
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io::BufRead;
 
@@ -7,33 +8,56 @@ use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
-use super::text;
-use crate::DataError;
+use crate::records::survey::is_date;
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
 };
+use crate::{DataError, ReadOptions};
 
 /// Rows in a batch.
 const ROWS: usize = 1024;
+/// Lines by which it is decided what fields there are.
+const LOOKED_AT: usize = 50;
 /// What a line without fields has its numbers under.
 const LIST: &str = "the list";
 
-/// Opens a file. What fields there are is decided by the first line that isn't empty.
-pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
-    text::check_encoding(&mut source)?;
+/// Opens a file. What fields there are is decided by the first lines that aren't empty.
+pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
+    let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
     let name = source.name.clone();
-    let gzip = if source.gzip { ", gzip" } else { "" };
-    let info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
-    let mut lines =
-        Lines { source, line: Vec::new(), number: 0, first: None, width: Width::default() };
-    let Some(first) = lines.read()? else {
-        return Err(DataError::Empty { source_name: name });
+    let gzip = source.packing();
+    let mut info = PartInfo::new(&name, format!("JSON Lines{gzip}"), &[]);
+    info.encoding = encoding.map(Into::into);
+    let mut lines = Lines {
+        source,
+        line: Vec::new(),
+        number: 0,
+        ahead: VecDeque::new(),
+        positions: HashMap::new(),
+        width: Width::default(),
     };
-    let columns = first.0.iter().map(|(name, value)| Column::new(name.clone(), kind(value)));
-    let columns = columns.collect();
-    let schema = Schema { name, place: Place::Line, columns, has_names: true, index: None };
-    lines.first = Some(first);
+    let mut columns: Vec<Column> = Vec::new();
+    while lines.ahead.len() < LOOKED_AT {
+        let Some(object) = lines.read()? else { break };
+        for (name, value) in &object.0 {
+            let new = columns.len();
+            let place = *lines.positions.entry(name.clone()).or_insert(new);
+            match columns.get_mut(place) {
+                None => columns.push(Column::new(name.clone(), kind(value))),
+                Some(column) if column.kind == Kind::Nothing => column.kind = kind(value),
+                Some(_) => {}
+            }
+        }
+        lines.ahead.push_back((lines.number, object));
+    }
+    if lines.ahead.is_empty() {
+        return Err(DataError::Empty { source_name: name });
+    }
+    let (place, index) = (Place::Line, Vec::new());
+    let schema =
+        Schema { name, place, columns, has_names: true, array: None, index, about_rows: None };
     Ok(Records { info, schema, rows: Box::new(lines) })
 }
 
@@ -43,8 +67,10 @@ struct Lines {
     line: Vec<u8>,
     /// Number of the last line that was read, counted from 1.
     number: u64,
-    /// The first, read to see what its fields are.
-    first: Option<Object>,
+    /// Lines that were read to see what fields there are.
+    ahead: VecDeque<(u64, Object)>,
+    /// Columns of the fields.
+    positions: HashMap<String, usize>,
     width: Width,
 }
 
@@ -62,7 +88,11 @@ impl Lines {
             if text.is_empty() {
                 continue;
             }
-            return serde_json::from_slice(text).map(Some).map_err(|error| {
+            let parsed = serde_json::from_slice(text).or_else(|error| match without_nan(text) {
+                Some(text) => serde_json::from_slice(&text),
+                None => Err(error),
+            });
+            return parsed.map(Some).map_err(|error| {
                 let source_name = source.name.clone();
                 DataError::BadJson { source_name, line: *number, problem: problem(&error) }
             });
@@ -75,17 +105,19 @@ impl Rows for Lines {
         let (mut values, mut lines) = (Vec::new(), Vec::new());
         let mut words = vec![Vec::new(); wanted.words.len()];
         while lines.len() < ROWS {
-            let object = match self.first.take() {
-                None => self.read()?,
-                first => first,
+            let (line, object) = match self.ahead.pop_front() {
+                Some(ahead) => ahead,
+                None => match self.read()? {
+                    Some(object) => (self.number, object),
+                    None => break,
+                },
             };
-            let Some(object) = object else { break };
-            let row = Row { schema, line: self.number, values: in_order(object, schema) };
+            let row = Row { schema, line, values: self.in_order(line, object, schema)? };
             row.push_numbers(&wanted.numbers, &mut self.width, &mut values)?;
             for (&column, words) in wanted.words.iter().zip(&mut words) {
                 words.push(row.word(column)?);
             }
-            lines.push(self.number);
+            lines.push(line);
         }
         Ok((!lines.is_empty()).then_some(Batch {
             n_rows: lines.len(),
@@ -96,18 +128,29 @@ impl Rows for Lines {
     }
 }
 
-/// A line's values in the order of the columns.
-fn in_order(object: Object, schema: &Schema) -> Vec<Option<Value>> {
-    let mut values: Vec<Option<Value>> = vec![None; schema.columns.len()];
-    // Mostly in the order of the first line.
-    for (place, (name, value)) in object.0.into_iter().enumerate() {
-        let here = schema.columns.get(place).is_some_and(|column| column.name == name);
-        let position = || schema.columns.iter().position(|column| column.name == name);
-        if let Some(place) = if here { Some(place) } else { position() } {
+impl Lines {
+    /// A line's values in the order of the columns.
+    fn in_order(
+        &self,
+        line: u64,
+        object: Object,
+        schema: &Schema,
+    ) -> Result<Vec<Option<Value>>, DataError> {
+        let mut values: Vec<Option<Value>> = vec![None; schema.columns.len()];
+        // Mostly in the order of the first line.
+        for (place, (name, value)) in object.0.into_iter().enumerate() {
+            let here = schema.columns.get(place).is_some_and(|column| column.name == name);
+            let place = if here { Some(place) } else { self.positions.get(&name).copied() };
+            let place = place.ok_or_else(|| DataError::NewField {
+                source_name: schema.name.clone(),
+                line,
+                field: name,
+                looked_at: LOOKED_AT,
+            })?;
             values[place] = Some(value);
         }
+        Ok(values)
     }
-    values
 }
 
 struct Row<'a> {
@@ -135,8 +178,10 @@ impl Row<'_> {
             return checked.map_err(|ragged| ragged.error(&self.schema.name));
         }
         for &column in columns {
-            let value = self.values[column].as_ref().and_then(number);
-            values.push(value.ok_or_else(|| self.bad(column, "a number"))?);
+            values.push(match &self.values[column] {
+                None | Some(Value::Null) => f64::NAN,
+                Some(value) => number(value).ok_or_else(|| self.bad(column, "a number"))?,
+            });
         }
         Ok(())
     }
@@ -163,7 +208,9 @@ impl Row<'_> {
 
 fn kind(value: &Value) -> Kind {
     match value {
-        Value::Number(_) | Value::Bool(_) => Kind::Numbers,
+        Value::Number(_) => Kind::Numbers,
+        Value::Bool(_) => Kind::Booleans,
+        Value::String(text) if is_date(text) => Kind::Dates,
         Value::String(_) => Kind::Words,
         Value::Array(items)
             if !items.is_empty() && items.iter().all(|item| number(item).is_some()) =>
@@ -172,7 +219,7 @@ fn kind(value: &Value) -> Kind {
         }
         Value::Array(_) => Kind::Other("a list of something else than numbers".into()),
         Value::Object(_) => Kind::Other("an object".into()),
-        Value::Null => Kind::Other("null".into()),
+        Value::Null => Kind::Nothing,
     }
 }
 
@@ -190,6 +237,26 @@ fn word(value: &Value) -> Option<String> {
         Value::Bool(value) => Some(value.to_string()),
         _ => None,
     }
+}
+
+/// A line with `null` for each `NaN`, as Python writes it, if there is one outside of strings.
+fn without_nan(line: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(line.len());
+    let (mut in_string, mut escaped, mut found) = (false, false, false);
+    let mut rest = line;
+    while let Some((&byte, after)) = rest.split_first() {
+        if !in_string && let Some(after) = rest.strip_prefix(b"NaN") {
+            text.extend(b"null");
+            found = true;
+            rest = after;
+            continue;
+        }
+        in_string ^= byte == b'"' && !escaped;
+        escaped = in_string && byte == b'\\' && !escaped;
+        text.push(byte);
+        rest = after;
+    }
+    found.then_some(text)
 }
 
 /// What is wrong with a line, without the parser's own count of lines.

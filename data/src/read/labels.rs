@@ -1,9 +1,9 @@
 //! From numbers or lines of text to the truth.
 
-use std::io::Read;
-
-use super::numbers::Number;
-use super::source::{Source, unreadable};
+use super::encoding::{Text, decode, read_to_end};
+use super::numbers::{Number, whole_numbers};
+use super::source::Source;
+use super::strings::Cells;
 use super::text;
 use crate::records::labels::from_words;
 use crate::{DataError, Truth};
@@ -13,40 +13,35 @@ const HEADERS: [&str; 10] = [
     "label", "labels", "class", "classes", "cluster", "target", "truth", "category", "y", "species",
 ];
 
-/// The truth from numbers of shape (n), (n, 1) or (1, n).
-pub(crate) fn truth(shape: &[usize], values: &[Number], name: &str) -> Result<Truth, DataError> {
+/// The truth from numbers or words of shape (n), (n, 1) or (1, n).
+pub(super) fn truth(shape: &[usize], cells: Cells, name: &str) -> Result<Truth, DataError> {
+    let source_name = || name.to_owned();
     if shape.is_empty() || shape.iter().filter(|&&length| length != 1).count() > 1 {
         return Err(DataError::Dimensions {
-            source_name: name.into(),
+            source_name: source_name(),
             found: shape.to_vec(),
             expected: "one label a sample: (n), (n, 1) or (1, n)",
         });
     }
-    from_numbers(values, name)
-}
-
-fn from_numbers(values: &[Number], name: &str) -> Result<Truth, DataError> {
-    let source_name = name.to_owned();
-    if values.is_empty() {
-        return Err(DataError::NoLabels { source_name });
+    if shape.contains(&0) {
+        return Err(DataError::NoLabels { source_name: source_name() });
     }
-    match whole_numbers(values) {
-        Ok(labels) => Ok(Truth::from_integers(&labels)?),
-        Err((index, value)) => Err(DataError::LabelNotWhole { source_name, index, value }),
+    match cells {
+        Cells::Words(words) => from_words(&words, name),
+        Cells::Numbers(numbers) => match whole_numbers(&numbers) {
+            Ok(labels) => Ok(Truth::from_integers(&labels)?),
+            Err((index, value)) => {
+                Err(DataError::LabelNotWhole { source_name: source_name(), index, value })
+            }
+        },
     }
-}
-
-/// All values as integers, or position and value of the first that is none.
-pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)> {
-    let whole = |(index, value): (usize, &Number)| value.whole().map_err(|value| (index, value));
-    values.iter().enumerate().map(whole).collect()
 }
 
 /// Labels of a text file, one a line: all numbers, else words. `table`: refuse lines of several columns.
 ///
 /// Empty lines are an error, as they would shift the labels; those at the end are not.
-pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataError> {
-    text::check_encoding(&mut source)?;
+pub(crate) fn from_text(source: Source, table: bool) -> Result<Truth, DataError> {
+    let Text { mut source, encoding } = decode(source, None)?;
     if table && let Some(delimiter) = text::delimiter(&mut source)? {
         return Err(DataError::Unsupported {
             source_name: source.name,
@@ -54,9 +49,7 @@ pub(crate) fn from_text(mut source: Source, table: bool) -> Result<Truth, DataEr
             supported: "labels alone, one a line",
         });
     }
-    let mut bytes = Vec::new();
-    source.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error, &source.name))?;
-    let text = String::from_utf8_lossy(&bytes);
+    let text = read_to_end(&mut source, encoding)?;
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let labels: Vec<String> = lines.map(unquoted).collect();
     if labels.iter().all(String::is_empty) {

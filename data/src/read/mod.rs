@@ -2,13 +2,16 @@
 //!
 //! Every reader gives a [`Raw`] array; only [`assemble`] decides what becomes [`Features`] and what [`Truth`].
 
+#[cfg(feature = "hdf5")]
+mod anndata;
+mod array;
 mod arrow;
 mod arrow_cells;
 mod arrow_lengths;
 mod assemble;
 mod collection;
-mod csr;
 mod delimited;
+mod encoding;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
 mod idx;
@@ -24,6 +27,7 @@ mod part;
 mod path;
 mod record_batches;
 mod source;
+mod sparse;
 mod stop_words;
 mod stream;
 mod strings;
@@ -31,19 +35,20 @@ mod text;
 mod texts;
 mod tf_idf;
 mod votes;
+mod zip_names;
 
 use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, IxDyn};
 
-use self::csr::Csr;
+pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
-use self::numbers::{Number, Target};
 #[cfg(feature = "hdf5")]
 pub(crate) use self::path::check_hdf5;
-use self::path::{not_an_array, open, read_part, read_raw, read_truth};
+use self::path::{not_an_array, open, read_cells, read_part, read_truth};
 use self::source::Location;
 pub use self::stream::{FeaturesChunk, FeaturesReader};
+use self::strings::Cells;
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
 use crate::records::PartInfo;
 use crate::{DataError, Features, ReadOptions, Recipe, Truth};
@@ -68,55 +73,11 @@ pub struct Dataset {
     pub parts: Vec<PartInfo>,
 }
 
-/// What a file is read for.
+/// What an array is read for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// Features, and the labels beside them if asked for.
-    Data { with_truth: bool },
-    /// Labels alone.
+    Data,
     Labels,
-}
-
-/// An array as read.
-pub(crate) struct Raw<T> {
-    pub(crate) info: PartInfo,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) values: Values<T>,
-    /// From beside the data.
-    pub(crate) truth: Option<Truth>,
-    /// What samples are called, from beside the data.
-    pub(crate) ids: Option<Vec<String>>,
-    /// What features are called, from beside the data.
-    pub(crate) feature_names: Option<Vec<String>>,
-}
-
-impl<T> Raw<T> {
-    /// Values alone, in C order.
-    pub(crate) fn new(info: PartInfo, shape: Vec<usize>, values: Vec<T>) -> Self {
-        let values = Values::Dense(values);
-        Self { info, shape, values, truth: None, ids: None, feature_names: None }
-    }
-}
-
-/// The values of an array.
-pub(crate) enum Values<T> {
-    /// All of them, in C order.
-    Dense(Vec<T>),
-    /// Those of a matrix that aren't zero.
-    Sparse(Csr),
-}
-
-impl<T: Target> Values<T> {
-    /// All values in C order.
-    pub(crate) fn into_dense(self, source_name: &str) -> Result<Vec<T>, DataError> {
-        match self {
-            Self::Dense(values) => Ok(values),
-            Self::Sparse(matrix) => {
-                let dense = matrix.into_dense(source_name)?.into_iter();
-                Ok(dense.map(|value| T::from_float(f64::from(value))).collect())
-            }
-        }
-    }
 }
 
 /// Reads data and stacks them by rows.
@@ -188,19 +149,21 @@ pub fn read_labels(paths: &[PathBuf]) -> Result<Truth, DataError> {
 /// [`DataError`] for a file that can't be read or understood, and for values that aren't whole numbers.
 pub fn read_integers(path: &Path) -> Result<ArrayD<i64>, DataError> {
     let location = Location::resolve(path);
-    let raw = read_raw::<Number>(&location, Role::Data { with_truth: false })?;
     let source_name = location.name();
-    let values = labels::whole_numbers(&raw.values.into_dense(&source_name)?).map_err(
-        |(index, value)| {
-            let source_name = source_name.clone();
-            DataError::NotWhole { source_name, index, value }
-        },
-    )?;
-    let corrupt = |error: ndarray::ShapeError| DataError::Corrupt {
-        source_name: location.name(),
-        problem: error.to_string(),
+    let (shape, cells) = read_cells(&location, Role::Data)?;
+    let Cells::Numbers(numbers) = cells else {
+        return Err(DataError::Unsupported {
+            source_name,
+            found: "strings".into(),
+            supported: "integers",
+        });
     };
-    ArrayD::from_shape_vec(IxDyn(&raw.shape), values).map_err(corrupt)
+    let values = numbers::whole_numbers(&numbers).map_err(|(index, value)| {
+        let source_name = source_name.clone();
+        DataError::NotWhole { source_name, index, value }
+    })?;
+    ArrayD::from_shape_vec(IxDyn(&shape), values)
+        .map_err(|error| DataError::Corrupt { source_name, problem: error.to_string() })
 }
 
 /// Reads every file as [`read_dataset`] does, and says what it is. Widths may differ.

@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
 
 use super::source::one_line;
 use crate::DataError;
@@ -11,6 +10,13 @@ use crate::DataError;
 thread_local! {
     /// Whether panics of this thread are caught, and so nobody's business.
     static CAUGHT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic of this thread would become a [`DataError`], and so is nobody's business: for the panic hook of a program.
+/// Without such a hook, a damaged Parquet or Arrow file is an error, too, but the panic is told beside it.
+#[must_use]
+pub fn panics_are_caught() -> bool {
+    CAUGHT.get()
 }
 
 /// Runs `read`, and makes an error of a panic. `what` the file isn't: `a valid Parquet file`.
@@ -21,15 +27,6 @@ pub(super) fn no_panic<T>(
     what: &str,
     read: impl FnOnce() -> Result<T, DataError>,
 ) -> Result<T, DataError> {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let before = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !CAUGHT.get() {
-                before(info);
-            }
-        }));
-    });
     CAUGHT.set(true);
     let result = panic::catch_unwind(AssertUnwindSafe(read));
     CAUGHT.set(false);

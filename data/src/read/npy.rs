@@ -7,21 +7,32 @@ use std::io::Read;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use super::Raw;
-use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
+use super::array::{Blocks, Opened, Stored, Turned};
+use super::numbers::{
+    Encoding, Kind, Target, count_values, expect_end, fill, read_numbers, read_values,
+};
 use super::source::{Format, Source};
+use super::strings::{self, Cells};
 use crate::DataError;
-use crate::records::PartInfo;
+use crate::records::{PartInfo, Records};
 
-/// Reads an `.npy` file to its end.
-pub(crate) fn read<T: Target>(mut source: Source) -> Result<Raw<T>, DataError> {
+/// Opens an `.npy` file.
+pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     source.expect_magic(Format::Npy, ".npy")?;
-    let name = source.name;
-    let header = Header::read(&mut source.reader, &name)?;
-    let values = header.read_values(&mut source.reader, source.available, &name)?;
-    let gzip = if source.gzip { ", gzip" } else { "" };
-    let info = PartInfo::new(&name, format!("NPY{gzip}, {}", header.words(&name)?), &header.shape);
-    Ok(Raw::new(info, header.shape, values))
+    let header = Header::read(&mut source.reader, &source.name)?;
+    let gzip = source.packing();
+    let format = format!("NPY{gzip}, {}", header.words(&source.name)?);
+    let info = PartInfo::new(&source.name, format, &header.shape);
+    let blocks = header.blocks(source.reader, source.available, &source.name)?;
+    Opened::alone(source.name, info, blocks).records()
+}
+
+/// Reads an `.npy` file whole: its shape and its values.
+pub(super) fn read_cells(mut source: Source) -> Result<(Vec<usize>, Cells), DataError> {
+    source.expect_magic(Format::Npy, ".npy")?;
+    let header = Header::read(&mut source.reader, &source.name)?;
+    let cells = strings::read_cells(&header, &mut source.reader, source.available, &source.name)?;
+    Ok((header.shape, cells))
 }
 
 /// NumPy itself writes 128 bytes unless the type is a record.
@@ -93,40 +104,41 @@ impl Header {
 
     /// The type of the values, if they are numbers.
     pub(crate) fn encoding(&self, source_name: &str) -> Result<Encoding, DataError> {
-        let descr = self.descr.as_str();
-        let (order, code) = match descr.split_at_checked(1) {
-            Some(("<" | "|" | "=", code)) => (false, code),
-            Some((">", code)) => (true, code),
-            _ => (false, descr),
-        };
-        let kind = match code {
-            "b1" | "?" => Kind::Bool,
-            "u1" => Kind::U8,
-            "i1" => Kind::I8,
-            "u2" => Kind::U16,
-            "i2" => Kind::I16,
-            "u4" => Kind::U32,
-            "i4" => Kind::I32,
-            "u8" => Kind::U64,
-            "i8" => Kind::I64,
-            "f2" => Kind::F16,
-            "f4" => Kind::F32,
-            "f8" => Kind::F64,
-            _ => {
-                return Err(DataError::Unsupported {
-                    source_name: source_name.into(),
-                    found: unsupported(code, descr),
-                    supported: SUPPORTED,
-                });
-            }
-        };
-        Ok(Encoding { kind, big_endian: order })
+        encoding(&self.descr).ok_or_else(|| DataError::Unsupported {
+            source_name: source_name.into(),
+            found: unsupported(&self.descr),
+            supported: SUPPORTED,
+        })
     }
 
     /// The type and the order of the values, for a description.
     pub(crate) fn words(&self, source_name: &str) -> Result<String, DataError> {
         let kind = self.encoding(source_name)?.kind.name();
         Ok(format!("{kind}{}", if self.fortran_order { ", Fortran order" } else { "" }))
+    }
+
+    /// The rows behind the header, in C order whatever the file's; in memory if the file's is another.
+    ///
+    /// `available`: bytes that the file can hold at most, its header included.
+    pub(super) fn blocks(
+        &self,
+        mut reader: Box<dyn Read>,
+        available: u64,
+        source_name: &str,
+    ) -> Result<Box<dyn Blocks>, DataError> {
+        let encoding = self.encoding(source_name)?;
+        let bytes = (self.len, available);
+        if !self.fortran_order || self.shape.len() < 2 {
+            let stored = Stored::new(source_name, &self.shape, encoding, bytes, reader)?;
+            return Ok(Box::new(stored));
+        }
+        let size = encoding.kind.size();
+        let room = available.saturating_sub(self.len);
+        let count = count_values(&self.shape, size, self.len, room, source_name)?;
+        let end = self.len + (count * size) as u64;
+        let values = read_numbers(&mut reader, encoding, count, (self.len, end), source_name)?;
+        expect_end(&mut reader, end, source_name)?;
+        Ok(Box::new(Turned::new(values, &self.shape)))
     }
 
     /// Reads the values behind the header, in C order whatever the file's.
@@ -177,9 +189,39 @@ fn shape(value: &str) -> Option<Vec<usize>> {
     lengths.map(|length| length.trim_end_matches('L').parse().ok()).collect()
 }
 
+/// A type's byte order, and the rest of its name.
+fn order(descr: &str) -> (bool, &str) {
+    match descr.split_at_checked(1) {
+        Some(("<" | "|" | "=", code)) => (false, code),
+        Some((">", code)) => (true, code),
+        _ => (false, descr),
+    }
+}
+
+/// A type of numbers.
+pub(super) fn encoding(descr: &str) -> Option<Encoding> {
+    let (big_endian, code) = order(descr);
+    let kind = match code {
+        "b1" | "?" => Kind::Bool,
+        "u1" => Kind::U8,
+        "i1" => Kind::I8,
+        "u2" => Kind::U16,
+        "i2" => Kind::I16,
+        "u4" => Kind::U32,
+        "i4" => Kind::I32,
+        "u8" => Kind::U64,
+        "i8" => Kind::I64,
+        "f2" => Kind::F16,
+        "f4" => Kind::F32,
+        "f8" => Kind::F64,
+        _ => return None,
+    };
+    Some(Encoding { kind, big_endian })
+}
+
 /// Says in words what a type is that we don't read.
-fn unsupported(code: &str, descr: &str) -> String {
-    let words = match code.chars().next() {
+pub(super) fn unsupported(descr: &str) -> String {
+    let words = match order(descr).1.chars().next() {
         Some('U' | 'S' | 'a') => "strings",
         Some('O') => "Python objects",
         Some('c') => "complex numbers",

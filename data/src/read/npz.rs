@@ -1,9 +1,10 @@
-//! NumPy's `.npz`: a zip of `.npy` members. Dense, or a sparse matrix saved by scipy.
+//! NumPy's `.npz`: a zip of `.npy` members. Dense, or a sparse matrix saved by SciPy.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::CrcReader;
 use flate2::bufread::DeflateDecoder;
@@ -11,90 +12,108 @@ use ndarray::{ArrayD, IxDyn};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::csr::Csr;
+use super::Role;
+use super::array::{Blocks, Opened};
 use super::npy::Header;
-use super::numbers::{Number, Target};
+use super::numbers::{Number, Target, whole_numbers};
 use super::source::{Format, Source, inflated_at_most, reopen, unreadable};
-use super::{Raw, Role, Values, labels, strings};
-use crate::records::PartInfo;
-use crate::{DataError, Truth};
+use super::sparse::{Csr, Stored};
+use super::strings::{self, Cells};
+use crate::DataError;
+use crate::records::{Column, Kind, PartInfo, Records};
 
 const DATA_MEMBERS: [&str; 2] = ["X", "x"];
 /// Members that are the truth.
 pub(crate) const LABEL_MEMBERS: [&str; 2] = ["y", "labels"];
 /// Members with names of features.
 const NAME_MEMBERS: [&str; 3] = ["feature_names", "vocabulary", "columns"];
-/// Members with names of samples.
-const ID_MEMBERS: [&str; 2] = ["ids", "id"];
-const CSR_MEMBERS: [&str; 4] = ["data", "indices", "indptr", "shape"];
+/// Members that SciPy makes of a sparse matrix.
+const SPARSE_MEMBERS: [&str; 9] =
+    ["data", "indices", "indptr", "shape", "format", "offsets", "row", "col", "_is_array"];
 
-/// Reads the features (with the labels beside them, if asked for) or the labels of an archive, or a member as such.
-///
-/// `len`: the archive's size in bytes.
-pub(crate) fn read<T: Target>(
-    reader: impl Read + Seek,
-    len: u64,
+/// Where an archive is.
+#[derive(Debug, Clone)]
+pub(super) enum Bytes {
+    File(PathBuf),
+    Embedded(&'static [u8]),
+}
+
+/// An archive's bytes.
+pub(super) enum Opener {
+    File(BufReader<File>),
+    Embedded(Cursor<&'static [u8]>),
+}
+
+impl Read for Opener {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Embedded(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for Opener {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        match self {
+            Self::File(file) => file.seek(position),
+            Self::Embedded(bytes) => bytes.seek(position),
+        }
+    }
+}
+
+impl Bytes {
+    fn open(&self) -> Result<Opener, DataError> {
+        Ok(match self {
+            Self::File(path) => Opener::File(reopen(path)?),
+            Self::Embedded(bytes) => Opener::Embedded(Cursor::new(bytes)),
+        })
+    }
+
+    fn archive(&self, name: &str) -> Result<Archive<Opener>, DataError> {
+        let mut reader = self.open()?;
+        let len = reader.seek(SeekFrom::End(0)).map_err(|error| unreadable(&error, name))?;
+        Archive::open(reader, len, name)
+    }
+}
+
+/// Opens the features of an archive with what is beside them, or a member as such.
+pub(super) fn open(bytes: Bytes, name: &str, member: Option<&str>) -> Result<Records, DataError> {
+    let mut archive = bytes.archive(name)?;
+    let chosen = archive.choose(member, Role::Data)?;
+    let (info, blocks) = match &chosen {
+        Some(chosen) => archive.dense(&bytes, chosen)?,
+        None => archive.sparse()?,
+    };
+    let mut opened = Opened::alone(name.into(), info, blocks);
+    if member.is_none() {
+        archive.add_beside(&mut opened, chosen.as_deref())?;
+        let members: Vec<String> =
+            opened.columns.iter().map(|column| column.name.clone()).collect();
+        let name = name.to_owned();
+        opened.beside = Box::new(move |column| {
+            Ok(bytes.archive(&name)?.cells(&members[column])?.1.into_words())
+        });
+    }
+    opened.records()
+}
+
+/// The labels of an archive, or a member as such, and its shape.
+pub(super) fn read_cells(
+    bytes: &Bytes,
     name: &str,
     member: Option<&str>,
     role: Role,
-) -> Result<Raw<T>, DataError> {
-    let mut archive = Archive::open(reader, len, name)?;
-    let mut raw = match archive.choose(member, role)? {
-        Some(member) => archive.dense(&member)?,
-        None => archive.sparse()?,
-    };
-    if member.is_some() {
-        return Ok(raw);
+) -> Result<(Vec<usize>, Cells), DataError> {
+    let mut archive = bytes.archive(name)?;
+    match archive.choose(member, role)? {
+        Some(member) => archive.cells(&member),
+        None => Err(DataError::Unsupported {
+            source_name: name.into(),
+            found: "a sparse matrix".into(),
+            supported: "a dense array here",
+        }),
     }
-    if let (Role::Data { with_truth }, Some(member)) = (role, archive.first_of(&LABEL_MEMBERS)) {
-        raw.info.has_truth = true;
-        raw.info.truth_from = Some(format!("member {member}"));
-        if with_truth {
-            raw.truth = Some(archive.truth(member)?);
-        }
-    }
-    if let (Role::Data { .. }, &[rows, columns]) = (role, raw.shape.as_slice()) {
-        raw.feature_names = archive.strings(&NAME_MEMBERS, columns)?.map(|(_, names)| names);
-        if let Some((member, ids)) = archive.strings(&ID_MEMBERS, rows)? {
-            raw.info.ids_from = Some(format!("member {member}"));
-            raw.ids = Some(ids);
-        }
-    }
-    Ok(raw)
-}
-
-/// A member that is unpacked while it is read.
-pub(crate) struct Streamed {
-    pub(crate) name: String,
-    pub(crate) reader: Box<dyn Read>,
-    /// How many bytes the reader can give at most.
-    pub(crate) available: u64,
-    /// From beside the member, if asked for.
-    pub(crate) truth: Option<Truth>,
-    /// What samples and features are called, from beside the member.
-    pub(crate) ids: Option<Vec<String>>,
-    pub(crate) feature_names: Option<Vec<String>>,
-}
-
-/// The features that [`read`] would give, to be read piece by piece; `None` if they are a sparse matrix.
-pub(crate) fn stream(
-    path: &Path,
-    member: Option<&str>,
-    with_truth: bool,
-) -> Result<Option<Streamed>, DataError> {
-    let source = Source::open(path)?;
-    let mut archive = Archive::open(reopen(path)?, source.len, &source.name)?;
-    let Some(chosen) = archive.choose(member, Role::Data { with_truth })? else { return Ok(None) };
-    let beside = archive.first_of(&LABEL_MEMBERS).filter(|_| with_truth && member.is_none());
-    let truth = beside.map(|labels| archive.truth(labels)).transpose()?;
-    let (mut ids, mut feature_names) = (None, None);
-    if let (None, &[rows, columns]) = (member, archive.header(&chosen)?.shape.as_slice()) {
-        feature_names = archive.strings(&NAME_MEMBERS, columns)?.map(|(_, names)| names);
-        ids = archive.strings(&ID_MEMBERS, rows)?.map(|(_, ids)| ids);
-    }
-    let name = archive.member_name(&chosen);
-    let (reader, available) = archive.unpacker(path, &chosen)?;
-    Ok(Some(Streamed { name, reader, available, truth, ids, feature_names }))
 }
 
 /// Reads a packed member, and compares its checksum at the end.
@@ -176,12 +195,12 @@ impl<R: Read + Seek> Archive<R> {
             return self.named(member).map(Some);
         }
         let (named, dimensions) = match role {
-            Role::Data { .. } => (DATA_MEMBERS, 2..=2),
+            Role::Data => (DATA_MEMBERS, 2..=2),
             Role::Labels => (LABEL_MEMBERS, 1..=1),
         };
         if let Some(member) = self.first_of(&named) {
             Ok(Some(member.into()))
-        } else if role != Role::Labels && self.first_of(&["indptr"]).is_some() {
+        } else if role != Role::Labels && self.is_sparse() {
             Ok(None)
         } else {
             self.only_one(dimensions, &named).map(Some)
@@ -189,16 +208,16 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     /// A member as bytes that don't borrow the archive, and how many there can be at most.
-    fn unpacker(&mut self, path: &Path, member: &str) -> Result<(Box<dyn Read>, u64), DataError> {
+    fn unpacker(&mut self, bytes: &Bytes, member: &str) -> Result<(Box<dyn Read>, u64), DataError> {
         let name = self.member_name(member);
         let file = self.zip.by_name(&format!("{member}.npy"));
         let file = file.map_err(|error| zip_error(error, &name))?;
         let (packed, available) = (file.compressed_size(), file.size().min(self.available));
         let (expected, method) = (file.crc32(), file.compression());
         let start = file.data_start().unwrap_or_default();
-        let mut reader = reopen(path)?;
+        let mut reader = bytes.open()?;
         reader.seek(SeekFrom::Start(start)).map_err(|error| unreadable(&error, &name))?;
-        let bytes = reader.take(packed);
+        let bytes = BufReader::new(reader).take(packed);
         let checked: Box<dyn Read> = if method == CompressionMethod::Stored {
             Box::new(Checked { reader: CrcReader::new(bytes), expected })
         } else {
@@ -259,13 +278,62 @@ impl<R: Read + Seek> Archive<R> {
         })
     }
 
-    fn dense<T: Target>(&mut self, member: &str) -> Result<Raw<T>, DataError> {
-        let (header, values) = self.values(member)?;
+    fn dense(
+        &mut self,
+        bytes: &Bytes,
+        member: &str,
+    ) -> Result<(PartInfo, Box<dyn Blocks>), DataError> {
         let name = self.member_name(member);
+        let (mut reader, available) = self.unpacker(bytes, member)?;
+        let header = Header::read(&mut reader, &name)?;
         let format = format!("NPZ, {}", header.words(&name)?);
         let mut info = PartInfo::new(&self.name, format, &header.shape);
         info.member = Some(member.into());
-        Ok(Raw::new(info, header.shape, values))
+        Ok((info, header.blocks(reader, available, &name)?))
+    }
+
+    /// Finds what is beside the features: names of these, and members with a value a sample.
+    fn add_beside(&mut self, opened: &mut Opened, chosen: Option<&str>) -> Result<(), DataError> {
+        let n_rows = opened.info.shape.first().copied().unwrap_or(0);
+        let width: usize = opened.info.shape.iter().skip(1).product();
+        for member in self.members.clone() {
+            let is_part = match chosen {
+                Some(chosen) => member == chosen,
+                None => SPARSE_MEMBERS.contains(&member.as_str()),
+            };
+            if is_part {
+                continue;
+            }
+            let Ok(Header { shape, descr, .. }) = self.header(&member) else {
+                opened.columns.push(Column::new(member, Kind::Other("damaged".into())));
+                continue;
+            };
+            let is_names = NAME_MEMBERS.contains(&member.as_str()) && shape == [width];
+            if is_names && let (_, Cells::Words(names)) = self.cells(&member)? {
+                opened.item_names = Some(names);
+                continue;
+            }
+            let is_list = shape.iter().filter(|&&length| length != 1).count() <= 1;
+            let count: usize = shape.iter().fold(1, |count, &length| count.saturating_mul(length));
+            let kind = match strings::kind(&descr) {
+                kind if is_list && count == n_rows && !shape.is_empty() => kind,
+                _ => Kind::Other(format!("shape {shape:?}")),
+            };
+            if matches!(kind, Kind::Other(_)) && LABEL_MEMBERS.contains(&member.as_str()) {
+                opened.uneven_labels = Some(count).filter(|&count| count != n_rows);
+            }
+            opened.columns.push(Column::new(member, kind));
+        }
+        Ok(())
+    }
+
+    /// A member's shape and values.
+    fn cells(&mut self, member: &str) -> Result<(Vec<usize>, Cells), DataError> {
+        self.with_member(member, |reader, available, name| {
+            let header = Header::read(reader, name)?;
+            let cells = strings::read_cells(&header, reader, available, name)?;
+            Ok((header.shape, cells))
+        })
     }
 
     /// The name of the only member with so many dimensions; none or several are an error that lists what there
@@ -298,87 +366,84 @@ impl<R: Read + Seek> Archive<R> {
         }
     }
 
-    fn sparse<T: Target>(&mut self) -> Result<Raw<T>, DataError> {
-        self.check_sparse_format()?;
-        if let Some(missing) = CSR_MEMBERS.iter().find(|name| self.first_of(&[name]).is_none()) {
-            return Err(DataError::MissingMember {
-                source_name: self.name.clone(),
-                wanted: format!("member {missing} of a CSR matrix"),
-                found: self.members.clone(),
-            });
-        }
-        let shape: Vec<Option<usize>> = self
-            .integers("shape")?
-            .into_iter()
-            .map(|length| usize::try_from(length).ok())
-            .collect();
-        let [Some(rows), Some(columns)] = shape[..] else {
-            return Err(DataError::BadSparse {
-                source_name: self.name.clone(),
-                problem: "member shape is not two lengths".into(),
-            });
-        };
-        let (header, data) = self.values("data")?;
-        let kind = header.encoding(&self.name)?.kind.name();
-        let indptr = self.integers("indptr")?;
-        let indices = self.integers("indices")?;
-        let matrix = Csr { rows, columns, indptr, indices, data };
-        let shape = vec![rows, columns];
-        let info = PartInfo::new(&self.name, format!("NPZ, sparse (CSR), {kind}"), &shape);
-        Ok(Raw { values: Values::Sparse(matrix), ..Raw::new(info, shape, Vec::new()) })
+    fn is_sparse(&self) -> bool {
+        ["indptr", "row", "offsets"].iter().any(|name| self.first_of(&[name]).is_some())
+            && self.first_of(&["data"]).is_some()
     }
 
-    /// Refuses formats other than CSR. Without a member `format`, CSR is assumed.
-    fn check_sparse_format(&mut self) -> Result<(), DataError> {
-        if self.first_of(&["format"]).is_none() {
-            return Ok(());
+    fn sparse(&mut self) -> Result<(PartInfo, Box<dyn Blocks>), DataError> {
+        // Without a member `format`, it is CSR.
+        let format = match self.first_of(&["format"]) {
+            None => "csr".into(),
+            Some(member) => match self.cells(member)?.1 {
+                Cells::Words(words) => words.concat(),
+                Cells::Numbers(_) => "numbers".into(),
+            },
+        };
+        let of = |lengths: Vec<i64>| -> Option<[usize; 2]> {
+            let lengths: Option<Vec<usize>> =
+                lengths.into_iter().map(|length| usize::try_from(length).ok()).collect();
+            lengths?.try_into().ok()
+        };
+        let shape = of(self.integers("shape")?)
+            .ok_or_else(|| self.bad("member shape is not two lengths".into()))?;
+        let (header, data) = self.sparse_member::<f64>("data")?;
+        let stored = match format.as_str() {
+            "csr" => {
+                let (indptr, indices) = (self.integers("indptr")?, self.integers("indices")?);
+                Stored::Csr { indptr, indices }
+            }
+            "csc" => {
+                let (indptr, indices) = (self.integers("indptr")?, self.integers("indices")?);
+                Stored::Csc { indptr, indices }
+            }
+            "coo" => Stored::Coo { row: self.integers("row")?, column: self.integers("col")? },
+            "dia" => {
+                let length = header.shape.get(1).copied().unwrap_or(0);
+                Stored::Dia { offsets: self.integers("offsets")?, length }
+            }
+            "bsr" => {
+                let &[_, height, width] = header.shape.as_slice() else {
+                    return Err(self.bad("member data is not one of blocks".into()));
+                };
+                let (indptr, indices) = (self.integers("indptr")?, self.integers("indices")?);
+                Stored::Bsr { indptr, indices, block: [height, width] }
+            }
+            _ => {
+                return Err(DataError::Unsupported {
+                    source_name: self.name.clone(),
+                    found: format!("a sparse matrix of format {format:?}"),
+                    supported: "a CSR, CSC, COO, DIA or BSR matrix (matrix.tocsr() in SciPy)",
+                });
+            }
+        };
+        let kind = header.encoding(&self.name)?.kind.name();
+        let matrix = Csr::new(shape, stored, data, &self.name)?;
+        let format = format!("NPZ, sparse ({}), {kind}", format.to_uppercase());
+        let info = PartInfo::new(&self.name, format, &shape);
+        Ok((info, matrix.blocks(&self.name)))
+    }
+
+    fn sparse_member<T: Target>(&mut self, member: &str) -> Result<(Header, Vec<T>), DataError> {
+        if self.first_of(&[member]).is_some() {
+            return self.values(member);
         }
-        let format = self.with_member("format", |reader, _, name| {
-            Header::read(reader, name)?;
-            let mut text = [0; 64];
-            let filled = super::numbers::fill(reader, &mut text, name)?;
-            // Bytes, or four bytes a letter: the letters are the same.
-            let letters = text[..filled].iter().filter(|byte| **byte != 0);
-            Ok(letters.map(|&byte| char::from(byte)).collect::<String>())
-        })?;
-        if format == "csr" {
-            return Ok(());
-        }
-        Err(DataError::Unsupported {
+        Err(DataError::MissingMember {
             source_name: self.name.clone(),
-            found: format!("a sparse matrix of format {format:?}"),
-            supported: "a CSR matrix (matrix.tocsr() in scipy)",
+            wanted: format!("member {member} of a sparse matrix"),
+            found: self.members.clone(),
         })
     }
 
     fn integers(&mut self, member: &str) -> Result<Vec<i64>, DataError> {
-        let (_, values) = self.values::<Number>(member)?;
-        labels::whole_numbers(&values).map_err(|(index, value)| DataError::BadSparse {
-            source_name: self.name.clone(),
-            problem: format!("member {member} holds {value} at position {index}, not an integer"),
+        let (_, values) = self.sparse_member::<Number>(member)?;
+        whole_numbers(&values).map_err(|(index, value)| {
+            self.bad(format!("member {member} holds {value} at position {index}, not an integer"))
         })
     }
 
-    /// The first of `names` that holds as many strings or whole numbers as are wanted. Others are passed over.
-    fn strings<'a>(
-        &mut self,
-        names: &[&'a str],
-        count: usize,
-    ) -> Result<Option<(&'a str, Vec<String>)>, DataError> {
-        let Some(member) = self.first_of(names) else { return Ok(None) };
-        let read = |reader: &mut dyn Read, available: u64, name: &str| {
-            let header = Header::read(reader, name)?;
-            if header.shape != [count] {
-                return Ok(None);
-            }
-            strings::read(&header, reader, available, name)
-        };
-        Ok(self.with_member(member, read)?.map(|strings| (member, strings)))
-    }
-
-    fn truth(&mut self, member: &str) -> Result<Truth, DataError> {
-        let (header, values) = self.values(member)?;
-        labels::truth(&header.shape, &values, &self.member_name(member))
+    fn bad(&self, problem: String) -> DataError {
+        DataError::BadSparse { source_name: self.name.clone(), problem }
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use half::f16;
 
 use super::source::unreadable;
+use crate::records::Numbers;
 use crate::{DataError, memory};
 
 /// A number type as stored in a file.
@@ -39,6 +40,15 @@ impl Kind {
         !matches!(self, Self::Bool | Self::F16 | Self::F32 | Self::F64)
     }
 
+    /// The narrowest type that holds all its values.
+    pub(crate) fn width(self) -> Width {
+        match self {
+            Self::I64 | Self::U64 => Width::I64,
+            Self::U32 | Self::I32 | Self::F64 => Width::F64,
+            _ => Width::F32,
+        }
+    }
+
     /// NumPy's name for the type.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -56,6 +66,14 @@ impl Kind {
             Self::F64 => "float64",
         }
     }
+}
+
+/// What [`Numbers`] can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Width {
+    F32,
+    F64,
+    I64,
 }
 
 /// A number type and its byte order.
@@ -96,6 +114,27 @@ impl Target for f32 {
     }
 }
 
+/// What a file has in 64 bits.
+impl Target for f64 {
+    #[expect(clippy::cast_precision_loss, reason = "integers of 64 bits become i64 where they fit")]
+    fn from_signed(value: i64) -> Self {
+        value as Self
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "integers of 64 bits become i64 where they fit")]
+    fn from_unsigned(value: u64) -> Self {
+        value as Self
+    }
+
+    fn from_float(value: f64) -> Self {
+        value
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 /// Any number without loss: labels, votes and the indices of sparse matrices.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Number {
@@ -120,6 +159,26 @@ impl Number {
     }
 }
 
+impl Number {
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which is counted as rounded")]
+    pub(crate) fn float(self) -> f64 {
+        match self {
+            Self::Signed(value) => value as f64,
+            Self::Unsigned(value) => value as f64,
+            Self::Float(value) => value,
+        }
+    }
+
+    /// As a word, for ids and labels; `None` for what is no number.
+    pub(crate) fn word(self) -> Option<String> {
+        match self {
+            Self::Signed(value) => Some(value.to_string()),
+            Self::Unsigned(value) => Some(value.to_string()),
+            Self::Float(value) => (!value.is_nan()).then(|| value.to_string()),
+        }
+    }
+}
+
 impl Target for Number {
     fn from_signed(value: i64) -> Self {
         Self::Signed(value)
@@ -137,6 +196,12 @@ impl Target for Number {
         let integer = text.parse().ok().map(Self::Signed);
         integer.or_else(|| text.parse().ok().map(Self::Float))
     }
+}
+
+/// All values as integers, or position and value of the first that is none.
+pub(crate) fn whole_numbers(values: &[Number]) -> Result<Vec<i64>, (usize, f64)> {
+    let whole = |(index, value): (usize, &Number)| value.whole().map_err(|value| (index, value));
+    values.iter().enumerate().map(whole).collect()
 }
 
 /// Number of values of `shape`, after checking it against the bytes that can be there at all, so that a
@@ -178,10 +243,52 @@ pub(crate) fn reserve<T>(len: usize, source_name: &str) -> Result<Vec<T>, DataEr
     Ok(values)
 }
 
+/// Bytes that what is read may unpack to: what a person said, else three quarters of what is free.
+pub(crate) fn budget(max_memory: Option<u64>) -> u64 {
+    max_memory.or_else(|| memory::available().map(|free| free / 4 * 3)).unwrap_or(u64::MAX)
+}
+
 pub(crate) fn too_large(source_name: &str, bytes: u128) -> DataError {
     #[expect(clippy::cast_precision_loss, reason = "for a message")]
     let gibibytes = bytes as f64 / f64::from(1 << 30);
     DataError::TooLarge { source_name: source_name.into(), gibibytes }
+}
+
+/// Reads the next `count` values, in the narrowest type that holds what is stored exactly.
+///
+/// `bytes`: as for [`append_values`].
+pub(crate) fn read_numbers(
+    reader: &mut dyn Read,
+    encoding: Encoding,
+    count: usize,
+    bytes: (u64, u64),
+    source_name: &str,
+) -> Result<Numbers, DataError> {
+    macro_rules! read {
+        ($numbers:path) => {{
+            let mut values = reserve(count, source_name)?;
+            append_values(reader, encoding, count, bytes, source_name, &mut values)?;
+            $numbers(values)
+        }};
+    }
+    Ok(match encoding.kind.width() {
+        Width::F32 => read!(Numbers::F32),
+        Width::F64 => read!(Numbers::F64),
+        Width::I64 => {
+            let mut values: Vec<Number> = reserve(count, source_name)?;
+            append_values(reader, encoding, count, bytes, source_name, &mut values)?;
+            integers(&values)
+        }
+    })
+}
+
+/// Integers of 64 bits; floats if some are beyond those with a sign.
+pub(crate) fn integers(values: &[Number]) -> Numbers {
+    let whole: Result<Vec<i64>, f64> = values.iter().map(|value| value.whole()).collect();
+    whole.map_or_else(
+        |_| Numbers::F64(values.iter().map(|value| value.float()).collect()),
+        Numbers::I64,
+    )
 }
 
 /// Reads exactly `count` values, the last ones of `reader`.

@@ -26,6 +26,7 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
     let builder =
         ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| corrupt(&error, &name))?;
     let schema = builder.schema().clone();
+    let n_rows = usize::try_from(builder.metadata().file_metadata().num_rows()).ok();
     let source_name = name.clone();
     let open = move |columns: &[usize]| -> Result<Batches, DataError> {
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
@@ -34,7 +35,7 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
         let batches = batches.map(move |batch| batch.map_err(|error| corrupt(&error, &name)));
         Ok(Box::new(batches.fuse()))
     };
-    Ok(records(source_name, &schema, "Parquet", WHAT, Box::new(open)))
+    Ok(records(source_name, &schema, "Parquet", WHAT, n_rows, Box::new(open)))
 }
 
 fn corrupt(error: &dyn Display, name: &str) -> DataError {

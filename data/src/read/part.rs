@@ -2,9 +2,8 @@
 
 use ndarray::Array2;
 
-use super::csr::Csr;
 use super::images::Images;
-use crate::records::PartInfo;
+use crate::records::{Fitted, PartInfo};
 use crate::{DataError, Features, Truth};
 
 /// What one path holds, its numbers and its truth checked.
@@ -18,12 +17,12 @@ pub(super) struct Part {
     pub(super) ids: Option<Vec<String>>,
     /// Length n_features.
     pub(super) feature_names: Option<Vec<String>>,
+    pub(super) fitted: Fitted,
 }
 
 /// What features are made of.
 pub(super) enum Content {
     Dense(Array2<f32>),
-    Sparse(Csr),
     /// A text a sample.
     Texts(Vec<String>),
     Images(Images),
@@ -33,7 +32,6 @@ impl Content {
     pub(super) fn n_samples(&self) -> usize {
         match self {
             Self::Dense(values) => values.nrows(),
-            Self::Sparse(matrix) => matrix.rows,
             Self::Texts(texts) => texts.len(),
             Self::Images(images) => images.len(),
         }
@@ -43,14 +41,13 @@ impl Content {
     pub(super) fn n_features(&self) -> Option<usize> {
         match self {
             Self::Dense(values) => Some(values.ncols()),
-            Self::Sparse(matrix) => Some(matrix.columns),
             Self::Texts(_) | Self::Images(_) => None,
         }
     }
 
     pub(super) fn what(&self) -> &'static str {
         match self {
-            Self::Dense(_) | Self::Sparse(_) => "numbers",
+            Self::Dense(_) => "numbers",
             Self::Texts(_) => "texts",
             Self::Images(_) => "images",
         }
@@ -63,7 +60,6 @@ impl Part {
     pub(super) fn check(&self) -> Result<(), DataError> {
         match &self.content {
             Content::Dense(values) => Features::check(&values.view(), &self.name)?,
-            Content::Sparse(matrix) => matrix.check(&self.name)?,
             content if content.n_samples() == 0 => {
                 return Err(DataError::Empty { source_name: self.name.clone() });
             }

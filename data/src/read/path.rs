@@ -1,102 +1,131 @@
 //! What one path holds: its format recognised, and read as that.
 
-use std::io::Cursor;
 use std::path::Path;
-
-use ndarray::Array2;
 
 use super::collection::{self, Store};
 #[cfg(feature = "hdf5")]
 use super::h5;
 use super::no_panic::no_panic;
-use super::numbers::{Number, Target};
+use super::npz::Bytes;
 use super::part::{Content, Part};
-use super::source::{self, Format, Location, Source};
+use super::source::{Format, Location, Source, Stamp, unpacked_name};
+use super::strings::Cells;
 use super::{
-    Raw, Role, Values, arrow, delimited, idx, json_lines, labels, npy, npz, parquet, text, texts,
+    Role, arrow, delimited, idx, json_lines, labels, npy, npz, numbers, parquet, text, texts,
 };
-use crate::records::{Features, Records, Request, Samples, Table};
+use crate::records::{Features, Fitted, Records, Request, Samples, Table};
 use crate::{DataError, ReadOptions, Truth, embedded};
 
 /// Reads what one path holds, and checks it.
 pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
     let location = Location::resolve(path);
-    let part = match &location {
-        Location::File { path, dataset: None } => read_table(path, request)?,
-        _ => None,
+    let stamp = Stamp::of(&location);
+    let part = match files(&location, request)? {
+        Some(Files::Many(store)) => collection::read(store, request)?,
+        Some(Files::Texts(source)) => {
+            let source = source.with_end(numbers::budget(request.options.max_memory));
+            texts::read(source, request.options.encoding.as_deref())?
+        }
+        None => read_all(open_table(&location, request)?, request)?,
     };
-    let part = part.map_or_else(|| read_array(&location, request), Ok)?;
+    stamp.check(&location)?;
     part.check()?;
     Ok(part)
 }
 
-/// Reads what isn't an array alone: columns that can be ids, labels or texts. `None` if the path is no such thing.
-fn read_table(path: &Path, request: Request<'_>) -> Result<Option<Part>, DataError> {
+/// What is no table and no array.
+pub(super) enum Files {
+    /// Images or texts, a file each.
+    Many(Store),
+    /// A text a line.
+    Texts(Box<Source>),
+}
+
+/// What a path holds, if it is no table and no array.
+pub(super) fn files(location: &Location, request: Request<'_>) -> Result<Option<Files>, DataError> {
+    let Location::File { path, dataset: None } = location else { return Ok(None) };
     if path.is_dir() {
-        return collection::read(Store::Folder(path.into()), request).map(Some);
+        return Ok(Some(Files::Many(Store::Folder(path.into()))));
     }
     let mut source = Source::open(path)?;
-    match source.format(path)? {
+    Ok(match source.format(path)? {
         Format::Text if may_be_texts(path) && texts::is_texts(&mut source, request)? => {
-            texts::read(source).map(Some)
+            Some(Files::Texts(Box::new(source)))
         }
-        Format::Npz if is_zip_of_files(path)? => {
-            collection::read(Store::Zip(path.into()), request).map(Some)
-        }
-        format => match open_table(source, format, path, request)? {
-            Some(table) => read_all(table, request.with_truth).map(Some),
-            None => Ok(None),
-        },
-    }
+        Format::Npz if is_zip_of_files(path)? => Some(Files::Many(Store::Zip(path.into()))),
+        _ => None,
+    })
 }
 
 /// All rows of a table.
-fn read_all(mut table: Table, with_truth: bool) -> Result<Part, DataError> {
-    let samples = Samples::read(&mut table)?;
+fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
+    if let (Some(rows), Some(width)) = (table.n_rows(), table.n_features()) {
+        // Refused before it is read.
+        table.check_size(rows as u64, width as u64)?;
+    }
+    let (missing, fitted) = (request.options.missing, request.fitted.clone());
+    let samples = Samples::read(&mut table, missing, fitted);
+    let samples = samples.map_err(|error| table.explain(error))?;
     let mut info = table.info.clone();
-    let truth = samples.truth(&table, with_truth, &mut info)?;
+    info.notes.extend(samples.notes(&table));
+    let truth = samples.truth(&table, request.with_truth, &mut info)?;
+    if table.schema.array.is_none() {
+        info.columns = table.columns(&samples);
+    }
     let (name, n_rows) = (table.schema.name.clone(), samples.n_rows);
-    let feature_names = table.roles.feature_names(&table.schema);
-    let ids = table.roles.id.map(|_| samples.ids);
+    let feature_names = table.feature_names();
+    let named = table.roles.id.is_some() || samples.names_rows(&table);
+    let ids = named.then_some(samples.ids);
     let content = match table.roles.features {
         Features::Text(_) => Content::Texts(samples.texts),
         _ => Content::Dense(Samples::features(samples.values, n_rows, &name)?),
     };
     info.shape = match table.roles.features {
+        _ if table.schema.array.is_some() => info.shape,
         Features::Text(_) => vec![n_rows],
         Features::List(_) => vec![n_rows, content.n_features().unwrap_or(0)],
         Features::Columns(_) => vec![n_rows, table.schema.columns.len()],
     };
-    Ok(Part { info, name, content, truth, ids, feature_names })
+    Ok(Part { info, name, content, truth, ids, feature_names, fitted: samples.fitted })
 }
 
-/// Opens a table of rows, and decides what its columns are for; `None` for an array.
-pub(super) fn open_table(
-    source: Source,
-    format: Format,
-    path: &Path,
-    request: Request<'_>,
-) -> Result<Option<Table>, DataError> {
-    let records = open_records(source, format, path, request.options)?;
-    records.map(|records| Table::new(records, request)).transpose()
+/// Opens a table or an array, and decides what its columns are for.
+pub(super) fn open_table(location: &Location, request: Request<'_>) -> Result<Table, DataError> {
+    let (location, options) = (location.clone(), request.options.clone());
+    let mut table = Table::new(Box::new(move || open_records(&location, &options)), request)?;
+    table.budget = numbers::budget(request.options.max_memory);
+    Ok(table)
 }
 
-/// Opens a source of rows; `None` for an array.
-fn open_records(
-    source: Source,
-    format: Format,
-    path: &Path,
+/// Opens a table or an array, nothing decided.
+pub(super) fn open_records(
+    location: &Location,
     options: &ReadOptions,
-) -> Result<Option<Records>, DataError> {
+) -> Result<Records, DataError> {
+    let (path, dataset) = match location {
+        Location::Embedded(name) => {
+            let mut records = npz::open(Bytes::Embedded(embedded::DIGITS), name, None)?;
+            records.info.format = format!("embedded set, {}", records.info.format);
+            return Ok(records);
+        }
+        Location::File { path, dataset } => (path, dataset.as_deref()),
+    };
+    let (source, format) = open(path, dataset)?;
     let name = source.name.clone();
+    let budget = numbers::budget(options.max_memory);
     match format {
-        Format::Text => delimited::open(source, options),
+        Format::Text => delimited::open(source.with_lines(budget), options),
         Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path)),
         Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path)),
-        Format::JsonLines => json_lines::open(source),
-        Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => return Ok(None),
+        Format::JsonLines => json_lines::open(source.with_lines(budget), options),
+        Format::Npy => npy::open(source),
+        Format::Idx => idx::open(source),
+        Format::Npz => npz::open(Bytes::File(path.into()), &name, dataset),
+        #[cfg(feature = "hdf5")]
+        Format::Hdf5 => h5::open_records(path, dataset),
+        #[cfg(not(feature = "hdf5"))]
+        Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: name }),
     }
-    .map(Some)
 }
 
 /// Whether a zip archive holds something else than arrays, and isn't called as if it did.
@@ -108,29 +137,7 @@ pub(super) fn is_zip_of_files(path: &Path) -> Result<bool, DataError> {
 /// Whether a text file may be one of texts rather than a table.
 pub(super) fn may_be_texts(path: &Path) -> bool {
     let name = path.to_string_lossy().to_lowercase();
-    name.strip_suffix(".gz").unwrap_or(&name).ends_with(".txt")
-}
-
-/// Reads an array of numbers, samples first, with the names, ids and labels beside it.
-fn read_array(location: &Location, request: Request<'_>) -> Result<Part, DataError> {
-    let name = location.name();
-    let raw = read_raw::<f32>(location, Role::Data { with_truth: request.with_truth })?;
-    let [rows, rest @ ..] = raw.shape.as_slice() else {
-        return Err(not_a_table(&name, &raw.shape));
-    };
-    if rest.is_empty() {
-        return Err(not_a_table(&name, &raw.shape));
-    }
-    let content = match raw.values {
-        Values::Sparse(matrix) => Content::Sparse(matrix),
-        Values::Dense(values) => {
-            let columns = if values.is_empty() { 0 } else { rest.iter().product() };
-            let values = Array2::from_shape_vec((*rows, columns), values);
-            Content::Dense(values.map_err(|_| not_a_table(&name, &raw.shape))?)
-        }
-    };
-    let Raw { info, truth, ids, feature_names, .. } = raw;
-    Ok(Part { info, name, content, truth, ids, feature_names })
+    unpacked_name(&name).ends_with(".txt")
 }
 
 pub(super) fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
@@ -159,37 +166,45 @@ pub(super) fn read_truth(path: &Path) -> Result<Truth, DataError> {
             Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => {}
         }
     }
-    let raw = read_raw::<Number>(&location, Role::Labels)?;
-    labels::truth(&raw.shape, &raw.values.into_dense(&name)?, &name)
+    let (shape, cells) = read_cells(&location, Role::Labels)?;
+    labels::truth(&shape, cells, &name)
 }
 
 /// The labels beside data of other formats than arrays.
 fn truth_beside(path: &Path, source_name: String) -> Result<Truth, DataError> {
     let options = ReadOptions::default();
-    let request = Request { options: &options, wanted: None, lenient: false, with_truth: true };
+    let fitted = Fitted::default();
+    let request = Request {
+        options: &options,
+        wanted: None,
+        lenient: false,
+        with_truth: true,
+        fitted: &fitted,
+    };
     read_part(path, request)?.truth.ok_or(DataError::NoLabels { source_name })
 }
 
-pub(super) fn read_raw<T: Target>(location: &Location, role: Role) -> Result<Raw<T>, DataError> {
+/// Reads an array as such: its shape and its values.
+pub(super) fn read_cells(
+    location: &Location,
+    role: Role,
+) -> Result<(Vec<usize>, Cells), DataError> {
     let (path, dataset) = match location {
         Location::Embedded(name) => {
-            let bytes = embedded::DIGITS;
-            let mut raw = npz::read(Cursor::new(bytes), bytes.len() as u64, name, None, role)?;
-            raw.info.format = format!("embedded set, {}", raw.info.format);
-            return Ok(raw);
+            return npz::read_cells(&Bytes::Embedded(embedded::DIGITS), name, None, role);
         }
-        Location::File { path, dataset } => (path, dataset),
+        Location::File { path, dataset } => (path, dataset.as_deref()),
     };
-    let (source, format) = open(path, dataset.as_deref())?;
+    let (source, format) = open(path, dataset)?;
     match format {
-        Format::Npy => npy::read(source),
-        Format::Idx => idx::read(source),
-        Format::Text => text::read(source),
-        Format::Npz => {
-            let member = dataset.as_deref();
-            npz::read(source::reopen(path)?, source.len, &source.name, member, role)
-        }
-        Format::Hdf5 => read_hdf5(path, dataset.as_deref(), role),
+        Format::Npy => npy::read_cells(source),
+        Format::Idx => idx::read_cells(source),
+        Format::Text => text::read_cells(source),
+        Format::Npz => npz::read_cells(&Bytes::File(path.into()), &source.name, dataset, role),
+        #[cfg(feature = "hdf5")]
+        Format::Hdf5 => h5::read_cells(path, dataset, role),
+        #[cfg(not(feature = "hdf5"))]
+        Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: source.name }),
         Format::Parquet | Format::Arrow | Format::JsonLines => Err(not_an_array(&source)),
     }
 }
@@ -219,26 +234,8 @@ pub(super) fn open(path: &Path, dataset: Option<&str>) -> Result<(Source, Format
     Ok((source, format))
 }
 
-#[cfg(feature = "hdf5")]
-fn read_hdf5<T: Target>(
-    path: &Path,
-    dataset: Option<&str>,
-    role: Role,
-) -> Result<Raw<T>, DataError> {
-    h5::read(path, dataset, role)
-}
-
 /// Opens a file and checks that it starts like HDF5, for errors clearer than the library's.
 #[cfg(feature = "hdf5")]
 pub(crate) fn check_hdf5(path: &Path) -> Result<(), DataError> {
     Source::open(path)?.expect_magic(Format::Hdf5, "HDF5")
-}
-
-#[cfg(not(feature = "hdf5"))]
-fn read_hdf5<T: Target>(
-    path: &Path,
-    _dataset: Option<&str>,
-    _role: Role,
-) -> Result<Raw<T>, DataError> {
-    Err(DataError::WithoutHdf5 { source_name: path.display().to_string() })
 }

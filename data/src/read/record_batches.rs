@@ -21,6 +21,7 @@ pub(super) fn records(
     schema: &ArrowSchema,
     format: &str,
     what: &'static str,
+    about_rows: Option<usize>,
     open: Open,
 ) -> Records {
     let info = PartInfo::new(&name, format.into(), &[]);
@@ -28,10 +29,20 @@ pub(super) fn records(
     let names = unique(fields.iter().map(|field| field.name().clone()).collect());
     let columns = names.into_iter().zip(fields.iter());
     let columns = columns.map(|(name, field)| Column::new(name, kind(field.data_type()))).collect();
-    let (place, has_names) = (Place::Row, true);
-    let schema = Schema { name, place, columns, has_names, index: None };
+    let (place, index) = (Place::Row, index(schema));
+    let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows };
     let rows = Table { what, state: State::Closed(open), n_rows: 0, width: Width::default() };
     Records { info, schema, rows: Box::new(rows) }
+}
+
+/// The columns of the index of a table that pandas wrote.
+fn index(schema: &ArrowSchema) -> Vec<usize> {
+    let pandas = schema.metadata().get("pandas");
+    let pandas = pandas.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    let names = pandas.and_then(|pandas| pandas.get("index_columns")?.as_array().cloned());
+    // A range has no column.
+    let names = names.unwrap_or_default();
+    names.iter().filter_map(|name| schema.index_of(name.as_str()?).ok()).collect()
 }
 
 struct Table {
@@ -97,7 +108,8 @@ impl Table {
 fn kind(data_type: &DataType) -> Kind {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::Words,
-        DataType::Dictionary(_, values) => kind(values),
+        // Categories, whatever they are called.
+        DataType::Dictionary(_, values) if kind(values).is_simple() => Kind::Words,
         DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)
             if is_number(item.data_type()) =>
         {

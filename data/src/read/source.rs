@@ -4,10 +4,14 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use flate2::bufread::MultiGzDecoder;
 
 use crate::{DataError, embedded};
+
+/// Bytes by which text is recognised.
+const START: usize = 1 << 12;
 
 /// What an argument on the command line names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +72,8 @@ pub(crate) enum Format {
 /// A file that was opened, unpacked on the fly if gzip.
 pub(crate) struct Source {
     pub(crate) name: String,
-    pub(crate) gzip: bool,
+    /// What it is packed with, if it is.
+    pub(crate) packed: Option<&'static str>,
     /// The file's size in bytes.
     pub(crate) len: u64,
     /// How many bytes `reader` can give at most.
@@ -83,12 +88,28 @@ impl Source {
         let (file, len) = open_file(path)?;
         let mut reader = BufReader::with_capacity(1 << 16, file);
         let start = reader.fill_buf().map_err(|error| unreadable(&error, &name))?;
-        if !start.starts_with(&[0x1f, 0x8b]) {
-            let reader = Box::new(reader);
-            return Ok(Self { name, gzip: false, len, available: len, reader });
-        }
-        let reader = Box::new(BufReader::with_capacity(1 << 16, MultiGzDecoder::new(reader)));
-        Ok(Self { name, gzip: true, len, available: inflated_at_most(len), reader })
+        let (packed, available, reader): (_, _, Box<dyn Read>) = match start {
+            [0x1f, 0x8b, ..] => {
+                (Some("gzip"), inflated_at_most(len), Box::new(MultiGzDecoder::new(reader)))
+            }
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+                let decoder = zstd::Decoder::with_buffer(reader);
+                let decoder = decoder.map_err(|error| unreadable(&error, &name))?;
+                // A run of one byte of any length is a few bytes.
+                (Some("zstd"), u64::MAX, Box::new(decoder))
+            }
+            _ => {
+                let reader = Box::new(reader);
+                return Ok(Self { name, packed: None, len, available: len, reader });
+            }
+        };
+        let reader = Box::new(BufReader::with_capacity(1 << 16, reader));
+        Ok(Self { name, packed, len, available, reader })
+    }
+
+    /// What it is packed with, behind a format's name.
+    pub(crate) fn packing(&self) -> String {
+        self.packed.map(|packed| format!(", {packed}")).unwrap_or_default()
     }
 
     /// The first bytes, unpacked; fewer than asked for only if the file is shorter. They stay unread.
@@ -109,13 +130,28 @@ impl Source {
         Ok(&start[..count.min(start.len())])
     }
 
+    /// Refuses lines that are longer than an eighth of `budget`, in bytes, as these are in memory several times.
+    pub(crate) fn with_lines(self, budget: u64) -> Self {
+        let reader = Lines { inner: self.reader, since: 0, max: budget / 8, all: false };
+        Self { reader: Box::new(reader), ..self }
+    }
+
+    /// Refuses text that is longer than a quarter of `budget`, in bytes, as it is in memory several times.
+    pub(crate) fn with_end(self, budget: u64) -> Self {
+        let reader = Lines { inner: self.reader, since: 0, max: budget / 4, all: true };
+        Self { reader: Box::new(reader), ..self }
+    }
+
     /// Recognises the format by extension, else by the first bytes.
     pub(crate) fn format(&mut self, path: &Path) -> Result<Format, DataError> {
         if let Some(format) = by_extension(path) {
             return Ok(format);
         }
-        by_magic(self.peek(8)?)
-            .ok_or_else(|| DataError::UnknownFormat { source_name: self.name.clone() })
+        if let Some(format) = by_magic(self.peek(8)?) {
+            return Ok(format);
+        }
+        let source_name = self.name.clone();
+        by_text(self.peek(START)?).ok_or(DataError::UnknownFormat { source_name })
     }
 
     /// Checks the first bytes against what a format has to start with.
@@ -134,14 +170,74 @@ impl Source {
 
     /// Refuses a packed file of a format that is packed inside, and read from its end.
     pub(crate) fn expect_no_gzip(&self, what: &str) -> Result<(), DataError> {
-        if !self.gzip {
-            return Ok(());
-        }
+        let Some(packed) = self.packed else { return Ok(()) };
         Err(DataError::Unsupported {
             source_name: self.name.clone(),
-            found: format!("{what} inside gzip"),
-            supported: "the unpacked file (gunzip)",
+            found: format!("{what} inside {packed}"),
+            supported: "the unpacked file (gunzip, unzstd)",
         })
+    }
+}
+
+/// Text whose lines have an end: gives an error in the place of a line that would fill the memory.
+struct Lines<R> {
+    inner: R,
+    /// Bytes since the last end of a line, and how many there may be.
+    since: u64,
+    max: u64,
+    /// Whether it is all lines together that have an end.
+    all: bool,
+}
+
+impl<R: BufRead> Read for Lines<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut start = self.fill_buf()?;
+        let read = start.read(buffer)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl<R: BufRead> BufRead for Lines<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.since > self.max {
+            let what = if self.all { "text" } else { "a line" };
+            let problem = format!("{what} of more than {} MB (see --max-memory)", self.max >> 20);
+            return Err(io::Error::new(ErrorKind::InvalidData, problem));
+        }
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        if let Ok(bytes) = self.inner.fill_buf() {
+            let bytes = &bytes[..count.min(bytes.len())];
+            self.since = match bytes.iter().rposition(|&byte| byte == b'\n' || byte == b'\r') {
+                Some(last) if !self.all => (bytes.len() - last) as u64,
+                _ => self.since + bytes.len() as u64,
+            };
+        }
+        self.inner.consume(count);
+    }
+}
+
+/// When a file was changed, to see whether it is while it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stamp(Option<(u64, SystemTime)>);
+
+impl Stamp {
+    /// Of a file; nothing can be said of others.
+    pub(crate) fn of(location: &Location) -> Self {
+        let Location::File { path, .. } = location else { return Self(None) };
+        let metadata = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file);
+        Self(metadata.and_then(|metadata| Some((metadata.len(), metadata.modified().ok()?))))
+    }
+
+    /// Refuses a file that isn't what it was.
+    pub(crate) fn check(&self, location: &Location) -> Result<(), DataError> {
+        if *self == Self::of(location) {
+            return Ok(());
+        }
+        Err(DataError::Changed { source_name: location.name() })
     }
 }
 
@@ -193,9 +289,14 @@ pub(crate) fn one_line(problem: &dyn Display) -> String {
     problem.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// A file's name without what it is packed with.
+pub(crate) fn unpacked_name(name: &str) -> &str {
+    [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
+}
+
 fn by_extension(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = unpacked_name(&name);
     if name.ends_with("-ubyte") {
         return Some(Format::Idx);
     }
@@ -204,10 +305,10 @@ fn by_extension(path: &Path) -> Option<Format> {
         "npz" => Some(Format::Npz),
         "idx" | "idx1" | "idx2" | "idx3" => Some(Format::Idx),
         "csv" | "tsv" | "txt" => Some(Format::Text),
-        "h5" | "hdf5" | "hdf" => Some(Format::Hdf5),
+        "h5" | "hdf5" | "hdf" | "h5ad" => Some(Format::Hdf5),
         "parquet" | "pq" => Some(Format::Parquet),
         "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),
-        "jsonl" | "ndjson" => Some(Format::JsonLines),
+        "jsonl" | "ndjson" | "json" => Some(Format::JsonLines),
         _ => None,
     }
 }
@@ -228,11 +329,25 @@ fn by_magic(start: &[u8]) -> Option<Format> {
     }
 }
 
+/// Whether bytes without a format's mark are a table of text: their first line has a delimiter, or is an object.
+fn by_text(start: &[u8]) -> Option<Format> {
+    let is_control = |byte: &u8| byte.is_ascii_control() && !byte.is_ascii_whitespace();
+    let first = start.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    let first = first.into_iter().find(|line| !line.is_empty())?;
+    if start.iter().any(is_control) {
+        None
+    } else if first.starts_with(b"{") {
+        Some(Format::JsonLines)
+    } else {
+        first.iter().any(|byte| b",;\t".contains(byte)).then_some(Format::Text)
+    }
+}
+
 /// A path's name without its extensions, such as `train` for `a/train.csv.gz`.
 pub(crate) fn stem(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = unpacked_name(&name);
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
     if stem.is_empty() { name.into() } else { stem.into() }
 }

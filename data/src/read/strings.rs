@@ -1,29 +1,49 @@
-//! Strings in NumPy's arrays: names of features and of samples.
+//! Strings in NumPy's arrays: labels, names of features and of samples.
 
 use std::io::Read;
 
-use super::npy::Header;
-use super::numbers::{Number, count_values, expect_end, fill, reserve};
-use crate::DataError;
+use super::npy::{Header, encoding, unsupported};
+use super::numbers::{Encoding, Kind, Number, count_values, expect_end, fill, reserve};
+use crate::{DataError, records};
 
 /// Bytes of a letter of NumPy's Unicode strings.
 const LETTER: usize = 4;
 
-/// Reads one-dimensional bytes, Unicode strings or whole numbers behind a header. `None` if they are something else, such as
-/// pickled Python objects.
-pub(super) fn read(
+/// The values of an array, in C order.
+pub(super) enum Cells {
+    Numbers(Vec<Number>),
+    Words(Vec<String>),
+}
+
+impl Cells {
+    /// `None` for what is no number.
+    pub(super) fn into_words(self) -> Vec<Option<String>> {
+        match self {
+            Self::Numbers(numbers) => numbers.into_iter().map(Number::word).collect(),
+            Self::Words(words) => words.into_iter().map(Some).collect(),
+        }
+    }
+}
+
+/// What an array of a NumPy type holds.
+pub(super) fn kind(descr: &str) -> records::Kind {
+    match (width(descr), encoding(descr)) {
+        (Some(_), _) => records::Kind::Words,
+        (_, Some(Encoding { kind: Kind::Bool, .. })) => records::Kind::Booleans,
+        (_, Some(_)) => records::Kind::Numbers,
+        _ => records::Kind::Other(unsupported(descr)),
+    }
+}
+
+/// Reads the numbers, bytes or Unicode strings behind a header.
+pub(super) fn read_cells(
     header: &Header,
     reader: &mut dyn Read,
     available: u64,
     name: &str,
-) -> Result<Option<Vec<String>>, DataError> {
+) -> Result<Cells, DataError> {
     let Some(width) = width(&header.descr) else {
-        if header.encoding(name).is_err() {
-            return Ok(None);
-        }
-        let numbers: Vec<Number> = header.read_values(reader, available, name)?;
-        let whole = numbers.into_iter().map(|number| number.whole().ok());
-        return Ok(whole.map(|number| Some(number?.to_string())).collect());
+        return Ok(Cells::Numbers(header.read_values(reader, available, name)?));
     };
     let big_endian = header.descr.starts_with('>');
     let unicode = header.descr.contains('U');
@@ -44,7 +64,7 @@ pub(super) fn read(
         strings.push(if unicode { letters(&bytes, big_endian) } else { text(&bytes) });
     }
     expect_end(reader, header.len + (count * size) as u64, name)?;
-    Ok(Some(strings))
+    Ok(Cells::Words(strings))
 }
 
 /// Letters or bytes of each string, if the type is one of strings: `|S12`, `<U12`.

@@ -8,11 +8,10 @@ use std::io::BufRead;
 
 pub(crate) use crate::records::labels::is_missing;
 
-use super::Raw;
 use super::numbers::Target;
 use super::source::{Source, unreadable};
+use super::strings::Cells;
 use crate::DataError;
-use crate::records::PartInfo;
 
 /// Longest text of a bad cell that a message repeats, in characters.
 const SHOWN: usize = 40;
@@ -21,29 +20,22 @@ const BLANK: [char; 3] = [' ', '\r', '\n'];
 /// Bytes of a file in which its delimiter is looked for.
 const START: usize = 1 << 16;
 
-/// Reads a table. The first line is a header if it has a cell that is no number above one that is.
-pub(crate) fn read<T: Target>(source: Source) -> Result<Raw<T>, DataError> {
-    let Start { mut lines, delimiter, separator, columns, header, .. } =
-        Start::read(source, |_| false)?;
+/// Reads a table of numbers as an array. The first line is a header if it has a cell that is no number above one that is.
+pub(super) fn read_cells(source: Source) -> Result<(Vec<usize>, Cells), DataError> {
+    let Start { mut lines, separator, columns, .. } = Start::read(source, |_| false)?;
     let name = lines.source.name.clone();
     let mut table = Table::new(&name, separator, columns, Vec::new());
     while let Some(row) = lines.next()? {
         table.push(&row)?;
     }
     let shape = vec![table.values.len() / columns, columns];
-    let values = table.values;
-    let gzip = if lines.source.gzip { ", gzip" } else { "" };
-    let mut info = PartInfo::new(&name, format!("CSV{gzip}"), &shape);
-    info.delimiter = delimiter.map(char::from);
-    info.header = Some(header.is_some());
-    Ok(Raw::new(info, shape, values))
+    Ok((shape, Cells::Numbers(table.values)))
 }
 
 /// What the first lines of a table say about it.
 pub(crate) struct Start {
     /// The rows: what comes behind the header and comments.
     pub(crate) lines: Lines,
-    pub(crate) delimiter: Option<u8>,
     /// The delimiter, or one that isn't there.
     pub(crate) separator: char,
     /// Number of cells of the first line.
@@ -73,8 +65,7 @@ impl Start {
         folded: bool,
     ) -> Result<Self, DataError> {
         check_encoding(&mut source)?;
-        let delimiter = delimiter(&mut source)?;
-        let separator = delimiter.map_or(',', char::from);
+        let separator = delimiter(&mut source)?.map_or(',', char::from);
         let mut lines = Lines::new(source);
         lines.folded = folded;
         let mut header = None;
@@ -111,7 +102,7 @@ impl Start {
             names.map(str::to_owned).collect()
         });
         let header = header.filter(|names: &Vec<String>| names.len() == columns);
-        Ok(Self { lines, delimiter, separator, columns, header, before })
+        Ok(Self { lines, separator, columns, header, before })
     }
 }
 

@@ -1,12 +1,11 @@
 //! A text a line.
 
-use std::io::Read;
-
+use super::encoding::{Text, decode, read_to_end};
 use super::part::{Content, Part};
-use super::source::{Source, unreadable};
+use super::source::Source;
 use super::text::{self, cells, is_missing, is_number};
 use crate::DataError;
-use crate::records::{PartInfo, Request};
+use crate::records::{Fitted, PartInfo, Request};
 
 /// Bytes of a file in which rows of numbers are looked for.
 const START: usize = 1 << 16;
@@ -17,7 +16,6 @@ pub(super) fn is_texts(source: &mut Source, request: Request<'_>) -> Result<bool
     if request.options.columns().next().is_some() {
         return Ok(false);
     }
-    text::check_encoding(source)?;
     let delimiter = text::delimiter(source)?;
     let separator = delimiter.map_or(',', char::from);
     let start = String::from_utf8_lossy(source.peek(START)?).into_owned();
@@ -37,15 +35,24 @@ pub(super) fn is_texts(source: &mut Source, request: Request<'_>) -> Result<bool
 }
 
 /// Reads a text a line, whatever it holds; empty lines at the end are none, others are empty texts.
-pub(super) fn read(mut source: Source) -> Result<Part, DataError> {
+pub(super) fn read(source: Source, said: Option<&str>) -> Result<Part, DataError> {
+    let Text { mut source, encoding } = decode(source, said)?;
+    let text = read_to_end(&mut source, encoding)?;
     let name = source.name;
-    let mut bytes = Vec::new();
-    source.reader.read_to_end(&mut bytes).map_err(|error| unreadable(&error, &name))?;
-    let text = String::from_utf8_lossy(&bytes);
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let texts: Vec<String> = lines.map(String::from).collect();
-    let gzip = if source.gzip { ", gzip" } else { "" };
-    let info = PartInfo::new(&name, format!("texts, one a line{gzip}"), &[texts.len()]);
+    let gzip = source.packing();
+    let mut info = PartInfo::new(&name, format!("texts, one a line{gzip}"), &[texts.len()]);
+    info.encoding = encoding.map(Into::into);
+    info.notes.extend(encoding.map(|encoding| format!("read as {encoding} (--encoding)")));
     let content = Content::Texts(texts);
-    Ok(Part { info, name, content, truth: None, ids: None, feature_names: None })
+    Ok(Part {
+        info,
+        name,
+        content,
+        truth: None,
+        ids: None,
+        feature_names: None,
+        fitted: Fitted::default(),
+    })
 }

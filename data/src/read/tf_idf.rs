@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::csr::Csr;
+use super::sparse::Csr;
 use super::stop_words::STOP_WORDS;
 
 /// Number of words that are told apart at most.
@@ -68,7 +68,6 @@ impl Vocabulary {
     }
 
     /// Each text's words, weighted, shape (n_texts, n_words). A text without any of the words is a row of zeros.
-    #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
     pub(super) fn weigh<'a>(&self, texts: impl Iterator<Item = &'a str>) -> Csr {
         let mut matrix = Csr::empty(self.len());
         let mut counts: BTreeMap<usize, u32> = BTreeMap::new();
@@ -86,9 +85,7 @@ impl Vocabulary {
                 })
                 .collect();
             let length = weights.iter().map(|(_, weight)| weight * weight).sum::<f64>().sqrt();
-            matrix.push_row(
-                weights.iter().map(|&(column, weight)| (column, (weight / length) as f32)),
-            );
+            matrix.push_row(weights.iter().map(|&(column, weight)| (column, weight / length)));
         }
         matrix
     }

@@ -12,6 +12,34 @@ pub(crate) enum Numbers {
     I64(Vec<i64>),
 }
 
+impl Numbers {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::F32(values) => values.len(),
+            Self::F64(values) => values.len(),
+            Self::I64(values) => values.len(),
+        }
+    }
+
+    /// The values at these places.
+    pub(crate) fn at(&self, places: impl Iterator<Item = usize>) -> Self {
+        match self {
+            Self::F32(values) => Self::F32(places.map(|place| values[place]).collect()),
+            Self::F64(values) => Self::F64(places.map(|place| values[place]).collect()),
+            Self::I64(values) => Self::I64(places.map(|place| values[place]).collect()),
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which is counted as rounded")]
+    pub(crate) fn into_f64(self) -> Vec<f64> {
+        match self {
+            Self::F32(values) => values.into_iter().map(f64::from).collect(),
+            Self::F64(values) => values,
+            Self::I64(values) => values.into_iter().map(|value| value as f64).collect(),
+        }
+    }
+}
+
 /// What is asked for of a source: each row's numbers, and some of its columns as words. The numbers come from several columns
 /// with one each, or from one with a list a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,6 +85,26 @@ pub(crate) struct Batch {
     /// A column each, in the order in which they were wanted, shape (n_words, n_rows); `None`: missing.
     pub(crate) words: Vec<Vec<Option<String>>>,
     pub(crate) places: Places,
+}
+
+impl Batch {
+    /// Keeps some of the rows.
+    pub(crate) fn retain(&mut self, kept: &[bool]) {
+        fn rows<T>(values: &mut Vec<T>, kept: &[bool]) {
+            let width = values.len().checked_div(kept.len()).unwrap_or(0);
+            let mut place = 0..;
+            values.retain(|_| place.next().is_some_and(|place: usize| kept[place / width.max(1)]));
+        }
+        match &mut self.numbers {
+            Numbers::F32(values) => rows(values, kept),
+            Numbers::F64(values) => rows(values, kept),
+            Numbers::I64(values) => rows(values, kept),
+        }
+        self.words.iter_mut().for_each(|words| rows(words, kept));
+        let lines = (0..self.n_rows).filter(|&row| kept[row]).map(|row| self.places.at(row));
+        self.places = Places::Lines(lines.collect());
+        self.n_rows = kept.iter().filter(|&&kept| kept).count();
+    }
 }
 
 /// The width of a source whose rows have to have equally long lists.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::Role;
+
 /// What a file was understood to be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -32,6 +34,28 @@ pub struct PartInfo {
     pub left_aside: Vec<String>,
     /// Of images, how large they are.
     pub images: Option<ImagesInfo>,
+    /// How text is encoded, if not as UTF-8.
+    pub encoding: Option<String>,
+    /// Of tables, what each column was taken for, and why.
+    pub columns: Vec<ColumnInfo>,
+    /// What a person should know about how the file was understood, if anything.
+    pub notes: Vec<String>,
+}
+
+/// What a column of a table was taken for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ColumnInfo {
+    /// Its name; one without a name is called by its number.
+    pub name: String,
+    /// In words, such as `numbers`.
+    pub holds: String,
+    /// What it was taken for.
+    pub role: Role,
+    /// Why.
+    pub why: String,
+    /// Rows in which it has nothing; `None` if it isn't read.
+    pub n_missing: Option<u64>,
 }
 
 impl PartInfo {

@@ -19,18 +19,24 @@ pub(crate) struct Labels {
     /// The distinct labels, numbered as they come.
     numbers: HashMap<String, u32>,
     rows: Vec<u32>,
-    /// The line or row of the first that is missing.
+    /// The line or row of the first that is missing, and how many are.
     missing: Option<u64>,
+    n_missing: u64,
 }
 
 impl Labels {
     /// Adds the label of line or row `at`.
     pub(crate) fn push(&mut self, label: String, at: u64) {
-        if self.missing.is_none() && is_missing(&label) {
-            self.missing = Some(at);
+        if is_missing(&label) {
+            self.missing.get_or_insert(at);
+            self.n_missing += 1;
         }
         let next = u32::try_from(self.numbers.len()).expect("fewer labels than fit in memory");
         self.rows.push(*self.numbers.entry(label).or_insert(next));
+    }
+
+    pub(crate) fn n_missing(&self) -> u64 {
+        self.n_missing
     }
 
     fn truth(&self, name: &str) -> Result<Truth, DataError> {

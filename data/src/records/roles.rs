@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Column, Kind, PartInfo, Role, Schema, Wanted};
+use super::one_hot::OneHot;
+use super::{Column, Fitted, Kind, PartInfo, Role, Schema, Wanted};
 use crate::{DataError, ReadOptions};
 
 /// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
@@ -26,6 +27,8 @@ pub(crate) struct Request<'a> {
     pub(crate) lenient: bool,
     /// Whether labels beside the data are wanted.
     pub(crate) with_truth: bool,
+    /// How numbers become features, as far as other sources have decided it.
+    pub(crate) fitted: &'a Fitted,
 }
 
 /// Where the features come from.
@@ -47,6 +50,8 @@ pub(crate) struct Roles {
     /// Whether the column of labels was named by a person, so that it has to make sense.
     pub(crate) label_was_named: bool,
     pub(crate) features: Features,
+    /// Columns of words that are features behind those.
+    pub(crate) one_hot: Vec<OneHot>,
 }
 
 impl Roles {
@@ -54,32 +59,43 @@ impl Roles {
     ///
     /// Columns that are called like labels or ids are never features unless `request.wanted` has them. O(columns).
     ///
+    /// `words`: of each column that is to become a feature for each of its words, in the order of the options; those of
+    /// `request.wanted` come first.
+    ///
     /// # Errors
     ///
     /// A named column that isn't there, several columns of lists none of which is called so, no features, and a column that
     /// can't be what it was named for.
-    pub(crate) fn choose(schema: &mut Schema, request: Request<'_>) -> Result<Self, DataError> {
+    pub(crate) fn choose(
+        schema: &mut Schema,
+        request: Request<'_>,
+        words: Vec<Vec<String>>,
+    ) -> Result<Self, DataError> {
         let find = Finder::new(schema);
         let options = request.options;
         let optional = |name: &Option<String>| match name {
             Some(name) if request.lenient => Ok(find.position(name)),
-            Some(name) => find.named(name).map(Some),
+            Some(name) => find.said(name).map(Some),
             None => Ok(None),
         };
         let required =
-            |name: &Option<String>| name.as_ref().map(|name| find.named(name)).transpose();
+            |name: &Option<String>| name.as_ref().map(|name| find.said(name)).transpose();
         let (id, label) = (optional(&options.id_column)?, optional(&options.label_column)?);
         let (text, list) = (required(&options.text_column)?, required(&options.vector_column)?);
         let ignored = options.ignored_columns.iter().map(|name| match request.lenient {
             true => Ok(find.position(name)),
-            false => find.named(name).map(Some),
+            false => find.said(name).map(Some),
         });
         let ignored: HashSet<usize> =
             ignored.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let by_recipe = request.wanted.filter(|_| text.is_none() && list.is_none());
-        let by_recipe = by_recipe.filter(|_| schema.has_names);
+        let by_recipe = by_recipe.filter(|_| schema.has_names && schema.array.is_none());
+        let mut one_hot = one_hot(schema, &find, options, words)?;
         let by_recipe: Option<Vec<usize>> = by_recipe
-            .map(|wanted| wanted.iter().map(|name| find.named(name)).collect())
+            .map(|wanted| {
+                let numbers = by_words(schema, &mut one_hot, wanted);
+                numbers.into_iter().map(|name| find.named(name)).collect()
+            })
             .transpose()?;
         let given: HashSet<usize> =
             by_recipe.iter().flatten().copied().chain(text).chain(list).collect();
@@ -97,40 +113,53 @@ impl Roles {
                 (schema.columns[index].role, schema.columns[index].why) = (role, why);
             }
         }
+        for OneHot { column, .. } in &one_hot {
+            let column = &mut schema.columns[*column];
+            (column.role, column.why) = (Role::Feature, "--one-hot");
+        }
         let free = |index: &usize| !given.contains(index) && !ignored.contains(index);
         let id = by_name(schema, free, id, options.id_column.is_some(), label, Role::Id);
         let label = by_name(schema, free, label, options.label_column.is_some(), id, Role::Truth);
         let rest = |index: &usize| free(index) && schema.columns[*index].why.is_empty();
+        let array = schema.array.as_ref().map(|array| array.column);
         let features = match (text, list, by_recipe) {
             (Some(text), ..) => Features::Text(text),
             (_, Some(list), _) => Features::List(list),
             (_, _, Some(columns)) => Features::Columns(columns),
-            _ => match only_list(schema, rest)? {
+            _ => match array.map_or_else(|| only_list(schema, rest), |array| Ok(Some(array)))? {
                 Some(list) => Features::List(list),
                 None => Features::Columns((0..schema.columns.len()).filter(rest).collect()),
             },
         };
-        mark(schema, &features)?;
-        let roles = Self { id, label, label_was_named: options.label_column.is_some(), features };
+        mark(schema, &features, !one_hot.is_empty())?;
+        let label_was_named = options.label_column.is_some();
+        let roles = Self { id, label, label_was_named, features, one_hot };
         roles.check(schema)?;
         Ok(roles)
     }
 
-    /// What a source is asked for: the features as numbers; ids, labels and texts as words, in this order.
+    /// What a source is asked for: the features as numbers; ids, labels, texts and words that become features as words, in
+    /// this order.
     pub(crate) fn wanted(&self) -> Wanted {
         let (numbers, text) = match &self.features {
             Features::Columns(columns) => (columns.clone(), None),
             Features::List(list) => (vec![*list], None),
             Features::Text(text) => (Vec::new(), Some(*text)),
         };
-        Wanted { numbers, words: self.id.into_iter().chain(self.label).chain(text).collect() }
+        let words = self.id.into_iter().chain(self.label).chain(text);
+        let one_hot = self.one_hot.iter().map(|one_hot| one_hot.column);
+        Wanted { numbers, words: words.chain(one_hot).collect() }
     }
 
     /// Number of features, if it is known before the first row.
-    pub(crate) fn n_features(&self) -> Option<usize> {
+    pub(crate) fn n_features(&self, schema: &Schema) -> Option<usize> {
         match &self.features {
-            Features::Columns(columns) => Some(columns.len()),
-            Features::List(_) | Features::Text(_) => None,
+            Features::Columns(columns) => {
+                let more = self.one_hot.iter().map(|one_hot| one_hot.words.len());
+                Some(columns.len() + more.sum::<usize>())
+            }
+            Features::List(_) => schema.array.as_ref().map(|array| array.width),
+            Features::Text(_) => None,
         }
     }
 
@@ -138,31 +167,53 @@ impl Roles {
     pub(crate) fn feature_names(&self, schema: &Schema) -> Option<Vec<String>> {
         match &self.features {
             Features::Columns(columns) if schema.has_names => {
-                Some(columns.iter().map(|&index| schema.columns[index].name.clone()).collect())
+                let name = |index: usize| schema.columns[index].name.clone();
+                let words = self.one_hot.iter().flat_map(|OneHot { column, words }| {
+                    words.iter().map(move |word| format!("{}={word}", name(*column)))
+                });
+                Some(columns.iter().map(|&index| name(index)).chain(words).collect())
             }
+            Features::List(_) => schema.array.as_ref()?.item_names.clone(),
             _ => None,
         }
     }
 
     /// Says what each column was taken for.
     pub(crate) fn tell(&self, schema: &Schema, info: &mut PartInfo) {
+        let what = if schema.array.is_some() { "member" } else { "column" };
         let column = |index: usize| {
             let name = &schema.columns[index].name;
             match name.starts_with("column ") {
                 true => name.clone(),
-                false => format!("column {name}"),
+                false => format!("{what} {name}"),
             }
         };
         info.ids_from = self.id.map(column);
         info.truth_from = self.label.map(column);
         info.has_truth = self.label.is_some();
         info.features_from = match self.features {
-            Features::List(index) | Features::Text(index) => Some(column(index)),
-            Features::Columns(_) => None,
+            Features::List(index) | Features::Text(index) if schema.array.is_none() => {
+                Some(column(index))
+            }
+            _ => None,
         };
         let aside = (0..schema.columns.len())
             .filter(|&index| schema.columns[index].role == Role::LeftAside);
-        info.left_aside = aside.map(column).collect();
+        let told = |index: usize| match (&schema.columns[index].kind, &schema.array) {
+            (Kind::Other(words), Some(_)) => format!("{} ({words})", column(index)),
+            _ => column(index),
+        };
+        info.left_aside = aside.map(told).collect();
+    }
+
+    /// Whether no column of features is known to hold something else than numbers.
+    pub(crate) fn are_numbers(&self, schema: &Schema) -> bool {
+        match &self.features {
+            Features::Columns(columns) => {
+                columns.iter().all(|&index| schema.columns[index].kind.is_number())
+            }
+            Features::List(_) | Features::Text(_) => true,
+        }
     }
 
     /// Refuses columns that are chosen for what they can't be.
@@ -185,19 +236,68 @@ impl Roles {
         match &self.features {
             Features::Text(index) => check(*index, kind(*index).is_simple(), "texts"),
             Features::List(index) => check(*index, *kind(*index) == Kind::Lists, "vectors"),
-            Features::Columns(columns) => columns.iter().try_for_each(|&index| {
-                // A text file is sure of what a cell is only when it is read.
-                let fits = kind(index).is_number()
-                    || (schema.place == super::Place::Line && *kind(index) == Kind::Words);
-                check(index, fits, "features")
-            }),
+            // What is wrong with columns of features is told of all of them at once.
+            Features::Columns(_) => Ok(()),
         }
     }
+}
+
+/// The columns of words that become features.
+fn one_hot(
+    schema: &Schema,
+    find: &Finder,
+    options: &ReadOptions,
+    words: Vec<Vec<String>>,
+) -> Result<Vec<OneHot>, DataError> {
+    let columns = positions(schema, find, &options.one_hot_columns)?;
+    let words = words.into_iter().chain(std::iter::repeat_with(Vec::new));
+    Ok(columns.into_iter().zip(words).map(|(column, words)| OneHot { column, words }).collect())
+}
+
+fn positions(schema: &Schema, find: &Finder, names: &[String]) -> Result<Vec<usize>, DataError> {
+    let columns = names.iter().map(|name| {
+        let column = find.named(name)?;
+        let Column { name, kind, .. } = &schema.columns[column];
+        if kind.is_simple() {
+            return Ok(column);
+        }
+        Err(DataError::ColumnKind {
+            source_name: schema.name.clone(),
+            column: name.clone(),
+            found: kind.words().into(),
+            as_what: "words",
+        })
+    });
+    columns.collect()
+}
+
+/// Where the columns of these names, or numbers, are, whose words can become features.
+pub(crate) fn columns_of_words(schema: &Schema, names: &[String]) -> Result<Vec<usize>, DataError> {
+    positions(schema, &Finder::new(schema), names)
+}
+
+/// Takes from the names of features those that are a column and its word, such as `island=Biscoe`; gives the others.
+fn by_words<'a>(schema: &Schema, one_hot: &mut [OneHot], wanted: &'a [String]) -> Vec<&'a String> {
+    one_hot.iter_mut().for_each(|one_hot| one_hot.words.clear());
+    let mut numbers = Vec::new();
+    for name in wanted {
+        let found = one_hot.iter_mut().find_map(|OneHot { column, words }| {
+            let word = name.strip_prefix(&schema.columns[*column].name)?.strip_prefix('=')?;
+            Some((words, word))
+        });
+        match found {
+            Some((words, word)) => words.push(word.into()),
+            None => numbers.push(name),
+        }
+    }
+    numbers
 }
 
 /// Finds columns by name, else by number: from 1, and -1 is the last.
 struct Finder {
     positions: HashMap<String, usize>,
+    /// The first two columns that a file calls by one name.
+    twice: HashMap<String, [usize; 2]>,
     n_columns: usize,
     schema_name: String,
     found: Vec<String>,
@@ -206,13 +306,18 @@ struct Finder {
 impl Finder {
     fn new(schema: &Schema) -> Self {
         let names = schema.names();
-        let positions = names.iter().cloned().zip(0..).collect();
+        let positions: HashMap<String, usize> = names.iter().cloned().zip(0..).collect();
+        let again = names.iter().zip(0..).filter_map(|(name, second)| {
+            let first = name.strip_suffix(')')?.rsplit_once(" (column ")?.0;
+            Some((first.to_owned(), [*positions.get(first)?, second]))
+        });
+        let twice = again.collect();
         let n_columns = names.len();
         let found = match schema.has_names {
             true => names,
             false => vec![format!("{n_columns} without names, as there is no header line")],
         };
-        Self { positions, n_columns, schema_name: schema.name.clone(), found }
+        Self { positions, twice, n_columns, schema_name: schema.name.clone(), found }
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -228,11 +333,30 @@ impl Finder {
         usize::try_from(index).ok().filter(|&index| number != 0 && index < self.n_columns)
     }
 
+    /// The column that a person named.
+    fn said(&self, name: &str) -> Result<usize, DataError> {
+        if let Some(&[first, second]) = self.twice.get(name.trim()) {
+            return Err(DataError::NamedTwice {
+                source_name: self.schema_name.clone(),
+                column: name.into(),
+                first: first + 1,
+                second: second + 1,
+            });
+        }
+        self.named(name)
+    }
+
     fn named(&self, name: &str) -> Result<usize, DataError> {
-        self.position(name).ok_or_else(|| DataError::MissingColumn {
-            source_name: self.schema_name.clone(),
-            wanted: name.into(),
-            found: self.found.clone(),
+        self.position(name).ok_or_else(|| {
+            let lower = name.to_lowercase();
+            let near = self
+                .positions
+                .keys()
+                .map(|other| (strsim::damerau_levenshtein(&other.to_lowercase(), &lower), other));
+            let near = near.min().filter(|(distance, _)| *distance <= 2 && name.len() > 2);
+            let wanted = near.map_or(name.into(), |(_, other)| format!("{name} (or {other}?)"));
+            let (source_name, found) = (self.schema_name.clone(), self.found.clone());
+            DataError::MissingColumn { source_name, wanted, found }
         })
     }
 }
@@ -288,8 +412,8 @@ fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
             || (index == 0 && schema.has_names && name == "column 1")
     };
     let index = simple().filter(|&index| is_index(index));
-    let by_file = schema.index.into_iter();
-    let by_file = by_file.map(|index| (index, Some("the file says that it names the rows")));
+    let by_file = schema.index.iter();
+    let by_file = by_file.map(|&index| (index, Some("the file says that it names the rows")));
     let named = ids.chain(names).chain(suffixed).map(|index| (index, None));
     let index = index.map(|index| (index, Some("as tables have the names of rows")));
     let mut seen = HashSet::new();
@@ -300,8 +424,9 @@ fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
 fn label_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
     let lower: Vec<String> =
         schema.columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
-    let is_plane = lower.iter().any(|name| name == "x");
-    let simple = (0..lower.len()).filter(|&index| schema.columns[index].kind.is_simple());
+    let is_simple = |index: usize| schema.columns[index].kind.is_simple();
+    let is_plane = (0..lower.len()).any(|index| lower[index] == "x" && is_simple(index));
+    let simple = (0..lower.len()).filter(|&index| is_simple(index));
     let mut found: Vec<(usize, usize)> = simple
         .filter_map(|index| {
             let rank = LABELS.iter().position(|&label| label == lower[index])?;
@@ -333,9 +458,9 @@ fn only_list(schema: &Schema, rest: impl Fn(&usize) -> bool) -> Result<Option<us
 }
 
 /// Marks the columns of features, and says why others are left aside.
-fn mark(schema: &mut Schema, features: &Features) -> Result<(), DataError> {
+fn mark(schema: &mut Schema, features: &Features, others: bool) -> Result<(), DataError> {
     let why = match features {
-        Features::Columns(columns) if columns.is_empty() => {
+        Features::Columns(columns) if columns.is_empty() && !others => {
             return Err(DataError::NoFeatureColumns {
                 source_name: schema.name.clone(),
                 found: schema.names(),

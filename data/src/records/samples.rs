@@ -1,10 +1,29 @@
-//! Batches, collected.
+//! Batches, collected: the one place where numbers become 32-bit floats, and where missing ones are dealt with.
 
 use ndarray::Array2;
 
 use super::labels::Labels;
-use super::{Batch, Features, Numbers, PartInfo, Table};
-use crate::{DataError, Truth};
+use super::offsets::{self, Offsets};
+use super::{Batch, Features, Numbers, PartInfo, Roles, Table, some};
+use crate::{DataError, Missing, Recipe, Truth};
+
+/// What other rows of the same features have decided, or these decide.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Fitted {
+    /// Whether `offsets` are known; else the first rows decide.
+    pub(crate) is_decided: bool,
+    pub(crate) offsets: Option<Offsets>,
+    /// What replaces missing values, length n_features; `None`: the means of these rows.
+    pub(crate) means: Option<Vec<f32>>,
+}
+
+impl Fitted {
+    /// What a recipe says. `follow`: it is that of other data, and so all is decided.
+    pub(crate) fn of(recipe: &Recipe, follow: bool) -> Self {
+        let (offsets, means) = (recipe.offsets.clone(), recipe.means.clone());
+        Self { is_decided: follow, offsets, means }
+    }
+}
 
 /// Rows of a source as features, or texts, with what is beside them.
 #[derive(Debug, Default)]
@@ -14,38 +33,72 @@ pub(crate) struct Samples {
     pub(crate) texts: Vec<String>,
     pub(crate) ids: Vec<String>,
     pub(crate) labels: Labels,
-    /// All rows so far, those included whose values were taken away.
+    /// All rows so far, those included whose values were taken away, without those that were dropped.
     pub(crate) n_rows: usize,
+    pub(crate) fitted: Fitted,
+    policy: Missing,
+    /// Numbers that wait until it is decided what is taken off.
+    held: Vec<f64>,
+    /// Number of features, if there have been any.
+    width: usize,
+    /// Bytes of ids and texts.
+    n_bytes: u64,
+    /// Rows of the source so far, and those that were dropped.
+    n_read: usize,
+    n_dropped: usize,
+    /// Missing values, and whole numbers that were rounded, of each feature.
+    n_missing: Vec<u64>,
+    n_rounded: Vec<u64>,
 }
 
 impl Samples {
+    pub(crate) fn new(policy: Missing, fitted: Fitted) -> Self {
+        Self { policy, fitted, ..Self::default() }
+    }
+
     /// All rows of a source.
-    pub(crate) fn read(table: &mut Table) -> Result<Self, DataError> {
-        let mut samples = Self::default();
+    pub(crate) fn read(
+        table: &mut Table,
+        policy: Missing,
+        fitted: Fitted,
+    ) -> Result<Self, DataError> {
+        let mut samples = Self::new(policy, fitted);
         while let Some(batch) = table.next()? {
             samples.push(batch, table)?;
+            let words = samples.n_bytes / size_of::<f32>() as u64;
+            table.check_size(samples.values.len() as u64 + words, 1)?;
+            samples.reserve(table.schema.about_rows);
         }
+        samples.finish(table)?;
         Ok(samples)
     }
 
-    /// Adds rows.
-    pub(crate) fn push(&mut self, batch: Batch, table: &Table) -> Result<(), DataError> {
-        let Batch { n_rows, numbers, words, places } = batch;
-        match numbers {
-            Numbers::F32(values) if self.values.is_empty() => self.values = values,
-            Numbers::F32(values) => self.values.extend_from_slice(&values),
-            #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats")]
-            Numbers::F64(values) => self.values.extend(values.iter().map(|&value| value as f32)),
-            #[expect(clippy::cast_precision_loss, reason = "features are 32-bit floats")]
-            Numbers::I64(values) => self.values.extend(values.iter().map(|&value| value as f32)),
+    /// Adds rows. Their numbers may be held back until the end, and then [`Samples::finish`] adds them.
+    pub(crate) fn push(&mut self, mut batch: Batch, table: &Table) -> Result<(), DataError> {
+        let width = batch.numbers.len().checked_div(batch.n_rows).unwrap_or(0);
+        self.width = width;
+        self.n_missing.resize(width, 0);
+        self.n_rounded.resize(width, 0);
+        let kept = self.count_missing(&batch, table)?;
+        if self.names_rows(table) {
+            let is_kept = |row: &usize| kept.as_ref().is_none_or(|kept| kept[*row]);
+            let rows = (0..batch.n_rows).filter(is_kept);
+            self.ids.extend(rows.map(|row| (self.n_read + row).to_string()));
         }
-        let mut words = words.into_iter();
-        let column = |index: usize| table.schema.columns[index].name.clone();
+        self.n_read += batch.n_rows;
+        if let Some(kept) = kept {
+            let before = batch.n_rows;
+            batch.retain(&kept);
+            self.n_dropped += before - batch.n_rows;
+        }
+        self.n_bytes += words_size(&batch);
+        self.push_numbers(batch.numbers);
+        let mut words = batch.words.into_iter();
         let missing = |row: usize, index: usize| DataError::Null {
             source_name: table.schema.name.clone(),
             place: table.schema.place.word(),
-            at: places.at(row),
-            column: column(index),
+            at: batch.places.at(row),
+            column: table.schema.columns[index].name.clone(),
         };
         let all = |words: Option<Vec<Option<String>>>, index: usize, to: &mut Vec<String>| {
             for (row, word) in words.unwrap_or_default().into_iter().enumerate() {
@@ -58,14 +111,236 @@ impl Samples {
         }
         if table.roles.label.is_some() {
             for (row, label) in words.next().unwrap_or_default().into_iter().enumerate() {
-                self.labels.push(label.unwrap_or_default(), places.at(row));
+                self.labels.push(label.unwrap_or_default(), batch.places.at(row));
             }
         }
         if let Features::Text(index) = table.roles.features {
             all(words.next(), index, &mut self.texts)?;
         }
-        self.n_rows += n_rows;
+        self.n_rows += batch.n_rows;
         Ok(())
+    }
+
+    /// Adds what was held back, and fills in means. After the last row.
+    pub(crate) fn finish(&mut self, table: &Table) -> Result<(), DataError> {
+        if !self.held.is_empty() {
+            self.decide();
+        }
+        if self.policy == Missing::Mean && self.fitted.means.is_none() && self.width > 0 {
+            let means = (0..self.width).map(|feature| self.mean(feature, table));
+            self.fitted.means = Some(means.collect::<Result<_, _>>()?);
+            self.fill(0);
+        }
+        Ok(())
+    }
+
+    /// Takes memory for so many rows at once, and so doesn't copy what is there when there is more. What isn't used costs
+    /// nothing, and what can't be had is no error yet.
+    fn reserve(&mut self, about_rows: Option<usize>) {
+        let all = about_rows.unwrap_or(0).saturating_mul(self.width);
+        if !self.values.is_empty() && self.values.capacity() < all {
+            let more = all - self.values.len();
+            drop(self.values.try_reserve_exact(more));
+        }
+    }
+
+    /// Whether rows are called by their numbers, as some may be dropped, and nothing else says which.
+    pub(crate) fn names_rows(&self, table: &Table) -> bool {
+        self.policy == Missing::Drop && table.roles.id.is_none()
+    }
+
+    /// Counts missing numbers; which rows are kept, if some aren't.
+    fn count_missing(
+        &mut self,
+        batch: &Batch,
+        table: &Table,
+    ) -> Result<Option<Vec<bool>>, DataError> {
+        let mut missing = Vec::new();
+        match &batch.numbers {
+            Numbers::F32(values) => places_of(values, |value| value.is_nan(), &mut missing),
+            Numbers::F64(values) => places_of(values, |value| value.is_nan(), &mut missing),
+            Numbers::I64(_) => {}
+        }
+        let Some(first) = missing.first() else { return Ok(None) };
+        if self.policy == Missing::Refuse && table.schema.array.is_some() {
+            let (row, column) = (self.n_read + first / self.width, first % self.width);
+            let source_name = table.schema.name.clone();
+            return Err(DataError::NotFinite { source_name, row, column, value: f32::NAN });
+        }
+        if self.policy == Missing::Refuse {
+            let column = match &table.roles.features {
+                Features::Columns(columns) => columns.get(first % self.width).copied(),
+                Features::List(column) | Features::Text(column) => Some(*column),
+            };
+            return Err(DataError::Null {
+                source_name: table.schema.name.clone(),
+                place: table.schema.place.word(),
+                at: batch.places.at(first / self.width),
+                column: column
+                    .map_or(String::new(), |index| table.schema.columns[index].name.clone()),
+            });
+        }
+        let mut kept = vec![true; batch.n_rows];
+        for place in missing {
+            self.n_missing[place % self.width] += 1;
+            kept[place / self.width] = false;
+        }
+        Ok((self.policy == Missing::Drop).then_some(kept))
+    }
+
+    fn push_numbers(&mut self, numbers: Numbers) {
+        let wide: Vec<f64> = match numbers {
+            Numbers::F32(values) if self.fitted.offsets.is_none() && self.held.is_empty() => {
+                self.fitted.is_decided |= !values.is_empty();
+                let before = self.values.len();
+                if self.values.is_empty() {
+                    self.values = values;
+                } else {
+                    self.values.extend_from_slice(&values);
+                }
+                return self.fill(before);
+            }
+            others => others.into_f64(),
+        };
+        if self.fitted.is_decided {
+            return self.narrow(&wide);
+        }
+        self.held.extend(wide);
+        if self.held.len() >= offsets::ROWS * self.width {
+            self.decide();
+        }
+    }
+
+    /// Decides what is taken off by the first rows that are held, and adds all of them.
+    fn decide(&mut self) {
+        let first = self.held.len().min(offsets::ROWS * self.width);
+        self.fitted.offsets = Offsets::of(&self.held[..first], self.width);
+        self.fitted.is_decided = true;
+        let held = std::mem::take(&mut self.held);
+        self.narrow(&held);
+    }
+
+    /// Adds numbers as 32-bit floats, and counts whole ones that are rounded.
+    fn narrow(&mut self, wide: &[f64]) {
+        let before = self.values.len();
+        #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
+        match &self.fitted.offsets {
+            None => self.values.extend(wide.iter().map(|&value| value as f32)),
+            Some(offsets) => self.values.extend(
+                wide.iter()
+                    .enumerate()
+                    .map(|(place, &value)| offsets.narrow(place % self.width, value)),
+            ),
+        }
+        let largest = wide.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        if largest > offsets::EXACT {
+            for (place, (&value, &narrow)) in wide.iter().zip(&self.values[before..]).enumerate() {
+                let feature = place % self.width;
+                let offsets = self.fitted.offsets.as_ref();
+                let back =
+                    offsets.map_or(f64::from(narrow), |offsets| offsets.original(feature, narrow));
+                let is_rounded = value.abs() > offsets::EXACT && value.fract() == 0.0;
+                self.n_rounded[feature] += u64::from(is_rounded && back != value);
+            }
+        }
+        self.fill(before);
+    }
+
+    /// Fills in the means that are known, in values from `start` on.
+    fn fill(&mut self, start: usize) {
+        let Some(means) = &self.fitted.means else { return };
+        for (place, value) in self.values[start..].iter_mut().enumerate() {
+            if value.is_nan() {
+                *value = means[place % self.width];
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean")]
+    fn mean(&self, feature: usize, table: &Table) -> Result<f32, DataError> {
+        let values = self.values.iter().skip(feature).step_by(self.width);
+        let there = values.filter(|value| !value.is_nan());
+        let (sum, count) =
+            there.fold((0.0, 0_u64), |(sum, count), &value| (sum + f64::from(value), count + 1));
+        if count == 0 {
+            let names = table.feature_names().unwrap_or_default();
+            return Err(DataError::NothingIn {
+                source_name: table.schema.name.clone(),
+                column: names.get(feature).cloned().unwrap_or_else(|| (feature + 1).to_string()),
+            });
+        }
+        Ok((sum / count as f64) as f32)
+    }
+
+    /// Missing values of each column of a source; `None` if it isn't read.
+    pub(crate) fn missing(&self, roles: &Roles, n_columns: usize) -> Vec<Option<u64>> {
+        let mut missing = vec![None; n_columns];
+        if let Features::Columns(columns) = &roles.features {
+            let mut feature = columns.len();
+            for one_hot in &roles.one_hot {
+                missing[one_hot.column] = self.n_missing.get(feature).copied();
+                feature += one_hot.words.len();
+            }
+            for (&column, &count) in columns.iter().zip(&self.n_missing) {
+                missing[column] = Some(count);
+            }
+        }
+        if let Some(id) = roles.id {
+            missing[id] = Some(0);
+        }
+        if let Some(label) = roles.label {
+            missing[label] = Some(self.labels.n_missing());
+        }
+        missing
+    }
+
+    /// What a person has to know, in words.
+    pub(crate) fn notes(&self, table: &Table) -> Vec<String> {
+        let names = table.feature_names().unwrap_or_default();
+        let name = |feature: usize| {
+            names.get(feature).cloned().unwrap_or_else(|| format!("feature {}", feature + 1))
+        };
+        let of = |counts: &[u64]| {
+            let columns: Vec<String> = counts
+                .iter()
+                .enumerate()
+                .filter(|(_, count)| **count > 0)
+                .map(|(feature, count)| format!("{} ({count})", name(feature)))
+                .collect();
+            some(&columns)
+        };
+        let mut notes = Vec::new();
+        if self.n_dropped > 0 {
+            let (rows, missing) = (self.n_read, of(&self.n_missing));
+            let dropped = self.n_dropped;
+            notes.push(format!(
+                "{dropped} of {rows} rows left out, as values are missing: {missing}"
+            ));
+        } else if self.n_missing.iter().any(|&count| count > 0) {
+            let missing = of(&self.n_missing);
+            notes.push(format!("missing values replaced by their feature's mean: {missing}"));
+        }
+        if self.n_rounded.iter().any(|&count| count > 0) {
+            notes.push(format!(
+                "whole numbers beyond 16,777,216 are rounded to 24 bits: {}",
+                of(&self.n_rounded)
+            ));
+        }
+        if let Some(offsets) = &self.fitted.offsets {
+            let taken = offsets.offsets.iter().map(|&offset| u64::from(offset != 0.0));
+            let taken: Vec<String> = taken
+                .enumerate()
+                .filter(|(_, taken)| *taken > 0)
+                .map(|(feature, _)| format!("{} ({})", name(feature), offsets.offsets[feature]))
+                .collect();
+            if !taken.is_empty() {
+                notes.push(format!(
+                    "taken off, as 32-bit floats would round too much: {}",
+                    some(&taken)
+                ));
+            }
+        }
+        notes
     }
 
     /// Features of all rows, shape (n_rows, n_features).
@@ -90,5 +365,21 @@ impl Samples {
     ) -> Result<Option<Truth>, DataError> {
         let schema = &table.schema;
         self.labels.beside(schema.place, &table.roles, with_truth, &schema.name, info)
+    }
+}
+
+/// Bytes of the words of a batch.
+fn words_size(batch: &Batch) -> u64 {
+    let words = batch.words.iter().flatten().flatten();
+    words.map(|word| (word.len() + size_of::<String>()) as u64).sum()
+}
+
+/// Places of the values that are such; a pass without a branch for each value if there are none.
+fn places_of<T: Copy>(values: &[T], is_such: impl Fn(T) -> bool, places: &mut Vec<usize>) {
+    for (block, start) in values.chunks(4096).zip((0..).step_by(4096)) {
+        if block.iter().fold(false, |found, &value| found | is_such(value)) {
+            let found = block.iter().enumerate().filter(|(_, value)| is_such(**value));
+            places.extend(found.map(|(place, _)| start + place));
+        }
     }
 }

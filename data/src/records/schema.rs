@@ -1,6 +1,11 @@
 //! What a source is: its columns, what they hold, and what each is for.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
+
+use super::{Request, Roles};
+use crate::DataError;
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +104,54 @@ impl Place {
     }
 }
 
+/// What an array is, of which each row is a sample.
+#[derive(Debug, Clone)]
+pub(crate) struct Array {
+    /// The column that has its rows, as lists.
+    pub(crate) column: usize,
+    pub(crate) n_rows: usize,
+    /// Numbers in a row.
+    pub(crate) width: usize,
+    /// What they are called, length width.
+    pub(crate) item_names: Option<Vec<String>>,
+    /// How many labels are beside it, if that isn't one a row.
+    pub(crate) uneven_labels: Option<usize>,
+}
+
+impl Array {
+    /// Checks that labels fit, and finds the items that are wanted, whose names and number become those of the array. `None` if
+    /// they are all items in their order.
+    pub(super) fn select(
+        &mut self,
+        request: &Request<'_>,
+        roles: &Roles,
+        source_name: &str,
+    ) -> Result<Option<Vec<usize>>, DataError> {
+        let n_rows = self.n_rows;
+        if let (Some(labels), true, None) = (self.uneven_labels, request.with_truth, roles.label) {
+            let source_name = format!("{source_name}, labels beside the data");
+            return Err(DataError::LabelCount { source_name, labels, samples: n_rows });
+        }
+        let (Some(names), Some(wanted)) = (&self.item_names, request.wanted) else {
+            return Ok(None);
+        };
+        if names == wanted {
+            return Ok(None);
+        }
+        let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+        let place = |name: &String| {
+            places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
+                source_name: source_name.into(),
+                wanted: name.clone(),
+                found: names.clone(),
+            })
+        };
+        let items = wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+        (self.item_names, self.width) = (Some(wanted.to_vec()), items.len());
+        Ok(Some(items))
+    }
+}
+
 /// What there is to know of a source before its rows are read.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
@@ -108,8 +161,12 @@ pub(crate) struct Schema {
     pub(crate) columns: Vec<Column>,
     /// Whether columns have names of their own, and not just numbers.
     pub(crate) has_names: bool,
-    /// The column of which the file says that it names the rows.
-    pub(crate) index: Option<usize>,
+    /// Columns of which the file says that they name the rows.
+    pub(crate) index: Vec<usize>,
+    /// The features, where the source is an array with other arrays beside it, and not a table.
+    pub(crate) array: Option<Array>,
+    /// About how many rows there are (of an array, exactly), if something says it, so that memory is taken once.
+    pub(crate) about_rows: Option<usize>,
 }
 
 impl Schema {

@@ -1,10 +1,9 @@
 //! Features of files larger than memory, some rows at a time.
 //!
-//! Every format gives its [`rows`] as it can; the reader cuts chunks of equal length from those of all files, so that where one
+//! Every format gives rows as it can; the reader cuts chunks of equal length from those of all files, so that where one
 //! file ends and the next begins changes nothing.
 
 mod part;
-mod rows;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -15,7 +14,7 @@ use self::part::Part;
 use super::numbers::reserve;
 use super::part::check_count;
 use super::{dataset_name, read_labels};
-use crate::records::Request;
+use crate::records::{Fitted, Request};
 use crate::{DataError, Features, Recipe, Truth};
 
 /// Chunks are a multiple of so many rows, the last one apart.
@@ -61,6 +60,8 @@ pub struct FeaturesChunk {
 pub struct FeaturesReader {
     name: String,
     recipe: Recipe,
+    /// How numbers become features, as the recipe or the first file says.
+    fitted: Fitted,
     n_samples: Option<usize>,
     width: Option<(String, usize)>,
     /// Files that haven't been read to their end; those that have to be read whole aren't open yet.
@@ -97,6 +98,7 @@ impl FeaturesReader {
         let mut reader = Self {
             name: dataset_name(first),
             recipe: recipe.clone(),
+            fitted: Fitted::of(recipe, true),
             n_samples: None,
             width: None,
             waiting: VecDeque::new(),
@@ -111,7 +113,8 @@ impl FeaturesReader {
         for path in paths {
             let (options, wanted) = (&recipe.options, known.as_deref());
             let with_truth = reader.labels.is_none();
-            let request = Request { options, wanted, lenient: true, with_truth };
+            let request =
+                Request { options, wanted, lenient: true, with_truth, fitted: &reader.fitted };
             let is_first = reader.waiting.is_empty();
             let part = match Part::open(path, request)? {
                 None if is_first => Some(Part::whole(path, recipe)?),

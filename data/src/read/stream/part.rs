@@ -1,18 +1,15 @@
-//! Opening a file to read some rows at a time.
+//! A file that is read some rows at a time.
 
-use std::io::Read;
 use std::path::Path;
+use std::vec::IntoIter;
 
-use super::rows::{Array, Rows, Selected, TableRows, Values, Whole, check, has_numbers};
-use crate::read::assemble::places;
-use crate::read::npz::Streamed;
-use crate::read::numbers::count_values;
-use crate::read::part::check_count;
-use crate::read::path::{is_zip_of_files, may_be_texts, not_a_table, open, open_table};
-use crate::read::source::{Format, Location, Source};
-use crate::read::{idx, npy, npz, read_dataset_as, texts};
-use crate::records::{Request, Table};
-use crate::{DataError, Recipe, Truth};
+use ndarray::ArrayView2;
+
+use crate::read::path::{files, open_table};
+use crate::read::read_dataset_as;
+use crate::read::source::{Location, Stamp};
+use crate::records::{self, PartInfo, Request, Samples, Table};
+use crate::{DataError, Features, Missing, Recipe, Truth};
 
 /// A file that was opened.
 pub(super) struct Part {
@@ -21,86 +18,77 @@ pub(super) struct Part {
     pub(super) width: Option<usize>,
     /// `None` if only the end tells.
     pub(super) n_rows: Option<usize>,
-    pub(super) rows: Box<dyn Rows>,
-    /// From beside the data; the rows may have another.
-    truth: Option<Truth>,
     pub(super) may_have_truth: bool,
-    /// What all rows are called, from beside the data; the rows may say it themselves.
-    ids: Option<std::vec::IntoIter<String>>,
     pub(super) has_ids: bool,
     pub(super) feature_names: Option<Vec<String>>,
     /// Rows given so far.
     pub(super) given: usize,
+    rows: Rows,
+    location: Location,
+    stamp: Stamp,
+}
+
+enum Rows {
+    Table(Box<TableRows>),
+    Whole(Whole),
 }
 
 impl Part {
     /// Opens a file that can be read piece by piece; `None` for one that can't.
     pub(super) fn open(path: &Path, request: Request<'_>) -> Result<Option<Self>, DataError> {
-        let Location::File { path, dataset } = Location::resolve(path) else { return Ok(None) };
-        if path.is_dir() {
+        let location = Location::resolve(path);
+        let stamp = Stamp::of(&location);
+        if files(&location, request)?.is_some() {
             return Ok(None);
         }
-        let (mut source, format) = open(&path, dataset.as_deref())?;
-        match format {
-            Format::Npy => Self::of_npy(source),
-            Format::Idx => Self::of_idx(source),
-            Format::Npz if dataset.is_none() && is_zip_of_files(&path)? => Ok(None),
-            Format::Npz => Self::of_npz(&path, dataset.as_deref(), request),
-            Format::Hdf5 => Self::of_hdf5(&path, dataset.as_deref()),
-            Format::Text if may_be_texts(&path) && texts::is_texts(&mut source, request)? => {
-                Ok(None)
-            }
-            format => {
-                let table = open_table(source, format, &path, request)?;
-                Ok(table.filter(has_numbers).map(|table| Self::of_table(table, request)))
-            }
+        let table = open_table(&location, request)?;
+        if matches!(table.roles.features, records::Features::Text(_)) {
+            return Ok(None);
         }
+        Ok(Some(Self {
+            name: table.schema.name.clone(),
+            width: table.n_features(),
+            n_rows: table.n_rows(),
+            may_have_truth: table.roles.label.is_some() && request.with_truth,
+            has_ids: table.roles.id.is_some() || request.options.missing == Missing::Drop,
+            feature_names: table.feature_names(),
+            given: 0,
+            rows: Rows::Table(Box::new(TableRows::new(table, request))),
+            location,
+            stamp,
+        }))
     }
 
     /// Reads a whole file.
     pub(super) fn whole(path: &Path, recipe: &Recipe) -> Result<Self, DataError> {
-        let name = Location::resolve(path).name();
+        let location = Location::resolve(path);
+        let stamp = Stamp::of(&location);
         let data = read_dataset_as(&[path.into()], &[], recipe)?;
-        let (n_rows, width) = (data.features.n_samples(), data.features.n_features());
-        let rows = Box::new(Whole { features: data.features, next: 0 });
-        let part = Self::of_rows(name, Some(width), Some(n_rows), rows);
-        Ok(part.with_names(data.truth, data.ids, data.recipe.feature_names))
-    }
-
-    /// Rows with nothing beside them.
-    fn of_rows(
-        name: String,
-        width: Option<usize>,
-        n_rows: Option<usize>,
-        rows: Box<dyn Rows>,
-    ) -> Self {
-        Self {
-            name,
-            width,
-            n_rows,
-            rows,
-            truth: None,
-            may_have_truth: false,
-            ids: None,
-            has_ids: false,
-            feature_names: None,
+        Ok(Self {
+            name: location.name(),
+            location,
+            stamp,
+            width: Some(data.features.n_features()),
+            n_rows: Some(data.features.n_samples()),
+            may_have_truth: data.truth.is_some(),
+            has_ids: data.ids.is_some(),
+            feature_names: data.recipe.feature_names,
             given: 0,
-        }
+            rows: Rows::Whole(Whole {
+                features: data.features,
+                next: 0,
+                truth: data.truth,
+                ids: data.ids.map(Vec::into_iter),
+            }),
+        })
     }
 
-    /// With what is beside the rows.
-    fn with_names(
-        self,
-        truth: Option<Truth>,
-        ids: Option<Vec<String>>,
-        feature_names: Option<Vec<String>>,
-    ) -> Self {
-        let (may_have_truth, has_ids) = (truth.is_some(), ids.is_some());
-        let ids = ids.map(Vec::into_iter);
-        Self { truth, may_have_truth, ids, has_ids, feature_names, ..self }
-    }
-
-    /// The next rows, as [`Rows::next`] gives them, their values and their ids checked.
+    /// Appends the values of the next rows, `limit` at most, and what these are called if the file says it; the number of rows.
+    /// 0 after the last.
+    ///
+    /// # Errors
+    ///
+    /// Values that aren't finite, and what reading finds.
     pub(super) fn next(
         &mut self,
         limit: usize,
@@ -108,23 +96,24 @@ impl Part {
         ids: &mut Option<Vec<String>>,
     ) -> Result<usize, DataError> {
         let before = values.len();
-        let read = self.rows.next(limit, values, ids)?;
+        let read = match &mut self.rows {
+            Rows::Table(rows) => rows.next(limit, values, ids)?,
+            Rows::Whole(rows) => rows.next(limit, values, ids),
+        };
         if read == 0 {
+            self.stamp.check(&self.location)?;
             return Ok(0);
         }
         let added = &values[before..];
         check(added, added.len() / read, self.given, &self.name)?;
-        if let Some(all) = &mut self.ids {
-            *ids = Some(all.take(read).collect());
-        }
         self.given += read;
         Ok(read)
     }
 
     /// Number of features; reads the first row if that decides.
     pub(super) fn find_width(&mut self) -> Result<usize, DataError> {
-        if self.width.is_none() {
-            self.width = self.rows.width()?;
+        if let (None, Rows::Table(rows)) = (self.width, &mut self.rows) {
+            self.width = rows.width()?;
         }
         let width = self.width.filter(|&width| width > 0);
         width.ok_or_else(|| DataError::Empty { source_name: self.name.clone() })
@@ -132,117 +121,117 @@ impl Part {
 
     /// The classes of all rows, after the last.
     pub(super) fn truth(&mut self) -> Result<Option<Truth>, DataError> {
-        Ok(self.rows.truth()?.or(self.truth.take()))
-    }
-
-    fn of_table(table: Table, request: Request<'_>) -> Self {
-        let (name, width) = (table.schema.name.clone(), table.roles.n_features());
-        let (label, id) = (table.roles.label.is_some(), table.roles.id.is_some());
-        let feature_names = table.roles.feature_names(&table.schema);
-        let rows = Box::new(TableRows::new(table, request.with_truth));
-        let part = Self::of_rows(name, width, None, rows);
-        Self { may_have_truth: label && request.with_truth, has_ids: id, feature_names, ..part }
-    }
-
-    fn of_npy(mut source: Source) -> Result<Option<Self>, DataError> {
-        source.expect_magic(Format::Npy, ".npy")?;
-        let header = npy::Header::read(&mut source.reader, &source.name)?;
-        Self::of_array(source.name, header, source.available, source.reader)
-    }
-
-    fn of_idx(mut source: Source) -> Result<Option<Self>, DataError> {
-        let idx::Header { encoding, shape, len } = idx::Header::read(&mut source)?;
-        let values = Values { reader: source.reader, encoding, position: len, expected: 0 };
-        Self::of_values(source.name, &shape, source.available, values)
-    }
-
-    fn of_npz(
-        path: &Path,
-        member: Option<&str>,
-        request: Request<'_>,
-    ) -> Result<Option<Self>, DataError> {
-        let streamed = npz::stream(path, member, request.with_truth)?;
-        let Some(Streamed { name, mut reader, available, truth, ids, feature_names }) = streamed
-        else {
-            return Ok(None);
-        };
-        let header = npy::Header::read(&mut reader, &name)?;
-        let Some(mut part) = Self::of_array(name, header, available, reader)? else {
-            return Ok(None);
-        };
-        if let (Some(truth), Some(rows)) = (&truth, part.n_rows) {
-            check_count(truth, rows, &format!("{}, labels beside the data", path.display()))?;
+        match &mut self.rows {
+            Rows::Table(rows) => {
+                rows.block.truth(&rows.table, rows.with_truth, &mut PartInfo::default())
+            }
+            Rows::Whole(rows) => Ok(rows.truth.take()),
         }
-        if let (Some(names), Some(wanted)) = (&feature_names, request.wanted)
-            && names != wanted
-        {
-            part = part.select(places(names, wanted, &path.display().to_string())?);
-        }
-        Ok(Some(part.with_names(truth, ids, feature_names)))
-    }
-
-    /// Columns of an array in another order.
-    fn select(self, order: Vec<usize>) -> Self {
-        let Some(width) = self.width else { return self };
-        let (name, rows, wanted) = (self.name.clone(), self.rows, order.len());
-        let selected = Selected { name, rows, width, order, given: 0, buffer: Vec::new() };
-        Self { width: Some(wanted), rows: Box::new(selected), ..self }
-    }
-
-    fn of_array(
-        name: String,
-        header: npy::Header,
-        available: u64,
-        reader: Box<dyn Read>,
-    ) -> Result<Option<Self>, DataError> {
-        if header.fortran_order {
-            return Ok(None);
-        }
-        let (encoding, position) = (header.encoding(&name)?, header.len);
-        let values = Values { reader, encoding, position, expected: 0 };
-        Self::of_values(name, &header.shape, available, values)
-    }
-
-    /// `available`: bytes that there can be, those before the values included.
-    fn of_values<R: Read + 'static>(
-        name: String,
-        shape: &[usize],
-        available: u64,
-        mut values: Values<R>,
-    ) -> Result<Option<Self>, DataError> {
-        let (n_rows, width) = table(shape, &name)?;
-        let (size, before) = (values.encoding.kind.size(), values.position);
-        let room = available.saturating_sub(before);
-        let count = count_values(shape, size, before, room, &name)?;
-        values.expected = before + (count * size) as u64;
-        let rows = Box::new(Array { name: name.clone(), width, left: n_rows, values });
-        Ok(Some(Self::of_rows(name, Some(width), Some(n_rows), rows)))
-    }
-
-    #[cfg(feature = "hdf5")]
-    fn of_hdf5(path: &Path, dataset: Option<&str>) -> Result<Option<Self>, DataError> {
-        let slabs = crate::read::h5::Slabs::open(path, dataset)?;
-        let (n_rows, width) = table(&slabs.shape(), slabs.name())?;
-        let name = slabs.name().to_owned();
-        let rows = Box::new(super::rows::Hdf5 { slabs, width, block: Vec::new(), used: 0 });
-        Ok(Some(Self::of_rows(name, Some(width), Some(n_rows), rows)))
-    }
-
-    #[cfg(not(feature = "hdf5"))]
-    fn of_hdf5(path: &Path, _dataset: Option<&str>) -> Result<Option<Self>, DataError> {
-        Err(DataError::WithoutHdf5 { source_name: path.display().to_string() })
     }
 }
 
-/// Rows and columns of an array whose first axis is that of the samples.
-fn table(shape: &[usize], name: &str) -> Result<(usize, usize), DataError> {
-    let [rows, rest @ ..] = shape else { return Err(not_a_table(name, shape)) };
-    if rest.is_empty() {
-        return Err(not_a_table(name, shape));
+/// Refuses values that aren't finite. `given`: number of rows of the file before them.
+fn check(values: &[f32], width: usize, given: usize, name: &str) -> Result<(), DataError> {
+    let view = ArrayView2::from_shape((values.len() / width, width), values);
+    Features::check(&view.expect("whole rows"), name).map_err(|error| match error {
+        DataError::NotFinite { source_name, row, column, value } => {
+            DataError::NotFinite { source_name, row: row + given, column, value }
+        }
+        other => other,
+    })
+}
+
+/// A table, of which the rows that were read last are in memory: a line, or a batch.
+struct TableRows {
+    table: Table,
+    block: Samples,
+    /// Rows of the block, and how many of them have been given.
+    rows: usize,
+    used: usize,
+    with_truth: bool,
+    ended: bool,
+}
+
+impl TableRows {
+    fn new(table: Table, request: Request<'_>) -> Self {
+        let block = Samples::new(request.options.missing, request.fitted.clone());
+        Self { table, block, rows: 0, used: 0, with_truth: request.with_truth, ended: false }
     }
-    let width = rest.iter().fold(1_usize, |width, &length| width.saturating_mul(length));
-    if *rows == 0 || width == 0 {
-        return Err(DataError::Empty { source_name: name.into() });
+
+    /// Reads until there is a row that wasn't given; false after the last.
+    fn fill(&mut self) -> Result<bool, DataError> {
+        while self.used == self.rows {
+            self.block.values.clear();
+            self.block.ids.clear();
+            let before = self.block.n_rows;
+            if self.ended {
+                return Ok(false);
+            }
+            match self.table.next()? {
+                Some(batch) => {
+                    let pushed = self.block.push(batch, &self.table);
+                    pushed.map_err(|error| self.table.explain(error))?;
+                }
+                None => {
+                    self.block.finish(&self.table)?;
+                    self.ended = true;
+                }
+            }
+            (self.rows, self.used) = (self.block.n_rows - before, 0);
+        }
+        Ok(true)
     }
-    Ok((*rows, width))
+
+    fn next(
+        &mut self,
+        limit: usize,
+        values: &mut Vec<f32>,
+        ids: &mut Option<Vec<String>>,
+    ) -> Result<usize, DataError> {
+        if self.table.roles.id.is_some() || self.block.names_rows(&self.table) {
+            ids.get_or_insert_default();
+        }
+        let mut given = 0;
+        while given < limit && self.fill()? {
+            let width = self.block.values.len() / self.rows;
+            let rows = self.used..self.rows.min(self.used + limit - given);
+            values.extend_from_slice(&self.block.values[rows.start * width..rows.end * width]);
+            if let Some(ids) = ids.as_mut().filter(|_| !self.block.ids.is_empty()) {
+                ids.extend(self.block.ids[rows.clone()].iter_mut().map(std::mem::take));
+            }
+            given += rows.len();
+            self.used = rows.end;
+        }
+        Ok(given)
+    }
+
+    fn width(&mut self) -> Result<Option<usize>, DataError> {
+        Ok(self.fill()?.then(|| self.block.values.len() / self.rows))
+    }
+}
+
+/// A file that is in memory.
+struct Whole {
+    features: Features,
+    next: usize,
+    truth: Option<Truth>,
+    ids: Option<IntoIter<String>>,
+}
+
+impl Whole {
+    fn next(
+        &mut self,
+        limit: usize,
+        values: &mut Vec<f32>,
+        ids: &mut Option<Vec<String>>,
+    ) -> usize {
+        let rows = self.next..(self.next.saturating_add(limit)).min(self.features.n_samples());
+        let width = self.features.n_features();
+        values.extend_from_slice(&self.features.as_slice()[rows.start * width..rows.end * width]);
+        self.next = rows.end;
+        if let Some(all) = &mut self.ids {
+            *ids = Some(all.take(rows.len()).collect());
+        }
+        rows.len()
+    }
 }

@@ -174,14 +174,14 @@ fn npy(mut source: Source, request: &Request<'_>) -> Result<Part, DataError> {
     source.expect_magic(Format::Npy, ".npy")?;
     let header = Header::read(&mut source.reader, &source.name)?;
     let encoding = header.encoding(&source.name)?;
-    let gzip = if source.gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
     let format = format!("NPY{gzip}, {}", header.words(&source.name)?);
     array(source, request, format, encoding, &header)
 }
 
 fn idx(mut source: Source, request: &Request<'_>) -> Result<Part, DataError> {
     let idx::Header { encoding, shape, len } = idx::Header::read(&mut source)?;
-    let gzip = if source.gzip { ", gzip" } else { "" };
+    let gzip = source.packing();
     let format = format!("IDX{gzip}, {}", encoding.kind.name());
     let header = Header { descr: String::new(), fortran_order: false, shape, len };
     array(source, request, format, encoding, &header)
@@ -198,7 +198,7 @@ fn array(
     let grid = Grid::new(&source.name, encoding.kind, &header.shape, request.samples)?;
     let info = VotesInfo::of_array(request.path, format, &grid);
     let models = Models::new(&source.name, model_names(request.short, grid.n_models));
-    let bytes = match source.gzip {
+    let bytes = match source.packed.is_some() {
         true => Bytes::Packed(Box::new(source.reader)),
         false => Bytes::File(source::reopen(request.path)?.into_inner()),
     };

@@ -41,7 +41,7 @@ pub(super) fn open(source: Source, short: &str, samples: Option<usize>) -> Resul
     } else {
         table.numbered_columns()?
     };
-    let gzip = if table.lines.source.gzip { ", gzip" } else { "" };
+    let gzip = table.lines.source.packing();
     let info = VotesInfo {
         path: name.clone().into(),
         format: format!("CSV{gzip}"),

@@ -1,0 +1,221 @@
+//! An array as a source of rows: a column of lists, with columns beside it that are in memory.
+
+use std::io::Read;
+use std::vec::IntoIter;
+
+use super::numbers::{Encoding, count_values, expect_end, read_numbers};
+use super::path::not_a_table;
+use crate::DataError;
+use crate::records::{
+    Array, Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted,
+};
+
+/// Values in a batch, about.
+const BLOCK: usize = 1 << 18;
+
+/// The rows of an array, in their order.
+pub(super) trait Blocks {
+    /// Some further rows, whole; none after the last.
+    fn next(&mut self) -> Result<Numbers, DataError>;
+}
+
+/// The values of a column beside an array, as words.
+pub(super) type Beside = Box<dyn FnMut(usize) -> Result<Vec<Option<String>>, DataError>>;
+
+/// An array and what is beside it.
+pub(super) struct Opened {
+    /// How messages name it.
+    pub(super) name: String,
+    /// With the array's shape.
+    pub(super) info: PartInfo,
+    pub(super) blocks: Box<dyn Blocks>,
+    pub(super) item_names: Option<Vec<String>>,
+    pub(super) columns: Vec<Column>,
+    /// Columns that name the rows.
+    pub(super) index: Vec<usize>,
+    pub(super) beside: Beside,
+    pub(super) uneven_labels: Option<usize>,
+}
+
+impl Opened {
+    /// An array with nothing beside it.
+    pub(super) fn alone(name: String, info: PartInfo, blocks: Box<dyn Blocks>) -> Self {
+        Self {
+            name,
+            info,
+            blocks,
+            item_names: None,
+            columns: Vec::new(),
+            index: Vec::new(),
+            beside: Box::new(|_| Ok(Vec::new())),
+            uneven_labels: None,
+        }
+    }
+
+    /// The array is the column behind those that are beside it.
+    pub(super) fn records(self) -> Result<Records, DataError> {
+        let Self { name, info, blocks, item_names, mut columns, index, beside, uneven_labels } =
+            self;
+        let (n_rows, width) = table(&info.shape, &name)?;
+        let column = columns.len();
+        let own = info.member.clone().unwrap_or_else(|| "the array".into());
+        columns.push(Column::new(own, Kind::Lists));
+        let array = Array { column, n_rows, width, item_names, uneven_labels };
+        let schema = Schema {
+            name,
+            place: Place::Row,
+            columns,
+            has_names: true,
+            index,
+            array: Some(array),
+            about_rows: Some(n_rows),
+        };
+        let rows = ArrayRows { blocks, n_rows, width, next: 0, beside, words: None };
+        Ok(Records { info, schema, rows: Box::new(rows) })
+    }
+}
+
+struct ArrayRows {
+    blocks: Box<dyn Blocks>,
+    n_rows: usize,
+    width: usize,
+    /// The first row that wasn't given.
+    next: usize,
+    beside: Beside,
+    /// What wasn't given of the columns of words that are wanted.
+    words: Option<Vec<IntoIter<Option<String>>>>,
+}
+
+impl Rows for ArrayRows {
+    fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        if self.next == self.n_rows {
+            return Ok(None);
+        }
+        let numbers = match wanted.numbers.as_slice() {
+            [] => Numbers::F32(Vec::new()),
+            _ => self.blocks.next()?,
+        };
+        let n_rows = match numbers.len() {
+            0 => self.n_rows - self.next,
+            values => values / self.width,
+        };
+        if self.words.is_none() {
+            let columns = wanted.words.iter().map(|&column| {
+                let words = (self.beside)(column)?;
+                if words.len() == self.n_rows {
+                    return Ok(words.into_iter());
+                }
+                Err(DataError::Corrupt {
+                    source_name: schema.name.clone(),
+                    problem: format!("{} values of {}", words.len(), schema.columns[column].name),
+                })
+            });
+            self.words = Some(columns.collect::<Result<_, _>>()?);
+        }
+        let words = self.words.iter_mut().flatten();
+        let words = words.map(|words| words.take(n_rows).collect()).collect();
+        let places = Places::From(self.next as u64);
+        self.next += n_rows;
+        Ok(Some(Batch { n_rows, numbers, words, places }))
+    }
+}
+
+/// Rows and columns of an array whose first axis is that of the samples.
+fn table(shape: &[usize], name: &str) -> Result<(usize, usize), DataError> {
+    let [rows, rest @ ..] = shape else { return Err(not_a_table(name, shape)) };
+    if rest.is_empty() {
+        return Err(not_a_table(name, shape));
+    }
+    let width = rest.iter().fold(1_usize, |width, &length| width.saturating_mul(length));
+    if *rows == 0 || width == 0 {
+        return Err(DataError::Empty { source_name: name.into() });
+    }
+    Ok((*rows, width))
+}
+
+/// Rows that are read at a time.
+pub(super) fn step(width: usize) -> usize {
+    (BLOCK / width.max(1)).max(1)
+}
+
+/// Stored numbers in C order.
+pub(super) struct Stored {
+    name: String,
+    reader: Box<dyn Read>,
+    encoding: Encoding,
+    width: usize,
+    /// Rows that haven't been read.
+    left: usize,
+    /// Bytes read so far, and those that there are.
+    position: u64,
+    expected: u64,
+}
+
+impl Stored {
+    /// `position`: bytes before the values, which have been read. `available`: bytes that there can be, those included.
+    pub(super) fn new(
+        name: &str,
+        shape: &[usize],
+        encoding: Encoding,
+        (position, available): (u64, u64),
+        reader: Box<dyn Read>,
+    ) -> Result<Self, DataError> {
+        let (left, width) = table(shape, name)?;
+        let size = encoding.kind.size();
+        let room = available.saturating_sub(position);
+        let count = count_values(shape, size, position, room, name)?;
+        let expected = position + (count * size) as u64;
+        Ok(Self { name: name.into(), reader, encoding, width, left, position, expected })
+    }
+}
+
+impl Blocks for Stored {
+    fn next(&mut self) -> Result<Numbers, DataError> {
+        let rows = step(self.width).min(self.left);
+        let count = rows * self.width;
+        let bytes = (self.position, self.expected);
+        let numbers = read_numbers(&mut self.reader, self.encoding, count, bytes, &self.name)?;
+        self.position += (count * self.encoding.kind.size()) as u64;
+        self.left -= rows;
+        if self.left == 0 {
+            expect_end(&mut self.reader, self.expected, &self.name)?;
+        }
+        Ok(numbers)
+    }
+}
+
+/// An array in Fortran order, in memory.
+pub(super) struct Turned {
+    values: Numbers,
+    n_rows: usize,
+    next: usize,
+    /// Where the values of each item of a row start.
+    columns: Vec<usize>,
+}
+
+impl Turned {
+    /// `values`: the first axis, the samples', runs fastest.
+    pub(super) fn new(values: Numbers, shape: &[usize]) -> Self {
+        let n_rows = shape.first().copied().unwrap_or(0);
+        let mut columns = vec![0];
+        let mut stride = n_rows;
+        // Items in C order: the last axis runs fastest.
+        for &length in shape.iter().skip(1) {
+            columns = columns
+                .iter()
+                .flat_map(|&start| (0..length).map(move |at| start + at * stride))
+                .collect();
+            stride *= length;
+        }
+        Self { values, n_rows, next: 0, columns }
+    }
+}
+
+impl Blocks for Turned {
+    fn next(&mut self) -> Result<Numbers, DataError> {
+        let rows = self.next..self.n_rows.min(self.next + step(self.columns.len()));
+        self.next = rows.end;
+        let places = rows.flat_map(|row| self.columns.iter().map(move |start| start + row));
+        Ok(self.values.at(places))
+    }
+}

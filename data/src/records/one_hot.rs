@@ -1,0 +1,80 @@
+//! Columns of words as features: one for each word, 1 where the column has it, else 0.
+
+use std::collections::BTreeSet;
+
+use super::labels::is_missing;
+use super::{Batch, Numbers, Records, Roles, Schema, Wanted};
+use crate::DataError;
+
+/// More words of a column are texts, or names.
+const MAX_WORDS: usize = 1000;
+
+/// A column of words, and those that have a feature each, in alphabetical order or that of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OneHot {
+    pub(crate) column: usize,
+    pub(crate) words: Vec<String>,
+}
+
+/// The words of columns, by a pass over a source.
+///
+/// # Errors
+///
+/// As reading the source, and a column with too many words.
+pub(crate) fn words(
+    mut records: Records,
+    columns: &[usize],
+) -> Result<Vec<Vec<String>>, DataError> {
+    let wanted = Wanted { numbers: Vec::new(), words: columns.to_vec() };
+    let mut found = vec![BTreeSet::new(); columns.len()];
+    while let Some(batch) = records.rows.next(&records.schema, &wanted)? {
+        for (found, words) in found.iter_mut().zip(&batch.words) {
+            for word in words.iter().flatten().map(|word| word.trim()) {
+                if !is_missing(word) && !found.contains(word) {
+                    found.insert(word.to_owned());
+                }
+            }
+        }
+        if let Some(place) = found.iter().position(|words| words.len() > MAX_WORDS) {
+            return Err(DataError::TooManyWords {
+                source_name: records.schema.name.clone(),
+                column: records.schema.columns[columns[place]].name.clone(),
+                most: MAX_WORDS,
+            });
+        }
+    }
+    Ok(found.into_iter().map(|words| words.into_iter().collect()).collect())
+}
+
+/// Makes the last columns of words, one for each [`OneHot`], features behind the others. A missing word makes missing values.
+pub(crate) fn widen(batch: &mut Batch, roles: &Roles, schema: &Schema) -> Result<(), DataError> {
+    let start = batch.words.len() - roles.one_hot.len();
+    let columns = batch.words.split_off(start);
+    let before = batch.numbers.len().checked_div(batch.n_rows).unwrap_or(0);
+    let numbers = std::mem::replace(&mut batch.numbers, Numbers::F64(Vec::new())).into_f64();
+    let more: usize = roles.one_hot.iter().map(|one_hot| one_hot.words.len()).sum();
+    let mut values = Vec::with_capacity(batch.n_rows * (before + more));
+    for row in 0..batch.n_rows {
+        values.extend_from_slice(&numbers[row * before..(row + 1) * before]);
+        for (OneHot { column, words }, cells) in roles.one_hot.iter().zip(&columns) {
+            let cell = cells[row].as_deref().unwrap_or_default().trim();
+            let start = values.len();
+            if is_missing(cell) {
+                values.resize(start + words.len(), f64::NAN);
+                continue;
+            }
+            values.resize(start + words.len(), 0.0);
+            let place = words.iter().position(|word| word == cell);
+            let place = place.ok_or_else(|| DataError::UnknownWord {
+                source_name: schema.name.clone(),
+                place: schema.place.word(),
+                at: batch.places.at(row),
+                column: schema.columns[*column].name.clone(),
+                word: cell.chars().take(40).collect(),
+            })?;
+            values[start + place] = 1.0;
+        }
+    }
+    batch.numbers = Numbers::F64(values);
+    Ok(())
+}

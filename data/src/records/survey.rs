@@ -1,0 +1,254 @@
+//! What is in the way of clustering a table: all of it at once, with what to add to the command line.
+//!
+//! It is asked for when reading has met something, and reads the source once more, all columns as words.
+
+use std::collections::BTreeSet;
+
+use super::labels::is_missing;
+use super::{Column, Features, Kind, Place, Records, Roles, Wanted, some};
+use crate::DataError;
+
+/// Distinct words of a column that are counted, and that are told.
+const COUNTED: usize = 1000;
+const TOLD: usize = 4;
+/// More than so many words don't make a feature each without being asked.
+const CATEGORIES: usize = 50;
+
+/// What is in a column, all rows seen.
+#[derive(Debug, Default)]
+struct Seen {
+    missing: u64,
+    numbers: u64,
+    booleans: u64,
+    dates: u64,
+    decimal_commas: u64,
+    others: u64,
+    /// The first that is none of the others, and its place.
+    first: Option<(u64, String)>,
+    distinct: BTreeSet<String>,
+}
+
+impl Seen {
+    fn add(&mut self, cell: Option<&str>, at: u64) {
+        let cell = cell.unwrap_or_default().trim();
+        if is_missing(cell) {
+            self.missing += 1;
+            return;
+        }
+        if cell.parse::<f64>().is_ok() {
+            self.numbers += 1;
+        } else if is_boolean(cell) {
+            self.booleans += 1;
+        } else {
+            if is_date(cell) {
+                self.dates += 1;
+            } else if is_decimal_comma(cell) {
+                self.decimal_commas += 1;
+            } else {
+                self.others += 1;
+            }
+            self.first.get_or_insert_with(|| (at, shown(cell)));
+        }
+        if self.distinct.len() <= COUNTED && !self.distinct.contains(cell) {
+            self.distinct.insert(cell.into());
+        }
+    }
+}
+
+/// Everything that keeps columns of features from being numbers. `None` if nothing does.
+///
+/// # Errors
+///
+/// As reading the source.
+pub(crate) fn in_the_way(
+    mut records: Records,
+    roles: &Roles,
+    options: &crate::ReadOptions,
+) -> Result<Option<DataError>, DataError> {
+    let Features::Columns(columns) = &roles.features else { return Ok(None) };
+    let readable = |index: &usize| records.schema.columns[*index].kind.is_simple();
+    let (read, unreadable): (Vec<usize>, Vec<usize>) =
+        columns.iter().partition(|index| readable(index));
+    let wanted = Wanted { numbers: Vec::new(), words: read.clone() };
+    let mut seen: Vec<Seen> = read.iter().map(|_| Seen::default()).collect();
+    let mut n_rows = 0_u64;
+    if !read.is_empty() {
+        while let Some(batch) = records.rows.next(&records.schema, &wanted)? {
+            for (seen, words) in seen.iter_mut().zip(&batch.words) {
+                for (row, word) in words.iter().enumerate() {
+                    seen.add(word.as_deref(), batch.places.at(row));
+                }
+            }
+            n_rows += batch.n_rows as u64;
+        }
+    }
+    let mut told = Told::new(n_rows, records.schema.place);
+    for (&index, seen) in read.iter().zip(&seen) {
+        told.add(&records.schema.columns[index], seen, options);
+    }
+    for index in unreadable {
+        let Column { name, kind, .. } = &records.schema.columns[index];
+        told.others.push(format!("{name} holds {}", kind.words()));
+        told.ignore.push(name.clone());
+    }
+    Ok(told.error(&records.schema.name, options))
+}
+
+/// Trouble by its kind: what is said of each column, and what helps.
+struct Told {
+    n_rows: u64,
+    place: Place,
+    words: Vec<String>,
+    dates: Vec<String>,
+    commas: Vec<String>,
+    missing: Vec<String>,
+    others: Vec<String>,
+    one_hot: Vec<String>,
+    ignore: Vec<String>,
+}
+
+impl Told {
+    fn new(n_rows: u64, place: Place) -> Self {
+        let [words, dates, commas, missing, others, one_hot, ignore] = Default::default();
+        Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore }
+    }
+
+    fn add(&mut self, column: &Column, seen: &Seen, options: &crate::ReadOptions) {
+        let name = &column.name;
+        let there = seen.numbers + seen.booleans + seen.dates + seen.decimal_commas + seen.others;
+        let is_one_hot = options.one_hot_columns.contains(name);
+        let (at, first) = seen.first.as_ref().map_or((0, ""), |(at, cell)| (*at, cell.as_str()));
+        let place = self.place.word();
+        if there == 0 {
+            self.others.push(format!("{name} has no value at all"));
+            self.ignore.push(name.clone());
+            return;
+        }
+        if seen.missing > 0 {
+            self.missing.push(format!("{name} ({})", seen.missing));
+        }
+        let bad = seen.dates + seen.decimal_commas + seen.others;
+        let is_mixed = seen.booleans > 0 && column.kind != Kind::Booleans;
+        if is_one_hot || (bad == 0 && !is_mixed) {
+            return;
+        }
+        if seen.dates > 0 && seen.dates == bad {
+            self.dates.push(format!("{name} (such as {first:?})"));
+            self.ignore.push(name.clone());
+        } else if seen.decimal_commas > 0 && seen.decimal_commas == bad {
+            self.commas.push(format!("{name} (such as {first:?})"));
+        } else if seen.numbers >= bad {
+            self.others.push(format!(
+                "{name} has {bad} that {} no number, first {first:?} in {place} {at}",
+                if bad == 1 { "is" } else { "are" }
+            ));
+            self.ignore.push(name.clone());
+        } else {
+            let distinct = seen.distinct.len();
+            let some: Vec<&str> = seen.distinct.iter().take(TOLD).map(String::as_str).collect();
+            let more = if distinct > TOLD { ", ..." } else { "" };
+            let count =
+                if distinct > COUNTED { format!("over {COUNTED}") } else { distinct.to_string() };
+            self.words.push(format!("{name} ({count} distinct: {}{more})", some.join(", ")));
+            match distinct <= CATEGORIES && distinct > 1 {
+                true => self.one_hot.push(name.clone()),
+                false => self.ignore.push(name.clone()),
+            }
+        }
+    }
+
+    fn error(self, source_name: &str, options: &crate::ReadOptions) -> Option<DataError> {
+        let mut problems = Vec::new();
+        for (what, columns) in [
+            ("words in ", &self.words),
+            ("dates or times in ", &self.dates),
+            ("decimal commas in ", &self.commas),
+            ("", &self.others),
+        ] {
+            if !columns.is_empty() {
+                problems.push(format!("{what}{}", some(columns)));
+            }
+        }
+        let refused = options.missing == crate::Missing::Refuse && !self.missing.is_empty();
+        if refused {
+            let rows = self.n_rows;
+            problems.push(format!("missing values in {}, of {rows} rows", some(&self.missing)));
+        }
+        if problems.is_empty() {
+            return None;
+        }
+        let mut flags = Vec::new();
+        let list = |names: &[String]| quoted(&names.join(","));
+        if !self.commas.is_empty() {
+            flags.push("--decimal ,".into());
+        }
+        if !self.one_hot.is_empty() {
+            flags.push(format!("--one-hot {}", list(&self.one_hot)));
+        }
+        if !self.ignore.is_empty() {
+            flags.push(format!("--ignore-column {}", list(&self.ignore)));
+        }
+        if refused {
+            flags.push("--missing drop (or mean)".into());
+        }
+        let ids = match self.words.is_empty() {
+            true => "",
+            false => {
+                "; or say what holds ids, classes or texts: --id-column, --label-column, --text-column"
+            }
+        };
+        Some(DataError::InTheWay {
+            source_name: source_name.into(),
+            problems: problems.join("; "),
+            advice: format!("{}{ids}", flags.join(" ")),
+        })
+    }
+}
+
+/// As a shell takes it.
+fn quoted(names: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "_-.,:/".contains(letter);
+    if names.chars().all(plain) { names.into() } else { format!("'{names}'") }
+}
+
+fn shown(cell: &str) -> String {
+    cell.chars().take(40).collect()
+}
+
+pub(crate) fn is_boolean(cell: &str) -> bool {
+    cell.eq_ignore_ascii_case("true") || cell.eq_ignore_ascii_case("false")
+}
+
+/// Whether a cell starts like `2024-05-17`, `17.05.2024`, `5/17/24` or `12:30`.
+pub(crate) fn is_date(cell: &str) -> bool {
+    let is_separator = |letter: char| matches!(letter, '-' | '/' | '.' | ':');
+    let end = cell.find(['T', ' ', 'Z']).unwrap_or(cell.len());
+    let parts: Vec<&str> = cell[..end].split(is_separator).collect();
+    let digits =
+        |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let is_time = cell.contains(':') && parts.len() >= 2;
+    (parts.len() == 3 || is_time) && parts.iter().all(digits)
+}
+
+/// Whether a cell is a number but for its comma.
+pub(crate) fn is_decimal_comma(cell: &str) -> bool {
+    cell.matches(',').count() == 1 && cell.replace(',', ".").parse::<f64>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_decimal_commas_are_recognised() {
+        for date in ["2024-05-17", "2024-05-17T10:00:00Z", "5/17/24", "17.05.2024 10:00", "12:30"] {
+            assert!(is_date(date), "{date}");
+        }
+        for other in ["1.5", "a-b-c", "12", "1,5", "3-4", "1.2.3.4.5"] {
+            assert!(!is_date(other), "{other}");
+        }
+        assert!(
+            is_decimal_comma("-1,5") && !is_decimal_comma("1,500,000") && !is_decimal_comma("a,b")
+        );
+    }
+}
