@@ -217,9 +217,12 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     // evaluate
     ("evaluate labels.txt", &["not provided", "<FOUND>"]),
     ("evaluate none.txt labels.txt", &["none.txt: no such file", "check the path"]),
-    ("evaluate labels.txt folder", &["folder: not a run folder", "assignments.npy"]),
+    ("evaluate labels.txt folder", &["folder: not a run folder", "assignments.csv"]),
     ("evaluate labels.txt votes.npy", &["votes.npy"]),
-    ("evaluate labels.txt classes.txt", &["2 labels", "classes.txt has 3", "same order"]),
+    (
+        "evaluate labels.txt classes.txt",
+        &["classes.txt: 3 labels for 2 samples of labels.txt", "same order"],
+    ),
     // data info
     ("data", &["subcommand"]),
     ("data info", &["not provided", "<DATA>"]),

@@ -78,7 +78,7 @@ fn what_cannot_be_compared_is_refused_in_one_line() {
     sandbox.file("two.txt", "0\n1\n");
     sandbox.file("three.txt", "0\n1\n1\n");
     for (arguments, part) in [
-        ("evaluate two.txt three.txt", "two.txt has 2 labels, three.txt has 3"),
+        ("evaluate two.txt three.txt", "three.txt: 3 labels for 2 samples of two.txt"),
         ("evaluate two.txt none.txt", "none.txt: no such file"),
         ("evaluate two.txt .", ".: not a run folder"),
         ("data info none.npy", "none.npy: no such file"),

@@ -62,6 +62,7 @@ fn votes_become_a_run_folder() {
     let mut files = vec!["assignments.csv", "assignments.npy", "config.toml", "metrics.json"];
     files.extend(["pseudo_labels.csv", "pseudo_labels.npz"]);
     files.extend(cfg!(feature = "hdf5").then_some("run.h5"));
+    files.push("votes.npz");
     assert_eq!(sandbox.files("run"), files);
 
     let metrics = sandbox.json("run/metrics.json");
@@ -95,6 +96,8 @@ fn every_way_to_store_votes_gives_the_same() {
         "votes.csv",
         "transposed.npy",
         "model0.npy model1.npy model2.npy model3.npy model4.npy",
+        "npy",
+        "npy/votes.npz",
     ];
     inputs.extend(cfg!(feature = "hdf5").then_some("npy/run.h5:/votes"));
     for (number, input) in inputs.into_iter().enumerate() {

@@ -268,6 +268,14 @@ pub enum DataError {
     )]
     TooManyModels { models: usize },
 
+    #[error(
+        "{source_name}: no votes.npz, as the run was made by an older version without HDF5, which kept none; run 'consilience cluster' again, or name its assignments.npy as one model"
+    )]
+    RunWithoutVotes { source_name: String },
+
+    #[error("{source_name}: written by a newer version of consilience; update this one")]
+    NewerVotes { source_name: String },
+
     #[error("{source_name}: {model} has no votes; leave it out")]
     ModelWithoutVotes { source_name: String, model: String },
 
@@ -284,7 +292,44 @@ pub enum DataError {
     )]
     ModelSamples { model: usize, found: usize, expected: usize },
 
+    // Samples of two sources.
+    #[error(
+        "{source_name}: '{id}' is there twice, so it can't be told which row is meant; give every sample a name of its own"
+    )]
+    IdTwice { source_name: String, id: String },
+
+    #[error(
+        "{source_name}: the sample in row (or line) {at} has no id; give every sample one, or drop the column"
+    )]
+    NoId { source_name: String, at: u64 },
+
+    #[error(
+        "{other}: row {row}, counted from 0, is sample '{found}', but in {first} '{expected}'; sort both in the same way"
+    )]
+    OtherOrder { first: String, expected: String, other: String, found: String, row: usize },
+
+    #[error("{source_name}: '{id}' is not in {other}; give both the same samples, in any order")]
+    IdAlone { source_name: String, id: String, other: String },
+
+    #[error(
+        "{second}: {second_rows} labels for {first_rows} samples of {first}; give one label a sample, in the same order, or ids in both"
+    )]
+    PairedLengths { first: String, first_rows: usize, second: String, second_rows: usize },
+
+    #[error(
+        "{source_name}: row {row}, counted from 0, has {found:?} in column sample; these are numbers of rows, from 0"
+    )]
+    NotARow { source_name: String, row: usize, found: String },
+
     // Labels.
+    #[error("{source_name}: no column is called like labels; choose one by --label-column: {}", some_of(.found))]
+    SeveralLabels { source_name: String, found: Vec<String> },
+
+    #[error(
+        "{source_name}: no run folder: it has no assignments.csv; name one that a run has written, or a file of labels"
+    )]
+    NoRunFolder { source_name: String },
+
     #[error("{source_name}: no labels; give one label a sample")]
     NoLabels { source_name: String },
 

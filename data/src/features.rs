@@ -69,6 +69,12 @@ impl Features {
         &self.as_slice()[sample * width..(sample + 1) * width]
     }
 
+    /// Some rows, in this order.
+    #[must_use]
+    pub(crate) fn select(&self, rows: &[usize]) -> Self {
+        Self(self.0.select(ndarray::Axis(0), rows))
+    }
+
     /// All values, row after row.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {

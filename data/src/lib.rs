@@ -8,6 +8,7 @@
 
 mod assignments;
 mod contingency;
+mod data_hash;
 mod element;
 mod embedded;
 mod error;
@@ -27,6 +28,7 @@ pub mod write;
 pub use assignments::{Assignments, SoftAssignments};
 pub use consilience_truth::Truth;
 pub use contingency::{Cell, Contingency};
+pub use data_hash::DataHash;
 pub use element::Element;
 pub use error::DataError;
 pub use features::Features;
@@ -35,9 +37,11 @@ pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
     Dataset, FeaturesChunk, FeaturesReader, VotesChunk, VotesInfo, VotesReader, describe,
     panics_are_caught, read_dataset, read_dataset_as, read_dataset_with, read_integers,
-    read_labels, read_npz,
+    read_labels, read_npz, read_sample_labels,
 };
 pub use recipe::{Missing, ReadOptions, Recipe};
-pub use records::{ColumnInfo, ImagesInfo, Offsets, PartInfo, Role};
+pub use records::{
+    ColumnInfo, ImagesInfo, LabelsAs, Offsets, Paired, PairedBy, PartInfo, Role, SampleLabels,
+};
 pub use seed::{Rng, Seed, Stream};
 pub use votes::Votes;

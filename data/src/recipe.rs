@@ -51,6 +51,17 @@ pub enum Missing {
 }
 
 impl ReadOptions {
+    /// What holds of files of labels beside the data, too: names of columns, if they have such.
+    #[must_use]
+    pub fn for_labels(&self) -> Self {
+        Self {
+            id_column: self.id_column.clone(),
+            label_column: self.label_column.clone(),
+            ignored_columns: self.ignored_columns.clone(),
+            ..Self::default()
+        }
+    }
+
     /// All columns that a person named.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &str> {
         let each = [&self.id_column, &self.label_column, &self.vector_column, &self.text_column];

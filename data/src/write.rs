@@ -32,12 +32,16 @@ pub fn npy<T: Element, D: Dimension>(
 }
 
 /// An array to be put into an `.npz`; made by `view.into()`, or of some of an array's rows, or of texts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "named after the number types")]
 pub enum Member<'a> {
     /// Rows of an array, in this order. They are taken one at a time, so that there is no copy of them.
     Rows(ArrayView2<'a, f32>, Vec<usize>),
+    /// Rows made one at a time, so that no more are in memory: shape (rows, row_len), and what makes each.
+    U16Rows((usize, usize), &'a dyn Fn(usize) -> Vec<u16>),
+    /// As `U16Rows`.
+    F32Rows((usize, usize), &'a dyn Fn(usize) -> Vec<f32>),
     /// Texts: NumPy's Unicode strings, all as wide as the longest, which are read without pickle.
     Texts(Vec<&'a str>),
     F32(ArrayViewD<'a, f32>),
@@ -65,6 +69,8 @@ impl Member<'_> {
     fn write(&self, writer: &mut dyn Write) -> io::Result<()> {
         match self {
             Self::Rows(array, rows) => write_rows(writer, array, rows),
+            Self::U16Rows((rows, len), row) => write_made(writer, *rows, *len, row),
+            Self::F32Rows((rows, len), row) => write_made(writer, *rows, *len, row),
             Self::Texts(texts) => write_texts(writer, texts),
             Self::F32(array) => write_array(writer, array),
             Self::F64(array) => write_array(writer, array),
@@ -80,6 +86,9 @@ impl Member<'_> {
     fn bytes(&self) -> usize {
         let len = match self {
             Self::Rows(array, rows) => array.ncols().saturating_mul(rows.len()),
+            Self::U16Rows((rows, len), _) | Self::F32Rows((rows, len), _) => {
+                rows.saturating_mul(*len)
+            }
             Self::Texts(texts) => width(texts).saturating_mul(texts.len()),
             Self::F32(array) => array.len(),
             Self::F64(array) => array.len(),
@@ -99,11 +108,28 @@ impl Member<'_> {
 ///
 /// [`DataError::Unwritable`], also if two members have the same name.
 pub fn npz(path: &Path, members: &[(&str, Member<'_>)]) -> Result<(), DataError> {
+    archive(path, members, CompressionMethod::Deflated)
+}
+
+/// As [`npz`], not compressed: written as fast as the disk is.
+///
+/// # Errors
+///
+/// As [`npz`].
+pub fn npz_stored(path: &Path, members: &[(&str, Member<'_>)]) -> Result<(), DataError> {
+    archive(path, members, CompressionMethod::Stored)
+}
+
+fn archive(
+    path: &Path,
+    members: &[(&str, Member<'_>)],
+    method: CompressionMethod,
+) -> Result<(), DataError> {
     let write = || {
         let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
         for (name, member) in members {
             let options = SimpleFileOptions::default()
-                .compression_method(CompressionMethod::Deflated)
+                .compression_method(method)
                 .last_modified_time(DateTime::default())
                 .large_file(member.bytes() >= LARGE);
             zip.start_file(format!("{name}.npy"), options).map_err(io::Error::from)?;
@@ -135,6 +161,19 @@ fn write_rows(writer: impl Write, array: &ArrayView2<'_, f32>, rows: &[usize]) -
     for &row in rows {
         npy.extend(array.row(row).iter().copied())?;
     }
+    npy.finish()
+}
+
+fn write_made<T: Element>(
+    writer: impl Write,
+    rows: usize,
+    row_len: usize,
+    row: &dyn Fn(usize) -> Vec<T>,
+) -> io::Result<()> {
+    let shape = [rows as u64, row_len as u64];
+    let mut npy =
+        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(writer).begin_nd()?;
+    (0..rows).try_for_each(|number| npy.extend(row(number)))?;
     npy.finish()
 }
 

@@ -253,12 +253,12 @@ fn labels_that_do_not_fit() {
 
     let error = |name: &str, bytes: &[u8]| label_error(&folder.file(name, bytes));
     assert_says(&error("y.csv", b"1\n2.5\n"), &["y.csv", "label 1", "2.5", "whole"]);
-    assert_says(&error("y.csv", b"1\nnan\n"), &["label 1", "NaN"]);
+    assert_says(&error("y.csv", b"1\nnan\n"), &["row 1 has no label"]);
     assert_says(&error("y.csv", b"1\n\n2\n"), &["line 2 is empty"]);
     assert_says(&error("y.csv", b"1,2\n3,4\n"), &["several columns", "','"]);
     assert_says(&error("y.txt", b"\n\n"), &["no labels"]);
     assert_says(&error("y.csv", b"label\n"), &["no labels"]);
-    assert_says(&error("y.npy", &npy_f32(&[2], &[0.0, f32::NAN])), &["label 1", "NaN"]);
+    assert_says(&error("y.npy", &npy_f32(&[2], &[0.0, f32::NAN])), &["row 1 has no label"]);
     assert_says(&error("y.npy", &npy_f32(&[2], &[0.5, 1.0])), &["label 0", "0.5"]);
     assert_says(&error("y.npy", &npy_f32(&[1], &[1e30])), &["whole numbers below 2^53"]);
     assert_says(&error("y.npy", &npy("<u8", false, &[1], &[0xff; 8])), &["label 0"]);

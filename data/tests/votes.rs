@@ -101,8 +101,16 @@ fn runs_and_their_tables() {
     let message = error(folder.file("mnist-1/pseudo_labels.csv", labels));
     assert_says(&message, &["pseudo_labels.csv", "not every sample", "name the run folder"]);
     let message = error(run.clone());
-    assert_says(&message, &["mnist-1: no ", "assignments.npy; it holds assignments.csv, pseudo_"]);
+    assert_says(&message, &["mnist-1: no votes.npz; it holds assignments.csv, pseudo_"]);
+    // The clusters of a run are no votes of its models.
     folder.file("mnist-1/assignments.npy", npy_i64(&[4], &[2, 0, 2, 1]));
+    let says = ["mnist-1: no votes.npz", "without HDF5", "assignments.npy as one model"];
+    assert_says(&error(run.clone()), &says);
+    let version = |number| npy_i64(&[1], &[number]);
+    let votes = npy_i64(&[1, 4], &[2, 0, 2, 1]);
+    let newer = [("format_version", version(2)), ("votes", votes.clone())];
+    assert_says(&error(folder.file("mnist-1/votes.npz", npz(&newer))), &["newer version"]);
+    folder.file("mnist-1/votes.npz", npz(&[("format_version", version(1)), ("votes", votes)]));
     assert_eq!(VotesReader::open(std::slice::from_ref(&run)).unwrap().models(), ["mnist-1"]);
     assert_eq!(read(&run).unwrap(), read(&path).unwrap());
 }
@@ -153,9 +161,9 @@ fn tables_that_are_no_votes() {
     assert_says(&error("0,1\n1,1,1\n0,0\n"), &["line 2 has 3 columns", "have 2"]);
     assert_says(&error("1,2,1\n0,1\n"), &["line 2 has 2 columns", "have 3"]);
     assert_says(&error("\n \n"), &["x.csv: no samples"]);
-    let index = "x.csv: column 1, counted from 1 (id), gives every sample a cluster of its own; leave it out";
-    assert_says(&error("id,v\n10,1\n11,1\n12,0\n"), &[index]);
-    assert_says(&error("v;id\n1;10\n1;11\n0;12\n"), &["column 2, counted from 1 (id)"]);
+    let index = "x.csv: column 1, counted from 1 (n), gives every sample a cluster of its own; leave it out";
+    assert_says(&error("n,v\n10,1\n11,1\n12,0\n"), &[index]);
+    assert_says(&error("v;n\n1;10\n1;11\n0;12\n"), &["column 2, counted from 1 (n)"]);
     let rows: String = (0..11).map(|row| format!("\n{row},1,0")).collect();
     assert_says(&error(&format!(",0,1{rows}")), &["column 1, counted from 1 (x[0])"]);
     assert_says(&error("sample,cluster\n0,5\n1,6\n2,7\n"), &["column 2", "of its own"]);

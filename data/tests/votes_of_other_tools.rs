@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use common::{
     Folder, assert_says, npy, npy_f32, npy_i64, npz, read_votes as read, votes_errors as errors,
 };
-use consilience_data::{Votes, VotesReader};
+use consilience_data::{ReadOptions, Votes, VotesReader};
 
 const MISSING: u16 = Votes::MISSING;
 
@@ -168,7 +168,8 @@ fn a_known_number_of_samples_says_what_a_row_is() {
     let values: Vec<i64> = (0..400).map(|at| at % 4 / 2).collect();
     let path = folder.file("resampled.npy", npy_i64(&[100, 4], &values));
     let shape = |reader: &VotesReader| (reader.n_models(), reader.parts()[0].n_samples);
-    let known = |n| VotesReader::open_on(std::slice::from_ref(&path), n).unwrap();
+    let known =
+        |n| VotesReader::open_on(std::slice::from_ref(&path), n, &ReadOptions::default()).unwrap();
     assert_eq!(shape(&known(None)), (4, Some(100)));
     assert_eq!(shape(&known(Some(4))), (100, Some(4)));
     assert_eq!(known(Some(4)).parts()[0].notes, ["taken as 100 models on 4 samples"]);

@@ -132,8 +132,9 @@ pub(super) struct ClusterArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct PseudoLabelArgs {
-    /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV with a row for
-    /// each sample and a column for each model; one file for each model; or run folders. -1 or an empty cell: no vote
+    /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV, Parquet, Arrow or
+    /// JSON Lines with a row for each sample and a column for each model; one file for each model; or run folders. -1 or an
+    /// empty cell: no vote. Columns with names of ids or labels are not votes
     #[arg(required = true)]
     pub(super) votes: Vec<PathBuf>,
     /// Number of clusters to look for; the models may have other numbers of clusters
@@ -164,6 +165,8 @@ pub(super) struct PseudoLabelArgs {
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     #[command(flatten)]
     pub(super) agreement: AgreementArgs,
     #[command(flatten)]
@@ -230,8 +233,14 @@ pub(super) struct PredictArgs {
 pub(super) struct EvaluateArgs {
     /// True classes: labels in any format, or data with labels beside them
     pub(super) truth: PathBuf,
-    /// Clusters found: labels in any format, a run folder, or its assignments.csv
+    /// Clusters found: labels in any format, a run folder, or one of its files. -1 or nothing: no cluster
     pub(super) found: PathBuf,
+    /// Column of FOUND with the clusters [default: one called cluster, label... if there is one]. Other flags are about
+    /// TRUTH, and FOUND where it has such columns
+    #[arg(long, value_name = "NAME")]
+    pub(super) cluster_column: Option<String>,
+    #[command(flatten)]
+    pub(super) reading: ReadingArgs,
     /// Print all scores as JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -243,6 +252,9 @@ pub(super) struct ReportArgs {
     pub(super) run: PathBuf,
     /// The data that was clustered [default: the files that the run names]
     pub(super) data: Vec<PathBuf>,
+    /// Take data whose values have changed since
+    #[arg(long)]
+    pub(super) data_changed: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use consilience::k_range::KRow;
 use consilience::metrics::{Curve, Metrics};
 use consilience::report::{self, Data};
 use consilience::run_folder::{self, Destination, Provenance, RunFolder};
-use consilience_data::read_dataset_with;
+use consilience_data::{DataHash, PairedBy, read_dataset_with};
 use consilience_ensembles::Compute;
 
 use super::k_range::{self, KRange};
@@ -27,14 +27,20 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     }
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset_with(&args.data, &args.labels, &args.reading.options())?;
+    let in_order = data.paired_by == Some(PairedBy::Order) && data.ids.is_some();
     let k = args.clusters.or(data.n_clusters).unwrap_or(0);
     let mut config = settings::resolve(args, &data, k)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
-    let written = run_folder::config_toml("cluster DATA...", &config, &source(args))?;
+    let source =
+        run_folder::Source { data_hash: Some(DataHash::of(&data.features)), ..source(args) };
+    let written = run_folder::config_toml("cluster DATA...", &config, &source)?;
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
 
     let watcher = Watcher::new(args.told.quiet);
     reading::notes(&data).for_each(|note| watcher.note(&note));
+    if in_order {
+        watcher.note("--labels: without ids, so taken to be in the order of the data");
+    }
     let outcome = consilience::run(&data.features, &config, &watcher)?;
     watcher.mention("writing");
 
@@ -101,5 +107,6 @@ fn source(args: &ClusterArgs) -> run_folder::Source {
         data: names(&args.data),
         labels: names(&args.labels),
         device: args.device.to_string(),
+        data_hash: None,
     }
 }

@@ -1,11 +1,11 @@
 //! `consilience evaluate`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use consilience::evaluation::{ClassScores, Scores};
-use consilience_data::{Truth, read_labels};
+use anyhow::Result;
+use consilience::evaluation::{ClassScores, CoveredScores, Scores};
+use consilience_data::{LabelsAs, Paired, PairedBy, ReadOptions, read_sample_labels};
 use serde::Serialize;
 
 use super::style::{count, plural};
@@ -19,76 +19,84 @@ const MOST_CLASSES: usize = 20;
 struct Evaluation<'a> {
     truth: &'a Path,
     found: &'a Path,
+    /// How samples of the two were paired.
+    paired_by: PairedBy,
     #[serde(flatten)]
     scores: &'a Scores,
     /// What the clusters are called in `found`, in the order of the table's columns.
     cluster_names: &'a [String],
+    /// Number of samples without a cluster.
+    n_without_cluster: u64,
+    /// Scores of those that have one; `null` if all have.
+    covered: Option<&'a CoveredScores>,
 }
 
 /// Scores clusters against the truth.
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
-    let (truth, found) = (read(&args.truth)?, read(&args.found)?);
-    if truth.n_samples() != found.n_samples() {
-        bail!(
-            "{} has {}, {} has {}; give one label a sample, in the same order",
-            args.truth.display(),
-            plural(truth.n_samples(), "label"),
-            args.found.display(),
-            count(found.n_samples()),
-        );
-    }
+    let options = args.reading.options();
+    let read = |path: &Path, options: &ReadOptions, purpose, lenient| {
+        read_sample_labels(&[path.into()], options, purpose, lenient)
+    };
+    let truth = read(&args.truth, &options, LabelsAs::Truth, false)?;
+    // Columns of the truth needn't be in the other file; its own has a flag of its own.
+    let named = args.cluster_column.is_some();
+    let label_column = args.cluster_column.clone();
+    let of_found = ReadOptions { label_column, ..options };
+    let found = read(&args.found, &of_found, LabelsAs::Found, !named)?;
+    let Paired { truth, found, by, .. } = truth.pair(&found)?;
     let scores = Scores::of_labels(&truth, &found)?;
+    let covered = CoveredScores::of_labels(&truth, &found)?;
     let text = if args.json {
-        let (truth, cluster_names) = (&args.truth, found.names());
-        let all = Evaluation { truth, found: &args.found, scores: &scores, cluster_names };
+        let all = Evaluation {
+            truth: &args.truth,
+            found: &args.found,
+            paired_by: by,
+            scores: &scores,
+            cluster_names: found.names(),
+            n_without_cluster: scores.n_samples
+                - covered.as_ref().map_or(scores.n_samples, |covered| covered.n_samples),
+            covered: covered.as_ref(),
+        };
         serde_json::to_string_pretty(&all)? + "\n"
     } else {
-        table(&scores, found.names())
+        table(&scores, covered.as_ref(), found.names(), by)
     };
     answer(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Labels of any format, those of a run folder, or those of its `assignments.csv`.
-fn read(path: &Path) -> Result<Truth> {
-    if path.is_dir() {
-        let assignments = path.join("assignments.npy");
-        if !assignments.exists() {
-            bail!(
-                "{}: not a run folder: it has no assignments.npy; name a folder that a run has written, or a file of labels",
-                path.display()
-            );
-        }
-        return Ok(read_labels(&[assignments])?);
-    }
-    if let Some(clusters) = column_of_clusters(path) {
-        let clusters = clusters.with_context(|| format!("{}: damaged", path.display()))?;
-        return Ok(Truth::from_labels(&clusters)?);
-    }
-    Ok(read_labels(&[PathBuf::from(path)])?)
-}
-
-/// The clusters in a CSV file that a run wrote; `None` if it is anything else.
-fn column_of_clusters(path: &Path) -> Option<Result<Vec<String>, csv::Error>> {
-    path.extension().filter(|extension| *extension == "csv")?;
-    let mut reader = csv::Reader::from_path(path).ok()?;
-    let header = reader.headers().ok()?;
-    let column = header.iter().position(|name| name == "cluster").filter(|_| header.len() > 1)?;
-    let cell = |row: csv::StringRecord| row.get(column).unwrap_or_default().to_owned();
-    Some(reader.records().map(|row| row.map(cell)).collect())
-}
-
-fn table(scores: &Scores, clusters: &[String]) -> String {
+fn table(
+    scores: &Scores,
+    covered: Option<&CoveredScores>,
+    clusters: &[String],
+    by: PairedBy,
+) -> String {
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let paired = match by {
+        PairedBy::Ids => ", paired by ids",
+        PairedBy::Rows => ", paired by numbers of rows",
+        _ => "",
+    };
     let mut text = format!(
-        "{} in {} and {}\n\n",
-        plural(usize::try_from(scores.n_samples).unwrap_or(usize::MAX), "sample"),
+        "{} in {} and {}{paired}\n",
+        plural(number(scores.n_samples), "sample"),
         plural_es(scores.n_classes, "class"),
         plural(scores.n_clusters, "cluster"),
     );
-    for (name, score) in
-        [("ACC", scores.acc), ("NMI", scores.nmi), ("ARI", scores.ari), ("purity", scores.purity)]
-    {
-        text += &format!("  {name:6}  {score:.4}\n");
+    if let Some(covered) = covered {
+        let without = number(scores.n_samples - covered.n_samples);
+        let without = plural(without, "sample");
+        text += &format!(
+            "{without} without a cluster; right: scores of the other {}\n",
+            count(number(covered.n_samples)),
+        );
+    }
+    text.push('\n');
+    let of = |covered: &CoveredScores| [covered.acc, covered.nmi, covered.ari, covered.purity];
+    let all = [scores.acc, scores.nmi, scores.ari, scores.purity];
+    for (score, name) in ["ACC", "NMI", "ARI", "purity"].into_iter().enumerate() {
+        let beside = covered.map(|covered| format!("  {:.4}", of(covered)[score]));
+        text += &format!("  {name:6}  {:.4}{}\n", all[score], beside.unwrap_or_default());
     }
     let mut classes: Vec<&ClassScores> = scores.per_class.iter().collect();
     if classes.len() > MOST_CLASSES {

@@ -54,6 +54,9 @@ pub(super) struct ExportArgs {
     /// Names of clusters from a CSV file, with a line such as 3,cat for each
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
+    /// Take data whose values have changed since, or other data on the same samples
+    #[arg(long, conflicts_with = "no_features")]
+    data_changed: bool,
     /// Write no features to .npz and HDF5
     #[arg(long)]
     no_features: bool,
@@ -217,13 +220,14 @@ impl ExportArgs {
         look.mention("reading features");
         let data = read_dataset_as(&paths, &[], &run.recipe);
         look.finish();
-        if self.data.is_empty() {
-            let run = run.path.display();
-            return Ok(Some(data.with_context(|| {
+        let data = match self.data.is_empty() {
+            true => data.with_context(|| {
+                let run = run.path.display();
                 format!("{run}: its data can't be read again (name the data after the run, or add --no-features)")
-            })?));
-        }
-        Ok(Some(data?))
+            })?,
+            false => data?,
+        };
+        Ok(Some(run.own(data, self.data_changed)?))
     }
 
     /// Where the images are.

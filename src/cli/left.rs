@@ -5,11 +5,12 @@ use std::path::Path;
 use super::style::{bold, table, word};
 
 /// Files of a run folder, in the order in which one looks at them, and what is in them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("report.html", "what came out, with pictures: open it in a browser"),
     ("assignments.csv", "cluster and confidence of every sample"),
     ("pseudo_labels.csv", "the samples on which the models agree: label, agreement, margin"),
     ("metrics.json", "all numbers of the run, for scripts"),
+    ("votes.npz", "all votes, for pseudo-label and numpy.load"),
     ("run.h5", "votes, probabilities and results as arrays, for h5py"),
     ("config.toml", "all settings; give it to --config to repeat the run"),
     ("models", "the trained models"),

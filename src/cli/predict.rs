@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use consilience::Predictor;
 use consilience::evaluation::Scores;
-use consilience::run_folder::{Leftovers, read_recipe};
+use consilience::run_folder::{Leftovers, read_recipe, read_source};
 use consilience_data::{ClusterId, FeaturesReader, Truth};
 use serde::Serialize;
 
@@ -33,6 +33,8 @@ struct Told {
     sizes: Vec<usize>,
     /// Number of samples that were left without a cluster.
     n_unlabelled: usize,
+    /// Whether the data are those of the run, by their hash; `None` if the run doesn't have one.
+    is_run_data: Option<bool>,
     /// `None` if the run ended with k-means.
     mean_confidence: Option<f64>,
     scores: Option<Scores>,
@@ -92,7 +94,9 @@ pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
         Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
     };
-    let told = found.told(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
+    let mut told = found.told(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
+    let hash = read_source(&args.run)?.data_hash;
+    told.is_run_data = hash.map(|hash| hash == reader.data_hash());
     let text = match args.json {
         true => serde_json::to_string_pretty(&told)? + "\n",
         false => summary(reader.name(), &told),
@@ -159,6 +163,7 @@ impl Found {
             out,
             n_samples: self.n_samples,
             n_clusters,
+            is_run_data: None,
             n_unlabelled: self.n_samples - self.sizes.iter().sum::<usize>(),
             sizes: self.sizes,
             mean_confidence: self.sum.map(|sum| sum / self.n_samples as f64),
@@ -179,6 +184,9 @@ fn summary(name: &str, told: &Told) -> String {
         Some(mean) => ("confidence", format!("{mean:.3} on average")),
         None => ("confidence", "none: the run's answer is that of k-means".into()),
     });
+    if told.is_run_data == Some(true) {
+        rows.push(("data", "the run's own".into()));
+    }
     if told.n_unlabelled > 0 {
         let left = plural(told.n_unlabelled, "sample");
         rows.push(("unlabelled", format!("{left}; {} have a cluster", percent(labelled))));

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use consilience::from_votes;
 use consilience::from_votes::{VotesConfig, VotesOutcome};
 use consilience::metrics::{Curve, CurvePoint, Metrics, VotesContext, Work};
-use consilience::run_folder::{self, Destination, GivenVotes, Provenance, RunFolder};
-use consilience::{RunError, from_votes};
-use consilience_data::{DataError, Truth, VotesInfo, VotesReader, read_labels};
+use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
+use consilience_data::{
+    DataError, LabelsAs, SampleLabels, Truth, VotesInfo, VotesReader, read_sample_labels,
+};
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
 use super::graph::GraphFile;
@@ -38,11 +40,22 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     settings::given_k(args.clusters, config.n_clusters)?;
     let destination = Destination::new(args.out.as_deref())?;
     let graph = args.graph.as_deref().map(GraphFile::new).transpose()?;
-    let truth = if args.labels.is_empty() { None } else { Some(read_labels(&args.labels)?) };
+    let labels = match args.labels.as_slice() {
+        [] => None,
+        files => {
+            let options = args.reading.options().for_labels();
+            Some(read_sample_labels(files, &options, LabelsAs::Truth, true)?)
+        }
+    };
 
     let look = look(args);
+    let mut given = read(args, &config, labels.as_ref(), &threads, &look)?;
+    // Votes of a run are of samples that it has names for.
+    let run = run_of(&args.votes).filter(|run| run.n_samples() == given.signatures.n_samples());
+    let samples = given.samples.take();
+    let ids = run.as_ref().and_then(|run| run.ids.as_deref()).or(samples.as_deref());
+    let truth = truth(&mut given, labels.as_ref(), ids)?;
     let (k, truth) = (config.n_clusters, truth.as_ref());
-    let given = read(args, &config, truth, &threads, &look)?;
     if let Some(graph) = &graph {
         graph.check(&given.signatures, &config)?;
     }
@@ -53,11 +66,8 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     })?;
     let points: Vec<CurvePoint> = points.into_iter().collect::<Result<_, _>>()?;
 
-    // Votes of a run are of samples that it has names for.
-    let run = run_of(&args.votes).filter(|run| run.n_samples() == given.signatures.n_samples());
-    let provenance =
-        run.as_ref().map(|run| Provenance { ids: run.ids.as_deref(), recipe: &run.recipe });
-    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids, provenance };
+    let recipe = run.as_ref().map(|run| &run.recipe);
+    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids, samples: ids, recipe };
     let context = VotesContext {
         inputs: given.inputs,
         models: given.models,
@@ -66,7 +76,8 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     };
     let mut metrics = Metrics::of_votes(&outcome, &given.signatures, &config, context, truth)?;
     metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
-    let written = run_folder::config_toml("pseudo-label VOTES...", &config, &source(args))?;
+    let written =
+        run_folder::config_toml("pseudo-label VOTES...", &config, &source(args, run.as_ref()))?;
     let staging = destination.stage(&given.name)?;
     interrupt::remove_on_exit(staging.leftovers());
     run_folder::write_from_votes(staging.path(), &outcome, &votes, &metrics, &written)?;
@@ -115,19 +126,23 @@ struct Given {
     /// What each of a model's clusters was called.
     ids: Vec<Vec<i64>>,
     inputs: Vec<VotesInfo>,
+    /// What samples are called, if the files say it.
+    samples: Option<Vec<String>>,
+    /// The truth beside the votes.
+    beside: Result<Option<Truth>, DataError>,
 }
 
 /// Reads votes a chunk at a time.
 fn read(
     args: &PseudoLabelArgs,
     config: &VotesConfig,
-    truth: Option<&Truth>,
+    labels: Option<&SampleLabels>,
     threads: &Threads,
     look: &Look,
 ) -> Result<Given> {
     let start = Instant::now();
-    let n_known = args.samples.or(truth.map(Truth::n_samples));
-    let mut reader = VotesReader::open_on(&args.votes, n_known)?;
+    let n_known = args.samples.or(labels.map(SampleLabels::n_samples));
+    let mut reader = VotesReader::open_on(&args.votes, n_known, &args.reading.options())?;
     let agreement = config.agreement.check(reader.n_models());
     let agreement = agreement.map_err(|error| settings::hint(error.into()))?;
     let mut builder = SignaturesBuilder::new(&agreement);
@@ -144,9 +159,9 @@ fn read(
         input.notes.iter().for_each(|note| look.note(&format!("{}: {note}", input.path.display())));
     }
     check_samples(n_samples, args)?;
+    let (samples, beside) = (reader.ids(), reader.truth());
     let ids = reader.finish()?;
     let signatures = builder.finish();
-    check_truth(truth, n_samples, args)?;
     look.say(&format!(
         "{} x {}: {}, read in {}",
         plural(n_samples, "sample"),
@@ -154,7 +169,7 @@ fn read(
         plural(signatures.len(), "distinct signature"),
         duration(start.elapsed().as_secs_f64()),
     ));
-    Ok(Given { name, signatures, models, ids, inputs })
+    Ok(Given { name, signatures, models, ids, inputs, samples, beside })
 }
 
 /// The number of samples has to be the one that was typed.
@@ -170,13 +185,18 @@ fn check_samples(found: usize, args: &PseudoLabelArgs) -> Result<()> {
     }
 }
 
-fn check_truth(truth: Option<&Truth>, samples: usize, args: &PseudoLabelArgs) -> Result<()> {
-    match truth.map(Truth::n_samples) {
-        Some(labels) if labels != samples => {
-            let source_name = paths(&args.labels).join(", ");
-            Err(RunError::from(DataError::LabelCount { source_name, labels, samples }).into())
+/// The true classes: from files of labels, paired with the samples, else from beside the votes.
+fn truth(
+    given: &mut Given,
+    labels: Option<&SampleLabels>,
+    ids: Option<&[String]>,
+) -> Result<Option<Truth>> {
+    match labels {
+        Some(labels) => {
+            let n_samples = given.signatures.n_samples();
+            Ok(Some(labels.truth_of(&given.name, n_samples, ids)?.0))
         }
-        _ => Ok(()),
+        None => Ok(std::mem::replace(&mut given.beside, Ok(None))?),
     }
 }
 
@@ -190,11 +210,12 @@ fn tell(look: &Look, min_agree: Strictness, extraction: &Extraction) {
     ));
 }
 
-fn source(args: &PseudoLabelArgs) -> run_folder::Source {
+fn source(args: &PseudoLabelArgs, run: Option<&RunFolder>) -> run_folder::Source {
     run_folder::Source {
         data: paths(&args.votes),
         labels: paths(&args.labels),
         device: "cpu".into(),
+        data_hash: run.and_then(|run| run.source.data_hash.clone()),
     }
 }
 

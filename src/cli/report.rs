@@ -13,7 +13,10 @@ use super::{ReportArgs, answer};
 /// Writes a run's report anew.
 pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let run = RunFolder::open(&args.run)?;
-    let data = data(&run, &args.data)?;
+    let data = match data(&run, &args.data)? {
+        Ok(data) => Ok(run.own(data, args.data_changed)?),
+        Err(why) => Err(why),
+    };
     let path = match &data {
         Ok(data) => report::write(&run, Data::Read(data))?,
         Err(why) => report::write(&run, Data::Missing(why))?,

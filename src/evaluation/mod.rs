@@ -187,10 +187,46 @@ impl Scores {
     ///
     /// [`DataError::LabelCount`] if the numbers of samples differ.
     pub fn of_labels(truth: &Truth, found: &Truth) -> Result<Self, DataError> {
-        let is_negative = |name: &String| name.parse::<i64>().is_ok_and(|id| id < 0);
-        let is_cluster = |column: usize| !is_negative(&found.names()[column]);
-        Ok(Self::of_some(&overlap::of_labels(truth, found)?, truth.names(), is_cluster))
+        let table = overlap::of_labels(truth, found)?;
+        Ok(Self::of_some(&table, truth.names(), |column| is_cluster(found, column)))
     }
+}
+
+/// The scores of the samples that have a cluster, where others have none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CoveredScores {
+    /// Number of samples with a cluster.
+    pub n_samples: u64,
+    /// As [`Scores::acc`].
+    pub acc: f64,
+    /// As [`Scores::nmi`].
+    pub nmi: f64,
+    /// As [`Scores::ari`].
+    pub ari: f64,
+    /// As [`Scores::purity`].
+    pub purity: f64,
+}
+
+impl CoveredScores {
+    /// Scores labels from anywhere, as [`Scores::of_labels`] does, over the samples in clusters alone; `None` if all are.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::LabelCount`] if the numbers of samples differ.
+    pub fn of_labels(truth: &Truth, found: &Truth) -> Result<Option<Self>, DataError> {
+        let all = overlap::of_labels(truth, found)?;
+        let covered = only(&all, |column| is_cluster(found, column));
+        if covered.n_samples() == all.n_samples() {
+            return Ok(None);
+        }
+        let Scores { n_samples, acc, nmi, ari, purity, .. } = Scores::of(&covered, truth.names());
+        Ok(Some(Self { n_samples, acc, nmi, ari, purity }))
+    }
+}
+
+/// Whether a label is a cluster, and not the sign that there is none: a negative number.
+fn is_cluster(found: &Truth, column: usize) -> bool {
+    found.names()[column].parse::<i64>().map_or(true, |id| id >= 0)
 }
 
 impl Scores {

@@ -150,3 +150,14 @@ fn samples_without_a_cluster_count_as_wrong() {
     let same = Scores::of_labels(&truth, &labels).unwrap();
     assert_eq!((same.acc, same.nmi, same.ari), (scores.acc, scores.nmi, scores.ari));
 }
+
+#[test]
+fn samples_with_a_cluster_are_scored_by_themselves() {
+    let truth = Truth::from_integers(&[0, 0, 1, 1]).unwrap();
+    let found = Truth::from_integers(&[-1, -1, 1, 1]).unwrap();
+    let all = Scores::of_labels(&truth, &found).unwrap();
+    let covered = CoveredScores::of_labels(&truth, &found).unwrap().unwrap();
+    assert_eq!((all.acc, all.nmi, all.n_samples), (0.5, 1.0, 4));
+    assert_eq!((covered.acc, covered.n_samples), (1.0, 2));
+    assert_eq!(CoveredScores::of_labels(&truth, &truth).unwrap(), None);
+}

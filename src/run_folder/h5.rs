@@ -3,10 +3,8 @@
 use std::path::Path;
 
 use consilience_data::hdf5_file::Writer;
-use consilience_data::{
-    ClusterId, DataError, Element, ModelIdx, SampleIdx, SoftAssignments, Votes,
-};
-use ndarray::{Array2, ArrayView, ArrayView2, Dimension};
+use consilience_data::{ClusterId, DataError, Element, ModelIdx, SoftAssignments, Votes};
+use ndarray::{ArrayView, ArrayView2, Dimension};
 
 use super::results::{Columns, PSEUDO_LABELS, Results};
 use super::source::GivenVotes;
@@ -130,17 +128,12 @@ pub(super) fn write_votes(
     });
     let meaning = "cluster that each model votes for, numbered as vote_ids says; 65535: no vote";
     file.rows("votes", signatures.n_samples(), rows, "(n_models, n_samples)", meaning)?;
-    let lowest: Vec<f32> = (0..signatures.n_samples())
-        .map(|sample| signatures.lowest_confidence(SampleIdx::from_index(sample)))
-        .collect();
-    if lowest.iter().any(|&confidence| confidence < 1.0 && confidence > 0.0) {
+    if let Some(lowest) = votes.lowest_confidences() {
         let (rows, n_samples) = ((0..n_models).map(|_| lowest.clone()), signatures.n_samples());
         let meaning = "the lowest of the models' confidences in a sample, the same for each: no others were kept";
         file.rows("confidences", n_samples, rows, "(n_models, n_samples)", meaning)?;
     }
-    let most = votes.ids.iter().map(Vec::len).max().unwrap_or(0);
-    let id = |(model, cluster): (usize, usize)| votes.ids[model].get(cluster).copied();
-    let ids = Array2::from_shape_fn((n_models, most), |at| id(at).unwrap_or(-1));
+    let ids = votes.ids_of_clusters();
     let meaning =
         "what each of the models' clusters was called in its file; -1 where a model has fewer";
     file.array("vote_ids", ids.view(), "(n_models, most clusters of a model)", meaning)?;

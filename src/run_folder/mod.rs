@@ -9,6 +9,7 @@ mod models;
 mod read;
 mod results;
 mod source;
+mod votes;
 mod write;
 
 use std::fs;
@@ -20,7 +21,7 @@ use consilience_data::DataError;
 #[cfg(feature = "hdf5")]
 pub(crate) use self::h5::Documented;
 pub(crate) use self::models::read as read_models;
-pub use self::read::{RunFolder, read_recipe};
+pub use self::read::{RunFolder, read_recipe, read_source};
 pub(crate) use self::results::{Columns, PSEUDO_LABELS};
 pub use self::source::{CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml};
 pub use self::write::{rewrite_metrics, write, write_from_votes};

@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use consilience_data::{ClusterId, PseudoLabel, PseudoLabels, Recipe, SampleIdx};
+use consilience_data::{
+    ClusterId, DataHash, Dataset, PseudoLabel, PseudoLabels, Recipe, SampleIdx,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -62,12 +64,8 @@ impl RunFolder {
     /// [`RunError::Folder`] if it is no run folder, and for a file in it that is missing or damaged.
     pub fn open(path: &Path) -> Result<Self, RunError> {
         check(path)?;
-        let config = text(&path.join(CONFIG))?;
-        let config: toml::Table = config
-            .parse()
-            .map_err(|error: toml::de::Error| damaged(&path.join(CONFIG), error.message()))?;
-        let source = config.get("run").cloned().unwrap_or(toml::Table::new().into());
-        let source = source.try_into().unwrap_or_default();
+        let config = read_config(path)?;
+        let source = source_of(&config);
         let metrics: serde_json::Value = json(&path.join(METRICS))?;
         let recipe = read_recipe(path)?;
 
@@ -146,6 +144,34 @@ impl RunFolder {
         Ok(())
     }
 
+    /// Data that were read again, checked to be the run's, in its order: samples are found by their ids, if both have them.
+    ///
+    /// `changed`: whether values may differ.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunFolder::check_samples`]; samples that aren't in both; and, unless `changed`, [`RunError::Folder`] with both hashes.
+    pub fn own(&self, data: Dataset, changed: bool) -> Result<Dataset, RunError> {
+        let run = self.path.display().to_string();
+        if data.features.n_samples() != self.n_samples() {
+            self.check_samples(data.features.n_samples(), None)?;
+        }
+        let data = data.in_order_of(self.ids.as_deref(), &run)?;
+        let Some(expected) = self.source.data_hash.as_ref().filter(|_| !changed) else {
+            return Ok(data);
+        };
+        let found = DataHash::of(&data.features);
+        if *expected == found {
+            return Ok(data);
+        }
+        let name = &data.name;
+        let problem = format!(
+            "was made of other values, or of samples in another order, than {name} has now: the run's data have the hash {expected}, \
+             these {found}; name the data that was clustered, or add --data-changed to take these"
+        );
+        Err(RunError::folder(&self.path, &problem))
+    }
+
     /// Number of clusters, K.
     #[must_use]
     pub fn n_clusters(&self) -> usize {
@@ -168,6 +194,26 @@ pub fn read_recipe(path: &Path) -> Result<Recipe, RunError> {
     check(path)?;
     let recipe = path.join(RECIPE);
     if recipe.exists() { json(&recipe) } else { Ok(Recipe::default()) }
+}
+
+/// What the run in `path` was made of, as far as it says.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] if it is no run folder, and for settings that are damaged.
+pub fn read_source(path: &Path) -> Result<Source, RunError> {
+    check(path)?;
+    Ok(source_of(&read_config(path)?))
+}
+
+fn read_config(path: &Path) -> Result<toml::Table, RunError> {
+    let config = text(&path.join(CONFIG))?;
+    config.parse().map_err(|error: toml::de::Error| damaged(&path.join(CONFIG), error.message()))
+}
+
+fn source_of(config: &toml::Table) -> Source {
+    let source = config.get("run").cloned().unwrap_or(toml::Table::new().into());
+    source.try_into().unwrap_or_default()
 }
 
 /// Whether there is a run folder.

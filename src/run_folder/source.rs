@@ -29,6 +29,9 @@ pub struct Source {
     pub labels: Vec<String>,
     /// Where the networks were trained.
     pub device: String,
+    /// [`DataHash`](consilience_data::DataHash) of the features, if they were there, to know them again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_hash: Option<String>,
 }
 
 /// The content of `config.toml`. `command` takes it with `--config`.
@@ -61,6 +64,8 @@ pub struct GivenVotes<'a> {
     pub signatures: &'a Signatures,
     /// What each of a model's clusters was called, shape (n_models), of n_clusters of the model each.
     pub ids: &'a [Vec<i64>],
-    /// Where the samples came from, if the votes are those of a run that knows it.
-    pub provenance: Option<Provenance<'a>>,
+    /// What samples are called, length n_samples, if the votes or their run say it.
+    pub samples: Option<&'a [String]>,
+    /// How files became the features that were voted on, if the votes are those of a run.
+    pub recipe: Option<&'a Recipe>,
 }

@@ -8,7 +8,8 @@
 //! | `assignments.csv` | sample, id (if the data has ids), cluster, confidence |
 //! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
 //! | `pseudo_labels.csv`, `.npz` | sample, id (if the data has ids), label, agreement, margin, confidence |
-//! | `run.h5` | the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
+//! | `votes.npz` | the last round's votes and confidences, which `pseudo-label` reads back; `votes.rs` says what is in it |
+//! | `run.h5` | for other tools: the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
 //! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
@@ -27,6 +28,7 @@ use consilience_data::{DataError, Recipe};
 
 use super::results::{Results, write_results};
 use super::source::{GivenVotes, Provenance, RECIPE};
+use super::votes::VOTES;
 use super::{METRICS, replace, write_text};
 use crate::from_votes::VotesOutcome;
 use crate::outcome::Outcome;
@@ -53,6 +55,7 @@ pub fn write(
         ids: provenance.ids,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
+    super::votes::write(&folder.join(VOTES), &outcome.votes)?;
     #[cfg(feature = "hdf5")]
     super::h5::write(&folder.join("run.h5"), outcome, &results)?;
     super::models::write(folder, outcome)
@@ -85,20 +88,18 @@ pub fn write_from_votes(
     metrics: &Metrics,
     config: &str,
 ) -> Result<(), RunError> {
-    if let Some(Provenance { recipe, .. }) = votes.provenance {
+    if let Some(recipe) = votes.recipe {
         write_recipe(folder, recipe)?;
     }
     let results = Results {
         clusters: Cow::Borrowed(&outcome.consensus.clusters),
         confidences: &outcome.consensus.confidences,
         pseudo_labels: &outcome.pseudo_labels,
-        ids: votes.provenance.and_then(|provenance| provenance.ids),
+        ids: votes.samples,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
+    super::votes::write_given(&folder.join(VOTES), votes)?;
     #[cfg(feature = "hdf5")]
     super::h5::write_votes(&folder.join("run.h5"), votes, &results)?;
-    // Only run.h5 holds them.
-    #[cfg(not(feature = "hdf5"))]
-    let _ = votes;
     Ok(())
 }

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use ndarray::Array2;
 
 use super::images::{self, Images};
-use super::part::{Content, Part, check_count};
+use super::part::{Content, Part};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
-use super::{Dataset, dataset_name, numbers, read_labels, read_part};
-use crate::records::{Fitted, PartInfo, Request};
+use super::{Dataset, dataset_name, numbers, read_part, read_sample_labels};
+use crate::records::{Fitted, LabelsAs, PartInfo, Request};
 use crate::{DataError, Features, Recipe, Truth, embedded};
 
 /// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.
@@ -47,18 +47,24 @@ pub(super) fn dataset(
     let mut infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
     let values = values(parts, &mut infos, &mut recipe, follow)?;
     let features = Features::new(values, &name)?;
-    let truth = if labels.is_empty() {
-        beside.map(|parts| Truth::stack(&parts)).transpose()?
+    let ids = ids.map(|parts| parts.concat());
+    let (truth, paired_by) = if labels.is_empty() {
+        (beside.map(|parts| Truth::stack(&parts)).transpose()?, None)
     } else {
-        let truth = read_labels(labels)?;
-        let names: Vec<_> = labels.iter().map(|path| path.display().to_string()).collect();
-        check_count(&truth, features.n_samples(), &names.join(", "))?;
-        Some(truth)
+        let labels =
+            read_sample_labels(labels, &recipe.options.for_labels(), LabelsAs::Truth, true)?;
+        let data = joined(paths);
+        let (truth, by) = labels.truth_of(&data, features.n_samples(), ids.as_deref())?;
+        (Some(truth), Some(by))
     };
     let embedded = |path: &PathBuf| matches!(Location::resolve(path), Location::Embedded(_));
     let n_clusters = paths.iter().all(embedded).then_some(embedded::DIGITS_CLUSTERS);
-    let ids = ids.map(|parts| parts.concat());
-    Ok(Dataset { name, features, truth, ids, recipe, n_clusters, parts: infos })
+    Ok(Dataset { name, features, truth, paired_by, ids, recipe, n_clusters, parts: infos })
+}
+
+/// How messages call several paths.
+pub(super) fn joined(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The features of all parts, shape (n_samples, n_features).

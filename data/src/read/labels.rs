@@ -1,54 +1,173 @@
-//! From numbers or lines of text to the truth.
+//! Labels of any source: a column of a table, an array, lines of text, a folder of folders, or what a run left.
 
+use std::path::{Path, PathBuf};
+
+use super::Role;
 use super::encoding::{Text, decode, read_to_end};
-use super::numbers::{Number, whole_numbers};
-use super::source::Source;
+use super::numbers::{Number, Target};
+use super::path::{is_zip_of_files, open_records, read_cells, read_part};
+use super::source::{Format, Location, Source};
 use super::strings::Cells;
-use super::text;
-use crate::records::labels::from_words;
-use crate::{DataError, Truth};
+use crate::records::{Fitted, LabelRoles, LabelsAs, Request, SampleLabels};
+use crate::{DataError, ReadOptions, Truth};
 
 /// First lines that name the column rather than the first sample's class.
 const HEADERS: [&str; 10] = [
     "label", "labels", "class", "classes", "cluster", "target", "truth", "category", "y", "species",
 ];
+/// What a run folder has its clusters in.
+const ASSIGNMENTS: &str = "assignments.csv";
 
-/// The truth from numbers or words of shape (n), (n, 1) or (1, n).
-pub(super) fn truth(shape: &[usize], cells: Cells, name: &str) -> Result<Truth, DataError> {
-    let source_name = || name.to_owned();
-    if shape.is_empty() || shape.iter().filter(|&&length| length != 1).count() > 1 {
-        return Err(DataError::Dimensions {
-            source_name: source_name(),
-            found: shape.to_vec(),
-            expected: "one label a sample: (n), (n, 1) or (1, n)",
-        });
+/// Reads labels, with what the files call their samples, and stacks them: a column of a table, whole numbers or strings of shape
+/// (n), (n, 1) or (1, n) in an array, a line each of a text file, names of folders, or the clusters of a run folder.
+///
+/// # Arguments
+///
+/// * `lenient`: columns that `options` name needn't be there, as they are another file's.
+///
+/// # Errors
+///
+/// [`DataError`] for a file that can't be read or understood, and columns that aren't there or of which several may be the labels.
+pub fn read_sample_labels(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    purpose: LabelsAs,
+    lenient: bool,
+) -> Result<SampleLabels, DataError> {
+    let request = LabelRequest { options, purpose, lenient };
+    let mut all: Option<SampleLabels> = None;
+    for path in paths {
+        let read = read(path, request)?;
+        match &mut all {
+            None => all = Some(read),
+            Some(all) => all.extend(&read),
+        }
     }
-    if shape.contains(&0) {
-        return Err(DataError::NoLabels { source_name: source_name() });
+    all.ok_or(DataError::NoFiles)
+}
+
+/// As [`read_sample_labels`], as the truth of samples in the files' own order.
+///
+/// # Errors
+///
+/// As [`read_sample_labels`], and labels that are missing or not whole.
+pub fn read_labels(paths: &[PathBuf]) -> Result<Truth, DataError> {
+    read_sample_labels(paths, &ReadOptions::default(), LabelsAs::Truth, false)?.truth()
+}
+
+/// How labels are to be read.
+#[derive(Clone, Copy)]
+struct LabelRequest<'a> {
+    options: &'a ReadOptions,
+    purpose: LabelsAs,
+    lenient: bool,
+}
+
+fn read(path: &Path, request: LabelRequest<'_>) -> Result<SampleLabels, DataError> {
+    let location = Location::resolve(path);
+    let name = location.name();
+    let Location::File { path, dataset: None } = &location else { return of_array(&location) };
+    if path.is_dir() {
+        let assignments = path.join(ASSIGNMENTS);
+        return match assignments.is_file() {
+            true => read(&assignments, request),
+            false => beside(path, name, request),
+        };
     }
-    match cells {
-        Cells::Words(words) => from_words(&words, name),
-        Cells::Numbers(numbers) => match whole_numbers(&numbers) {
-            Ok(labels) => Ok(Truth::from_integers(&labels)?),
-            Err((index, value)) => {
-                Err(DataError::LabelNotWhole { source_name: source_name(), index, value })
-            }
+    let mut source = Source::open(path)?;
+    let is_lines = path.extension().is_some_and(|extension| extension == "txt");
+    match source.format(path)? {
+        Format::Text if is_lines => of_lines(source, request.options.encoding.as_deref()),
+        Format::Npz if is_zip_of_files(path)? => beside(path, name, request),
+        Format::Npy | Format::Idx => of_array(&location),
+        // Arrays beside one another, of which one may say what samples are called.
+        Format::Npz | Format::Hdf5 => match of_table(&location, request) {
+            Ok(labels) if labels.has_ids() => Ok(labels),
+            _ => of_array(&location),
         },
+        Format::Text | Format::Parquet | Format::Arrow | Format::JsonLines => {
+            of_table(&location, request)
+        }
     }
 }
 
-/// Labels of a text file, one a line: all numbers, else words. `table`: refuse lines of several columns.
+/// A column of labels.
+fn of_table(location: &Location, request: LabelRequest<'_>) -> Result<SampleLabels, DataError> {
+    let LabelRequest { options, purpose, lenient } = request;
+    let mut records = open_records(location, options).map_err(no_labels)?;
+    // An empty line is a label that is missing, and a comma is part of one.
+    if let Location::File { path, .. } = location
+        && records.schema.columns.len() == 1
+        && Source::open(path)?.format(path)? == Format::Text
+    {
+        return of_lines(Source::open(path)?, options.encoding.as_deref());
+    }
+    let roles = LabelRoles::choose(&mut records.schema, options, purpose, lenient)?;
+    SampleLabels::read(records, &roles)
+}
+
+/// A table without rows is one without labels.
+fn no_labels(error: DataError) -> DataError {
+    match error {
+        DataError::NoRows { source_name } | DataError::Empty { source_name } => {
+            DataError::NoLabels { source_name }
+        }
+        error => error,
+    }
+}
+
+/// The classes that folders are.
+fn beside(
+    path: &Path,
+    source_name: String,
+    request: LabelRequest<'_>,
+) -> Result<SampleLabels, DataError> {
+    let options = request.options;
+    let fitted = Fitted::default();
+    let request =
+        Request { options, wanted: None, lenient: true, with_truth: true, fitted: &fitted };
+    let part = match read_part(path, request) {
+        Err(DataError::NoImages { .. }) if path.is_dir() => {
+            return Err(DataError::NoRunFolder { source_name });
+        }
+        part => part?,
+    };
+    let Some(truth) = part.truth else { return Err(DataError::NoLabels { source_name }) };
+    Ok(SampleLabels::beside(&source_name, &truth, part.ids))
+}
+
+/// Strings or whole numbers.
+fn of_array(location: &Location) -> Result<SampleLabels, DataError> {
+    let name = location.name();
+    let (shape, cells) = read_cells(location, Role::Labels)?;
+    of_cells(&shape, cells, &name)
+}
+
+fn of_cells(shape: &[usize], cells: Cells, name: &str) -> Result<SampleLabels, DataError> {
+    check_shape(shape, name)?;
+    if shape.contains(&0) {
+        return Err(DataError::NoLabels { source_name: name.into() });
+    }
+    let words = cells.into_words().into_iter().map(Option::unwrap_or_default);
+    Ok(SampleLabels::in_order(name, words))
+}
+
+fn check_shape(shape: &[usize], name: &str) -> Result<(), DataError> {
+    if !shape.is_empty() && shape.iter().filter(|&&length| length != 1).count() <= 1 {
+        return Ok(());
+    }
+    Err(DataError::Dimensions {
+        source_name: name.into(),
+        found: shape.to_vec(),
+        expected: "one label a sample: (n), (n, 1) or (1, n)",
+    })
+}
+
+/// Labels of a text file, one a line, whatever is in it.
 ///
 /// Empty lines are an error, as they would shift the labels; those at the end are not.
-pub(crate) fn from_text(source: Source, table: bool) -> Result<Truth, DataError> {
-    let Text { mut source, encoding } = decode(source, None)?;
-    if table && let Some(delimiter) = text::delimiter(&mut source)? {
-        return Err(DataError::Unsupported {
-            source_name: source.name,
-            found: format!("several columns ({:?} in the first line)", char::from(delimiter)),
-            supported: "labels alone, one a line",
-        });
-    }
+fn of_lines(source: Source, encoding: Option<&str>) -> Result<SampleLabels, DataError> {
+    let Text { mut source, encoding } = decode(source, encoding)?;
     let text = read_to_end(&mut source, encoding)?;
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let labels: Vec<String> = lines.map(unquoted).collect();
@@ -62,11 +181,11 @@ pub(crate) fn from_text(source: Source, table: bool) -> Result<Truth, DataError>
     if labels.is_empty() {
         return Err(DataError::NoLabels { source_name: source.name });
     }
-    from_words(labels, &source.name)
+    Ok(SampleLabels::in_order(&source.name, labels.iter().cloned()))
 }
 
 fn number(text: &str) -> Option<Number> {
-    super::numbers::Target::from_text(text)
+    Number::from_text(text)
 }
 
 /// Whether a first line names the column: a word above numbers, or one of the usual names above other words.

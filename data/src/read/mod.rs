@@ -41,16 +41,17 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, IxDyn};
 
+pub use self::labels::{read_labels, read_sample_labels};
 pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
 #[cfg(feature = "hdf5")]
 pub(crate) use self::path::check_hdf5;
-use self::path::{not_an_array, open, read_cells, read_part, read_truth};
+use self::path::{open, read_cells, read_part};
 use self::source::Location;
 pub use self::stream::{FeaturesChunk, FeaturesReader};
 use self::strings::Cells;
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
-use crate::records::PartInfo;
+use crate::records::{PairedBy, PartInfo, SampleLabels, pair_ids};
 use crate::{DataError, Features, ReadOptions, Recipe, Truth};
 
 /// Samples to be clustered, with what their files say about them.
@@ -63,6 +64,8 @@ pub struct Dataset {
     pub features: Features,
     /// The classes, if known. For scores only.
     pub truth: Option<Truth>,
+    /// How labels of other files were paired with the samples, if there are such.
+    pub paired_by: Option<PairedBy>,
     /// What samples are called, length n_samples, if files say it; else a sample is its row.
     pub ids: Option<Vec<String>>,
     /// How the files became features.
@@ -71,6 +74,30 @@ pub struct Dataset {
     pub n_clusters: Option<usize>,
     /// What each file is, in order.
     pub parts: Vec<PartInfo>,
+}
+
+impl Dataset {
+    /// The same samples in the order of `ids`, if both are called anything and the orders differ.
+    ///
+    /// `name`: how messages call what has the ids.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::IdTwice`] and [`DataError::IdAlone`] for the first sample that isn't in both once.
+    pub fn in_order_of(mut self, ids: Option<&[String]>, name: &str) -> Result<Self, DataError> {
+        let (Some(wanted), Some(own)) = (ids, &self.ids) else { return Ok(self) };
+        if wanted == own.as_slice() {
+            return Ok(self);
+        }
+        let rows = pair_ids(wanted, own, [name, &self.name])?;
+        if let Some(truth) = &self.truth {
+            let labels = SampleLabels::beside(&self.name, truth, self.ids.clone());
+            self.truth = Some(labels.truth_of(name, wanted.len(), Some(wanted))?.0);
+        }
+        self.features = self.features.select(&rows);
+        self.ids = Some(wanted.to_vec());
+        Ok(self)
+    }
 }
 
 /// What an array is read for.
@@ -123,23 +150,6 @@ pub fn read_dataset_as(
     recipe: &Recipe,
 ) -> Result<Dataset, DataError> {
     assemble::dataset(paths, labels, recipe.clone(), true)
-}
-
-/// Reads labels and stacks them: whole numbers of shape (n), (n, 1) or (1, n) from any format, or words
-/// from a text file with one a line.
-///
-/// # Errors
-///
-/// [`DataError`] for a file that can't be read or understood, and labels that are missing or not whole.
-pub fn read_labels(paths: &[PathBuf]) -> Result<Truth, DataError> {
-    if paths.is_empty() {
-        return Err(DataError::NoFiles);
-    }
-    let parts: Result<Vec<Truth>, DataError> = paths.iter().map(|path| read_truth(path)).collect();
-    match parts?.as_mut_slice() {
-        [only] => Ok(only.clone()),
-        parts => Ok(Truth::stack(parts)?),
-    }
 }
 
 /// Reads an array of whole numbers in any format, of its own shape: votes of other tools, for example.

@@ -266,11 +266,18 @@ impl<R: Read + Seek> Archive<R> {
         format!("{}, member {member}", self.name)
     }
 
-    fn header(&mut self, member: &str) -> Result<Header, DataError> {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn header(&mut self, member: &str) -> Result<Header, DataError> {
         self.with_member(member, |reader, _, name| Header::read(reader, name))
     }
 
-    fn values<T: Target>(&mut self, member: &str) -> Result<(Header, Vec<T>), DataError> {
+    pub(crate) fn values<T: Target>(
+        &mut self,
+        member: &str,
+    ) -> Result<(Header, Vec<T>), DataError> {
         self.with_member(member, |reader, available, name| {
             let header = Header::read(reader, name)?;
             let values = header.read_values(reader, available, name)?;

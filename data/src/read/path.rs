@@ -10,11 +10,9 @@ use super::npz::Bytes;
 use super::part::{Content, Part};
 use super::source::{Format, Location, Source, Stamp, unpacked_name};
 use super::strings::Cells;
-use super::{
-    Role, arrow, delimited, idx, json_lines, labels, npy, npz, numbers, parquet, text, texts,
-};
-use crate::records::{Features, Fitted, Records, Request, Samples, Table};
-use crate::{DataError, ReadOptions, Truth, embedded};
+use super::{Role, arrow, delimited, idx, json_lines, npy, npz, numbers, parquet, text, texts};
+use crate::records::{Features, Records, Request, Samples, Table};
+use crate::{DataError, ReadOptions, embedded};
 
 /// Reads what one path holds, and checks it.
 pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
@@ -146,42 +144,6 @@ pub(super) fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
         found: shape.to_vec(),
         expected: "two dimensions or more, samples first",
     }
-}
-
-pub(super) fn read_truth(path: &Path) -> Result<Truth, DataError> {
-    let location = Location::resolve(path);
-    let name = location.name();
-    if let Location::File { path, dataset: None } = &location {
-        if path.is_dir() {
-            return truth_beside(path, name);
-        }
-        let mut source = Source::open(path)?;
-        match source.format(path)? {
-            Format::Text => {
-                let words = path.extension().is_some_and(|extension| extension == "txt");
-                return labels::from_text(source, !words);
-            }
-            Format::Parquet | Format::Arrow | Format::JsonLines => return truth_beside(path, name),
-            Format::Npz if is_zip_of_files(path)? => return truth_beside(path, name),
-            Format::Npy | Format::Npz | Format::Idx | Format::Hdf5 => {}
-        }
-    }
-    let (shape, cells) = read_cells(&location, Role::Labels)?;
-    labels::truth(&shape, cells, &name)
-}
-
-/// The labels beside data of other formats than arrays.
-fn truth_beside(path: &Path, source_name: String) -> Result<Truth, DataError> {
-    let options = ReadOptions::default();
-    let fitted = Fitted::default();
-    let request = Request {
-        options: &options,
-        wanted: None,
-        lenient: false,
-        with_truth: true,
-        fitted: &fitted,
-    };
-    read_part(path, request)?.truth.ok_or(DataError::NoLabels { source_name })
 }
 
 /// Reads an array as such: its shape and its values.

@@ -14,7 +14,7 @@ pub(crate) fn is_missing(cell: &str) -> bool {
 }
 
 /// Labels as they are read: four bytes a row, and each distinct label once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Labels {
     /// The distinct labels, numbered as they come.
     numbers: HashMap<String, u32>,
@@ -39,13 +39,22 @@ impl Labels {
         self.n_missing
     }
 
-    fn truth(&self, name: &str) -> Result<Truth, DataError> {
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The line or row of the first that is missing.
+    pub(crate) fn missing(&self) -> Option<u64> {
+        self.missing
+    }
+
+    /// The label of every row.
+    pub(crate) fn words(&self) -> Vec<&str> {
         let mut words = vec![""; self.numbers.len()];
         for (word, &number) in &self.numbers {
             words[number as usize] = word;
         }
-        let rows: Vec<&str> = self.rows.iter().map(|&number| words[number as usize]).collect();
-        from_words(&rows, name)
+        self.rows.iter().map(|&number| words[number as usize]).collect()
     }
 
     /// The truth beside a source's features. `None` where there is no such column, or where nobody
@@ -65,7 +74,7 @@ impl Labels {
             Some(at) => {
                 Err(DataError::NoLabelAt { source_name: name.into(), place: place.word(), at })
             }
-            None => self.truth(name),
+            None => from_words(&self.words(), name),
         };
         match truth {
             Ok(truth) => Ok(with_truth.then_some(truth)),

@@ -8,18 +8,26 @@
 
 mod batch;
 mod info;
+mod label_roles;
 pub(crate) mod labels;
 mod offsets;
 pub(crate) mod one_hot;
+mod pairing;
 pub(crate) mod roles;
+mod sample_labels;
 mod samples;
 mod schema;
 pub(crate) mod survey;
 
 pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width};
 pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
+pub use self::label_roles::LabelsAs;
+pub(crate) use self::label_roles::{LabelRoles, VoteRoles};
 pub use self::offsets::Offsets;
+pub use self::pairing::PairedBy;
+pub(crate) use self::pairing::pair_ids;
 pub(crate) use self::roles::{Features, Request, Roles};
+pub use self::sample_labels::{Paired, SampleLabels};
 pub(crate) use self::samples::{Fitted, Samples};
 pub use self::schema::Role;
 pub(crate) use self::schema::{Array, Column, Kind, Place, Schema, unique};

@@ -7,12 +7,13 @@ use super::{Column, Fitted, Kind, PartInfo, Role, Schema, Wanted};
 use crate::{DataError, ReadOptions};
 
 /// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
-const IDS: [&str; 8] = ["id", "ids", "uuid", "guid", "sample_id", "row_id", "doc_id", "index"];
+pub(super) const IDS: [&str; 8] =
+    ["id", "ids", "uuid", "guid", "sample_id", "row_id", "doc_id", "index"];
 /// And these, if they hold words.
 const NAMES: [&str; 8] =
     ["name", "file", "filename", "file_name", "path", "filepath", "key", "url"];
 /// Columns of these names are the truth. A `y` beside an `x` is a coordinate.
-const LABELS: [&str; 8] =
+pub(super) const LABELS: [&str; 8] =
     ["label", "labels", "class", "classes", "target", "truth", "category", "y"];
 /// Of several columns of lists, the first of these is taken.
 const LISTS: [&str; 5] = ["embedding", "embeddings", "vector", "vectors", "features"];
@@ -294,7 +295,7 @@ fn by_words<'a>(schema: &Schema, one_hot: &mut [OneHot], wanted: &'a [String]) -
 }
 
 /// Finds columns by name, else by number: from 1, and -1 is the last.
-struct Finder {
+pub(super) struct Finder {
     positions: HashMap<String, usize>,
     /// The first two columns that a file calls by one name.
     twice: HashMap<String, [usize; 2]>,
@@ -304,7 +305,7 @@ struct Finder {
 }
 
 impl Finder {
-    fn new(schema: &Schema) -> Self {
+    pub(super) fn new(schema: &Schema) -> Self {
         let names = schema.names();
         let positions: HashMap<String, usize> = names.iter().cloned().zip(0..).collect();
         let again = names.iter().zip(0..).filter_map(|(name, second)| {
@@ -320,8 +321,12 @@ impl Finder {
         Self { positions, twice, n_columns, schema_name: schema.name.clone(), found }
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
-        self.positions.get(name.trim()).copied().or_else(|| self.by_number(name))
+    pub(super) fn by_name(&self, name: &str) -> Option<usize> {
+        self.positions.get(name.trim()).copied()
+    }
+
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
+        self.by_name(name).or_else(|| self.by_number(name))
     }
 
     fn by_number(&self, name: &str) -> Option<usize> {
@@ -334,7 +339,7 @@ impl Finder {
     }
 
     /// The column that a person named.
-    fn said(&self, name: &str) -> Result<usize, DataError> {
+    pub(super) fn said(&self, name: &str) -> Result<usize, DataError> {
         if let Some(&[first, second]) = self.twice.get(name.trim()) {
             return Err(DataError::NamedTwice {
                 source_name: self.schema_name.clone(),
@@ -346,7 +351,7 @@ impl Finder {
         self.named(name)
     }
 
-    fn named(&self, name: &str) -> Result<usize, DataError> {
+    pub(super) fn named(&self, name: &str) -> Result<usize, DataError> {
         self.position(name).ok_or_else(|| {
             let lower = name.to_lowercase();
             let near = self
@@ -394,7 +399,7 @@ fn by_name(
 }
 
 /// Columns that identify samples, the best first, with the reason where it isn't the name.
-fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
+pub(super) fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
     let columns = &schema.columns;
     let lower: Vec<String> =
         columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
@@ -421,7 +426,7 @@ fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
 }
 
 /// Columns that are called like labels, the best first.
-fn label_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
+pub(super) fn label_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
     let lower: Vec<String> =
         schema.columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
     let is_simple = |index: usize| schema.columns[index].kind.is_simple();

@@ -13,9 +13,9 @@ use ndarray::Array2;
 use self::part::Part;
 use super::numbers::reserve;
 use super::part::check_count;
-use super::{dataset_name, read_labels};
-use crate::records::{Fitted, Request};
-use crate::{DataError, Features, Recipe, Truth};
+use super::{dataset_name, read_sample_labels};
+use crate::records::{Fitted, LabelsAs, Request, SampleLabels};
+use crate::{DataError, DataHash, Features, Recipe, Truth};
 
 /// Chunks are a multiple of so many rows, the last one apart.
 const STEP: usize = 1000;
@@ -39,7 +39,8 @@ pub struct FeaturesChunk {
 ///
 /// # Complexity
 ///
-/// Memory: a chunk of about 32 MB (a thousand rows, if these are more), 4 bytes a sample for labels, and each distinct label.
+/// Memory: a chunk of about 32 MB (a thousand rows, if these are more), 4 bytes a sample for labels, each distinct label, and all ids
+/// if there are labels with ids.
 /// Of an Arrow file a batch, as long as its writer made it, and of an `.npz` all ids. What can't be read piece by piece is
 /// read whole, each file when its turn comes: sparse matrices, arrays in Fortran order, texts and images.
 ///
@@ -66,10 +67,13 @@ pub struct FeaturesReader {
     width: Option<(String, usize)>,
     /// Files that haven't been read to their end; those that have to be read whole aren't open yet.
     waiting: VecDeque<Waiting>,
-    /// Labels from files of their own; else from beside the data, of the files read so far.
-    labels: Option<Truth>,
+    /// Labels from files of their own, and what the samples so far are called, if these say it.
+    labels: Option<SampleLabels>,
+    ids: Vec<String>,
+    /// Labels from beside the data, of the files read so far.
     beside: Vec<Option<Truth>>,
     given: usize,
+    hash: DataHash,
     /// Whether every file that was opened at the start says what samples are called.
     with_ids: bool,
 }
@@ -94,7 +98,15 @@ impl FeaturesReader {
     /// [`DataError`] for a file that can't be opened or understood, and widths that differ.
     pub fn open(paths: &[PathBuf], labels: &[PathBuf], recipe: &Recipe) -> Result<Self, DataError> {
         let first = paths.first().ok_or(DataError::NoFiles)?;
-        let labels = if labels.is_empty() { None } else { Some(read_labels(labels)?) };
+        let labels = match labels {
+            [] => None,
+            labels => Some(read_sample_labels(
+                labels,
+                &recipe.options.for_labels(),
+                LabelsAs::Truth,
+                true,
+            )?),
+        };
         let mut reader = Self {
             name: dataset_name(first),
             recipe: recipe.clone(),
@@ -104,8 +116,10 @@ impl FeaturesReader {
             waiting: VecDeque::new(),
             with_ids: true,
             labels,
+            ids: Vec::new(),
             beside: Vec::new(),
             given: 0,
+            hash: DataHash::default(),
         };
         let words = recipe.inverse_document_frequencies.is_some();
         let mut known = recipe.feature_names.clone().filter(|_| !words);
@@ -139,7 +153,7 @@ impl FeaturesReader {
         }
         reader.n_samples = n_samples;
         if let (Some(labels), Some(samples)) = (&reader.labels, n_samples) {
-            check_count(labels, samples, "labels")?;
+            labels.check_count(&reader.name, samples)?;
         }
         Ok(reader)
     }
@@ -208,22 +222,34 @@ impl FeaturesReader {
         }
         let width = values.len() / rows;
         let values = Array2::from_shape_vec((rows, width), values).expect("whole rows");
-        Ok(Some(FeaturesChunk { features: Features::new(values, &self.name)?, ids }))
+        if let Some(ids) =
+            ids.as_ref().filter(|_| self.labels.as_ref().is_some_and(SampleLabels::has_ids))
+        {
+            self.ids.extend_from_slice(ids);
+        }
+        let features = Features::new(values, &self.name)?;
+        self.hash.push(&features);
+        Ok(Some(FeaturesChunk { features, ids }))
+    }
+
+    /// The hash of all features so far.
+    #[must_use]
+    pub fn data_hash(&self) -> String {
+        self.hash.finish()
     }
 
     /// The true classes of all samples, if known. For scores only.
     ///
     /// # Errors
     ///
-    /// [`DataError::LabelCount`] for another number of labels than samples: before the last chunk, that is so.
+    /// As [`SampleLabels::truth_of`], and another number of labels than samples: before the last chunk, that is so.
     pub fn truth(&self) -> Result<Option<Truth>, DataError> {
-        let truth = match &self.labels {
-            Some(labels) => Some(labels.clone()),
-            None => {
-                let beside: Option<Vec<Truth>> = self.beside.iter().cloned().collect();
-                beside.map(|parts| Truth::stack(&parts)).transpose()?
-            }
-        };
+        if let Some(labels) = &self.labels {
+            let ids = Some(&self.ids[..]).filter(|ids| ids.len() == self.given);
+            return Ok(Some(labels.truth_of(&self.name, self.given, ids)?.0));
+        }
+        let beside: Option<Vec<Truth>> = self.beside.iter().cloned().collect();
+        let truth = beside.map(|parts| Truth::stack(&parts)).transpose()?;
         if let Some(truth) = &truth {
             check_count(truth, self.given, "labels")?;
         }

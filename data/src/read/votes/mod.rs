@@ -4,10 +4,12 @@
 //! from those of all files.
 
 mod array;
+mod beside;
 #[cfg(feature = "hdf5")]
 mod h5;
 mod models;
 mod open;
+mod records;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,8 +20,9 @@ use std::path::PathBuf;
 use ndarray::{Array2, s};
 use serde::Serialize;
 
+use self::beside::Beside;
 use self::models::Models;
-use crate::DataError;
+use crate::{DataError, ReadOptions, Truth};
 
 /// Samples in a chunk, at most.
 const MAX_SAMPLES: usize = 1 << 16;
@@ -66,6 +69,11 @@ pub struct VotesChunk {
 trait Blocks {
     /// Votes on the next samples, about `limit`; `None` after the last.
     fn next(&mut self, limit: usize, models: &mut Models) -> Result<Option<VotesChunk>, DataError>;
+
+    /// What the file says beside votes, after the last.
+    fn beside(&mut self) -> Beside {
+        Beside::default()
+    }
 }
 
 /// A file, and the block of which the samples from `used` on aren't in a chunk yet.
@@ -74,8 +82,8 @@ struct Part {
     /// Numbers of samples that it can be on, the other way round included; empty for a long table of text.
     fits: Vec<usize>,
     models: Models,
-    /// Where models are columns of text: the first one's, counted from 1.
-    first_column: Option<usize>,
+    /// Where models are columns: which, counted from 0.
+    columns: Option<Vec<usize>>,
     blocks: Box<dyn Blocks>,
     block: Option<VotesChunk>,
     used: usize,
@@ -111,7 +119,7 @@ impl Part {
     /// Refuses a model without votes, and one that numbers the samples.
     fn check_models(&self) -> Result<(), DataError> {
         // The header `,0,1,2` that pandas writes above a column of such numbers reads as one more sample.
-        let one_more = self.first_column.is_some() && self.read > 10;
+        let one_more = self.columns.is_some() && self.read > 10;
         let least = self.read - usize::from(one_more);
         for (model, name) in self.models.names().iter().enumerate() {
             let n_clusters = self.models.n_clusters(model);
@@ -119,8 +127,8 @@ impl Part {
                 continue;
             }
             let source_name = self.info.path.display().to_string();
-            let model = match self.first_column {
-                Some(first) => format!("column {}, counted from 1 ({name}),", first + model),
+            let model = match &self.columns {
+                Some(columns) => format!("column {}, counted from 1 ({name}),", columns[model] + 1),
                 None => format!("model {name}"),
             };
             return Err(match n_clusters {
@@ -135,10 +143,10 @@ impl Part {
 /// Votes of any tool, read a chunk of samples at a time.
 ///
 /// A votes file is an array of shape (n_models, n_samples), or (n_samples) for one model, in `.npy`, `.npz`, IDX or
-/// HDF5, or a table of text with a sample a row and a model a column. An array with more rows than columns, and a
-/// table with more columns than rows, is taken as transposed, unless only the other way fits the other files. Our own
-/// `run.h5` and `assignments.csv` are votes files, and a run folder stands for its `run.h5` (without HDF5: its
-/// `assignments.npy`).
+/// HDF5, or a table (text, Parquet, Arrow, JSON Lines) with a sample a row and a model a column, and columns of ids and of the
+/// truth, by their names. An array with more rows than columns, and a
+/// table of text with more columns than rows, is taken as transposed, unless only the other way fits the other files. Our own
+/// `assignments.csv` is a votes file, and a run folder stands for its `votes.npz` (of older runs: its `run.h5`).
 ///
 /// Of several arrays in an `.npz` or HDF5 file, the one called `votes` is read. Without it, all members of an `.npz`, or
 /// all 1-D datasets, are stacked and each is a part, if they are integers on the same samples. `file.npz:member` and
@@ -168,6 +176,8 @@ impl Part {
 /// ```
 pub struct VotesReader {
     name: String,
+    /// What the files say beside votes, in their order: there after the last sample.
+    beside: Vec<Beside>,
     infos: Vec<VotesInfo>,
     parts: Vec<Part>,
     /// Samples in a chunk, at most.
@@ -188,7 +198,7 @@ impl VotesReader {
     /// [`DataError`] for no files, a file that can't be opened or understood, numbers of samples that differ, and
     /// over 65,535 models.
     pub fn open(paths: &[PathBuf]) -> Result<Self, DataError> {
-        Self::open_on(paths, None)
+        Self::open_on(paths, None, &ReadOptions::default())
     }
 
     /// As [`VotesReader::open`], with the number of samples where it is known from elsewhere: an array or a short table
@@ -197,24 +207,29 @@ impl VotesReader {
     /// # Errors
     ///
     /// As [`VotesReader::open`].
-    pub fn open_on(paths: &[PathBuf], n_samples: Option<usize>) -> Result<Self, DataError> {
-        Self::with_limit(paths, n_samples, MAX_SAMPLES)
+    pub fn open_on(
+        paths: &[PathBuf],
+        n_samples: Option<usize>,
+        options: &ReadOptions,
+    ) -> Result<Self, DataError> {
+        Self::with_limit(paths, n_samples, options, MAX_SAMPLES)
     }
 
     fn with_limit(
         paths: &[PathBuf],
         n_samples: Option<usize>,
+        options: &ReadOptions,
         limit: usize,
     ) -> Result<Self, DataError> {
         let first = paths.first().ok_or(DataError::NoVotesFiles)?;
         let files: Result<Vec<Vec<Part>>, DataError> =
-            paths.iter().map(|path| open::open(path, None)).collect();
+            paths.iter().map(|path| open::open(path, None, options)).collect();
         let mut files = files?;
         if let Some(samples) = n_samples.or_else(|| agreed(&files)) {
             let differs = |part: &Part| part.info.n_samples.is_some_and(|other| other != samples);
             for (parts, path) in files.iter_mut().zip(paths) {
                 if parts.iter().any(differs) {
-                    *parts = open::open(path, Some(samples))?;
+                    *parts = open::open(path, Some(samples), options)?;
                 }
             }
         }
@@ -232,7 +247,7 @@ impl VotesReader {
             }
         }
         let limit = (MAX_VOTES / models).clamp(1, limit);
-        Ok(Self { name: open::short_name(first), infos, parts, limit })
+        Ok(Self { name: open::short_name(first), beside: Vec::new(), infos, parts, limit })
     }
 
     /// The first file's name without its extensions; for a run, the folder's.
@@ -284,7 +299,56 @@ impl VotesReader {
             info.clone_from(&part.info);
             info.n_samples = Some(part.read);
         }
+        if self.beside.is_empty() {
+            self.beside = self.parts.iter_mut().map(|part| part.blocks.beside()).collect();
+            self.check_order()?;
+        }
         Ok(None)
+    }
+
+    /// Refuses files that call their samples differently, row by row. Files that don't say it are taken to be in order.
+    fn check_order(&self) -> Result<(), DataError> {
+        let path = |part: usize| self.infos[part].path.display().to_string();
+        let mut first: Option<(usize, Vec<String>)> = None;
+        for (part, beside) in self.beside.iter().enumerate() {
+            let by_rows = beside.ids.is_empty();
+            let Some(names) = beside.names() else { continue };
+            let in_order = || (0..names.len()).map(|row| row.to_string()).collect();
+            if by_rows && self.parts.len() > 1 {
+                // The other files are in the data's order, as far as they say.
+                first.get_or_insert_with(|| (usize::from(part == 0), in_order()));
+            }
+            let (known, expected) = first.get_or_insert_with(|| (part, names.clone()));
+            let differs = |(found, expected): (&String, &String)| found != expected;
+            if let Some(row) = names.iter().zip(&*expected).position(differs) {
+                return Err(DataError::OtherOrder {
+                    first: path(*known),
+                    expected: expected[row].clone(),
+                    other: path(part),
+                    found: names[row].clone(),
+                    row,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What samples are called, length n_samples, if a file says it: ids, or the numbers of rows in the data where these aren't in
+    /// order. Known after the last sample.
+    #[must_use]
+    pub fn ids(&self) -> Option<Vec<String>> {
+        self.beside.iter().find_map(Beside::names)
+    }
+
+    /// The true classes, if there is a column of them beside the votes. Known after the last sample. For scores only.
+    ///
+    /// # Errors
+    ///
+    /// A sample without a class.
+    pub fn truth(&self) -> Result<Option<Truth>, DataError> {
+        let name = |part: usize| self.infos[part].path.display().to_string();
+        let mut found = self.beside.iter().enumerate();
+        found.find_map(|(part, beside)| beside.truth(&name(part)).transpose()).transpose()
     }
 
     /// The next `len` samples of all blocks.

@@ -4,20 +4,25 @@ use std::io::{Read, Seek};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use super::array::{Array, Bytes, Grid};
+use super::array::{Array, Bytes, Grid, block};
 use super::models::Models;
-use super::{Blocks, Part, VotesChunk, VotesInfo, table};
-use crate::DataError;
-use crate::read::not_an_array;
+use super::{Blocks, Part, VotesChunk, VotesInfo, records, table};
 use crate::read::npy::Header;
 use crate::read::npz::Archive;
 use crate::read::numbers::{Encoding, Kind};
 use crate::read::source::{self, Format, Location, Source, unreadable};
 use crate::read::{self, idx, npz};
+use crate::{DataError, ReadOptions};
 
 /// What a run folder has to hold, in the order in which it is looked for.
-const IN_FOLDER: &[&str] =
-    if cfg!(feature = "hdf5") { &["run.h5", "assignments.npy"] } else { &["assignments.npy"] };
+const IN_FOLDER: [&str; 2] = ["votes.npz", "run.h5"];
+/// What every run folder holds: the clusters of one model, and no votes.
+const ASSIGNMENTS: &str = "assignments.npy";
+/// The member beside `votes` that says how sure each model is.
+const CONFIDENCES: &str = "confidences";
+/// The member with the version of the format, in the votes of runs, and the newest that is known.
+const VERSION: &str = "format_version";
+const NEWEST: f32 = 1.0;
 /// Names of files in a folder that a message lists.
 const MAX_LISTED: usize = 12;
 
@@ -27,7 +32,7 @@ pub(super) struct Request<'a> {
     /// The member or dataset that the argument names.
     pub(super) member: Option<&'a str>,
     /// The file's name without its extensions, or the run's.
-    short: &'a str,
+    pub(super) short: &'a str,
     /// Number of samples, if it is known and to decide what a row is.
     pub(super) samples: Option<usize>,
 }
@@ -55,7 +60,11 @@ fn last(member: &str) -> &str {
 /// Opens a votes file or a run folder; every part is an array of its own.
 ///
 /// `samples`: their number if it is known, for arrays that fit it only the other way round.
-pub(super) fn open(argument: &Path, samples: Option<usize>) -> Result<Vec<Part>, DataError> {
+pub(super) fn open(
+    argument: &Path,
+    samples: Option<usize>,
+    options: &ReadOptions,
+) -> Result<Vec<Part>, DataError> {
     let (path, dataset) = match Location::resolve(argument) {
         Location::File { path, .. } if path.is_dir() => (in_folder(&path)?, None),
         Location::File { path, dataset } => (path, dataset),
@@ -74,9 +83,11 @@ pub(super) fn open(argument: &Path, samples: Option<usize>) -> Result<Vec<Part>,
         Format::Npy => Ok(vec![npy(source, &request)?]),
         Format::Npz => archive(&source, &request),
         Format::Idx => Ok(vec![idx(source, &request)?]),
-        Format::Text => Ok(vec![table::open(source, &short, samples)?]),
+        Format::Text => Ok(vec![table::open(source, &short, samples, options)?]),
         Format::Hdf5 => hdf5(&request),
-        Format::Parquet | Format::Arrow | Format::JsonLines => Err(not_an_array(&source)),
+        Format::Parquet | Format::Arrow | Format::JsonLines => {
+            Ok(vec![records::open(&request, options)?])
+        }
     }
 }
 
@@ -86,12 +97,15 @@ fn in_folder(folder: &Path) -> Result<PathBuf, DataError> {
         return Ok(path);
     }
     let source_name = folder.display().to_string();
+    if folder.join(ASSIGNMENTS).is_file() {
+        return Err(DataError::RunWithoutVotes { source_name });
+    }
     let entries = folder.read_dir().map_err(|error| unreadable(&error, &source_name))?;
     let name = |entry: std::fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
     let mut found: Vec<String> = entries.flatten().map(name).collect();
     found.sort();
     found.truncate(MAX_LISTED);
-    Err(DataError::MissingMember { source_name, wanted: IN_FOLDER.join(" or "), found })
+    Err(DataError::MissingMember { source_name, wanted: IN_FOLDER[0].into(), found })
 }
 
 /// A file's name without its extensions; a run's is its folder's.
@@ -102,7 +116,7 @@ pub(super) fn short_name(argument: &Path) -> String {
     };
     let folder = if path.is_dir() {
         path.canonicalize()
-    } else if path.ends_with("run.h5") {
+    } else if IN_FOLDER.iter().any(|name| path.ends_with(name)) {
         path.canonicalize().map(|path| path.with_file_name(""))
     } else {
         return source::stem(&path);
@@ -128,7 +142,7 @@ impl Part {
         blocks: Box<dyn Blocks>,
     ) -> Self {
         let fits = fits.to_vec();
-        Self { info, fits, models, first_column: None, blocks, block: None, used: 0, read: 0 }
+        Self { info, fits, models, columns: None, blocks, block: None, used: 0, read: 0 }
     }
 }
 
@@ -221,7 +235,28 @@ fn archive(source: &Source, request: &Request<'_>) -> Result<Vec<Part>, DataErro
         }
     };
     let is_one_of = members.len() > 1;
-    members.iter().map(|name| member(&mut archive, name, is_one_of, request)).collect()
+    let own = of_a_run(&mut archive, &members)?;
+    let request = &Request { samples: own.or(request.samples), ..*request };
+    let beside = members == ["votes"] && archive.first_of(&[CONFIDENCES]).is_some();
+    let confidences = beside.then(|| archive.values::<f32>(CONFIDENCES)).transpose()?;
+    let mut confidences = confidences.map(|(header, values)| (header.shape, values));
+    let part = |name: &String| member(&mut archive, name, is_one_of, request, confidences.take());
+    members.iter().map(part).collect()
+}
+
+/// Number of samples, if it is the votes of a run: models come first, however few the samples.
+fn of_a_run<R: Read + Seek>(
+    archive: &mut Archive<R>,
+    members: &[String],
+) -> Result<Option<usize>, DataError> {
+    if members != ["votes"] || archive.first_of(&[VERSION]).is_none() {
+        return Ok(None);
+    }
+    let (_, version) = archive.values::<f32>(VERSION)?;
+    if version.first().is_none_or(|&version| version > NEWEST) {
+        return Err(DataError::NewerVotes { source_name: archive.name().into() });
+    }
+    Ok(archive.header("votes")?.shape.get(1).copied())
 }
 
 fn member<R: Read + Seek>(
@@ -229,6 +264,7 @@ fn member<R: Read + Seek>(
     member: &str,
     is_one_of: bool,
     request: &Request<'_>,
+    confidences: Option<(Vec<usize>, Vec<f32>)>,
 ) -> Result<Part, DataError> {
     archive.with_member(member, |reader, available, name| {
         let header = Header::read(reader, name)?;
@@ -239,11 +275,18 @@ fn member<R: Read + Seek>(
         info.member = Some(member.into());
         let names = request.model_names(member, is_one_of, grid.n_models);
         let mut models = Models::new(name, names);
+        let (n_models, by_model) = (grid.n_models, grid.by_model());
+        let confidences = confidences.filter(|(shape, _)| *shape == header.shape);
+        info.has_confidences = confidences.is_some();
         let bytes = Bytes::Packed(Box::new(reader));
         let mut array =
             Array::new(grid, encoding, header.fortran_order, header.len, available, bytes)?;
         // An archive gives its members only while it is borrowed.
-        let votes = Whole(array.next(usize::MAX, &mut models)?);
+        let mut votes = array.next(usize::MAX, &mut models)?;
+        if let Some(votes) = &mut votes {
+            votes.confidences = confidences.map(|(_, values)| block(values, n_models, by_model));
+        }
+        let votes = Whole(votes);
         Ok(Part::new(info, Grid::fits(&header.shape), models, Box::new(votes)))
     })
 }

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use super::array::block;
 use super::models::Models;
 use super::open::{TRANSPOSED, Whole, model_names, turned};
-use super::{Blocks, MAX_MODELS, Part, VotesChunk, VotesInfo};
+use super::{Beside, Blocks, MAX_MODELS, Part, VotesChunk, VotesInfo};
 use crate::read::numbers::{Number, Target};
 use crate::read::source::Source;
 use crate::read::text::{Lines, Row, Start, cells, is_missing, is_number, shown};
-use crate::{DataError, Votes};
+use crate::records::{Column, Kind, Place, Schema, VoteRoles, unique};
+use crate::{DataError, ReadOptions, Votes};
 
 /// Tables of fewer rows are counted before they are read, to see what the other files have to fit.
 const SHORT: usize = 256;
@@ -19,21 +20,23 @@ const SHOWN: usize = 5;
 /// Opens a table. It is transposed if there are more columns than rows, which takes a look at as many rows.
 ///
 /// `samples`: their number in the other files; a table that has as many rows isn't transposed.
-pub(super) fn open(source: Source, short: &str, samples: Option<usize>) -> Result<Part, DataError> {
+pub(super) fn open(
+    source: Source,
+    short: &str,
+    samples: Option<usize>,
+    options: &ReadOptions,
+) -> Result<Part, DataError> {
     let mut table = Table::open(source)?;
     let name = table.lines.source.name.clone();
-    let column = table.only_column()?;
+    let mut schema = table.schema()?;
+    table.roles = VoteRoles::choose(&mut schema, options)?;
     let columns = table.columns;
+    let with_roles = table.roles.votes.len() < columns;
     // More rows than there are models at most aren't needed, as they would be models.
-    let rows = if column.is_some() { columns } else { table.look_ahead()? };
+    let rows = if with_roles { columns } else { table.look_ahead()? };
     let is_wide = rows < columns;
     let is_transposed = is_wide && samples != Some(rows);
-    let n_models = match (column, is_transposed) {
-        (Some(_), _) => 1,
-        (None, true) => rows,
-        (None, false) => columns,
-    };
-    table.column = column;
+    let n_models = if is_transposed { rows } else { table.roles.votes.len() };
     let note = if is_transposed {
         Some(TRANSPOSED.into())
     } else if is_wide {
@@ -41,6 +44,8 @@ pub(super) fn open(source: Source, short: &str, samples: Option<usize>) -> Resul
     } else {
         table.numbered_columns()?
     };
+    let notes = table.roles.notes(&schema).into_iter().chain(note).collect();
+    let column = table.roles.votes.first().copied().filter(|_| with_roles && n_models == 1);
     let gzip = table.lines.source.packing();
     let info = VotesInfo {
         path: name.clone().into(),
@@ -50,13 +55,13 @@ pub(super) fn open(source: Source, short: &str, samples: Option<usize>) -> Resul
         is_transposed,
         member: column.map(|column| table.header[column].clone()),
         has_confidences: false,
-        notes: note.into_iter().collect(),
+        notes,
     };
     let mut names = model_names(short, n_models);
-    if column.is_none() && !is_transposed {
-        for (name, cell) in names.iter_mut().zip(&table.header) {
-            if !cell.is_empty() {
-                name.clone_from(cell);
+    if column.is_none() && !is_transposed && !table.header.is_empty() {
+        for (name, &column) in names.iter_mut().zip(&table.roles.votes) {
+            if !table.header[column].is_empty() {
+                name.clone_from(&table.header[column]);
             }
         }
     }
@@ -66,8 +71,9 @@ pub(super) fn open(source: Source, short: &str, samples: Option<usize>) -> Resul
         return Ok(Part::new(info, &[rows, columns], models, Box::new(Whole(Some(votes)))));
     }
     let fits = table.count_short()?;
+    let columns = table.roles.votes.clone();
     let mut part = Part::new(info, fits.as_slice(), models, Box::new(table));
-    part.first_column = Some(column.unwrap_or_default() + 1);
+    part.columns = Some(columns);
     Ok(part)
 }
 
@@ -76,8 +82,8 @@ struct Table {
     separator: char,
     /// Number of cells that every row has to have.
     columns: usize,
-    /// The column that alone has votes.
-    column: Option<usize>,
+    roles: VoteRoles,
+    beside: Beside,
     /// Empty without a header line.
     header: Vec<String>,
     /// Number of the line that was used last.
@@ -95,7 +101,8 @@ impl Table {
             let (source_name, advice) = (lines.source.name, WORDS);
             return Err(DataError::NotAnId { source_name, line, column, text, advice });
         }
-        Ok(Self { lines, separator, columns, column: None, header, line: before })
+        let (roles, beside) = (VoteRoles::default(), Beside::default());
+        Ok(Self { lines, separator, columns, roles, beside, header, line: before })
     }
 
     /// A note on a first line `0,1,2`, such as pandas writes it above columns without names.
@@ -115,23 +122,31 @@ impl Table {
         )))
     }
 
-    /// The column to be taken from a table as our runs write it, with the samples' numbers.
-    fn only_column(&self) -> Result<Option<usize>, DataError> {
-        let find = |name| self.header.iter().position(|cell| cell.eq_ignore_ascii_case(name));
-        match (find("sample"), find("cluster").or(find("label")), find("agreement")) {
-            (Some(_), Some(_), Some(_)) => Err(DataError::Unsupported {
-                source_name: self.lines.source.name.clone(),
-                found: "pseudo-labels, in which not every sample has a row".into(),
-                supported: "assignments (or name the run folder)",
-            }),
-            // As our runs write it, or with one column beside the numbers; else all columns are models.
-            (Some(_), column, None)
-                if self.columns == 2 || (self.columns == 3 && find("confidence").is_some()) =>
-            {
-                Ok(column)
-            }
-            _ => Ok(None),
-        }
+    /// The columns, by their names and their first cells.
+    fn schema(&mut self) -> Result<Schema, DataError> {
+        let first = self.lines.look_ahead(1)?.front().map(|row| row.1.clone()).unwrap_or_default();
+        let kind = |cell: &str| match is_missing(cell) || is_number(cell) {
+            true => Kind::Numbers,
+            false => Kind::Words,
+        };
+        let kinds = cells(&first, self.separator).map(kind).chain(std::iter::repeat(Kind::Numbers));
+        let has_names = !self.header.is_empty();
+        let names = match has_names {
+            true => self.header.clone(),
+            false => vec![String::new(); self.columns],
+        };
+        let columns = unique(names).into_iter().zip(kinds);
+        let columns = columns.map(|(name, kind)| Column::new(name, kind)).collect();
+        let name = self.lines.source.name.clone();
+        Ok(Schema {
+            name,
+            place: Place::Line,
+            columns,
+            has_names,
+            index: Vec::new(),
+            array: None,
+            about_rows: None,
+        })
     }
 
     /// Number of rows, if there are fewer than columns.
@@ -154,6 +169,7 @@ impl Table {
     fn number(
         &self,
         (line, row): &Row,
+        is_transposed: bool,
         model: impl Fn(usize) -> usize,
         models: &mut Models,
         clusters: &mut Vec<u16>,
@@ -167,22 +183,41 @@ impl Table {
                 expected: self.columns,
             });
         }
-        let (skipped, taken) = self.column.map_or((0, found), |column| (column, 1));
-        for (column, cell) in cells(row, self.separator).enumerate().skip(skipped).take(taken) {
+        let mut votes = self.roles.votes.iter().enumerate().peekable();
+        for (column, cell) in cells(row, self.separator).enumerate() {
+            // In a transposed table, all cells are votes.
+            let index = match votes.next_if(|(_, vote)| **vote == column) {
+                Some((index, _)) => index,
+                None if is_transposed => column,
+                None => continue,
+            };
             let id = id(cell).ok_or_else(|| {
-                let has_votes = models.n_clusters(model(column - skipped)) > 0;
-                let others = cells(row, self.separator).skip(skipped).take(taken);
+                let has_votes = models.n_clusters(model(index)) > 0;
+                let is_vote = |at: usize| is_transposed || self.roles.votes.contains(&at);
+                let others = cells(row, self.separator).enumerate().filter(|(at, _)| is_vote(*at));
                 DataError::NotAnId {
                     source_name: self.lines.source.name.clone(),
                     line: *line,
                     column: column + 1,
                     text: shown(cell),
-                    advice: advice(cell, has_votes, others),
+                    advice: advice(cell, has_votes, others.map(|(_, cell)| cell)),
                 }
             })?;
-            clusters.push(models.cluster(model(column - skipped), id)?);
+            clusters.push(models.cluster(model(index), id)?);
         }
         Ok(())
+    }
+
+    /// Keeps what is beside a row's votes.
+    fn keep(&mut self, (line, row): &Row) -> Result<(), DataError> {
+        if self.roles.beside().next().is_none() {
+            return Ok(());
+        }
+        let all: Vec<&str> = cells(row, self.separator).collect();
+        let cell = |column: Option<usize>| column.map(|column| Some(all[column].to_owned()));
+        let VoteRoles { id, sample, label, .. } = self.roles;
+        let (id, sample, label) = (cell(id), cell(sample), cell(label));
+        self.beside.push(id, sample, label, &self.lines.source.name, *line)
     }
 
     /// All votes, if a row is a model's.
@@ -190,7 +225,7 @@ impl Table {
         let mut clusters = Vec::with_capacity(n_models * self.columns);
         for model in 0..n_models {
             let Some(row) = self.lines.next()? else { break };
-            self.number(&row, |_| model, models, &mut clusters)?;
+            self.number(&row, true, |_| model, models, &mut clusters)?;
         }
         Ok(VotesChunk { clusters: block(clusters, n_models, true), confidences: None })
     }
@@ -207,12 +242,17 @@ impl Blocks for Table {
                 clusters.extend((self.line + 1..row.0).map(|_| Votes::MISSING));
             }
             self.line = row.0;
-            self.number(&row, |column| column, models, &mut clusters)?;
+            self.number(&row, false, |index| index, models, &mut clusters)?;
+            self.keep(&row)?;
         }
         if clusters.is_empty() {
             return Ok(None);
         }
         Ok(Some(VotesChunk { clusters: block(clusters, n_models, false), confidences: None }))
+    }
+
+    fn beside(&mut self) -> Beside {
+        std::mem::take(&mut self.beside)
     }
 }
 

@@ -42,7 +42,8 @@ fn oracle(ids: &Array2<i64>) -> (Array2<u16>, Vec<Vec<i64>>) {
 
 /// All chunks as one, each no longer than `limit`, and the ids.
 fn read(paths: &[PathBuf], limit: usize) -> (VotesChunk, Result<Vec<Vec<i64>>, DataError>) {
-    let mut reader = VotesReader::with_limit(paths, None, limit).unwrap_or_else(|e| panic!("{e}"));
+    let mut reader = VotesReader::with_limit(paths, None, &ReadOptions::default(), limit)
+        .unwrap_or_else(|e| panic!("{e}"));
     let mut chunks = Vec::new();
     while let Some(chunk) = reader.next_chunk().unwrap_or_else(|e| panic!("{e}")) {
         assert!((1..=limit).contains(&chunk.clusters.ncols()));
@@ -198,7 +199,7 @@ proptest! {
                 let (others, _) = oracle(&others);
                 let stacked = concatenate(Axis(0), &[clusters.view(), others.view()]).unwrap();
                 prop_assert_eq!(chunk.clusters, stacked);
-            } else if let Ok(reader) = VotesReader::with_limit(&pair, None, limit)
+            } else if let Ok(reader) = VotesReader::with_limit(&pair, None, &ReadOptions::default(), limit)
                 && (reader.parts().iter().all(|info| info.n_samples.is_some())
                     || reader.parts().iter().any(|info| info.notes.iter().any(|note| note.contains(" models on "))))
             {
@@ -206,7 +207,7 @@ proptest! {
                 prop_assert!(n_samples == others.nrows() || others.ncols() == n_models);
                 prop_assert_eq!(read(&pair, limit).0.clusters.ncols(), least);
             } else {
-                let error = VotesReader::with_limit(&pair, None, limit).and_then(VotesReader::finish);
+                let error = VotesReader::with_limit(&pair, None, &ReadOptions::default(), limit).and_then(VotesReader::finish);
                 let fits = matches!(
                     error,
                     Err(DataError::SampleMismatch { first_samples, other_samples, .. })

@@ -1,0 +1,205 @@
+//! Labels by themselves, and how they find their samples.
+
+use consilience_truth::classes;
+
+use super::labels::{Labels, from_words, is_missing};
+use super::pairing::{Keys, PairedBy, pair};
+use super::{Batch, LabelRoles, Place, Records};
+use crate::{DataError, Truth};
+
+/// A label that says that a sample has none, as scikit-learn writes it.
+const NONE: &str = "-1";
+
+/// Labels as files give them, with what these call their samples.
+///
+/// They can't be looked at: what can be had is a [`Truth`], in the order of some samples.
+#[derive(Debug, Clone, Default)]
+pub struct SampleLabels {
+    name: String,
+    labels: Labels,
+    /// Where its rows are; `None` for rows from 0.
+    place: Option<Place>,
+    keys: Keys<'static>,
+    /// Whether samples may be left out.
+    is_partial: bool,
+}
+
+/// True classes and clusters of the same samples, in the same order.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Paired {
+    /// The true classes.
+    pub truth: Truth,
+    /// The clusters; samples without one are in the cluster -1.
+    pub found: Truth,
+    /// How they were paired.
+    pub by: PairedBy,
+}
+
+impl SampleLabels {
+    /// Labels one a sample, by nothing but their order.
+    pub(crate) fn in_order(name: &str, labels: impl IntoIterator<Item = String>) -> Self {
+        let mut read = Self { name: name.into(), ..Self::default() };
+        for (label, row) in labels.into_iter().zip(0..) {
+            read.labels.push(label, row);
+        }
+        read.keys.n_rows = read.labels.len();
+        read
+    }
+
+    /// The classes beside data.
+    pub(crate) fn beside(name: &str, truth: &Truth, ids: Option<Vec<String>>) -> Self {
+        let names = truth.names();
+        let labels = classes(truth).iter().map(|&class| names[class as usize].clone());
+        let mut read = Self::in_order(name, labels);
+        read.keys.ids = ids.map(Into::into);
+        read
+    }
+
+    /// All labels of a source.
+    pub(crate) fn read(mut records: Records, roles: &LabelRoles) -> Result<Self, DataError> {
+        let mut read = Self { name: records.schema.name.clone(), ..Self::default() };
+        read.is_partial = roles.is_partial;
+        read.place = Some(records.schema.place);
+        let wanted = roles.wanted();
+        let (mut ids, mut rows) = (Vec::new(), Vec::new());
+        while let Some(Batch { n_rows, words, places, .. }) =
+            records.rows.next(&records.schema, &wanted)?
+        {
+            let mut words = words.into_iter();
+            for (row, label) in words.next().unwrap_or_default().into_iter().enumerate() {
+                read.labels.push(label.unwrap_or_default(), places.at(row));
+            }
+            if let Some(index) = roles.id {
+                for (row, id) in words.next().unwrap_or_default().into_iter().enumerate() {
+                    ids.push(id.filter(|id| !id.is_empty()).ok_or_else(|| DataError::Null {
+                        source_name: records.schema.name.clone(),
+                        place: records.schema.place.word(),
+                        at: places.at(row),
+                        column: records.schema.columns[index].name.clone(),
+                    })?);
+                }
+            }
+            for number in words.next().into_iter().flatten() {
+                let found = number.unwrap_or_default();
+                let not_a_row = |_| DataError::NotARow {
+                    source_name: records.schema.name.clone(),
+                    row: rows.len(),
+                    found: found.clone(),
+                };
+                rows.push(found.parse().map_err(not_a_row)?);
+            }
+            read.keys.n_rows += n_rows;
+        }
+        if read.keys.n_rows == 0 {
+            return Err(DataError::NoLabels { source_name: read.name });
+        }
+        read.keys.ids = roles.id.map(|_| ids.into());
+        read.keys.rows = roles.sample.map(|_| rows);
+        Ok(read)
+    }
+
+    /// Adds another file's samples. Numbers of rows are counted on.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        let n_rows = self.keys.n_rows;
+        let ids = self.keys.ids.take().zip(other.keys.ids.as_deref());
+        self.keys.ids = ids.map(|(ids, others)| [&ids, others].concat().into());
+        let rows = self.keys.rows.take().zip(other.keys.rows.as_ref());
+        self.keys.rows = rows.map(|(mut rows, others)| {
+            rows.extend(others.iter().map(|row| row + n_rows));
+            rows
+        });
+        self.name = format!("{}, {}", self.name, other.name);
+        self.is_partial |= other.is_partial;
+        for label in other.labels.words() {
+            self.labels.push(label.into(), self.keys.n_rows as u64);
+            self.keys.n_rows += 1;
+        }
+    }
+
+    /// How messages call the files.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Number of labels.
+    #[must_use]
+    pub fn n_samples(&self) -> usize {
+        self.keys.n_rows
+    }
+
+    /// Whether the files say what the samples are called.
+    #[must_use]
+    pub fn has_ids(&self) -> bool {
+        self.keys.ids.is_some()
+    }
+
+    /// Refuses another number of samples, before these are read.
+    pub(crate) fn check_count(&self, name: &str, n_samples: usize) -> Result<(), DataError> {
+        if self.n_samples() == n_samples {
+            return Ok(());
+        }
+        Err(DataError::PairedLengths {
+            first: name.into(),
+            first_rows: n_samples,
+            second: self.name.clone(),
+            second_rows: self.n_samples(),
+        })
+    }
+
+    /// The true classes of samples, in their order.
+    ///
+    /// # Arguments
+    ///
+    /// * `name`: how messages call the samples.
+    /// * `ids`: what they are called, length n_samples, if they are called anything.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::IdTwice`], [`DataError::IdAlone`] for the first sample that can't be paired, [`DataError::PairedLengths`] if
+    /// there are no names to go by, and labels that are missing or not whole.
+    pub fn truth_of(
+        &self,
+        name: &str,
+        n_samples: usize,
+        ids: Option<&[String]>,
+    ) -> Result<(Truth, PairedBy), DataError> {
+        let samples = Keys { n_rows: n_samples, ids: ids.map(Into::into), rows: None };
+        let (rows, by) = pair(&samples, &self.keys, [name, &self.name], false)?;
+        Ok((self.select(&rows, true)?, by))
+    }
+
+    /// All labels in their own order, as the truth.
+    ///
+    /// # Errors
+    ///
+    /// Labels that are missing or not whole.
+    pub fn truth(&self) -> Result<Truth, DataError> {
+        self.select(&(0..self.n_samples()).map(Some).collect::<Vec<_>>(), true)
+    }
+
+    /// These true classes, and the clusters `found` of the same samples.
+    ///
+    /// # Errors
+    ///
+    /// As [`SampleLabels::truth_of`]; samples may be missing in files of pseudo-labels.
+    pub fn pair(&self, found: &Self) -> Result<Paired, DataError> {
+        let names = [self.name.as_str(), found.name.as_str()];
+        let (rows, by) = pair(&self.keys, &found.keys, names, found.is_partial)?;
+        Ok(Paired { truth: self.truth()?, found: found.select(&rows, false)?, by })
+    }
+
+    /// The labels of some rows. Every sample has a class, but not every one a cluster.
+    fn select(&self, rows: &[Option<usize>], is_truth: bool) -> Result<Truth, DataError> {
+        if let Some(at) = self.labels.missing().filter(|_| is_truth) {
+            let source_name = self.name.clone();
+            let place = self.place.unwrap_or(Place::Row).word();
+            return Err(DataError::NoLabelAt { source_name, place, at });
+        }
+        let words = self.labels.words();
+        let word = |row: &Option<usize>| row.map(|row| words[row]).filter(|word| !is_missing(word));
+        let words: Vec<&str> = rows.iter().map(|row| word(row).unwrap_or(NONE)).collect();
+        from_words(&words, &self.name)
+    }
+}
