@@ -74,9 +74,9 @@ pub enum DataError {
     UnknownFormat { source_name: String },
 
     #[error(
-        "{source_name}: this program was built without HDF5; build it with `--features hdf5`, or convert the data to .npy"
+        "{source_name}: this program was built without {format}; build it with `--features {feature}`, or convert the data to .npy"
     )]
-    WithoutHdf5 { source_name: String },
+    WithoutFeature { source_name: String, format: &'static str, feature: &'static str },
 
     // Binary formats.
     #[error(
@@ -112,8 +112,8 @@ pub enum DataError {
     BadSparse { source_name: String, problem: String },
 
     // Text.
-    #[error("{source_name}: UTF-16 text, by the byte-order mark at its start; save it as UTF-8")]
-    Utf16 { source_name: String },
+    #[error("{source_name}: not {encoding} text; say by --encoding which encoding it has")]
+    BadText { source_name: String, encoding: &'static str },
 
     #[error("{source_name}: no rows below the names of the columns; give at least one")]
     NoRows { source_name: String },

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use common::{Folder, assert_says, assert_truth, load, npy, npy_f32, npz, rows};
 use consilience_data::{
-    Dataset, ReadOptions, Recipe, read_dataset, read_dataset_as, read_dataset_with, read_integers,
+    Dataset, ReadOptions, Recipe, read_dataset, read_dataset_as, read_dataset_with,
 };
 
 const NAMED: &str = "id,x0,x1,label\na 1,0,1,cat\n\"b, 2\",2,3,dog\nc,4,5,cat\n";
@@ -153,13 +153,6 @@ fn columns_meet_by_name() {
     assert!(read(&other).unwrap_err().to_string().contains("no column x1"));
     // Without names there is but the order.
     assert_eq!(rows(&read(&folder.file("e.csv", "7,8\n")).unwrap()), [[7.0, 8.0]]);
-}
-
-#[test]
-fn votes_and_integers_are_whole_tables() {
-    let folder = Folder::new();
-    let votes = read_integers(&folder.file("v.csv", "id,label\n1,2\n")).unwrap();
-    assert_eq!(votes, ndarray::array![[1, 2]].into_dyn());
 }
 
 #[test]

@@ -148,8 +148,8 @@ fn tables_that_are_no_votes() {
     assert_says(&error("x,y\n0,1\n1,b\n1,1\n"), &words);
     assert_says(&error("0,1\n1,1.5\n"), &["line 2, column 2", "\"1.5\""]);
     let give = "give whole numbers; drop columns of names";
-    assert_says(&error("a,b\nc,d\n"), &["line 2, column 1", "\"c\"", give]);
-    assert_says(&error("a\nb\nc\n"), &["line 2, column 1", "\"b\"", give]);
+    assert_says(&error("a,b\nc,d\n"), &["line 1, column 1", "\"a\"", give]);
+    assert_says(&error("a\nb\nc\n"), &["line 1, column 1", "\"a\"", give]);
     assert_says(&error("c0;x\n;y\n"), &["line 2, column 2", "\"y\"", give]);
     assert_says(&error("sample,cluster\n7,x\n8,y\n"), &["line 2, column 2", "\"x\"", give]);
     let drop = "drop the column if it names the samples; ids are whole numbers";

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
+use consilience::evaluation::Scores;
 use consilience_data::{ColumnInfo, Dataset, PartInfo, Role, Truth, read_dataset_with};
 use serde::Serialize;
 
@@ -173,13 +174,9 @@ fn warnings(data: &Dataset, constant: &[bool]) -> Vec<String> {
             let values: Vec<String> = column(feature).map(|value| value.to_string()).collect();
             let distinct = values.iter().collect::<HashSet<_>>().len();
             let same = distinct == truth.n_classes() && distinct > 1 && distinct < n_samples;
-            let found = if same { Truth::from_labels(&values).ok() } else { None };
-            let table = found.and_then(|found| truth.contingency_with(&found).ok());
-            let is_same = |table: consilience_data::Contingency| {
-                let rows = table.counts().rows().into_iter();
-                rows.into_iter().all(|row| row.iter().filter(|&&count| count > 0).count() == 1)
-            };
-            if table.is_some_and(is_same) {
+            let found = same.then(|| Truth::from_labels(&values).ok()).flatten();
+            let scores = found.and_then(|found| Scores::of_labels(truth, &found).ok());
+            if scores.is_some_and(|scores| scores.acc == 1.0) {
                 warnings.push(format!("{name} says what the labels say: --ignore-column"));
             }
         }

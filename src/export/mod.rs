@@ -20,6 +20,7 @@ mod folders;
 mod labelled;
 mod lines;
 mod names;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod subset;
 
@@ -103,7 +104,7 @@ impl Export<'_> {
     /// # Errors
     ///
     /// [`DataError::Unwritable`]; [`DataError::Unsupported`] for features that 32-bit floats can't hold, in a format that has
-    /// these; [`DataError::WithoutHdf5`] in a program that was built without it.
+    /// these; [`DataError::WithoutFeature`] in a program that was built without the format.
     pub fn write(&self, format: Format, path: &Path) -> Result<(), DataError> {
         let is_text = matches!(format, Format::Csv | Format::JsonLines);
         if !is_text && self.table.is_some_and(|table| table.offsets.is_some()) {
@@ -118,12 +119,21 @@ impl Export<'_> {
             Format::JsonLines => {
                 lines::json_lines(self, path).map_err(|error| unwritable(path, &error))
             }
+            #[cfg(feature = "parquet")]
             Format::Parquet => parquet::write(self, path),
+            #[cfg(not(feature = "parquet"))]
+            Format::Parquet => Err(without(path, "Parquet", "parquet")),
             Format::Npz => arrays::npz(self, path),
             #[cfg(feature = "hdf5")]
             Format::Hdf5 => arrays::hdf5(self, path),
             #[cfg(not(feature = "hdf5"))]
-            Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: path.display().to_string() }),
+            Format::Hdf5 => Err(without(path, "HDF5", "hdf5")),
         }
     }
+}
+
+/// What a program without a feature says of files that need it.
+#[cfg(not(all(feature = "hdf5", feature = "parquet")))]
+fn without(path: &Path, format: &'static str, feature: &'static str) -> DataError {
+    DataError::WithoutFeature { source_name: path.display().to_string(), format, feature }
 }

@@ -228,11 +228,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let by_row = [0.0, 1.0, 0.0, 2.0, 0.0, 3.0, 0.0, 4.0, 0.0];
         let by_column = [0.0, 2.0, 0.0, 1.0, 0.0, 4.0, 0.0, 3.0, 0.0];
-        let mut options = ReadOptions::default();
-        options.label_column = Some("cell_type".into());
+        let options =
+            ReadOptions { label_column: Some("cell_type".into()), ..ReadOptions::default() };
         for (encoding, expected) in [("csr_matrix", by_row), ("csc_matrix", by_column)] {
             let path = write(&folder, encoding);
-            let data = read_dataset_with(&[path.clone()], &[], &options).unwrap();
+            let data = read_dataset_with(std::slice::from_ref(&path), &[], &options).unwrap();
             assert_eq!(data.features.as_slice(), expected);
             assert_eq!(data.ids.unwrap(), ["AAC", "CAG", "TTG"]);
             assert_eq!(data.recipe.feature_names.unwrap(), ["g1", "g2", "g3"]);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
 
+use super::encoding::decode_all;
 use super::images::{self, Images};
 use super::npz::zip_error;
 use super::part::{Content, Part};
@@ -97,14 +98,15 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
     let truth = truth.map(|classes| Truth::from_labels(&classes)).transpose()?;
     let ids = Some(entries.iter().map(|entry| entry.path.clone()).collect());
     let content = if kind == "texts" {
-        let text = |entry: &Entry| {
-            let bytes = opener.read(entry, None)?;
-            if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-                return Err(DataError::Utf16 { source_name: opener.name(entry) });
-            }
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        Content::Texts(entries.iter().map(text).collect::<Result<_, _>>()?)
+        let mut texts = Vec::new();
+        for entry in &entries {
+            texts.push((opener.name(entry), opener.read(entry, None)?));
+        }
+        let (texts, encoding) = decode_all(texts, &name, request.options.encoding.as_deref())?;
+        info.encoding = encoding.map(Into::into);
+        info.notes
+            .extend(encoding.map(|it| format!("what isn't UTF-8 was read as {it} (--encoding)")));
+        Content::Texts(texts)
     } else {
         let images = Images::look(store, entries, request.options.max_memory)?;
         info.notes.extend(images.note());

@@ -2,11 +2,11 @@
 
 use std::io::{BufRead, Cursor, Read};
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
-use super::text::{is_missing, shown};
+use crate::records::labels::is_missing;
 use crate::records::survey::{is_boolean, is_date, is_decimal_comma};
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
@@ -20,6 +20,8 @@ const START: usize = 1 << 18;
 const LINES: usize = 3;
 /// Rows that are looked at to see what a column holds.
 const LOOKED_AT: usize = 50;
+/// Longest text of a bad cell that a message repeats, in characters.
+const SHOWN: usize = 40;
 /// Values in a batch, about, and rows at most.
 const VALUES: usize = 1 << 18;
 const ROWS: usize = 4096;
@@ -41,7 +43,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     };
     let cells = Cells { decimal_comma: options.decimal_comma, encoding };
     let n_columns = first.len();
-    let above = comment.and_then(|bytes| Start { bytes, ..start.empty() }.records(delimiter).pop());
+    let above = comment.and_then(|bytes| Start::new(bytes, true, false).records(delimiter).pop());
     let above = above.filter(|names| names.len() == n_columns);
     let (in_table, counted) = has_header(&cells, first, ahead.get(1), options, above.is_some());
     if ahead.len() == 1 && (in_table || !first.iter().any(|cell| cells.is_value(cell))) {
@@ -72,23 +74,24 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     let (place, index) = (Place::Line, Vec::new());
     let about_rows = start.about_rows(len).filter(|_| !is_packed);
     let schema = Schema { name, place, columns, has_names, array: None, index, about_rows };
-    let end = start.bytes.iter().position(|&byte| byte == b'\n').unwrap_or(0);
-    let is_crlf = start.bytes[..end].ends_with(b"\r");
     let before = start.lines;
     // Every line ends, so that lines can be counted.
     let bytes = Cursor::new(start.bytes).chain(reader).chain(&b"\n"[..]);
     let mut lines = Lines {
-        reader: reader_of(Box::new(bytes) as _, delimiter),
+        reader: reader_of(Box::new(bytes) as _, delimiter, start.end),
         cells,
         is_blank: delimiter == Some(b' '),
-        is_crlf,
         before,
         record: ByteRecord::new(),
+        last: before,
+        skipped: 0,
+        waits: false,
         width: Width::default(),
         failed: None,
     };
     if in_table {
         lines.next_record(&schema)?;
+        lines.skipped = 0;
     }
     Ok(Records { info, schema, rows: Box::new(lines) })
 }
@@ -96,6 +99,8 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
 /// The first bytes of a table.
 struct Start {
     bytes: Vec<u8>,
+    /// What ends a line; carriage returns before line feeds are blanks.
+    end: u8,
     /// Lines before them.
     lines: u64,
     /// Whether these are all bytes.
@@ -115,14 +120,15 @@ impl Start {
                 if bytes.starts_with(b"\xef\xbb\xbf") {
                     bytes.drain(..3);
                 }
-                return Ok(Self { bytes, lines: 0, is_all, decimal_comma });
+                return Ok(Self::new(bytes, is_all, decimal_comma));
             }
         }
     }
 
-    fn empty(&self) -> Self {
-        let decimal_comma = self.decimal_comma;
-        Self { bytes: Vec::new(), lines: 0, is_all: true, decimal_comma }
+    fn new(bytes: Vec<u8>, is_all: bool, decimal_comma: bool) -> Self {
+        let is_old_mac = !bytes.contains(&b'\n') && bytes.contains(&b'\r');
+        let end = if is_old_mac { b'\r' } else { b'\n' };
+        Self { bytes, end, lines: 0, is_all, decimal_comma }
     }
 
     /// Takes away lines that start with `# `, and gives the last one: the header, as numpy.savetxt writes it.
@@ -172,7 +178,7 @@ impl Start {
 
     /// The first rows, those that are whole.
     fn records(&self, delimiter: Option<u8>) -> Vec<ByteRecord> {
-        let mut reader = reader_of(self.bytes.as_slice(), delimiter);
+        let mut reader = reader_of(self.bytes.as_slice(), delimiter, self.end);
         let (mut record, mut records) = (ByteRecord::new(), Vec::new());
         while records.len() <= LOOKED_AT && reader.read_byte_record(&mut record).unwrap_or(false) {
             // The last one may have been cut.
@@ -191,10 +197,33 @@ impl Start {
     }
 }
 
-fn reader_of<R: Read>(reader: R, delimiter: Option<u8>) -> csv::Reader<R> {
+fn reader_of<R: Read>(reader: R, delimiter: Option<u8>, end: u8) -> csv::Reader<R> {
     let mut builder = ReaderBuilder::new();
     builder.has_headers(false).flexible(true).delimiter(delimiter.unwrap_or(b','));
-    builder.buffer_capacity(1 << 17).from_reader(reader)
+    // One byte, so that every line is counted with its row.
+    builder.terminator(Terminator::Any(end)).buffer_capacity(1 << 17).from_reader(reader)
+}
+
+/// Whether the first bytes of a file are texts: neither of its first two lines is a row of numbers, and the second is no row below
+/// a header.
+pub(super) fn are_texts(bytes: &[u8]) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut start = Start::new(bytes.to_vec(), true, false);
+    start.take_comments();
+    let cells = Cells { decimal_comma: false, encoding: None };
+    let delimiter = start.delimiter();
+    let records = start.records(delimiter);
+    let Some(first) = records.first() else { return false };
+    let is_number = |cell: &[u8]| cells.number(cell).is_some();
+    let numbers = |record: &ByteRecord| {
+        record.iter().all(|cell| is_number(cell) || is_empty(cell)) && record.iter().any(is_number)
+    };
+    let is_below = |second: &ByteRecord| {
+        let mut pairs = first.iter().zip(second);
+        let is_same = delimiter.is_some() && first.len() == second.len();
+        is_same && pairs.any(|(first, second)| !is_number(first) && is_number(second))
+    };
+    !numbers(first) && records.get(1).is_none_or(|second| !numbers(second) && !is_below(second))
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave; or it has a word above a
@@ -230,7 +259,7 @@ fn is_blank(record: &ByteRecord) -> bool {
 }
 
 fn without_empty(record: &ByteRecord) -> ByteRecord {
-    record.iter().filter(|cell| !cell.is_empty()).collect()
+    record.iter().filter(|cell| !cell.trim_ascii().is_empty()).collect()
 }
 
 fn is_empty(cell: &[u8]) -> bool {
@@ -308,11 +337,15 @@ struct Lines {
     cells: Cells,
     /// Whether cells are separated by any number of blanks.
     is_blank: bool,
-    /// Whether lines end as on Windows.
-    is_crlf: bool,
     /// Lines before those that the reader has.
     before: u64,
     record: ByteRecord,
+    /// The line in which the row before ends.
+    last: u64,
+    /// Of a single column, empty lines before the row that was read last: each is a row with an empty cell.
+    skipped: u64,
+    /// Whether the row that was read last waits behind such lines.
+    waits: bool,
     width: Width,
     /// An error that waits until the rows before it are given.
     failed: Option<DataError>,
@@ -345,18 +378,26 @@ impl Lines {
                 let (source_name, line) = (name.clone(), self.line());
                 return Err(DataError::RaggedRow { source_name, line, found, expected });
             }
+            let line = self.line();
+            if expected == 1 {
+                self.skipped = line.saturating_sub(self.last + 1);
+            }
+            self.last = line + self.breaks();
             return Ok(true);
         }
     }
 
     /// The line in which the row that was read last starts, counted from 1.
     fn line(&self) -> u64 {
-        let breaks = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
-        // Of `\r\n`, the second byte is counted with the next row.
-        // And a quote that nothing closes takes all that follows.
+        // A quote that nothing closes takes all that follows.
         let is_open = self.record.as_slice().ends_with(b"\n");
-        let ended = u64::from(!self.is_crlf && !is_open);
-        self.before + self.reader.position().line() - breaks - ended
+        let read = self.before + self.reader.position().line();
+        read.saturating_sub(self.breaks() + u64::from(!is_open))
+    }
+
+    /// Line breaks in the row that was read last.
+    fn breaks(&self) -> u64 {
+        self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64
     }
 
     /// Adds the numbers of the row that was read last, or those of its list.
@@ -367,8 +408,14 @@ impl Lines {
         values: &mut Vec<f64>,
     ) -> Result<(), DataError> {
         if let [column] = *columns
-            && let Some(items) = list(self.record[column].trim_ascii())
+            && schema.columns[column].kind == Kind::Lists
         {
+            let cell = &self.record[column];
+            if is_empty(cell) {
+                return Err(self.no_list(schema, column, self.line()));
+            }
+            let items = list(cell.trim_ascii());
+            let items = items.ok_or_else(|| self.not_a_number(schema, column, cell))?;
             let before = values.len();
             let items = items.split(|byte| matches!(byte, b',' | b' '));
             for item in items.filter(|item| !item.is_empty()) {
@@ -397,6 +444,16 @@ impl Lines {
     }
 
     #[cold]
+    fn no_list(&self, schema: &Schema, column: usize, at: u64) -> DataError {
+        DataError::Null {
+            source_name: schema.name.clone(),
+            place: schema.place.word(),
+            at,
+            column: schema.columns[column].name.clone(),
+        }
+    }
+
+    #[cold]
     fn not_a_number(&self, schema: &Schema, column: usize, cell: &[u8]) -> DataError {
         let name = &schema.columns[column].name;
         DataError::NotANumber {
@@ -410,23 +467,34 @@ impl Lines {
 }
 
 impl Lines {
-    /// Adds the next row; false after the last. After an error, what was added of it is to be taken away.
+    /// Adds the next row, and gives its line; `None` after the last. After an error, what was added of it is to be taken away.
     fn push_next(
         &mut self,
         schema: &Schema,
         wanted: &Wanted,
         values: &mut Vec<f64>,
         words: &mut [Vec<Option<String>>],
-    ) -> Result<bool, DataError> {
-        if !self.next_record(schema)? {
-            return Ok(false);
+    ) -> Result<Option<u64>, DataError> {
+        if !self.waits && !self.next_record(schema)? {
+            return Ok(None);
+        }
+        let line = self.line() - self.skipped;
+        self.waits = self.skipped > 0;
+        if self.waits {
+            self.skipped -= 1;
+            if wanted.numbers.len() == 1 && schema.columns[0].kind == Kind::Lists {
+                return Err(self.no_list(schema, 0, line));
+            }
+            values.extend(wanted.numbers.iter().map(|_| f64::NAN));
+            words.iter_mut().for_each(|words| words.push(Some(String::new())));
+            return Ok(Some(line));
         }
         self.push_numbers(schema, &wanted.numbers, values)?;
         for (&column, words) in wanted.words.iter().zip(words) {
             let word = self.cells.text(&self.record[column], &schema.name, self.line())?;
             words.push(Some(word));
         }
-        Ok(true)
+        Ok(Some(line))
     }
 }
 
@@ -443,8 +511,8 @@ impl Rows for Lines {
         while lines.len() < limit {
             let before = values.len();
             match self.push_next(schema, wanted, &mut values, &mut words) {
-                Ok(true) => lines.push(self.line()),
-                Ok(false) => break,
+                Ok(Some(line)) => lines.push(line),
+                Ok(None) => break,
                 Err(error) if lines.is_empty() => return Err(error),
                 Err(error) => {
                     values.truncate(before);
@@ -461,4 +529,9 @@ impl Rows for Lines {
             places: Places::Lines(lines),
         }))
     }
+}
+
+/// What a message repeats of a bad cell.
+fn shown(cell: &str) -> String {
+    cell.chars().take(SHOWN).collect()
 }

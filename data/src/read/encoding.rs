@@ -26,9 +26,7 @@ pub(super) fn decode(mut source: Source, said: Option<&str>) -> Result<Text, Dat
     let read = (&mut source.reader).take(START).read_to_end(&mut start);
     let is_all = (read.map_err(|error| unreadable(&error, &source.name))? as u64) < START;
     let encoding = match said {
-        Some(name) => Encoding::for_label(name.as_bytes()).ok_or_else(|| {
-            DataError::UnknownEncoding { source_name: source.name.clone(), name: name.into() }
-        })?,
+        Some(name) => by_name(&source.name, name)?,
         None => match Encoding::for_bom(&start) {
             Some((encoding, _)) => encoding,
             None if is_utf8(&start, is_all) => UTF_8,
@@ -63,6 +61,47 @@ pub(super) fn read_to_end(
         return Err(DataError::NotUtf8 { source_name, line, encoding });
     }
     Ok(String::from_utf8(bytes).unwrap_or_default())
+}
+
+/// Texts of one source, each with the name of its file. Those that aren't UTF-8 and have no byte-order mark have one encoding: what
+/// a person says, else what all of them together look like. Gives it, if it was used.
+pub(super) fn decode_all(
+    texts: Vec<(String, Vec<u8>)>,
+    source_name: &str,
+    said: Option<&str>,
+) -> Result<(Vec<String>, Option<&'static str>), DataError> {
+    let said = said.map(|name| by_name(source_name, name)).transpose()?;
+    let mut detector = EncodingDetector::new(chardetng::Iso2022JpDetection::Deny);
+    let is_unknown =
+        |bytes: &[u8]| Encoding::for_bom(bytes).is_none() && std::str::from_utf8(bytes).is_err();
+    for (_, bytes) in texts.iter().filter(|(_, bytes)| is_unknown(bytes)) {
+        detector.feed(bytes, false);
+    }
+    let other = said.unwrap_or_else(|| detector.guess(None, chardetng::Utf8Detection::Deny));
+    let mut used = None;
+    let decoded = texts.into_iter().map(|(name, bytes)| {
+        let encoding = match Encoding::for_bom(&bytes) {
+            Some((encoding, _)) => encoding,
+            None if said.is_none() && !is_unknown(&bytes) => UTF_8,
+            None => other,
+        };
+        let (text, encoding, is_bad) = encoding.decode(&bytes);
+        if encoding != UTF_8 {
+            used = Some(encoding.name());
+        }
+        if is_bad {
+            return Err(DataError::BadText { source_name: name, encoding: encoding.name() });
+        }
+        Ok(text.into_owned())
+    });
+    Ok((decoded.collect::<Result<_, _>>()?, used))
+}
+
+fn by_name(source_name: &str, name: &str) -> Result<&'static Encoding, DataError> {
+    Encoding::for_label(name.as_bytes()).ok_or_else(|| DataError::UnknownEncoding {
+        source_name: source_name.into(),
+        name: name.into(),
+    })
 }
 
 /// Whether bytes are UTF-8, a letter cut at the end apart.

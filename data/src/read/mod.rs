@@ -1,15 +1,14 @@
 //! Reading data and labels, whatever the format.
 //!
-//! Every reader gives a [`Raw`] array; only [`assemble`] decides what becomes [`Features`] and what [`Truth`].
+//! A table or an array is opened as [`crate::records::Records`]; images and texts are read whole. [`assemble`] stacks files.
 
 #[cfg(feature = "hdf5")]
 mod anndata;
 mod array;
-mod arrow;
-mod arrow_cells;
-mod arrow_lengths;
 mod assemble;
 mod collection;
+#[cfg(feature = "parquet")]
+mod columnar;
 mod delimited;
 mod encoding;
 #[cfg(feature = "hdf5")]
@@ -22,16 +21,32 @@ mod no_panic;
 mod npy;
 mod npz;
 pub(crate) mod numbers;
-mod parquet;
 mod part;
 mod path;
-mod record_batches;
+#[cfg(feature = "images")]
+mod pixels;
+#[cfg(not(feature = "images"))]
+mod pixels {
+    //! In the place of what decodes images.
+
+    use super::images::Look;
+
+    const WITHOUT: &str =
+        "this program was built without images; build it with `--features images`";
+
+    pub(super) fn look(_: &[u8], _: u64) -> Result<Look, String> {
+        Err(WITHOUT.into())
+    }
+
+    pub(super) fn decode(_: &[u8], _: [usize; 3], _: u64) -> Result<Vec<u8>, String> {
+        Err(WITHOUT.into())
+    }
+}
 mod source;
 mod sparse;
 mod stop_words;
 mod stream;
 mod strings;
-mod text;
 mod texts;
 mod tf_idf;
 mod votes;
@@ -152,7 +167,7 @@ pub fn read_dataset_as(
     assemble::dataset(paths, labels, recipe.clone(), true)
 }
 
-/// Reads an array of whole numbers in any format, of its own shape: votes of other tools, for example.
+/// Reads an array of whole numbers (`.npy`, `.npz`, IDX, HDF5), of its own shape.
 ///
 /// # Errors
 ///

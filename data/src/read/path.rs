@@ -3,14 +3,15 @@
 use std::path::Path;
 
 use super::collection::{self, Store};
+#[cfg(feature = "parquet")]
+use super::columnar;
 #[cfg(feature = "hdf5")]
 use super::h5;
-use super::no_panic::no_panic;
 use super::npz::Bytes;
 use super::part::{Content, Part};
 use super::source::{Format, Location, Source, Stamp, unpacked_name};
 use super::strings::Cells;
-use super::{Role, arrow, delimited, idx, json_lines, npy, npz, numbers, parquet, text, texts};
+use super::{Role, delimited, idx, json_lines, npy, npz, numbers, texts};
 use crate::records::{Features, Records, Request, Samples, Table};
 use crate::{DataError, ReadOptions, embedded};
 
@@ -113,8 +114,10 @@ pub(super) fn open_records(
     let budget = numbers::budget(options.max_memory);
     match format {
         Format::Text => delimited::open(source.with_lines(budget), options),
-        Format::Parquet => no_panic(&name, parquet::WHAT, || parquet::open(source, path)),
-        Format::Arrow => no_panic(&name, arrow::WHAT, || arrow::open(source, path)),
+        #[cfg(feature = "parquet")]
+        Format::Parquet | Format::Arrow => columnar::open(source, path, format),
+        #[cfg(not(feature = "parquet"))]
+        Format::Parquet | Format::Arrow => Err(without(&source, "Parquet and Arrow", "parquet")),
         Format::JsonLines => json_lines::open(source.with_lines(budget), options),
         Format::Npy => npy::open(source),
         Format::Idx => idx::open(source),
@@ -122,7 +125,7 @@ pub(super) fn open_records(
         #[cfg(feature = "hdf5")]
         Format::Hdf5 => h5::open_records(path, dataset),
         #[cfg(not(feature = "hdf5"))]
-        Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: name }),
+        Format::Hdf5 => Err(without(&source, "HDF5", "hdf5")),
     }
 }
 
@@ -161,22 +164,29 @@ pub(super) fn read_cells(
     match format {
         Format::Npy => npy::read_cells(source),
         Format::Idx => idx::read_cells(source),
-        Format::Text => text::read_cells(source),
         Format::Npz => npz::read_cells(&Bytes::File(path.into()), &source.name, dataset, role),
         #[cfg(feature = "hdf5")]
         Format::Hdf5 => h5::read_cells(path, dataset, role),
         #[cfg(not(feature = "hdf5"))]
-        Format::Hdf5 => Err(DataError::WithoutHdf5 { source_name: source.name }),
-        Format::Parquet | Format::Arrow | Format::JsonLines => Err(not_an_array(&source)),
+        Format::Hdf5 => Err(without(&source, "HDF5", "hdf5")),
+        Format::Text | Format::Parquet | Format::Arrow | Format::JsonLines => {
+            Err(not_an_array(&source))
+        }
     }
+}
+
+/// What a program without a feature says of files that need it.
+#[cfg(not(all(feature = "hdf5", feature = "parquet")))]
+pub(super) fn without(source: &Source, format: &'static str, feature: &'static str) -> DataError {
+    DataError::WithoutFeature { source_name: source.name.clone(), format, feature }
 }
 
 /// A table with columns of several types in the place of an array.
 pub(super) fn not_an_array(source: &Source) -> DataError {
     DataError::Unsupported {
         source_name: source.name.clone(),
-        found: "a table with columns of several types".into(),
-        supported: "an array of numbers (.npy, .npz, HDF5, CSV)",
+        found: "a table".into(),
+        supported: "an array of numbers (.npy, .npz, IDX, HDF5)",
     }
 }
 

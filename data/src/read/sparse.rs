@@ -313,7 +313,9 @@ mod tests {
                 .collect();
             let mut expected = vec![0.0; rows * columns];
             for &(row, column, value) in &triples {
-                expected[row * columns + column] += value as f32;
+                #[expect(clippy::cast_possible_truncation, reason = "it was one")]
+                let value = value as f32;
+                expected[row * columns + column] += value;
             }
             let signed = |values: Vec<usize>| values.iter().map(|&value| value as i64).collect();
             let values = |triples: &[(usize, usize, f64)]| triples.iter().map(|triple| triple.2).collect();

@@ -50,6 +50,7 @@ impl SampleLabels {
     /// The classes beside data.
     pub(crate) fn beside(name: &str, truth: &Truth, ids: Option<Vec<String>>) -> Self {
         let names = truth.names();
+        #[expect(clippy::disallowed_methods, reason = "they stay labels, and become a truth again")]
         let labels = classes(truth).iter().map(|&class| names[class as usize].clone());
         let mut read = Self::in_order(name, labels);
         read.keys.ids = ids.map(Into::into);

@@ -79,7 +79,7 @@ pub struct FeaturesReader {
 }
 
 enum Waiting {
-    Open(Part),
+    Open(Box<Part>),
     Whole(PathBuf),
 }
 
@@ -149,7 +149,7 @@ impl FeaturesReader {
                 known = part.feature_names.clone();
                 reader.recipe.feature_names = known.clone();
             }
-            reader.waiting.push_back(Waiting::Open(part));
+            reader.waiting.push_back(Waiting::Open(Box::new(part)));
         }
         reader.n_samples = n_samples;
         if let (Some(labels), Some(samples)) = (&reader.labels, n_samples) {
@@ -260,7 +260,7 @@ impl FeaturesReader {
     fn front(&mut self) -> Result<Option<&mut Part>, DataError> {
         if let Some(Waiting::Whole(path)) = self.waiting.front() {
             let part = Part::whole(path, &self.recipe)?;
-            self.waiting[0] = Waiting::Open(part);
+            self.waiting[0] = Waiting::Open(Box::new(part));
         }
         if let Some(Waiting::Open(part)) = self.waiting.front_mut()
             && part.given == 0

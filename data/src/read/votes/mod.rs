@@ -9,7 +9,6 @@ mod beside;
 mod h5;
 mod models;
 mod open;
-mod records;
 mod table;
 #[cfg(test)]
 mod tests;

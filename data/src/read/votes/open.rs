@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::array::{Array, Bytes, Grid, block};
 use super::models::Models;
-use super::{Blocks, Part, VotesChunk, VotesInfo, records, table};
+use super::{Blocks, Part, VotesChunk, VotesInfo, table};
 use crate::read::npy::Header;
 use crate::read::npz::Archive;
 use crate::read::numbers::{Encoding, Kind};
@@ -83,10 +83,12 @@ pub(super) fn open(
         Format::Npy => Ok(vec![npy(source, &request)?]),
         Format::Npz => archive(&source, &request),
         Format::Idx => Ok(vec![idx(source, &request)?]),
-        Format::Text => Ok(vec![table::open(source, &short, samples, options)?]),
-        Format::Hdf5 => hdf5(&request),
-        Format::Parquet | Format::Arrow | Format::JsonLines => {
-            Ok(vec![records::open(&request, options)?])
+        #[cfg(feature = "hdf5")]
+        Format::Hdf5 => super::h5::open(&request),
+        #[cfg(not(feature = "hdf5"))]
+        Format::Hdf5 => Err(read::path::without(&source, "HDF5", "hdf5")),
+        Format::Text | Format::Parquet | Format::Arrow | Format::JsonLines => {
+            Ok(vec![table::open(&request, format == Format::Text, options)?])
         }
     }
 }
@@ -344,14 +346,4 @@ fn not_stackable<'a>(arrays: impl Iterator<Item = &'a Candidate>) -> Option<Stri
         }
     }
     None
-}
-
-#[cfg(feature = "hdf5")]
-fn hdf5(request: &Request<'_>) -> Result<Vec<Part>, DataError> {
-    super::h5::open(request)
-}
-
-#[cfg(not(feature = "hdf5"))]
-fn hdf5(request: &Request<'_>) -> Result<Vec<Part>, DataError> {
-    Err(DataError::WithoutHdf5 { source_name: request.path.display().to_string() })
 }

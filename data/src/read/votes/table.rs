@@ -1,254 +1,268 @@
-//! Votes as text: a sample a row, a model a column, or the other way round.
+//! Votes in a table (text, Parquet, Arrow, JSON Lines): a sample a row and a model a column, or, as text, the other way round.
 
 use std::collections::VecDeque;
+use std::vec::IntoIter;
 
 use super::array::block;
 use super::models::Models;
-use super::open::{TRANSPOSED, Whole, model_names, turned};
+use super::open::{Request, TRANSPOSED, model_names, turned};
 use super::{Beside, Blocks, MAX_MODELS, Part, VotesChunk, VotesInfo};
-use crate::read::numbers::{Number, Target};
-use crate::read::source::Source;
-use crate::read::text::{Lines, Row, Start, cells, is_missing, is_number, shown};
-use crate::records::{Column, Kind, Place, Schema, VoteRoles, unique};
-use crate::{DataError, ReadOptions, Votes};
+use crate::read::path::open_records;
+use crate::read::source::Location;
+use crate::records::{Batch, Kind, Numbers, Records, Rows, Schema, VoteRoles, Wanted};
+use crate::{DataError, ReadOptions};
 
-/// Tables of fewer rows are counted before they are read, to see what the other files have to fit.
+/// Shorter tables are counted before they are read, to see what the other files have to fit.
 const SHORT: usize = 256;
 /// Cells of a first line that a note repeats, at most.
 const SHOWN: usize = 5;
+/// Below it every whole number is a 64-bit float.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Opens a table. It is transposed if there are more columns than rows, which takes a look at as many rows.
-///
-/// `samples`: their number in the other files; a table that has as many rows isn't transposed.
+/// Opens a table. One of text is transposed if there are more columns than rows, and if these aren't as many as the samples of
+/// the other files.
 pub(super) fn open(
-    source: Source,
-    short: &str,
-    samples: Option<usize>,
+    request: &Request<'_>,
+    is_text: bool,
     options: &ReadOptions,
 ) -> Result<Part, DataError> {
-    let mut table = Table::open(source)?;
-    let name = table.lines.source.name.clone();
-    let mut schema = table.schema()?;
-    table.roles = VoteRoles::choose(&mut schema, options)?;
-    let columns = table.columns;
-    let with_roles = table.roles.votes.len() < columns;
-    // More rows than there are models at most aren't needed, as they would be models.
-    let rows = if with_roles { columns } else { table.look_ahead()? };
-    let is_wide = rows < columns;
-    let is_transposed = is_wide && samples != Some(rows);
-    let n_models = if is_transposed { rows } else { table.roles.votes.len() };
-    let note = if is_transposed {
-        Some(TRANSPOSED.into())
-    } else if is_wide {
-        Some(turned(n_models, rows))
-    } else {
-        table.numbered_columns()?
+    let location = Location::File { path: request.path.into(), dataset: None };
+    let mut records = open_records(&location, options)?;
+    let mut note = None;
+    if is_text && options.header.is_none() && counts_up(&records.schema) {
+        // As the first line of votes it is as probably the first sample.
+        let without = ReadOptions { header: Some(false), ..options.clone() };
+        records = open_records(&location, &without)?;
+        note = (!records.schema.has_names).then(|| numbered(records.schema.columns.len()));
+    }
+    let Records { info, mut schema, rows } = records;
+    let roles = VoteRoles::choose(&mut schema, options)?;
+    // Of text, words are told with their line when they are read.
+    let is_vote = |kind: &Kind| kind.is_number() || (is_text && kind.is_simple());
+    if let Some(column) =
+        roles.votes.iter().map(|&it| &schema.columns[it]).find(|it| !is_vote(&it.kind))
+    {
+        return Err(DataError::ColumnKind {
+            source_name: schema.name.clone(),
+            column: column.name.clone(),
+            found: column.kind.words().into(),
+            as_what: "votes",
+        });
+    }
+    let n_columns = schema.columns.len();
+    let with_roles = roles.votes.len() < n_columns;
+    let has_only = with_roles && roles.votes.len() == 1;
+    let mut table = Table::new(schema, rows, roles, is_text);
+    let counted = table.look_ahead(n_columns.clamp(SHORT, MAX_MODELS + 1));
+    let wide = counted.filter(|&rows| is_text && !with_roles && rows < n_columns);
+    table.models_in_rows = wide.filter(|&rows| request.samples != Some(rows));
+    let Table { schema, roles, .. } = &table;
+    let n_models = table.models_in_rows.unwrap_or(roles.votes.len());
+    note = match (wide, table.models_in_rows) {
+        (_, Some(_)) => Some(TRANSPOSED.into()),
+        (Some(rows), None) => Some(turned(n_models, rows)),
+        (None, None) => note,
     };
-    let notes = table.roles.notes(&schema).into_iter().chain(note).collect();
-    let column = table.roles.votes.first().copied().filter(|_| with_roles && n_models == 1);
-    let gzip = table.lines.source.packing();
     let info = VotesInfo {
-        path: name.clone().into(),
-        format: format!("CSV{gzip}"),
+        path: request.path.into(),
+        format: info.format,
         n_models,
-        n_samples: is_transposed.then_some(columns),
-        is_transposed,
-        member: column.map(|column| table.header[column].clone()),
+        n_samples: table.models_in_rows.map(|_| n_columns),
+        is_transposed: table.models_in_rows.is_some(),
+        member: has_only.then(|| schema.columns[roles.votes[0]].name.clone()),
         has_confidences: false,
-        notes,
+        notes: roles.notes(schema).into_iter().chain(note).collect(),
     };
-    let mut names = model_names(short, n_models);
-    if column.is_none() && !is_transposed && !table.header.is_empty() {
-        for (name, &column) in names.iter_mut().zip(&table.roles.votes) {
-            if !table.header[column].is_empty() {
-                name.clone_from(&table.header[column]);
+    let mut names = model_names(request.short, n_models);
+    if table.models_in_rows.is_none() && schema.has_names && !has_only {
+        for (name, &index) in names.iter_mut().zip(&roles.votes) {
+            let own = &schema.columns[index].name;
+            if *own != format!("column {}", index + 1) {
+                name.clone_from(own);
             }
         }
     }
-    let mut models = Models::new(&name, names);
-    if is_transposed {
-        let votes = table.transposed(rows, &mut models)?;
-        return Ok(Part::new(info, &[rows, columns], models, Box::new(Whole(Some(votes)))));
-    }
-    let fits = table.count_short()?;
-    let columns = table.roles.votes.clone();
-    let mut part = Part::new(info, fits.as_slice(), models, Box::new(table));
-    part.columns = Some(columns);
-    Ok(part)
+    let models = Models::new(&schema.name, names);
+    let fits: Vec<usize> = counted.into_iter().chain(wide.map(|_| n_columns)).collect();
+    let columns = table.models_in_rows.is_none().then(|| roles.votes.clone());
+    Ok(Part { columns, ..Part::new(info, &fits, models, Box::new(table)) })
+}
+
+/// Whether the names of columns are 0, 1, 2 ..., as pandas gives them.
+fn counts_up(schema: &Schema) -> bool {
+    let is_number = |(index, name): (usize, String)| name == index.to_string();
+    schema.has_names && schema.names().into_iter().enumerate().all(is_number)
+}
+
+fn numbered(n_columns: usize) -> String {
+    let numbers: Vec<_> = (0..n_columns.min(SHOWN)).map(|number| number.to_string()).collect();
+    let more = if n_columns > SHOWN { ",..." } else { "" };
+    format!(
+        "the first line, {}{more}, was taken as votes; if it names the columns, say --header yes",
+        numbers.join(",")
+    )
 }
 
 struct Table {
-    lines: Lines,
-    separator: char,
-    /// Number of cells that every row has to have.
-    columns: usize,
+    schema: Schema,
+    rows: Box<dyn Rows>,
     roles: VoteRoles,
+    wanted: Wanted,
+    is_text: bool,
+    /// Number of models, if they are in rows.
+    models_in_rows: Option<usize>,
+    /// Rows that have been looked at, and the error behind them.
+    ahead: VecDeque<Batch>,
+    failed: Option<DataError>,
+    /// Rows read so far.
+    read: usize,
     beside: Beside,
-    /// Empty without a header line.
-    header: Vec<String>,
-    /// Number of the line that was used last.
-    line: u64,
 }
 
 impl Table {
-    fn open(source: Source) -> Result<Self, DataError> {
-        let Start { mut lines, separator, columns, header, before, .. } =
-            Start::read(source, is_missing)?;
-        let header = header.unwrap_or_default();
-        if header.is_empty()
-            && let Some((line, column, text)) = word(lines.look_ahead(2)?, separator)
-        {
-            let (source_name, advice) = (lines.source.name, WORDS);
-            return Err(DataError::NotAnId { source_name, line, column, text, advice });
+    fn new(schema: Schema, rows: Box<dyn Rows>, roles: VoteRoles, is_text: bool) -> Self {
+        let wanted = Wanted { numbers: roles.votes.clone(), words: roles.beside().collect() };
+        let (models_in_rows, ahead, failed) = (None, VecDeque::new(), None);
+        let beside = Beside::default();
+        Self {
+            schema,
+            rows,
+            roles,
+            wanted,
+            is_text,
+            models_in_rows,
+            ahead,
+            failed,
+            read: 0,
+            beside,
         }
-        let (roles, beside) = (VoteRoles::default(), Beside::default());
-        Ok(Self { lines, separator, columns, roles, beside, header, line: before })
     }
 
-    /// A note on a first line `0,1,2`, such as pandas writes it above columns without names.
-    fn numbered_columns(&mut self) -> Result<Option<String>, DataError> {
-        let first = self.lines.look_ahead(1)?.front().filter(|_| self.header.is_empty());
-        let Some((_, first)) = first.filter(|_| self.columns > 1) else { return Ok(None) };
-        let numbered = |(column, cell): (usize, &str)| cell.parse() == Ok(column);
-        if !cells(first, self.separator).enumerate().all(numbered) {
-            return Ok(None);
+    /// Number of rows, if there are fewer than `count` and all can be read.
+    fn look_ahead(&mut self, count: usize) -> Option<usize> {
+        let mut found = 0;
+        while found < count {
+            match self.rows.next(&self.schema, &self.wanted) {
+                Ok(Some(batch)) => {
+                    found += batch.n_rows;
+                    self.ahead.push_back(batch);
+                }
+                Ok(None) => return Some(found),
+                Err(error) => {
+                    self.failed = Some(error);
+                    return None;
+                }
+            }
         }
-        let numbers: Vec<_> =
-            (0..self.columns.min(SHOWN)).map(|number| number.to_string()).collect();
-        let more = if self.columns > SHOWN { ",..." } else { "" };
-        Ok(Some(format!(
-            "the first line, {}{more}, was taken as votes; if it names the columns, remove it",
-            numbers.join(",")
-        )))
+        None
     }
 
-    /// The columns, by their names and their first cells.
-    fn schema(&mut self) -> Result<Schema, DataError> {
-        let first = self.lines.look_ahead(1)?.front().map(|row| row.1.clone()).unwrap_or_default();
-        let kind = |cell: &str| match is_missing(cell) || is_number(cell) {
-            true => Kind::Numbers,
-            false => Kind::Words,
-        };
-        let kinds = cells(&first, self.separator).map(kind).chain(std::iter::repeat(Kind::Numbers));
-        let has_names = !self.header.is_empty();
-        let names = match has_names {
-            true => self.header.clone(),
-            false => vec![String::new(); self.columns],
-        };
-        let columns = unique(names).into_iter().zip(kinds);
-        let columns = columns.map(|(name, kind)| Column::new(name, kind)).collect();
-        let name = self.lines.source.name.clone();
-        Ok(Schema {
-            name,
-            place: Place::Line,
-            columns,
-            has_names,
-            index: Vec::new(),
-            array: None,
-            about_rows: None,
-        })
+    fn next_batch(&mut self) -> Result<Option<Batch>, DataError> {
+        loop {
+            let batch = match (self.ahead.pop_front(), self.failed.take()) {
+                (Some(batch), failed) => {
+                    self.failed = failed;
+                    Some(batch)
+                }
+                (None, Some(error)) => return Err(error),
+                (None, None) => self.rows.next(&self.schema, &self.wanted)?,
+            };
+            if batch.as_ref().is_none_or(|batch| batch.n_rows > 0) {
+                return Ok(batch);
+            }
+        }
     }
 
-    /// Number of rows, if there are fewer than columns.
-    fn look_ahead(&mut self) -> Result<usize, DataError> {
-        Ok(self.lines.look_ahead(self.columns.min(MAX_MODELS + 1))?.len())
-    }
-
-    /// Number of samples of a short table.
-    fn count_short(&mut self) -> Result<Option<usize>, DataError> {
-        let rows = self.lines.look_ahead(SHORT)?;
-        let count = match rows.back() {
-            // Empty lines are samples.
-            Some((last, _)) if self.columns == 1 => usize::try_from(last - self.line).ok(),
-            _ => Some(rows.len()),
-        };
-        Ok(count.filter(|_| rows.len() < SHORT))
-    }
-
-    /// Appends the clusters in a row; `model` is the one that a column belongs to.
+    /// Appends the clusters of a batch, row after row.
     fn number(
-        &self,
-        (line, row): &Row,
-        is_transposed: bool,
-        model: impl Fn(usize) -> usize,
+        &mut self,
+        batch: &Batch,
         models: &mut Models,
         clusters: &mut Vec<u16>,
     ) -> Result<(), DataError> {
-        let found = cells(row, self.separator).count();
-        if found != self.columns {
-            return Err(DataError::RaggedRow {
-                source_name: self.lines.source.name.clone(),
-                line: *line,
-                found,
-                expected: self.columns,
-            });
+        let width = self.wanted.numbers.len();
+        let id = |index: usize| match &batch.numbers {
+            Numbers::I64(ids) => Ok(ids[index]),
+            Numbers::F64(ids) => whole(ids[index]),
+            Numbers::F32(ids) => whole(ids[index].into()),
+        };
+        for row in 0..batch.n_rows {
+            for column in 0..width {
+                let id = id(row * width + column)
+                    .map_err(|value| self.not_whole(batch, row, column, value))?;
+                let model = self.models_in_rows.map_or(column, |_| self.read + row);
+                clusters.push(models.cluster(model, id)?);
+            }
         }
-        let mut votes = self.roles.votes.iter().enumerate().peekable();
-        for (column, cell) in cells(row, self.separator).enumerate() {
-            // In a transposed table, all cells are votes.
-            let index = match votes.next_if(|(_, vote)| **vote == column) {
-                Some((index, _)) => index,
-                None if is_transposed => column,
-                None => continue,
-            };
-            let id = id(cell).ok_or_else(|| {
-                let has_votes = models.n_clusters(model(index)) > 0;
-                let is_vote = |at: usize| is_transposed || self.roles.votes.contains(&at);
-                let others = cells(row, self.separator).enumerate().filter(|(at, _)| is_vote(*at));
-                DataError::NotAnId {
-                    source_name: self.lines.source.name.clone(),
-                    line: *line,
-                    column: column + 1,
-                    text: shown(cell),
-                    advice: advice(cell, has_votes, others.map(|(_, cell)| cell)),
-                }
-            })?;
-            clusters.push(models.cluster(model(index), id)?);
-        }
+        self.read += batch.n_rows;
         Ok(())
     }
 
-    /// Keeps what is beside a row's votes.
-    fn keep(&mut self, (line, row): &Row) -> Result<(), DataError> {
-        if self.roles.beside().next().is_none() {
-            return Ok(());
+    #[cold]
+    fn not_whole(&self, batch: &Batch, row: usize, column: usize, value: f64) -> DataError {
+        let source_name = self.schema.name.clone();
+        if !self.is_text {
+            let index = (self.read + row) * self.wanted.numbers.len() + column;
+            return DataError::NotWhole { source_name, index, value };
         }
-        let all: Vec<&str> = cells(row, self.separator).collect();
-        let cell = |column: Option<usize>| column.map(|column| Some(all[column].to_owned()));
-        let VoteRoles { id, sample, label, .. } = self.roles;
-        let (id, sample, label) = (cell(id), cell(sample), cell(label));
-        self.beside.push(id, sample, label, &self.lines.source.name, *line)
+        let advice = if value.fract() == 0.0 { TOO_LARGE } else { IDS };
+        let (line, column) = (batch.places.at(row), self.roles.votes[column] + 1);
+        DataError::NotAnId { source_name, line, column, text: value.to_string(), advice }
     }
 
-    /// All votes, if a row is a model's.
-    fn transposed(mut self, n_models: usize, models: &mut Models) -> Result<VotesChunk, DataError> {
-        let mut clusters = Vec::with_capacity(n_models * self.columns);
-        for model in 0..n_models {
-            let Some(row) = self.lines.next()? else { break };
-            self.number(&row, true, |_| model, models, &mut clusters)?;
+    /// What to do about a word.
+    fn explain(&self, error: DataError, models: &Models) -> DataError {
+        let DataError::NotANumber { source_name, line, column, text, .. } = error else {
+            return error;
+        };
+        let model = self.roles.votes.iter().position(|&index| index + 1 == column);
+        let has_votes = self.models_in_rows.is_some()
+            || model.is_some_and(|model| models.n_clusters(model) > 0);
+        let is_number = |&index: &usize| self.schema.columns[index].kind == Kind::Numbers;
+        let advice = match has_votes {
+            true => IDS,
+            false if self.roles.votes.iter().any(is_number) => NAMES,
+            false => WORDS,
+        };
+        DataError::NotAnId { source_name, line, column, text, advice }
+    }
+
+    /// Keeps what is beside the votes of a batch.
+    fn keep(&mut self, batch: Batch) -> Result<(), DataError> {
+        let Batch { n_rows, words, places, .. } = batch;
+        let mut words = words.into_iter().map(Vec::into_iter);
+        let VoteRoles { id, sample, label, .. } = self.roles;
+        let mut column = |column: Option<usize>| column.and_then(|_| words.next());
+        let (mut ids, mut samples, mut labels) = (column(id), column(sample), column(label));
+        let cell = |words: &mut Option<IntoIter<Option<String>>>| {
+            words.as_mut().map(|words| words.next().flatten())
+        };
+        for row in 0..n_rows {
+            let (id, sample) = (cell(&mut ids), cell(&mut samples));
+            let label = cell(&mut labels);
+            self.beside.push(id, sample, label, &self.schema.name, places.at(row))?;
         }
-        Ok(VotesChunk { clusters: block(clusters, n_models, true), confidences: None })
+        Ok(())
     }
 }
 
 impl Blocks for Table {
     fn next(&mut self, limit: usize, models: &mut Models) -> Result<Option<VotesChunk>, DataError> {
         let n_models = models.names().len();
-        let mut clusters = Vec::with_capacity(limit * n_models);
-        while clusters.len() < limit * n_models {
-            let Some(row) = self.lines.next()? else { break };
-            if self.columns == 1 {
-                // An empty line is an empty cell.
-                clusters.extend((self.line + 1..row.0).map(|_| Votes::MISSING));
-            }
-            self.line = row.0;
-            self.number(&row, false, |index| index, models, &mut clusters)?;
-            self.keep(&row)?;
+        // All of it, if a row is a model's.
+        let limit = self.models_in_rows.unwrap_or(limit);
+        let (start, mut clusters) = (self.read, Vec::new());
+        while self.read - start < limit {
+            let batch = self.next_batch().map_err(|error| self.explain(error, models))?;
+            let Some(batch) = batch else { break };
+            self.number(&batch, models, &mut clusters)?;
+            self.keep(batch)?;
         }
-        if clusters.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(VotesChunk { clusters: block(clusters, n_models, false), confidences: None }))
+        let is_transposed = self.models_in_rows.is_some();
+        Ok((!clusters.is_empty()).then(|| VotesChunk {
+            clusters: block(clusters, n_models, is_transposed),
+            confidences: None,
+        }))
     }
 
     fn beside(&mut self) -> Beside {
@@ -256,43 +270,16 @@ impl Blocks for Table {
     }
 }
 
-/// Line, column and text of the first word in a second row, if there is no number in two. The first may name the columns.
-fn word(rows: &VecDeque<Row>, separator: char) -> Option<(u64, usize, String)> {
-    let (first, (line, second)) = (rows.front()?, rows.get(1)?);
-    if [&first.1, second].into_iter().any(|row| cells(row, separator).any(is_number)) {
-        return None;
+/// The id that a number is, negative if it is missing.
+fn whole(value: f64) -> Result<i64, f64> {
+    if value.is_nan() {
+        return Ok(-1);
     }
-    let (column, cell) =
-        cells(second, separator).enumerate().find(|(_, cell)| !is_missing(cell))?;
-    Some((*line, column + 1, shown(cell)))
-}
-
-/// The id in a cell, negative if the vote is missing.
-fn id(cell: &str) -> Option<i64> {
-    if let Ok(id) = cell.parse() {
-        return Some(id);
-    }
-    if is_missing(cell) {
-        return Some(-1);
-    }
-    Number::from_text(cell)?.whole().ok()
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+    if value.fract() == 0.0 && value.abs() <= EXACT { Ok(value as i64) } else { Err(value) }
 }
 
 const IDS: &str = "ids are whole numbers, and a missing vote is an empty cell or NA";
 const NAMES: &str = "drop the column if it names the samples; ids are whole numbers, and a missing vote is an empty cell or NA";
 const WORDS: &str = "give whole numbers; drop columns of names";
 const TOO_LARGE: &str = "it is too large for one, so number the clusters from 0";
-
-/// What to do about a cell that isn't an id; `others`: the cells of its row.
-fn advice<'a>(
-    cell: &str,
-    has_votes: bool,
-    mut others: impl Iterator<Item = &'a str>,
-) -> &'static str {
-    match cell.parse::<f64>() {
-        Ok(value) if value.fract() == 0.0 => TOO_LARGE,
-        Err(_) if !has_votes && others.any(is_number) => NAMES,
-        Err(_) if !has_votes => WORDS,
-        _ => IDS,
-    }
-}

@@ -8,10 +8,10 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 
-use super::arrow_lengths;
-use super::record_batches::{Batches, records};
-use super::source::{Format, Source, one_line, unreadable};
+use super::batches::{Batches, records};
+use super::lengths;
 use crate::DataError;
+use crate::read::source::{Format, Source, one_line, unreadable};
 use crate::records::Records;
 
 /// What messages call it.
@@ -31,7 +31,7 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
     let is_file = source.peek(6)?.starts_with(b"ARROW1");
     let name = source.name;
     let mut file = File::open(path).map_err(|error| unreadable(&error, &name))?;
-    arrow_lengths::check(&file, is_file, &name)?;
+    lengths::check(&file, is_file, &name)?;
     file.rewind().map_err(|error| unreadable(&error, &name))?;
     if is_file {
         let start = FileReader::try_new(BufReader::new(&file), None);

@@ -8,9 +8,9 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use arrow_ipc::{Block, CompressionType, Message, RecordBatch, root_as_footer, root_as_message};
 
-use super::numbers::reserve;
-use super::source::unreadable;
 use crate::DataError;
+use crate::read::numbers::reserve;
+use crate::read::source::unreadable;
 
 /// What a message may start with, before its length.
 const CONTINUATION: [u8; 4] = [0xff; 4];

@@ -3,9 +3,9 @@
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema as ArrowSchema};
 
-use super::arrow_cells::Cells;
-use super::no_panic::no_panic;
+use super::cells::Cells;
 use crate::DataError;
+use crate::read::no_panic::no_panic;
 use crate::records::{
     Batch, Column, Kind, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width, unique,
 };

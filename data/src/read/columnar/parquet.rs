@@ -7,9 +7,9 @@ use std::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::record_batches::{Batches, records};
-use super::source::{Format, Source, one_line, unreadable};
+use super::batches::{Batches, records};
 use crate::DataError;
+use crate::read::source::{Format, Source, one_line, unreadable};
 use crate::records::Records;
 
 /// What messages call it.
