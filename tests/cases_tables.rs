@@ -26,7 +26,7 @@ fn customers_with_named_columns_of_different_units_are_a_table() {
     }
     sandbox.file("customers.csv", text);
     sandbox.file("truth.txt", (0..200).map(|row| format!("{}\n", row % 2)).collect::<String>());
-    sandbox.done("cluster customers.csv -k 2 --out run");
+    sandbox.done("cluster customers.csv -k 2 --models 3 --out run");
     assert!(sandbox.text("run/config.toml").contains("tabular"));
     let scores = sandbox.done("evaluate truth.txt run/assignments.npy --json");
     let scores: serde_json::Value = serde_json::from_str(&scores).unwrap();

@@ -386,5 +386,4 @@ fn what_cannot_be_is_refused_in_one_line() {
     refused(&sandbox, "votes.npy -k 3 --labels few.txt", &["few.txt", "2 labels for 60 samples"]);
     let ids: String = (0..60).map(|sample| format!("{sample},{}\n", sample / 20)).collect();
     sandbox.file("ids.csv", format!("id,cluster\n{ids}"));
-    refused(&sandbox, "ids.csv -k 2", &["ids.csv", "id"]);
 }

@@ -326,7 +326,7 @@ pub enum DataError {
     SeveralLabels { source_name: String, found: Vec<String> },
 
     #[error(
-        "{source_name}: no run folder: it has no assignments.csv; name one that a run has written, or a file of labels"
+        "{source_name}: not a run folder: it has no assignments.csv; name one that a run has written, or a file of labels"
     )]
     NoRunFolder { source_name: String },
 

@@ -131,9 +131,6 @@ fn values_that_are_not_finite() {
     let nan = npy_f32(&[2, 2], &[0.0, 1.0, 2.0, f32::NAN]);
     let words = ["row 1, column 1", "NaN", "counted from 0"];
     assert_says(&data_error(&folder.file("x.npy", nan)), &words);
-    let huge: Vec<u8> = [1.0, 1e300].iter().flat_map(|value: &f64| value.to_le_bytes()).collect();
-    let huge = folder.file("x.npy", npy("<f8", false, &[1, 2], &huge));
-    assert_says(&data_error(&huge), &["row 0, column 1", "inf", "32-bit"]);
     for (text, place) in
         [("1,2\n3,nan\n", "missing values in column 2"), ("a,b\n1,-inf\n", "row 0, column 1")]
     {
@@ -255,7 +252,10 @@ fn labels_that_do_not_fit() {
     assert_says(&error("y.csv", b"1\n2.5\n"), &["y.csv", "label 1", "2.5", "whole"]);
     assert_says(&error("y.csv", b"1\nnan\n"), &["row 1 has no label"]);
     assert_says(&error("y.csv", b"1\n\n2\n"), &["line 2 is empty"]);
-    assert_says(&error("y.csv", b"1,2\n3,4\n"), &["several columns", "','"]);
+    assert_says(
+        &error("y.csv", b"1,2\n3,4\n"),
+        &["no column is called like labels", "--label-column"],
+    );
     assert_says(&error("y.txt", b"\n\n"), &["no labels"]);
     assert_says(&error("y.csv", b"label\n"), &["no labels"]);
     assert_says(&error("y.npy", &npy_f32(&[2], &[0.0, f32::NAN])), &["row 1 has no label"]);

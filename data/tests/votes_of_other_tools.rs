@@ -30,7 +30,7 @@ fn text_of_other_tools() {
     // numpy.savetxt by itself, with a header, and with commas; pandas and R.
     for (text, expected) in [
         ("0 1\n0 2\n1 2\n", ["v[0]", "v[1]"]),
-        ("0.000e+00  1.000e+00\n 0.0 2.0 \n1\t2\n", ["v[0]", "v[1]"]),
+        ("0.000e+00  1.000e+00\n 0.0 2.0 \n1   2\n", ["v[0]", "v[1]"]),
         ("# km gm\n0 1\n0 2\n1 2\n", ["km", "gm"]),
         ("# km,gm\n0,1\n0,2\n1,2\n", ["km", "gm"]),
         ("#km,gm\n0,1\n0,2\n1,2\n", ["km", "gm"]),
@@ -63,7 +63,8 @@ fn notes_say_what_may_be_otherwise() {
     assert_eq!(notes("v.npy", npy_i64(&[3, 2], &[1; 6])), [transposed]);
     assert_eq!(notes("v.csv", b"3,1,3\n1,3,3".to_vec()), [transposed]);
     for first in ["0,1", "\"0\";\"1\"", "0 1"] {
-        let says = "the first line, 0,1, was taken as votes; if it names the columns, remove it";
+        let says =
+            "the first line, 0,1, was taken as votes; if it names the columns, say --header yes";
         let text = format!("{first}\n{}", first.replace('0', "5"));
         assert_eq!(notes("v.csv", text.into_bytes()), [says]);
     }

@@ -31,7 +31,13 @@ proptest! {
         std::fs::write(&csv, lines.join("\n")).unwrap();
         for path in [npy, npz, csv] {
             let dataset = load(&path);
-            prop_assert_eq!(dataset.features.view(), view);
+            let offsets = dataset.recipe.offsets.as_ref();
+            let original = |((_, feature), &value): ((usize, usize), &f32)| match offsets {
+                Some(offsets) => offsets.original(feature, value) as f32,
+                None => value,
+            };
+            let found: Vec<f32> = dataset.features.view().indexed_iter().map(original).collect();
+            prop_assert_eq!(found, view.iter().copied().collect::<Vec<_>>());
         }
     }
 }

@@ -159,6 +159,9 @@ fn read(
         input.notes.iter().for_each(|note| look.note(&format!("{}: {note}", input.path.display())));
     }
     check_samples(n_samples, args)?;
+    if let Some(labels) = labels {
+        labels.check_count(&name, n_samples)?;
+    }
     let (samples, beside) = (reader.ids(), reader.truth());
     let ids = reader.finish()?;
     let signatures = builder.finish();

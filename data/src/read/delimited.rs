@@ -6,8 +6,7 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 
 use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
-use crate::records::labels::is_missing;
-use crate::records::survey::{is_boolean, is_date, is_decimal_comma};
+use crate::records::cells::{is_boolean, is_date, is_decimal_comma, is_missing};
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
     unique,
@@ -227,7 +226,7 @@ pub(super) fn are_texts(bytes: &[u8]) -> bool {
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave; or it has a word above a
-/// number, or above what stands for a missing one; or it counts up from 0, as pandas numbers columns, and whether that is why.
+/// number, or above what stands for a missing one; or it has words behind an empty cell; or it counts up from 0, as pandas numbers columns, and whether that is why.
 ///
 /// `has_names`: a comment above it names the columns.
 fn has_header(
@@ -248,10 +247,14 @@ fn has_header(
     let Some(second) = second else { return (false, false) };
     let is_word = |cell: &[u8]| !cells.is_value(cell) && list(cell.trim_ascii()).is_none();
     let is_name = first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
+    // A table of pandas with its index, which has no name.
+    let is_index = first.len() > 1
+        && first.iter().enumerate().all(|(at, cell)| (at > 0) == is_word(cell))
+        && second.iter().all(|cell| !is_empty(cell));
     let mut numbers = first.iter().enumerate();
     let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
     let counted = first.len() > 1 && !has_names && numbers.all(counts) && first != second;
-    (is_name || counted, counted)
+    (is_name || is_index || counted, counted)
 }
 
 fn is_blank(record: &ByteRecord) -> bool {

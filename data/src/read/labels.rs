@@ -132,7 +132,12 @@ fn beside(
         }
         part => part?,
     };
-    let Some(truth) = part.truth else { return Err(DataError::NoLabels { source_name }) };
+    let Some(truth) = part.truth else {
+        return Err(match path.is_dir() {
+            true => DataError::NoRunFolder { source_name },
+            false => DataError::NoLabels { source_name },
+        });
+    };
     Ok(SampleLabels::beside(&source_name, &truth, part.ids))
 }
 

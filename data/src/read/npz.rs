@@ -374,7 +374,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 
     fn is_sparse(&self) -> bool {
-        ["indptr", "row", "offsets"].iter().any(|name| self.first_of(&[name]).is_some())
+        ["format", "indptr", "row", "offsets"].iter().any(|name| self.first_of(&[name]).is_some())
             && self.first_of(&["data"]).is_some()
     }
 

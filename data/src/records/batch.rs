@@ -1,6 +1,7 @@
 //! Some rows of a source, typed.
 
-use super::{Place, RaggedList};
+use super::Place;
+use crate::DataError;
 
 /// Numbers, row after row, in the narrowest type that holds what the file has exactly. NaN: missing.
 #[derive(Debug, Clone)]
@@ -116,5 +117,25 @@ impl Width {
     pub(crate) fn check(&mut self, found: usize, place: Place, at: u64) -> Result<(), RaggedList> {
         let expected = *self.0.get_or_insert(found);
         if found == expected { Ok(()) } else { Err(RaggedList { place, at, found, expected }) }
+    }
+}
+
+/// A list that isn't as long as those above.
+pub(crate) struct RaggedList {
+    place: Place,
+    at: u64,
+    found: usize,
+    expected: usize,
+}
+
+impl RaggedList {
+    pub(crate) fn error(self, source_name: &str) -> DataError {
+        DataError::RaggedVector {
+            source_name: source_name.into(),
+            place: self.place.word(),
+            at: self.at,
+            found: self.found,
+            expected: self.expected,
+        }
     }
 }

@@ -2,16 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::cells::is_missing;
 use super::{PartInfo, Place, Roles};
 use crate::{DataError, Truth};
-
-/// What other tools write for a missing value, in lower case.
-const MISSING: [&str; 7] = ["na", "nan", "null", "none", "n/a", "#n/a", "<na>"];
-
-/// Whether a cell is empty or a word for a missing value.
-pub(crate) fn is_missing(cell: &str) -> bool {
-    cell.is_empty() || MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word))
-}
 
 /// Labels as they are read: four bytes a row, and each distinct label once.
 #[derive(Debug, Clone, Default)]

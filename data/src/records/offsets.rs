@@ -13,6 +13,8 @@ pub(crate) const ROWS: usize = 1000;
 const LOST: f64 = 256.0;
 /// Whole numbers up to here are 32-bit floats.
 pub(crate) const EXACT: f64 = 16_777_216.0;
+/// Whole numbers of 64 bits are smaller.
+const INTEGERS: f64 = 18_446_744_073_709_551_616.0;
 /// Spans from the first to the second are left as they are: products of their squares are still numbers.
 const SCALES: [f64; 2] = [1e-18, 1e18];
 
@@ -64,7 +66,11 @@ fn of_column<'a>(values: impl Iterator<Item = &'a f64>) -> (f64, f64) {
         return (0.0, 1.0);
     }
     let (largest, span) = (least.abs().max(most.abs()), most - least);
-    let needs = if span > 0.0 { largest > LOST * span } else { largest >= EXACT };
+    let needs = match span > 0.0 {
+        true => largest > LOST * span,
+        // The same in all rows that were looked at, and may be an integer that counts on.
+        false => (EXACT..INTEGERS).contains(&largest),
+    };
     let (offset, size) = if needs { (first, span) } else { (0.0, largest) };
     let fits = size == 0.0 || !size.is_finite() || (SCALES[0]..=SCALES[1]).contains(&size);
     (offset, if fits { 1.0 } else { size.log2().round().exp2() })

@@ -2,19 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::labels::is_missing;
+use super::cells::is_missing;
+use super::roles::OneHot;
 use super::{Batch, Numbers, Records, Roles, Schema, Wanted};
 use crate::DataError;
 
 /// More words of a column are texts, or names.
 const MAX_WORDS: usize = 1000;
-
-/// A column of words, and those that have a feature each, in alphabetical order or that of a recipe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OneHot {
-    pub(crate) column: usize,
-    pub(crate) words: Vec<String>,
-}
 
 /// The words of columns, by a pass over a source.
 ///

@@ -2,8 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::one_hot::OneHot;
-use super::{Column, Fitted, Kind, PartInfo, Role, Schema, Wanted};
+use super::{Column, Kind, PartInfo, Request, Role, Schema, Wanted};
 use crate::{DataError, ReadOptions};
 
 /// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
@@ -18,20 +17,6 @@ pub(super) const LABELS: [&str; 8] =
 /// Of several columns of lists, the first of these is taken.
 const LISTS: [&str; 5] = ["embedding", "embeddings", "vector", "vectors", "features"];
 
-/// How sources are to be read.
-#[derive(Clone, Copy)]
-pub(crate) struct Request<'a> {
-    pub(crate) options: &'a ReadOptions,
-    /// Names of columns that are the features, in this order, wherever a source names its columns.
-    pub(crate) wanted: Option<&'a [String]>,
-    /// Whether columns of ids and labels may be missing although they are named: in sources that are read as others were.
-    pub(crate) lenient: bool,
-    /// Whether labels beside the data are wanted.
-    pub(crate) with_truth: bool,
-    /// How numbers become features, as far as other sources have decided it.
-    pub(crate) fitted: &'a Fitted,
-}
-
 /// Where the features come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Features {
@@ -41,6 +26,13 @@ pub(crate) enum Features {
     List(usize),
     /// A column of texts.
     Text(usize),
+}
+
+/// A column of words, and those that have a feature each, in alphabetical order or that of a recipe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OneHot {
+    pub(crate) column: usize,
+    pub(crate) words: Vec<String>,
 }
 
 /// What is read of a source.

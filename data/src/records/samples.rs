@@ -4,26 +4,8 @@ use ndarray::Array2;
 
 use super::labels::Labels;
 use super::offsets::{self, Offsets};
-use super::{Batch, Features, Numbers, PartInfo, Roles, Table, some};
-use crate::{DataError, Missing, Recipe, Truth};
-
-/// What other rows of the same features have decided, or these decide.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Fitted {
-    /// Whether `offsets` are known; else the first rows decide.
-    pub(crate) is_decided: bool,
-    pub(crate) offsets: Option<Offsets>,
-    /// What replaces missing values, length n_features; `None`: the means of these rows.
-    pub(crate) means: Option<Vec<f32>>,
-}
-
-impl Fitted {
-    /// What a recipe says. `follow`: it is that of other data, and so all is decided.
-    pub(crate) fn of(recipe: &Recipe, follow: bool) -> Self {
-        let (offsets, means) = (recipe.offsets.clone(), recipe.means.clone());
-        Self { is_decided: follow, offsets, means }
-    }
-}
+use super::{Batch, ColumnInfo, Features, Fitted, Numbers, PartInfo, Roles, Table, some};
+use crate::{DataError, Missing, Truth};
 
 /// Rows of a source as features, or texts, with what is beside them.
 #[derive(Debug, Default)]
@@ -132,6 +114,21 @@ impl Samples {
             self.fill(0);
         }
         Ok(())
+    }
+
+    /// What each column was taken for, with what is missing of it as far as it was read.
+    pub(crate) fn columns(&self, table: &Table) -> Vec<ColumnInfo> {
+        let missing = self.missing(&table.roles, table.schema.columns.len());
+        let columns = table.schema.columns.iter().zip(missing);
+        columns
+            .map(|(column, n_missing)| ColumnInfo {
+                name: column.name.clone(),
+                holds: column.kind.words().into(),
+                role: column.role,
+                why: column.why.into(),
+                n_missing,
+            })
+            .collect()
     }
 
     /// Takes memory for so many rows at once, and so doesn't copy what is there when there is more. What isn't used costs

@@ -1,11 +1,6 @@
 //! What a source is: its columns, what they hold, and what each is for.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
-
-use super::{Request, Roles};
-use crate::DataError;
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,40 +113,6 @@ pub(crate) struct Array {
     pub(crate) uneven_labels: Option<usize>,
 }
 
-impl Array {
-    /// Checks that labels fit, and finds the items that are wanted, whose names and number become those of the array. `None` if
-    /// they are all items in their order.
-    pub(super) fn select(
-        &mut self,
-        request: &Request<'_>,
-        roles: &Roles,
-        source_name: &str,
-    ) -> Result<Option<Vec<usize>>, DataError> {
-        let n_rows = self.n_rows;
-        if let (Some(labels), true, None) = (self.uneven_labels, request.with_truth, roles.label) {
-            let source_name = format!("{source_name}, labels beside the data");
-            return Err(DataError::LabelCount { source_name, labels, samples: n_rows });
-        }
-        let (Some(names), Some(wanted)) = (&self.item_names, request.wanted) else {
-            return Ok(None);
-        };
-        if names == wanted {
-            return Ok(None);
-        }
-        let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
-        let place = |name: &String| {
-            places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
-                source_name: source_name.into(),
-                wanted: name.clone(),
-                found: names.clone(),
-            })
-        };
-        let items = wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
-        (self.item_names, self.width) = (Some(wanted.to_vec()), items.len());
-        Ok(Some(items))
-    }
-}
-
 /// What there is to know of a source before its rows are read.
 #[derive(Debug, Clone)]
 pub(crate) struct Schema {
@@ -189,6 +150,16 @@ pub(crate) fn unique(names: Vec<String>) -> Vec<String> {
         }
     }
     numbered
+}
+
+/// The first of many, as a message tells them.
+pub(crate) fn some(columns: &[String]) -> String {
+    /// More aren't told.
+    const TOLD: usize = 12;
+    match columns.len().saturating_sub(TOLD) {
+        0 => columns.join(", "),
+        more => format!("{} and {more} more", columns[..TOLD].join(", ")),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,36 @@
+//! How a source is to be read.
+
+use super::Offsets;
+use crate::{ReadOptions, Recipe};
+
+/// What other rows of the same features have decided, or these decide.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Fitted {
+    /// Whether `offsets` are known; else the first rows decide.
+    pub(crate) is_decided: bool,
+    pub(crate) offsets: Option<Offsets>,
+    /// What replaces missing values, length n_features; `None`: the means of these rows.
+    pub(crate) means: Option<Vec<f32>>,
+}
+
+impl Fitted {
+    /// What a recipe says. `follow`: it is that of other data, and so all is decided.
+    pub(crate) fn of(recipe: &Recipe, follow: bool) -> Self {
+        let (offsets, means) = (recipe.offsets.clone(), recipe.means.clone());
+        Self { is_decided: follow, offsets, means }
+    }
+}
+
+/// How sources are to be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) options: &'a ReadOptions,
+    /// Names of columns that are the features, in this order, wherever a source names its columns.
+    pub(crate) wanted: Option<&'a [String]>,
+    /// Whether columns of ids and labels may be missing although they are named: in sources that are read as others were.
+    pub(crate) lenient: bool,
+    /// Whether labels beside the data are wanted.
+    pub(crate) with_truth: bool,
+    /// How numbers become features, as far as other sources have decided it.
+    pub(crate) fitted: &'a Fitted,
+}

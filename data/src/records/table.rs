@@ -1,0 +1,139 @@
+//! A source of which it is decided what each column is for.
+
+use std::collections::HashMap;
+
+use super::{
+    Again, Array, Batch, PartInfo, Records, Request, Roles, Rows, Schema, Wanted, one_hot, roles,
+    survey,
+};
+use crate::{DataError, Missing, ReadOptions};
+
+/// A source of which it is decided what each column is for.
+pub(crate) struct Table {
+    pub(crate) info: PartInfo,
+    pub(crate) schema: Schema,
+    pub(crate) roles: Roles,
+    options: ReadOptions,
+    wanted: Wanted,
+    rows: Box<dyn Rows>,
+    again: Again,
+    /// Which items of an array's rows are the features, if not all in their order.
+    items: Option<Vec<usize>>,
+    /// Bytes that all rows together may have.
+    pub(crate) budget: u64,
+}
+
+impl Table {
+    /// Decides by what a person said, else by names and kinds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Roles::choose`], and everything that keeps columns of features from being numbers.
+    pub(crate) fn new(again: Again, request: Request<'_>) -> Result<Self, DataError> {
+        let Records { mut info, mut schema, rows } = again()?;
+        let options = request.options.clone();
+        let words = match options.one_hot_columns.as_slice() {
+            [] => Vec::new(),
+            _ if request.wanted.is_some() => Vec::new(),
+            names => one_hot::words(again()?, &roles::columns_of_words(&schema, names)?)?,
+        };
+        let roles = Roles::choose(&mut schema, request, words)?;
+        roles.tell(&schema, &mut info);
+        let wanted = roles.wanted();
+        let items = match &mut schema.array {
+            Some(array) => select(array, &request, &roles, &schema.name)?,
+            None => None,
+        };
+        let table =
+            Self { info, schema, roles, options, wanted, rows, again, items, budget: u64::MAX };
+        if table.roles.are_numbers(&table.schema) {
+            return Ok(table);
+        }
+        let found = survey::in_the_way((table.again)()?, &table.roles, &table.options)?;
+        found.map_or(Ok(table), Err)
+    }
+
+    /// For an error of a missing value: all that is missing, and what else is in the way.
+    pub(crate) fn explain(&self, error: DataError) -> DataError {
+        if !matches!(error, DataError::Null { .. }) {
+            return error;
+        }
+        let all =
+            (self.again)().and_then(|again| survey::in_the_way(again, &self.roles, &self.options));
+        all.ok().flatten().unwrap_or(error)
+    }
+
+    /// Refuses what is too large to be in memory: features of so many rows, or so many bytes.
+    pub(crate) fn check_size(&self, rows: u64, width: u64) -> Result<(), DataError> {
+        let bytes = u128::from(rows) * u128::from(width) * size_of::<f32>() as u128;
+        if bytes <= u128::from(self.budget) {
+            return Ok(());
+        }
+        #[expect(clippy::cast_precision_loss, reason = "for a message")]
+        let gibibytes = bytes as f64 / f64::from(1 << 30);
+        Err(DataError::TooLarge { source_name: self.schema.name.clone(), gibibytes })
+    }
+
+    /// Number of features, if it is known before the first row.
+    pub(crate) fn n_features(&self) -> Option<usize> {
+        self.roles.n_features(&self.schema)
+    }
+
+    /// Number of rows, if it is known before the last.
+    pub(crate) fn n_rows(&self) -> Option<usize> {
+        let is_known = self.schema.array.is_some() && self.options.missing != Missing::Drop;
+        self.schema.about_rows.filter(|_| is_known)
+    }
+
+    /// Names of the features, if they have any.
+    pub(crate) fn feature_names(&self) -> Option<Vec<String>> {
+        self.roles.feature_names(&self.schema)
+    }
+
+    /// The next rows: the features as numbers; ids, labels and texts as words, in this order, as far as there are any.
+    pub(crate) fn next(&mut self) -> Result<Option<Batch>, DataError> {
+        let Some(mut batch) = self.rows.next(&self.schema, &self.wanted)? else { return Ok(None) };
+        if let Some(items) = &self.items {
+            let width = batch.numbers.len() / batch.n_rows.max(1);
+            let rows = (0..batch.n_rows).map(|row| row * width);
+            let places = rows.flat_map(|start| items.iter().map(move |item| start + item));
+            batch.numbers = batch.numbers.at(places);
+        }
+        if !self.roles.one_hot.is_empty() {
+            one_hot::widen(&mut batch, &self.roles, &self.schema)?;
+        }
+        Ok(Some(batch))
+    }
+}
+
+/// Checks that labels fit, and finds the items that are wanted, whose names and number become those of the array. `None` if
+/// they are all items in their order.
+fn select(
+    array: &mut Array,
+    request: &Request<'_>,
+    roles: &Roles,
+    source_name: &str,
+) -> Result<Option<Vec<usize>>, DataError> {
+    let n_rows = array.n_rows;
+    if let (Some(labels), true, None) = (array.uneven_labels, request.with_truth, roles.label) {
+        let source_name = format!("{source_name}, labels beside the data");
+        return Err(DataError::LabelCount { source_name, labels, samples: n_rows });
+    }
+    let (Some(names), Some(wanted)) = (&array.item_names, request.wanted) else {
+        return Ok(None);
+    };
+    if names == wanted {
+        return Ok(None);
+    }
+    let places: HashMap<&str, usize> = names.iter().map(String::as_str).zip(0..).collect();
+    let place = |name: &String| {
+        places.get(name.as_str()).copied().ok_or_else(|| DataError::MissingColumn {
+            source_name: source_name.into(),
+            wanted: name.clone(),
+            found: names.clone(),
+        })
+    };
+    let items = wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+    (array.item_names, array.width) = (Some(wanted.to_vec()), items.len());
+    Ok(Some(items))
+}
