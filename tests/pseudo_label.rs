@@ -384,6 +384,4 @@ fn what_cannot_be_is_refused_in_one_line() {
     refused(&sandbox, "missing.npy -k 2", &["missing.npy: no such file"]);
     sandbox.file("few.txt", "a\nb\n");
     refused(&sandbox, "votes.npy -k 3 --labels few.txt", &["few.txt", "2 labels for 60 samples"]);
-    let ids: String = (0..60).map(|sample| format!("{sample},{}\n", sample / 20)).collect();
-    sandbox.file("ids.csv", format!("id,cluster\n{ids}"));
 }

@@ -68,7 +68,7 @@ fn notes_say_what_may_be_otherwise() {
         let text = format!("{first}\n{}", first.replace('0', "5"));
         assert_eq!(notes("v.csv", text.into_bytes()), [says]);
     }
-    let wide: String = (0..9).map(|_| "0,1,2,3,4,5,6\n").collect();
+    let wide = "0,1,2,3,4,5,6\n".to_owned() + &"6,5,4,3,2,1,0\n".repeat(8);
     assert_says(&notes("v.csv", wide.into_bytes())[0], &["first line, 0,1,2,3,4,..., was taken"]);
     for text in ["1,0\n0,1", "0\n1", "0,2\n0,1", "# 0,1\n0,0\n1,1", "a,b\n0,1\n0,1"] {
         assert!(notes("v.csv", text.into()).is_empty(), "{text}");

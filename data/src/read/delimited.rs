@@ -7,6 +7,7 @@ use csv::{ByteRecord, ReaderBuilder, Terminator};
 use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
 use crate::records::cells::{is_boolean, is_date, is_decimal_comma, is_missing};
+use crate::records::roles::is_usual_name;
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
     unique,
@@ -50,13 +51,16 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     }
     let header = if in_table { Some(first.clone()) } else { above };
     let has_names = header.is_some();
-    let names: Vec<String> = match header {
+    let mut names: Vec<String> = match header {
         None => vec![String::new(); n_columns],
         Some(names) => names
             .iter()
             .map(|cell| cells.text(cell, &name, start.lines + 1))
             .collect::<Result<_, _>>()?,
     };
+    // A header may be a comment of one word.
+    let bare = names.first().map(|first| first.trim_start_matches('#').trim().to_owned());
+    names.iter_mut().zip(bare).for_each(|(name, bare)| *name = bare);
     let rows = &ahead[usize::from(in_table)..];
     let columns = unique(names).into_iter().enumerate();
     let columns = columns.map(|(index, name)| Column::new(name, cells.kind(rows, index)));
@@ -226,7 +230,7 @@ pub(super) fn are_texts(bytes: &[u8]) -> bool {
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave; or it has a word above a
-/// number, or above what stands for a missing one; or it has words behind an empty cell; or it counts up from 0, as pandas numbers columns, and whether that is why.
+/// number, or above what stands for a missing one; or it has words behind an empty cell; or one of its words is a usual name of ids or labels; or it counts up from 0, as pandas numbers columns, and whether that is why.
 ///
 /// `has_names`: a comment above it names the columns.
 fn has_header(
@@ -251,10 +255,15 @@ fn has_header(
     let is_index = first.len() > 1
         && first.iter().enumerate().all(|(at, cell)| (at > 0) == is_word(cell))
         && second.iter().all(|cell| !is_empty(cell));
+    // One of words alone, whose ids or labels are called so.
+    let is_usual = |(cell, below): (&[u8], &[u8])| {
+        is_word(cell) && is_usual_name(&String::from_utf8_lossy(cell.trim_ascii())) && cell != below
+    };
+    let is_named = first.iter().all(is_word) && first.iter().zip(second).any(is_usual);
     let mut numbers = first.iter().enumerate();
     let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
     let counted = first.len() > 1 && !has_names && numbers.all(counts) && first != second;
-    (is_name || is_index || counted, counted)
+    (is_name || is_index || is_named || counted, counted)
 }
 
 fn is_blank(record: &ByteRecord) -> bool {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
-use crate::records::survey::is_date;
+use crate::records::cells::is_date;
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
 };

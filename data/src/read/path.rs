@@ -69,7 +69,7 @@ fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
     info.notes.extend(samples.notes(&table));
     let truth = samples.truth(&table, request.with_truth, &mut info)?;
     if table.schema.array.is_none() {
-        info.columns = table.columns(&samples);
+        info.columns = samples.columns(&table);
     }
     let (name, n_rows) = (table.schema.name.clone(), samples.n_rows);
     let feature_names = table.feature_names();

@@ -1,7 +1,7 @@
 //! Sparse matrices, by rows, from each of the formats that SciPy saves.
 
 use super::array::{Blocks, step};
-use super::numbers::{reserve, too_large};
+use super::numbers::{budget, reserve, too_large};
 use crate::DataError;
 use crate::records::Numbers;
 
@@ -63,7 +63,9 @@ impl Csr {
             return Err(DataError::Empty { source_name: source_name.into() });
         }
         let few = |length: usize| u32::try_from(length).is_ok();
-        if !few(columns) || !few(rows) {
+        // Where rows start is known twice while they are put in order, whatever the number of values.
+        let starts = 2 * size_of::<usize>() as u64 * rows as u64;
+        if !few(columns) || !few(rows) || starts > budget(None) / 4 {
             let bytes = (rows as u128).saturating_mul(columns as u128).saturating_mul(4);
             return Err(too_large(source_name, bytes));
         }

@@ -23,7 +23,7 @@ mod schema;
 pub(crate) mod survey;
 mod table;
 
-pub(crate) use self::batch::{Batch, Numbers, Places, RaggedList, Wanted, Width};
+pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width};
 pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
 pub use self::label_roles::LabelsAs;
 pub(crate) use self::label_roles::{LabelRoles, VoteRoles};

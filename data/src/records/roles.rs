@@ -17,6 +17,12 @@ pub(super) const LABELS: [&str; 8] =
 /// Of several columns of lists, the first of these is taken.
 const LISTS: [&str; 5] = ["embedding", "embeddings", "vector", "vectors", "features"];
 
+/// Whether a column of this name holds ids or labels, and no cell of data is likely to say the same.
+pub(crate) fn is_usual_name(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.len() > 1 && (IDS.contains(&name.as_str()) || LABELS.contains(&name.as_str()))
+}
+
 /// Where the features come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Features {

@@ -2,7 +2,8 @@
 
 use consilience_truth::classes;
 
-use super::labels::{Labels, from_words, is_missing};
+use super::cells::is_missing;
+use super::labels::{Labels, from_words};
 use super::pairing::{Keys, PairedBy, pair};
 use super::{Batch, LabelRoles, Place, Records};
 use crate::{DataError, Truth};
@@ -137,7 +138,11 @@ impl SampleLabels {
     }
 
     /// Refuses another number of samples, before these are read.
-    pub(crate) fn check_count(&self, name: &str, n_samples: usize) -> Result<(), DataError> {
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::PairedLengths`].
+    pub fn check_count(&self, name: &str, n_samples: usize) -> Result<(), DataError> {
         if self.n_samples() == n_samples {
             return Ok(());
         }
