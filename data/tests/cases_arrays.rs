@@ -72,9 +72,8 @@ fn labels_beside_an_array_are_what_they_are_in_a_table() {
     }
     let members = [("X", x), ("kind", words), ("other", npy_f32(&[3], &[0.0; 3]))];
     let path = folder.file("x.npz", npz(&members));
-    let mut options = ReadOptions::default();
-    options.label_column = Some("kind".into());
-    let data = read_dataset_with(&[path.clone()], &[], &options).unwrap();
+    let options = ReadOptions { label_column: Some("kind".into()), ..ReadOptions::default() };
+    let data = read_dataset_with(std::slice::from_ref(&path), &[], &options).unwrap();
     assert_truth(&data.truth.unwrap(), &["cat", "dog"]);
     let left_aside = load(&path).parts[0].left_aside.clone();
     assert_eq!(left_aside, ["member kind", "member other (shape [3])"]);
@@ -191,8 +190,7 @@ fn links_are_followed_once() {
 
 /// The error of reading with so much memory.
 fn error_with(path: &Path, max_memory: u64) -> String {
-    let mut options = ReadOptions::default();
-    options.max_memory = Some(max_memory);
+    let options = ReadOptions { max_memory: Some(max_memory), ..ReadOptions::default() };
     read_dataset_with(&[path.into()], &[], &options).unwrap_err().to_string()
 }
 
@@ -237,8 +235,9 @@ fn what_headers_claim_is_refused_before_it_is_allocated() {
 #[test]
 fn a_file_that_is_written_to_while_it_is_read() {
     let folder = Folder::new();
-    let path = folder.file("x.csv", "a,b\n1,2\n".repeat(1) + &"3,4\n".repeat(30_000));
-    let mut reader = FeaturesReader::open(&[path.clone()], &[], &Recipe::default()).unwrap();
+    let path = folder.file("x.csv", "a,b\n1,2\n".to_owned() + &"3,4\n".repeat(30_000));
+    let mut reader =
+        FeaturesReader::open(std::slice::from_ref(&path), &[], &Recipe::default()).unwrap();
     reader.next_chunk().unwrap().unwrap();
     let mut file = fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"5,6\n").unwrap();
@@ -288,8 +287,8 @@ fn many_named_columns() {
     let folder = Folder::new();
     let names: Vec<String> = (0..200_000).map(|number| format!("c{number}")).collect();
     let path = folder.file("x.csv", format!("{}\n{}1\n", names.join(","), "1,".repeat(199_999)));
-    let mut recipe = Recipe::default();
-    recipe.feature_names = Some(names.into_iter().rev().collect());
+    let recipe =
+        Recipe { feature_names: Some(names.into_iter().rev().collect()), ..Recipe::default() };
     let started = std::time::Instant::now();
     let data = consilience_data::read_dataset_as(&[path], &[], &recipe).unwrap();
     assert_eq!(data.features.n_features(), 200_000);

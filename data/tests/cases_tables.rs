@@ -77,7 +77,8 @@ fn w2_columns_of_one_name_are_told_apart_by_their_numbers() {
     assert_eq!(rows(&dataset), [[5.0, 0.0], [5.0, 1.0], [5.0, 9.0]]);
     let again = read_dataset_as(std::slice::from_ref(&path), &[], &dataset.recipe).unwrap();
     assert_eq!(rows(&again), rows(&dataset));
-    let mut reader = FeaturesReader::open(&[path.clone()], &[], &dataset.recipe).unwrap();
+    let mut reader =
+        FeaturesReader::open(std::slice::from_ref(&path), &[], &dataset.recipe).unwrap();
     assert_eq!(reader.next_chunk().unwrap().unwrap().features, dataset.features);
     assert_says(&error(&path, ignoring("v")), &["v is the name of columns 1 and 2", "number"]);
     assert_eq!(rows(&with(&path, ignoring("2"))), [[5.0], [5.0], [5.0]]);

@@ -32,6 +32,7 @@ proptest! {
         for path in [npy, npz, csv] {
             let dataset = load(&path);
             let offsets = dataset.recipe.offsets.as_ref();
+            #[expect(clippy::cast_possible_truncation, reason = "they were written as such")]
             let original = |((_, feature), &value): ((usize, usize), &f32)| match offsets {
                 Some(offsets) => offsets.original(feature, value) as f32,
                 None => value,

@@ -64,8 +64,8 @@ impl Csr {
         }
         let few = |length: usize| u32::try_from(length).is_ok();
         // Where rows start is known twice while they are put in order, whatever the number of values.
-        let starts = 2 * size_of::<usize>() as u64 * rows as u64;
-        if !few(columns) || !few(rows) || starts > budget(None) / 4 {
+        let bytes = 2 * size_of::<usize>() as u64 * rows as u64;
+        if !few(columns) || !few(rows) || bytes > budget(None) / 4 {
             let bytes = (rows as u128).saturating_mul(columns as u128).saturating_mul(4);
             return Err(too_large(source_name, bytes));
         }
