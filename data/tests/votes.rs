@@ -229,6 +229,16 @@ fn files_of_unequal_numbers_of_samples() {
 }
 
 #[test]
+fn what_a_fuzzer_found() {
+    let folder = Folder::new();
+    // Four thousand million models, of which none is there.
+    let claim = idx(8, &[0xff00_0002, 0xffff_ffff], b"A\0");
+    assert_says(&error(folder.file("v.idx", claim)), &["4278190082 models"]);
+    assert_says(&error(folder.file("v.jsonl", "{}\n{}\n")), &["v.jsonl: no votes"]);
+    assert_says(&error(folder.file("v.jsonl", "{\"id\":1}\n")), &["v.jsonl: no votes"]);
+}
+
+#[test]
 fn every_truncation_is_noticed() {
     let folder = Folder::new();
     let votes = npy_i64(&[2, 3], &[1, 0, 1, 0, 0, 1]);

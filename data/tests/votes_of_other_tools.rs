@@ -46,7 +46,7 @@ fn text_of_other_tools() {
     let missing = vec![0, MISSING, MISSING, MISSING, MISSING, MISSING];
     assert_eq!(table(text).1, [vec![MISSING, 0, 0, MISSING, 0, 0], missing]);
     assert_eq!(table("# km\n4\n\n5\n"), (vec!["km".into()], vec![vec![0, MISSING, 1]]));
-    assert_says(&error(folder.file("v.txt", "c 1\nd 1\n")), &["line 2, column 1", "\"d 1\""]);
+    assert_says(&error(folder.file("v.txt", "c 1\nd 1\n")), &["line 1, column 1", "\"c 1\""]);
 }
 
 #[test]

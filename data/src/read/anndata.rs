@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use hdf5::types::VarLenUnicode;
-use hdf5::{Dataset, File, Group, Location};
+use hdf5::{Dataset, Group, Location};
 
 use super::array::{Blocks, Opened};
 use super::h5::{Slabs, cells, check_size, column_kind, corrupt, format, kind, open};
@@ -13,7 +13,7 @@ use super::numbers::whole_numbers;
 use super::sparse::{Csr, Stored};
 use super::strings::Cells;
 use crate::DataError;
-use crate::records::{Column, Kind, PartInfo};
+use crate::records::{Column, Kind, PartInfo, Records};
 
 /// The table of the cells, and that of the columns of `X`.
 const OBS: &str = "obs";
@@ -21,11 +21,11 @@ const VAR: &str = "var";
 
 /// Opens `X`, or the matrix that is named (`obsm/X_pca`, `layers/counts`), with the columns of `obs` beside it. `None` if the file
 /// isn't one of AnnData, or something else is named.
-pub(super) fn opened(
+pub(super) fn open_records(
     path: &Path,
-    file: &File,
     member: Option<&str>,
-) -> Result<Option<Opened>, DataError> {
+) -> Result<Option<Records>, DataError> {
+    let file = open(path)?;
     let member = member.unwrap_or("X").trim_start_matches('/');
     let is_matrix =
         member == "X" || ["obsm/", "layers/"].iter().any(|group| member.starts_with(group));
@@ -63,7 +63,7 @@ pub(super) fn opened(
         let obs = open(&path)?.group(OBS).map_err(|error| corrupt(&error, &file_name))?;
         Ok(column(&obs, &names[place], n_rows, &file_name)?.into_words())
     });
-    Ok(Some(opened))
+    opened.records().map(Some)
 }
 
 /// What a text attribute says.

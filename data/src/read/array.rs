@@ -4,7 +4,6 @@ use std::io::Read;
 use std::vec::IntoIter;
 
 use super::numbers::{Encoding, count_values, expect_end, read_numbers};
-use super::path::not_a_table;
 use crate::DataError;
 use crate::records::{
     Array, Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted,
@@ -117,6 +116,14 @@ impl Rows for ArrayRows {
         let places = Places::From(self.next as u64);
         self.next += n_rows;
         Ok(Some(Batch { n_rows, numbers, words, places }))
+    }
+}
+
+fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
+    DataError::Dimensions {
+        source_name: source_name.into(),
+        found: shape.to_vec(),
+        expected: "two dimensions or more, samples first",
     }
 }
 

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
+use super::dataset::{Dataset, dataset_name};
 use super::images::{self, Images};
+use super::labels::read_sample_labels;
+use super::numbers;
 use super::part::{Content, Part};
+use super::path::read_part;
 use super::source::Location;
 use super::tf_idf::Vocabulary;
-use super::{Dataset, dataset_name, numbers, read_part, read_sample_labels};
 use crate::records::{Fitted, LabelsAs, PartInfo, Request};
 use crate::{DataError, Features, Recipe, Truth, embedded};
 

@@ -12,9 +12,8 @@ use ndarray::IxDyn;
 
 use super::array::{Blocks, Opened};
 use super::numbers::{Kind, Target, Width, count_values, integers, reserve};
-use super::source::inflated_at_most;
+use super::source::{Role, inflated_at_most};
 use super::strings::Cells;
-use super::{Role, anndata};
 use crate::DataError;
 use crate::records::{self, Numbers, PartInfo, Records};
 
@@ -29,9 +28,6 @@ const BLOCK: usize = 1 << 20;
 
 /// Opens a dataset: the one named, else the only 2-D one.
 pub(super) fn open_records(path: &Path, dataset: Option<&str>) -> Result<Records, DataError> {
-    if let Some(opened) = anndata::opened(path, &open(path)?, dataset)? {
-        return opened.records();
-    }
     let file_name = path.display().to_string();
     let dataset = choose(path, dataset, Role::Data)?;
     let name = format!("{file_name}:{}", dataset.name());

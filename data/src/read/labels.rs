@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Role;
 use super::encoding::{Text, decode, read_to_end};
 use super::numbers::{Number, Target};
 use super::path::{is_zip_of_files, open_records, read_cells, read_part};
-use super::source::{Format, Location, Source};
+use super::source::{Format, Location, Role, Source};
 use super::strings::Cells;
 use crate::records::{Fitted, LabelRoles, LabelsAs, Request, SampleLabels};
 use crate::{DataError, ReadOptions, Truth};

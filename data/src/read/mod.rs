@@ -9,6 +9,7 @@ mod assemble;
 mod collection;
 #[cfg(feature = "parquet")]
 mod columnar;
+mod dataset;
 mod delimited;
 mod encoding;
 #[cfg(feature = "hdf5")]
@@ -23,28 +24,10 @@ mod npz;
 pub(crate) mod numbers;
 mod part;
 mod path;
-#[cfg(feature = "images")]
-mod pixels;
-#[cfg(not(feature = "images"))]
-mod pixels {
-    //! In the place of what decodes images.
-
-    use super::images::Look;
-
-    const WITHOUT: &str =
-        "this program was built without images; build it with `--features images`";
-
-    pub(super) fn look(_: &[u8], _: u64) -> Result<Look, String> {
-        Err(WITHOUT.into())
-    }
-
-    pub(super) fn decode(_: &[u8], _: [usize; 3], _: u64) -> Result<Vec<u8>, String> {
-        Err(WITHOUT.into())
-    }
-}
 mod source;
 mod sparse;
 mod stop_words;
+mod store;
 mod stream;
 mod strings;
 mod texts;
@@ -56,71 +39,19 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, IxDyn};
 
+pub use self::dataset::Dataset;
 pub use self::labels::{read_labels, read_sample_labels};
 pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
 #[cfg(feature = "hdf5")]
 pub(crate) use self::path::check_hdf5;
-use self::path::{open, read_cells, read_part};
-use self::source::Location;
+use self::path::read_cells;
+use self::source::{Location, Role};
 pub use self::stream::{FeaturesChunk, FeaturesReader};
 use self::strings::Cells;
 pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
-use crate::records::{PairedBy, PartInfo, SampleLabels, pair_ids};
-use crate::{DataError, Features, ReadOptions, Recipe, Truth};
-
-/// Samples to be clustered, with what their files say about them.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Dataset {
-    /// Name of the first file without its extensions, or of the embedded set.
-    pub name: String,
-    /// The features of all files, one file's rows after the other's.
-    pub features: Features,
-    /// The classes, if known. For scores only.
-    pub truth: Option<Truth>,
-    /// How labels of other files were paired with the samples, if there are such.
-    pub paired_by: Option<PairedBy>,
-    /// What samples are called, length n_samples, if files say it; else a sample is its row.
-    pub ids: Option<Vec<String>>,
-    /// How the files became features.
-    pub recipe: Recipe,
-    /// Number of clusters that an embedded set declares.
-    pub n_clusters: Option<usize>,
-    /// What each file is, in order.
-    pub parts: Vec<PartInfo>,
-}
-
-impl Dataset {
-    /// The same samples in the order of `ids`, if both are called anything and the orders differ.
-    ///
-    /// `name`: how messages call what has the ids.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::IdTwice`] and [`DataError::IdAlone`] for the first sample that isn't in both once.
-    pub fn in_order_of(mut self, ids: Option<&[String]>, name: &str) -> Result<Self, DataError> {
-        let (Some(wanted), Some(own)) = (ids, &self.ids) else { return Ok(self) };
-        if wanted == own.as_slice() {
-            return Ok(self);
-        }
-        let rows = pair_ids(wanted, own, [name, &self.name])?;
-        if let Some(truth) = &self.truth {
-            let labels = SampleLabels::beside(&self.name, truth, self.ids.clone());
-            self.truth = Some(labels.truth_of(name, wanted.len(), Some(wanted))?.0);
-        }
-        self.features = self.features.select(&rows);
-        self.ids = Some(wanted.to_vec());
-        Ok(self)
-    }
-}
-
-/// What an array is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    Data,
-    Labels,
-}
+use crate::records::PartInfo;
+use crate::{DataError, ReadOptions, Recipe};
 
 /// Reads data and stacks them by rows.
 ///
@@ -202,16 +133,4 @@ pub fn describe(paths: &[PathBuf]) -> Result<Vec<PartInfo>, DataError> {
         parts.extend(read_dataset(std::slice::from_ref(path), &[])?.parts);
     }
     Ok(parts)
-}
-
-fn dataset_name(path: &Path) -> String {
-    match Location::resolve(path) {
-        Location::Embedded(name) => name.into(),
-        // `.` has a name, too, and a folder no extension.
-        Location::File { path, .. } if path.is_dir() => {
-            let path = path.canonicalize().unwrap_or(path);
-            path.file_name().map_or("data".into(), |name| name.to_string_lossy().into())
-        }
-        Location::File { path, .. } => source::stem(&path),
-    }
 }

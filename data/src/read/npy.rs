@@ -12,7 +12,6 @@ use super::numbers::{
     Encoding, Kind, Target, count_values, expect_end, fill, read_numbers, read_values,
 };
 use super::source::{Format, Source};
-use super::strings::{self, Cells};
 use crate::DataError;
 use crate::records::{PartInfo, Records};
 
@@ -25,14 +24,6 @@ pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     let info = PartInfo::new(&source.name, format, &header.shape);
     let blocks = header.blocks(source.reader, source.available, &source.name)?;
     Opened::alone(source.name, info, blocks).records()
-}
-
-/// Reads an `.npy` file whole: its shape and its values.
-pub(super) fn read_cells(mut source: Source) -> Result<(Vec<usize>, Cells), DataError> {
-    source.expect_magic(Format::Npy, ".npy")?;
-    let header = Header::read(&mut source.reader, &source.name)?;
-    let cells = strings::read_cells(&header, &mut source.reader, source.available, &source.name)?;
-    Ok((header.shape, cells))
 }
 
 /// NumPy itself writes 128 bytes unless the type is a record.

@@ -12,11 +12,10 @@ use ndarray::{ArrayD, IxDyn};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::Role;
 use super::array::{Blocks, Opened};
 use super::npy::Header;
 use super::numbers::{Number, Target, whole_numbers};
-use super::source::{Format, Source, inflated_at_most, reopen, unreadable};
+use super::source::{Format, Role, Source, inflated_at_most, reopen, unreadable};
 use super::sparse::{Csr, Stored};
 use super::strings::{self, Cells};
 use crate::DataError;

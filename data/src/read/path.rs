@@ -2,16 +2,17 @@
 
 use std::path::Path;
 
-use super::collection::{self, Store};
+use super::collection;
 #[cfg(feature = "parquet")]
 use super::columnar;
-#[cfg(feature = "hdf5")]
-use super::h5;
 use super::npz::Bytes;
 use super::part::{Content, Part};
-use super::source::{Format, Location, Source, Stamp, unpacked_name};
+use super::source::{Format, Location, Role, Source, Stamp, unpacked_name};
+use super::store::Store;
 use super::strings::Cells;
-use super::{Role, delimited, idx, json_lines, npy, npz, numbers, texts};
+#[cfg(feature = "hdf5")]
+use super::{anndata, h5};
+use super::{delimited, idx, json_lines, npy, npz, numbers, strings, texts};
 use crate::records::{Features, Records, Request, Samples, Table};
 use crate::{DataError, ReadOptions, embedded};
 
@@ -123,7 +124,10 @@ pub(super) fn open_records(
         Format::Idx => idx::open(source),
         Format::Npz => npz::open(Bytes::File(path.into()), &name, dataset),
         #[cfg(feature = "hdf5")]
-        Format::Hdf5 => h5::open_records(path, dataset),
+        Format::Hdf5 => match anndata::open_records(path, dataset)? {
+            Some(records) => Ok(records),
+            None => h5::open_records(path, dataset),
+        },
         #[cfg(not(feature = "hdf5"))]
         Format::Hdf5 => Err(without(&source, "HDF5", "hdf5")),
     }
@@ -141,14 +145,6 @@ pub(super) fn may_be_texts(path: &Path) -> bool {
     unpacked_name(&name).ends_with(".txt")
 }
 
-pub(super) fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
-    DataError::Dimensions {
-        source_name: source_name.into(),
-        found: shape.to_vec(),
-        expected: "two dimensions or more, samples first",
-    }
-}
-
 /// Reads an array as such: its shape and its values.
 pub(super) fn read_cells(
     location: &Location,
@@ -162,7 +158,7 @@ pub(super) fn read_cells(
     };
     let (source, format) = open(path, dataset)?;
     match format {
-        Format::Npy => npy::read_cells(source),
+        Format::Npy => strings::read_npy(source),
         Format::Idx => idx::read_cells(source),
         Format::Npz => npz::read_cells(&Bytes::File(path.into()), &source.name, dataset, role),
         #[cfg(feature = "hdf5")]

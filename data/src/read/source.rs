@@ -10,6 +10,13 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::{DataError, embedded};
 
+/// What an array is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    Data,
+    Labels,
+}
+
 /// Bytes by which text is recognised.
 const START: usize = 1 << 12;
 

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use super::npy::{Header, encoding, unsupported};
 use super::numbers::{Encoding, Kind, Number, count_values, expect_end, fill, reserve};
+use super::source::{Format, Source};
 use crate::{DataError, records};
 
 /// Bytes of a letter of NumPy's Unicode strings.
@@ -33,6 +34,14 @@ pub(super) fn kind(descr: &str) -> records::Kind {
         (_, Some(_)) => records::Kind::Numbers,
         _ => records::Kind::Other(unsupported(descr)),
     }
+}
+
+/// Reads an `.npy` file whole: its shape and its values.
+pub(super) fn read_npy(mut source: Source) -> Result<(Vec<usize>, Cells), DataError> {
+    source.expect_magic(Format::Npy, ".npy")?;
+    let header = Header::read(&mut source.reader, &source.name)?;
+    let cells = read_cells(&header, &mut source.reader, source.available, &source.name)?;
+    Ok((header.shape, cells))
 }
 
 /// Reads the numbers, bytes or Unicode strings behind a header.

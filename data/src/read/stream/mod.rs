@@ -11,9 +11,10 @@ use std::path::PathBuf;
 use ndarray::Array2;
 
 use self::part::Part;
+use super::dataset::dataset_name;
+use super::labels::read_sample_labels;
 use super::numbers::reserve;
 use super::part::check_count;
-use super::{dataset_name, read_sample_labels};
 use crate::records::{Fitted, LabelsAs, Request, SampleLabels};
 use crate::{DataError, DataHash, Features, Recipe, Truth};
 

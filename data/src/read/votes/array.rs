@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::path::Path;
 
 use ndarray::Array2;
 
 use super::models::Models;
-use super::{Blocks, VotesChunk};
+use super::part::{Blocks, MAX_MODELS, TRANSPOSED, VotesChunk, VotesInfo, turned};
 use crate::DataError;
 use crate::read::numbers::{
     Encoding, Kind, Number, count_values, decode, expect_end, fill, reserve,
@@ -60,6 +61,10 @@ impl Grid {
                 return Err(DataError::Dimensions { source_name, found, expected });
             }
         };
+        if n_models > MAX_MODELS {
+            // Before each has a name.
+            return Err(DataError::TooManyModels { models: n_models });
+        }
         Ok(Self { source_name, kind, n_models, n_samples, axis, is_turned })
     }
 
@@ -111,6 +116,27 @@ impl Grid {
             Number::Float(value) => return DataError::NotWhole { source_name, index, value },
         };
         DataError::IdTooLarge { source_name, index, value }
+    }
+}
+
+impl VotesInfo {
+    pub(super) fn of_array(path: &Path, format: String, grid: &Grid) -> Self {
+        Self {
+            path: path.into(),
+            format,
+            n_models: grid.n_models,
+            n_samples: Some(grid.n_samples),
+            is_transposed: grid.is_transposed(),
+            member: None,
+            has_confidences: false,
+            notes: if grid.is_turned {
+                vec![turned(grid.n_models, grid.n_samples)]
+            } else if grid.is_transposed() {
+                vec![TRANSPOSED.into()]
+            } else {
+                vec![]
+            },
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use hdf5::{Dataset, File};
 
 use super::array::{Grid, block};
+use super::candidates::{Candidate, stack};
 use super::models::Models;
-use super::open::{Candidate, Request, stack};
-use super::{Blocks, Part, VotesChunk, VotesInfo};
+use super::part::{Blocks, Part, VotesChunk, VotesInfo};
+use super::request::Request;
 use crate::DataError;
 use crate::read::h5::{
     MAX_LISTED, check_size, datasets, format, kind, named, only_one, open as open_file, read_slab,

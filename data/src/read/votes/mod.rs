@@ -5,10 +5,13 @@
 
 mod array;
 mod beside;
+mod candidates;
 #[cfg(feature = "hdf5")]
 mod h5;
 mod models;
 mod open;
+mod part;
+mod request;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -17,127 +20,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use ndarray::{Array2, s};
-use serde::Serialize;
 
 use self::beside::Beside;
-use self::models::Models;
+use self::part::{MAX_MODELS, MAX_SAMPLES, MAX_VOTES, Part, check_samples};
+pub use self::part::{VotesChunk, VotesInfo};
 use crate::{DataError, ReadOptions, Truth};
-
-/// Samples in a chunk, at most.
-const MAX_SAMPLES: usize = 1 << 16;
-/// Votes in a chunk, about.
-const MAX_VOTES: usize = 1 << 22;
-/// More models than this have no [`crate::ModelIdx`].
-const MAX_MODELS: usize = 65_535;
-
-/// What a votes file was understood to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct VotesInfo {
-    /// The file; in a run folder, the one that was read.
-    pub path: PathBuf,
-    /// In words, such as `NPY, int32`.
-    pub format: String,
-    /// Number of models.
-    pub n_models: usize,
-    /// Number of samples; `None` for a table of text that hasn't been read to its end.
-    pub n_samples: Option<usize>,
-    /// Whether an array has its samples in rows, or a table of text in columns.
-    pub is_transposed: bool,
-    /// The member of an `.npz`, the dataset of an HDF5 file or the only column of a table that was read.
-    pub member: Option<String>,
-    /// Whether there are confidences beside the votes.
-    pub has_confidences: bool,
-    /// What a person should know about how the file was understood, if anything. All are there at the latest when the
-    /// file has been read to its end.
-    pub notes: Vec<String>,
-}
-
-/// All models' votes on some samples, in the order of the files.
-#[derive(Debug, Clone, PartialEq)]
-pub struct VotesChunk {
-    /// Clusters, shape (n_models, n_samples of the chunk), [`crate::Votes::MISSING`] where a vote is missing.
-    /// Each model's are numbered 0, 1, 2 ... in the order in which they appear.
-    pub clusters: Array2<u16>,
-    /// Confidences, of the same shape, as they are in the files; 1 for models of files without. `None` if no file
-    /// has any.
-    pub confidences: Option<Array2<f32>>,
-}
-
-/// A file's votes.
-trait Blocks {
-    /// Votes on the next samples, about `limit`; `None` after the last.
-    fn next(&mut self, limit: usize, models: &mut Models) -> Result<Option<VotesChunk>, DataError>;
-
-    /// What the file says beside votes, after the last.
-    fn beside(&mut self) -> Beside {
-        Beside::default()
-    }
-}
-
-/// A file, and the block of which the samples from `used` on aren't in a chunk yet.
-struct Part {
-    info: VotesInfo,
-    /// Numbers of samples that it can be on, the other way round included; empty for a long table of text.
-    fits: Vec<usize>,
-    models: Models,
-    /// Where models are columns: which, counted from 0.
-    columns: Option<Vec<usize>>,
-    blocks: Box<dyn Blocks>,
-    block: Option<VotesChunk>,
-    used: usize,
-    /// Number of samples read.
-    read: usize,
-}
-
-impl Part {
-    /// Gets another block if the last one is used up; number of samples left in it.
-    fn refill(&mut self, limit: usize) -> Result<usize, DataError> {
-        let left = |block: &Option<VotesChunk>| block.as_ref().map_or(0, |it| it.clusters.ncols());
-        if self.used == left(&self.block) {
-            self.block = self.blocks.next(limit, &mut self.models)?;
-            self.used = 0;
-            self.read += left(&self.block);
-            check_samples(self.read, &self.info)?;
-        }
-        Ok(left(&self.block) - self.used)
-    }
-
-    /// Number of samples, for which the file may have to be read to its end.
-    fn n_samples(&mut self, limit: usize) -> Result<usize, DataError> {
-        if let Some(known) = self.info.n_samples {
-            return Ok(known);
-        }
-        while self.refill(limit)? > 0 {
-            self.block = None;
-            self.used = 0;
-        }
-        Ok(self.read)
-    }
-
-    /// Refuses a model without votes, and one that numbers the samples.
-    fn check_models(&self) -> Result<(), DataError> {
-        // The header `,0,1,2` that pandas writes above a column of such numbers reads as one more sample.
-        let one_more = self.columns.is_some() && self.read > 10;
-        let least = self.read - usize::from(one_more);
-        for (model, name) in self.models.names().iter().enumerate() {
-            let n_clusters = self.models.n_clusters(model);
-            if n_clusters > 0 && (n_clusters < least || self.read <= 2) {
-                continue;
-            }
-            let source_name = self.info.path.display().to_string();
-            let model = match &self.columns {
-                Some(columns) => format!("column {}, counted from 1 ({name}),", columns[model] + 1),
-                None => format!("model {name}"),
-            };
-            return Err(match n_clusters {
-                0 => DataError::ModelWithoutVotes { source_name, model },
-                _ => DataError::NumbersSamples { source_name, model },
-            });
-        }
-        Ok(())
-    }
-}
 
 /// Votes of any tool, read a chunk of samples at a time.
 ///
@@ -400,13 +287,6 @@ fn agreed(files: &[Vec<Part>]) -> Option<usize> {
         _ => part.info.n_samples,
     });
     found.find(|&samples| samples > 1 && parts.iter().all(|part| part.fits.contains(&samples)))
-}
-
-fn check_samples(rows: usize, info: &VotesInfo) -> Result<(), DataError> {
-    if u32::try_from(rows).is_ok() {
-        return Ok(());
-    }
-    Err(DataError::TooManySamples { source_name: info.path.display().to_string(), rows })
 }
 
 fn mismatch(first: (&VotesInfo, usize), other: (&VotesInfo, usize)) -> DataError {

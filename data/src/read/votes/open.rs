@@ -1,17 +1,20 @@
 //! From a path to votes.
 
 use std::io::{Read, Seek};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::array::{Array, Bytes, Grid, block};
+use super::candidates::{Candidate, stack};
 use super::models::Models;
-use super::{Blocks, Part, VotesChunk, VotesInfo, table};
+use super::part::{Blocks, Part, VotesInfo, Whole};
+use super::request::{Request, model_names};
+use super::table;
+use crate::read::idx;
 use crate::read::npy::Header;
 use crate::read::npz::Archive;
-use crate::read::numbers::{Encoding, Kind};
+use crate::read::numbers::Encoding;
+use crate::read::path::open as open_file;
 use crate::read::source::{self, Format, Location, Source, unreadable};
-use crate::read::{self, idx, npz};
 use crate::{DataError, ReadOptions};
 
 /// What a run folder has to hold, in the order in which it is looked for.
@@ -25,37 +28,6 @@ const VERSION: &str = "format_version";
 const NEWEST: f32 = 1.0;
 /// Names of files in a folder that a message lists.
 const MAX_LISTED: usize = 12;
-
-/// What is asked for of a file.
-pub(super) struct Request<'a> {
-    pub(super) path: &'a Path,
-    /// The member or dataset that the argument names.
-    pub(super) member: Option<&'a str>,
-    /// The file's name without its extensions, or the run's.
-    pub(super) short: &'a str,
-    /// Number of samples, if it is known and to decide what a row is.
-    pub(super) samples: Option<usize>,
-}
-
-impl Request<'_> {
-    /// Names for the models of a member; those of a file's only one, and of `votes`, are called like the file.
-    ///
-    /// `is_one_of`: whether there are several.
-    pub(super) fn model_names(
-        &self,
-        member: &str,
-        is_one_of: bool,
-        n_models: usize,
-    ) -> Vec<String> {
-        let by_member = (is_one_of || self.member.is_some()) && last(member) != "votes";
-        model_names(if by_member { member.trim_start_matches('/') } else { self.short }, n_models)
-    }
-}
-
-/// The name of a dataset without its groups'.
-fn last(member: &str) -> &str {
-    member.rsplit('/').next().unwrap_or(member)
-}
 
 /// Opens a votes file or a run folder; every part is an array of its own.
 ///
@@ -77,7 +49,7 @@ pub(super) fn open(
         }
     };
     let short = short_name(argument);
-    let (source, format) = read::open(&path, dataset.as_deref())?;
+    let (source, format) = open_file(&path, dataset.as_deref())?;
     let request = Request { path: &path, member: dataset.as_deref(), short: &short, samples };
     match format {
         Format::Npy => Ok(vec![npy(source, &request)?]),
@@ -86,7 +58,7 @@ pub(super) fn open(
         #[cfg(feature = "hdf5")]
         Format::Hdf5 => super::h5::open(&request),
         #[cfg(not(feature = "hdf5"))]
-        Format::Hdf5 => Err(read::path::without(&source, "HDF5", "hdf5")),
+        Format::Hdf5 => Err(crate::read::path::without(&source, "HDF5", "hdf5")),
         Format::Text | Format::Parquet | Format::Arrow | Format::JsonLines => {
             Ok(vec![table::open(&request, format == Format::Text, options)?])
         }
@@ -125,65 +97,6 @@ pub(super) fn short_name(argument: &Path) -> String {
     };
     let name = folder.ok().and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()));
     name.unwrap_or_else(|| source::stem(&path))
-}
-
-/// Names for models that have none of their own.
-pub(super) fn model_names(short: &str, n_models: usize) -> Vec<String> {
-    match n_models {
-        1 => vec![short.into()],
-        _ => (0..n_models).map(|model| format!("{short}[{model}]")).collect(),
-    }
-}
-
-impl Part {
-    /// `fits`: numbers of samples that it can be on.
-    pub(super) fn new(
-        info: VotesInfo,
-        fits: &[usize],
-        models: Models,
-        blocks: Box<dyn Blocks>,
-    ) -> Self {
-        let fits = fits.to_vec();
-        Self { info, fits, models, columns: None, blocks, block: None, used: 0, read: 0 }
-    }
-}
-
-impl VotesInfo {
-    pub(super) fn of_array(path: &Path, format: String, grid: &Grid) -> Self {
-        Self {
-            path: path.into(),
-            format,
-            n_models: grid.n_models,
-            n_samples: Some(grid.n_samples),
-            is_transposed: grid.is_transposed(),
-            member: None,
-            has_confidences: false,
-            notes: if grid.is_turned {
-                vec![turned(grid.n_models, grid.n_samples)]
-            } else if grid.is_transposed() {
-                vec![TRANSPOSED.into()]
-            } else {
-                vec![]
-            },
-        }
-    }
-}
-
-/// The note on an array or table whose sides say which one the samples are.
-pub(super) const TRANSPOSED: &str = "taken as transposed, with more samples than models";
-
-/// The note on one that fits the known number of samples only like this: more models than samples, and more than one.
-pub(super) fn turned(n_models: usize, n_samples: usize) -> String {
-    format!("taken as {n_models} models on {n_samples} samples")
-}
-
-/// Votes that are in memory.
-pub(super) struct Whole(pub(super) Option<VotesChunk>);
-
-impl Blocks for Whole {
-    fn next(&mut self, _: usize, _: &mut Models) -> Result<Option<VotesChunk>, DataError> {
-        Ok(self.0.take())
-    }
 }
 
 fn npy(mut source: Source, request: &Request<'_>) -> Result<Part, DataError> {
@@ -291,59 +204,4 @@ fn member<R: Read + Seek>(
         let votes = Whole(votes);
         Ok(Part::new(info, Grid::fits(&header.shape), models, Box::new(votes)))
     })
-}
-
-/// An array of a file without one called `votes`.
-pub(super) struct Candidate {
-    pub(super) name: String,
-    /// `None` if it isn't of numbers.
-    pub(super) kind: Option<Kind>,
-    pub(super) shape: Vec<usize>,
-}
-
-/// The arrays of so many dimensions to be read: the only one, or several that can be stacked. Otherwise an error lists
-/// what there is.
-///
-/// `what`: what the format calls an array.
-pub(super) fn stack(
-    all: Vec<Candidate>,
-    dimensions: RangeInclusive<usize>,
-    what: &str,
-    file_name: &str,
-) -> Result<Vec<String>, DataError> {
-    let fitting = || all.iter().filter(|array| dimensions.contains(&array.shape.len()));
-    let reason = match fitting().count() {
-        0 => Some("none is of one or two dimensions".into()),
-        1 => None,
-        _ => not_stackable(fitting()),
-    };
-    let Some(reason) = reason else {
-        return Ok(fitting().map(|array| array.name.clone()).collect());
-    };
-    Err(DataError::MissingMember {
-        source_name: file_name.into(),
-        wanted: format!(
-            "{what} votes, and others can't be stacked as models ({reason}); choose one by {file_name}:NAME"
-        ),
-        found: all.iter().map(|array| format!("{} {:?}", array.name, array.shape)).collect(),
-    })
-}
-
-/// Why arrays aren't all votes on the same samples, if they aren't.
-fn not_stackable<'a>(arrays: impl Iterator<Item = &'a Candidate>) -> Option<String> {
-    let mut samples: Option<Vec<usize>> = None;
-    for Candidate { name, kind, shape } in arrays {
-        if npz::LABEL_MEMBERS.contains(&last(name)) {
-            return Some(format!("{name} may be the truth"));
-        }
-        if !kind.is_some_and(Kind::is_integer) {
-            return Some(format!("{name} is not of integers"));
-        }
-        let samples = samples.get_or_insert_with(|| shape.clone());
-        samples.retain(|length| Grid::fits(shape).contains(length));
-        if samples.is_empty() {
-            return Some(format!("{name} is not on the samples of those before"));
-        }
-    }
-    None
 }

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::vec::IntoIter;
 
 use super::array::block;
+use super::beside::Beside;
 use super::models::Models;
-use super::open::{Request, TRANSPOSED, model_names, turned};
-use super::{Beside, Blocks, MAX_MODELS, Part, VotesChunk, VotesInfo};
+use super::part::{Blocks, MAX_MODELS, Part, TRANSPOSED, VotesChunk, VotesInfo, turned};
+use super::request::{Request, model_names};
 use crate::read::path::open_records;
 use crate::read::source::Location;
 use crate::records::{Batch, Kind, Numbers, Records, Rows, Schema, VoteRoles, Wanted};
@@ -37,6 +38,9 @@ pub(super) fn open(
     }
     let Records { info, mut schema, rows } = records;
     let roles = VoteRoles::choose(&mut schema, options)?;
+    if roles.votes.is_empty() {
+        return Err(DataError::NoVotes { source_name: schema.name });
+    }
     // Of text, words are told with their line when they are read.
     let is_vote = |kind: &Kind| kind.is_number() || (is_text && kind.is_simple());
     if let Some(column) =

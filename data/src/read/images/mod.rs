@@ -1,12 +1,33 @@
 //! PNG and JPEG files as rows of pixels: how many and of what size they are, and all of them decoded.
 
+mod look;
+#[cfg(feature = "images")]
+mod pixels;
+#[cfg(not(feature = "images"))]
+mod pixels {
+    //! In the place of what decodes images.
+
+    use super::look::Look;
+
+    const WITHOUT: &str =
+        "this program was built without images; build it with `--features images`";
+
+    pub(super) fn look(_: &[u8], _: u64) -> Result<Look, String> {
+        Err(WITHOUT.into())
+    }
+
+    pub(super) fn decode(_: &[u8], _: [usize; 3], _: u64) -> Result<Vec<u8>, String> {
+        Err(WITHOUT.into())
+    }
+}
+
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::thread;
 
-use super::collection::{Entry, Opener, Store};
+pub(super) use self::look::is_image;
 use super::numbers::budget;
-use super::pixels;
+use super::store::{Entry, Opener, Store};
 use crate::DataError;
 use crate::records::ImagesInfo;
 
@@ -29,20 +50,6 @@ pub(super) struct Images {
     transparent: usize,
     /// Bytes of an image that is decoded, at most.
     max_bytes: u64,
-}
-
-/// What an image is, before it is decoded.
-pub(super) struct Look {
-    /// Rows and columns, upright.
-    pub(super) size: [usize; 2],
-    pub(super) has_color: bool,
-    /// Whether it may be transparent.
-    pub(super) has_alpha: bool,
-}
-
-/// Whether a file starts as a PNG or JPEG does.
-pub(super) fn is_image(start: &[u8]) -> bool {
-    start.starts_with(b"\x89PNG\r\n\x1a\n") || start.starts_with(&[0xff, 0xd8, 0xff])
 }
 
 impl Images {

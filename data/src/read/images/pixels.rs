@@ -7,8 +7,8 @@ use image::{
     DynamicImage, GrayImage, ImageDecoder, ImageError, ImageReader, Limits, Luma, Rgb, RgbImage,
 };
 
-use super::images::{Look, is_image};
-use super::source::one_line;
+use super::look::{Look, is_image};
+use crate::read::source::one_line;
 
 /// More pixels aren't decoded: a small file can claim to be an image that fills the memory.
 const MAX_PIXELS: u64 = 1 << 27;

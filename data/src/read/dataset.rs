@@ -1,0 +1,66 @@
+//! What reading gives.
+
+use std::path::Path;
+
+use super::source::{Location, stem};
+use crate::records::{PairedBy, PartInfo, SampleLabels, pair_ids};
+use crate::{DataError, Features, Recipe, Truth};
+
+/// Samples to be clustered, with what their files say about them.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Dataset {
+    /// Name of the first file without its extensions, or of the embedded set.
+    pub name: String,
+    /// The features of all files, one file's rows after the other's.
+    pub features: Features,
+    /// The classes, if known. For scores only.
+    pub truth: Option<Truth>,
+    /// How labels of other files were paired with the samples, if there are such.
+    pub paired_by: Option<PairedBy>,
+    /// What samples are called, length n_samples, if files say it; else a sample is its row.
+    pub ids: Option<Vec<String>>,
+    /// How the files became features.
+    pub recipe: Recipe,
+    /// Number of clusters that an embedded set declares.
+    pub n_clusters: Option<usize>,
+    /// What each file is, in order.
+    pub parts: Vec<PartInfo>,
+}
+
+impl Dataset {
+    /// The same samples in the order of `ids`, if both are called anything and the orders differ.
+    ///
+    /// `name`: how messages call what has the ids.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::IdTwice`] and [`DataError::IdAlone`] for the first sample that isn't in both once.
+    pub fn in_order_of(mut self, ids: Option<&[String]>, name: &str) -> Result<Self, DataError> {
+        let (Some(wanted), Some(own)) = (ids, &self.ids) else { return Ok(self) };
+        if wanted == own.as_slice() {
+            return Ok(self);
+        }
+        let rows = pair_ids(wanted, own, [name, &self.name])?;
+        if let Some(truth) = &self.truth {
+            let labels = SampleLabels::beside(&self.name, truth, self.ids.clone());
+            self.truth = Some(labels.truth_of(name, wanted.len(), Some(wanted))?.0);
+        }
+        self.features = self.features.select(&rows);
+        self.ids = Some(wanted.to_vec());
+        Ok(self)
+    }
+}
+
+/// What data of this path are called.
+pub(super) fn dataset_name(path: &Path) -> String {
+    match Location::resolve(path) {
+        Location::Embedded(name) => name.into(),
+        // `.` has a name, too, and a folder no extension.
+        Location::File { path, .. } if path.is_dir() => {
+            let path = path.canonicalize().unwrap_or(path);
+            path.file_name().map_or("data".into(), |name| name.to_string_lossy().into())
+        }
+        Location::File { path, .. } => stem(&path),
+    }
+}
