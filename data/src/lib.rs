@@ -5,6 +5,10 @@
 //! [`Seed`] is the only source of randomness.
 //!
 //! Axes are always ordered models, samples, clusters (or features).
+#![cfg_attr(
+    not(all(feature = "hdf5", feature = "images", feature = "parquet")),
+    allow(dead_code, unused_imports, reason = "what only some formats use")
+)]
 
 mod assignments;
 mod contingency;

@@ -235,7 +235,7 @@ pub(super) fn formats() -> Vec<Format> {
             extension: ".zip",
             seeds: vec![
                 zip(&[("a/1.png", &png()), ("b/2.png", &png())]),
-                zip(&[("a/1.txt", b"a b")]),
+                zip(&[("a/1.txt", b"red apple"), ("b/2.txt", b"red pear")]),
             ],
             pack: as_is,
         },

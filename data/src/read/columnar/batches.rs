@@ -31,7 +31,8 @@ pub(super) fn records(
     let columns = columns.map(|(name, field)| Column::new(name, kind(field.data_type()))).collect();
     let (place, index) = (Place::Row, index(schema));
     let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows };
-    let rows = Table { what, state: State::Closed(open), n_rows: 0, width: Width::default() };
+    let rows =
+        Table { what, state: State::Closed(open), rest: None, n_rows: 0, width: Width::default() };
     Records { info, schema, rows: Box::new(rows) }
 }
 
@@ -45,9 +46,14 @@ fn index(schema: &ArrowSchema) -> Vec<usize> {
     names.iter().filter_map(|name| schema.index_of(name.as_str()?).ok()).collect()
 }
 
+/// Rows that are converted at a time, at most: a batch without values can claim any number of them.
+const ROWS: usize = 1 << 16;
+
 struct Table {
     what: &'static str,
     state: State,
+    /// What is left of a batch.
+    rest: Option<RecordBatch>,
     /// Rows read so far.
     n_rows: usize,
     width: Width,
@@ -63,6 +69,9 @@ impl Rows for Table {
     fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
         no_panic(&schema.name, self.what, || {
             let used = wanted.columns();
+            if let Some(rest) = self.rest.take() {
+                return self.next_rows(&rest, &used, schema, wanted).map(Some);
+            }
             let mut batches = match std::mem::replace(&mut self.state, State::Ended) {
                 State::Closed(open) => open(&used)?,
                 State::Open(batches) => batches,
@@ -70,12 +79,25 @@ impl Rows for Table {
             };
             let Some(batch) = batches.next().transpose()? else { return Ok(None) };
             self.state = State::Open(batches);
-            self.batch(&batch, &used, schema, wanted).map(Some)
+            self.next_rows(&batch, &used, schema, wanted).map(Some)
         })
     }
 }
 
 impl Table {
+    /// The first rows of a batch; the others wait.
+    fn next_rows(
+        &mut self,
+        batch: &RecordBatch,
+        used: &[usize],
+        schema: &Schema,
+        wanted: &Wanted,
+    ) -> Result<Batch, DataError> {
+        let n_rows = batch.num_rows();
+        self.rest = (n_rows > ROWS).then(|| batch.slice(ROWS, n_rows - ROWS));
+        self.batch(&batch.slice(0, n_rows.min(ROWS)), used, schema, wanted)
+    }
+
     /// The rows of a batch, which has the columns `used`.
     fn batch(
         &mut self,
