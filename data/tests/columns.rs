@@ -208,3 +208,12 @@ fn every_flipped_byte_is_noticed_or_harmless() {
         }
     }
 }
+
+/// The library takes memory for what a footer claims before it looks for it.
+#[test]
+fn a_footer_that_is_longer_than_its_file() {
+    let folder = Folder::new();
+    let bytes = [&b"ARROW1\0\0\0\0\0\0"[..], &0x0a00_0001_i32.to_le_bytes(), b"ARROW1"].concat();
+    let message = data_error(&folder.file("x.arrow", bytes));
+    assert_says(&message, &["x.arrow", "its footer claims 167772161 bytes, and the file has 22"]);
+}

@@ -50,7 +50,11 @@ impl Lengths<'_> {
         let Some(len) = self.i32_at(start)?.and_then(|len| u64::try_from(len).ok()) else {
             return Ok(());
         };
-        let Some(start) = start.checked_sub(len) else { return Ok(()) };
+        let Some(start) = start.checked_sub(len) else {
+            return Err(
+                self.corrupt(format!("its footer claims {len} bytes, and the file has {end}"))
+            );
+        };
         let bytes = self.bytes(start, len)?;
         let Ok(footer) = root_as_footer(&bytes) else { return Ok(()) };
         let batches = footer.recordBatches().into_iter().flatten();
