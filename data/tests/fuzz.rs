@@ -2,8 +2,7 @@
 //!
 //! Files that tests make are changed at random and read, as data, as votes and as labels: each format for some seconds, in a process of
 //! its own. `FUZZ_SECONDS` says for how many; a file that finds something is kept in the folder `FUZZ_FINDINGS`, else in the
-//! system's for temporary files. Which files come depends on the machine's speed alone. `data/fuzz` has the same for a fuzzer that
-//! looks at the code that runs.
+//! system's for temporary files. Which files come depends on the machine's speed alone.
 
 #![cfg(all(feature = "images", feature = "parquet"))]
 #![allow(clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used, reason = "tests")]
