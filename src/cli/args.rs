@@ -94,24 +94,24 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "R")]
     pub(super) rounds: Option<usize>,
     /// Kind of all models: ladder, vat-im or k-means
-    #[arg(long, value_name = "KIND", value_parser = values::member_kind)]
+    #[arg(long, value_name = "KIND", value_parser = values::member_kind, help_heading = "How networks are trained")]
     pub(super) member: Option<MemberKind>,
     /// Where pseudo-labels come from: agreement; or, for comparison, clusters or confidence (of the first model alone), or
     /// over-clusters (the largest of 5 K clusters of another model) [default: agreement]
-    #[arg(long, value_name = "HOW", value_parser = values::labelling)]
+    #[arg(long, value_name = "HOW", value_parser = values::labelling, help_heading = "How networks are trained")]
     pub(super) labelling: Option<Labelling>,
     /// Where to train: cpu, cuda, or cuda:1 for the second GPU
-    #[arg(long, default_value = "cpu")]
+    #[arg(long, default_value = "cpu", help_heading = "How networks are trained")]
     pub(super) device: Device,
     /// What trains networks: fast (steps written out by hand, on the CPU), candle (candle's operations and gradients, with every
     /// loss, on the CPU or a GPU), or auto (fast on the CPU if it knows every loss of the run, else candle) [default: auto]
-    #[arg(long, value_name = "ENGINE", value_parser = values::engine)]
+    #[arg(long, value_name = "ENGINE", value_parser = values::engine, help_heading = "How networks are trained")]
     pub(super) engine: Option<EngineChoice>,
     /// On a GPU, use CUDA kernels of this project where there are any; they are compiled at the start
-    #[arg(long)]
+    #[arg(long, help_heading = "How networks are trained")]
     pub(super) kernels: bool,
     /// Largest number of models that a GPU trains at once; fewer need less of its memory [default: all]
-    #[arg(long, value_name = "M")]
+    #[arg(long, value_name = "M", help_heading = "How networks are trained")]
     pub(super) stack: Option<NonZero<usize>>,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
@@ -122,11 +122,11 @@ pub(super) struct ClusterArgs {
     /// Show at the end where the time went
     #[arg(long)]
     pub(super) profile: bool,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "How data is read")]
     pub(super) reading: ReadingArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "When models agree")]
     pub(super) agreement: AgreementArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "What is printed")]
     pub(super) told: ToldArgs,
 }
 
@@ -165,11 +165,11 @@ pub(super) struct PseudoLabelArgs {
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "How data is read")]
     pub(super) reading: ReadingArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "When models agree")]
     pub(super) agreement: AgreementArgs,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "What is printed")]
     pub(super) told: ToldArgs,
 }
 
@@ -239,7 +239,7 @@ pub(super) struct EvaluateArgs {
     /// TRUTH, and FOUND where it has such columns
     #[arg(long, value_name = "NAME")]
     pub(super) cluster_column: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "How data is read")]
     pub(super) reading: ReadingArgs,
     /// Print all scores as JSON
     #[arg(long)]
@@ -262,7 +262,7 @@ pub(super) struct InfoArgs {
     /// Files to be stacked, folders of images or texts, or an embedded set
     #[arg(required = true)]
     pub(super) data: Vec<PathBuf>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "How data is read")]
     pub(super) reading: ReadingArgs,
     /// Print as JSON
     #[arg(long)]

@@ -27,7 +27,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     }
     let destination = Destination::new(args.out.as_deref())?;
     let data = read_dataset_with(&args.data, &args.labels, &args.reading.options())?;
-    let in_order = data.paired_by == Some(PairedBy::Order) && data.ids.is_some();
+    let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
     let k = args.clusters.or(data.n_clusters).unwrap_or(0);
     let mut config = settings::resolve(args, &data, k)?;
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let watcher = Watcher::new(args.told.quiet);
     reading::notes(&data).for_each(|note| watcher.note(&note));
     if in_order {
-        watcher.note("--labels: without ids, so taken to be in the order of the data");
+        watcher.note("--labels: paired with the data row by row, as only one of them has ids");
     }
     let outcome = consilience::run(&data.features, &config, &watcher)?;
     watcher.mention("writing");

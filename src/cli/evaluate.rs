@@ -75,6 +75,7 @@ fn table(
     let paired = match by {
         PairedBy::Ids => ", paired by ids",
         PairedBy::Rows => ", paired by numbers of rows",
+        PairedBy::OrderAndIdsOfOne => ", paired row by row, as only one of the files has ids",
         _ => "",
     };
     let mut text = format!(

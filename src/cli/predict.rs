@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use consilience::Predictor;
 use consilience::evaluation::Scores;
 use consilience::run_folder::{Leftovers, read_recipe, read_source};
-use consilience_data::{ClusterId, FeaturesReader, Truth};
+use consilience_data::{ClusterId, DataError, FeaturesReader, Truth};
 use serde::Serialize;
 
 use super::look::Look;
@@ -43,6 +43,20 @@ struct Told {
 
 /// Clusters new samples by the models of a run.
 pub(super) fn run(args: &PredictArgs) -> Result<ExitCode> {
+    predict(args).map_err(without_options)
+}
+
+/// How data are read is the run's to say, not the command line's.
+fn without_options(error: anyhow::Error) -> anyhow::Error {
+    match error.chain().find_map(|cause| cause.downcast_ref::<DataError>()) {
+        Some(DataError::InTheWay { source_name, problems, .. }) => anyhow!(
+            "{source_name}: {problems}; the run's data had none: mend the file, or cluster again with options for such data"
+        ),
+        _ => error,
+    }
+}
+
+fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let start = Instant::now();
     interrupt::install()?;
     let to_stdout = args.out.as_deref() == Some(Path::new(STDOUT));

@@ -10,7 +10,7 @@ use consilience::from_votes::{VotesConfig, VotesOutcome};
 use consilience::metrics::{Curve, CurvePoint, Metrics, VotesContext, Work};
 use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
 use consilience_data::{
-    DataError, LabelsAs, SampleLabels, Truth, VotesInfo, VotesReader, read_sample_labels,
+    DataError, LabelsAs, PairedBy, SampleLabels, Truth, VotesInfo, VotesReader, read_sample_labels,
 };
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
@@ -54,7 +54,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let run = run_of(&args.votes).filter(|run| run.n_samples() == given.signatures.n_samples());
     let samples = given.samples.take();
     let ids = run.as_ref().and_then(|run| run.ids.as_deref()).or(samples.as_deref());
-    let truth = truth(&mut given, labels.as_ref(), ids)?;
+    let truth = truth(&mut given, labels.as_ref(), ids, &look)?;
     let (k, truth) = (config.n_clusters, truth.as_ref());
     if let Some(graph) = &graph {
         graph.check(&given.signatures, &config)?;
@@ -193,11 +193,18 @@ fn truth(
     given: &mut Given,
     labels: Option<&SampleLabels>,
     ids: Option<&[String]>,
+    look: &Look,
 ) -> Result<Option<Truth>> {
     match labels {
         Some(labels) => {
             let n_samples = given.signatures.n_samples();
-            Ok(Some(labels.truth_of(&given.name, n_samples, ids)?.0))
+            let (truth, by) = labels.truth_of(&given.name, n_samples, ids)?;
+            if by == PairedBy::OrderAndIdsOfOne {
+                look.note(
+                    "--labels: paired with the votes row by row, as only one of them has ids",
+                );
+            }
+            Ok(Some(truth))
         }
         None => Ok(std::mem::replace(&mut given.beside, Ok(None))?),
     }

@@ -28,6 +28,8 @@ pub enum PairedBy {
     Rows,
     /// One row after the other, as nothing says which is which.
     Order,
+    /// One row after the other, although one of them calls its samples something: the other doesn't.
+    OrderAndIdsOfOne,
 }
 
 /// For each row of `first`, the row of `second` that is the same sample.
@@ -61,7 +63,9 @@ pub(crate) fn pair(
                 second_rows: second.n_rows,
             });
         }
-        return Ok(((0..first.n_rows).map(Some).collect(), PairedBy::Order));
+        let has_ids = first.ids.is_some() || second.ids.is_some();
+        let by = if has_ids { PairedBy::OrderAndIdsOfOne } else { PairedBy::Order };
+        return Ok(((0..first.n_rows).map(Some).collect(), by));
     }
     let numbers = |keys: &Keys<'_>| keys.numbers().unwrap_or_else(|| (0..keys.n_rows).collect());
     Ok((join(&numbers(first), &numbers(second), names, may_lack)?, PairedBy::Rows))
@@ -169,8 +173,10 @@ mod tests {
             paired(&keys(&["2", "0", "1"]), &unnamed(3)),
             Ok((vec![2, 0, 1], PairedBy::Rows))
         );
-        assert_eq!(paired(&ids, &unnamed(3)), Ok((vec![0, 1, 2], PairedBy::Order)));
-        assert_eq!(paired(&keys(&["1", "2", "3"]), &unnamed(3)).unwrap().1, PairedBy::Order);
+        assert_eq!(paired(&ids, &unnamed(3)), Ok((vec![0, 1, 2], PairedBy::OrderAndIdsOfOne)));
+        let by = paired(&keys(&["1", "2", "3"]), &unnamed(3)).unwrap().1;
+        assert_eq!(by, PairedBy::OrderAndIdsOfOne);
+        assert_eq!(paired(&unnamed(3), &unnamed(3)).unwrap().1, PairedBy::Order);
     }
 
     #[test]

@@ -181,15 +181,29 @@ impl VotesReader {
             let [in_a, in_b] = samples;
             return Err(mismatch((&self.infos[a], in_a?), (&self.infos[b], in_b?)));
         }
+        if self.beside.is_empty() {
+            self.beside = self.parts.iter_mut().map(|part| part.blocks.beside()).collect();
+            self.check_order()?;
+            self.tell_ids();
+        }
         for (info, part) in self.infos.iter_mut().zip(&self.parts) {
             info.clone_from(&part.info);
             info.n_samples = Some(part.read);
         }
-        if self.beside.is_empty() {
-            self.beside = self.parts.iter_mut().map(|part| part.blocks.beside()).collect();
-            self.check_order()?;
-        }
         Ok(None)
+    }
+
+    /// Notes for files that don't say what samples are called, where others do.
+    fn tell_ids(&mut self) {
+        let Some(named) = self.beside.iter().position(|beside| !beside.ids.is_empty()) else {
+            return;
+        };
+        let path = self.infos[named].path.display().to_string();
+        for (part, beside) in self.parts.iter_mut().zip(&self.beside) {
+            if beside.ids.is_empty() {
+                part.info.notes.push(format!("has no ids, so taken to be in the order of {path}"));
+            }
+        }
     }
 
     /// Refuses files that call their samples differently, row by row. Files that don't say it are taken to be in order.
