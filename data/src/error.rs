@@ -112,6 +112,14 @@ pub enum DataError {
     BadSparse { source_name: String, problem: String },
 
     // Text.
+    #[error(
+        "{source_name}: line {line}: a quote is not closed up to the end of the file; close it, or double quotes inside a cell"
+    )]
+    OpenQuote { source_name: String, line: u64 },
+
+    #[error("{first} has ids, and {other} has none; give both ids, or neither")]
+    IdsOfOne { first: String, other: String },
+
     #[error("{source_name}: not {encoding} text; say by --encoding which encoding it has")]
     BadText { source_name: String, encoding: &'static str },
 

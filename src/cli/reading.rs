@@ -20,7 +20,7 @@ pub(super) struct ReadingArgs {
         long,
         value_name = "COLUMN",
         allow_hyphen_values = true,
-        conflicts_with = "vector_column"
+        conflicts_with_all = ["vector_column", "one_hot"]
     )]
     text_column: Option<String>,
     /// Columns of a table to leave out, such as a date or a text beside embeddings: a,b; may be given several times

@@ -7,6 +7,7 @@ use super::numbers::{Encoding, count_values, expect_end, read_numbers};
 use crate::DataError;
 use crate::records::{
     Array, Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted,
+    unique,
 };
 
 /// Values in a batch, about.
@@ -59,6 +60,7 @@ impl Opened {
         let column = columns.len();
         let own = info.member.clone().unwrap_or_else(|| "the array".into());
         columns.push(Column::new(own, Kind::Lists));
+        let item_names = item_names.map(unique);
         let array = Array { column, n_rows, width, item_names, uneven_labels };
         let schema = Schema {
             name,

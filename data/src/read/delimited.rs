@@ -1,5 +1,6 @@
 //! Tables as text: comma, tab, semicolon or blanks, with or without a header line.
 
+use std::collections::HashSet;
 use std::io::{BufRead, Cursor, Read};
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
@@ -26,13 +27,17 @@ const SHOWN: usize = 40;
 const VALUES: usize = 1 << 18;
 const ROWS: usize = 4096;
 
+/// The note on a header that is one for no other reason.
+pub(super) const COUNTED: &str = "its first line counts up from 0 and was taken for names of columns (--header no if it is a row)";
+
 /// Opens a table. Columns are known by the names in its header line, else by their numbers.
 pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, DataError> {
     let Text { source, encoding } = decode(source, options.encoding.as_deref())?;
     let (packing, is_packed) = (source.packing(), source.packed.is_some());
     let Source { name, len, mut reader, .. } = source;
     let mut start = Start::read(&mut reader, &name, options.decimal_comma)?;
-    let comment = start.take_comments();
+    // A person who says that there is no header has rows from the first line on.
+    let comment = if options.header == Some(false) { None } else { start.take_comments() };
     let delimiter = start.delimiter();
     let ahead = start.records(delimiter);
     let Some(first) = ahead.first() else {
@@ -72,7 +77,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     info.encoding = encoding.map(Into::into);
     info.notes.extend(encoding.map(|encoding| format!("read as {encoding} (--encoding)")));
     if counted {
-        info.notes.push("its first line counts up from 0 and was taken for names of columns (--header no if it is a row)".into());
+        info.notes.push(COUNTED.into());
     }
     let (place, index) = (Place::Line, Vec::new());
     let about_rows = start.about_rows(len).filter(|_| !is_packed);
@@ -250,16 +255,26 @@ fn has_header(
     }
     let Some(second) = second else { return (false, false) };
     let is_word = |cell: &[u8]| !cells.is_value(cell) && list(cell.trim_ascii()).is_none();
-    let is_name = first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
+    let mut numbers = first.iter().filter(|cell| cells.number(cell).is_some());
+    // Names may be whole numbers, each of them once; anything else is a measurement.
+    let mut seen = HashSet::new();
+    let is_measured =
+        !numbers.all(|cell| cell.trim_ascii().iter().all(u8::is_ascii_digit) && seen.insert(cell));
     // A table of pandas with its index, which has no name.
     let is_index = first.len() > 1
-        && first.iter().enumerate().all(|(at, cell)| (at > 0) == is_word(cell))
+        && first
+            .iter()
+            .enumerate()
+            .all(|(at, cell)| if at == 0 { is_empty(cell) } else { is_word(cell) })
         && second.iter().all(|cell| !is_empty(cell));
     // One of words alone, whose ids or labels are called so.
     let is_usual = |(cell, below): (&[u8], &[u8])| {
         is_word(cell) && is_usual_name(&String::from_utf8_lossy(cell.trim_ascii())) && cell != below
     };
-    let is_named = first.iter().all(is_word) && first.iter().zip(second).any(is_usual);
+    let has_usual = first.iter().zip(second).any(is_usual);
+    let is_name = (!is_measured || has_usual)
+        && first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
+    let is_named = first.iter().all(is_word) && has_usual;
     let mut numbers = first.iter().enumerate();
     let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
     let counted = first.len() > 1 && !has_names && numbers.all(counts) && first != second;
@@ -384,6 +399,9 @@ impl Lines {
             }
             if self.is_blank {
                 self.record = without_empty(&self.record);
+            }
+            if self.reader.is_done() && self.record.as_slice().ends_with(b"\n") {
+                return Err(DataError::OpenQuote { source_name: name.clone(), line: self.line() });
             }
             let (found, expected) = (self.record.len(), schema.columns.len());
             if found != expected {

@@ -39,7 +39,7 @@ pub fn read_sample_labels(
         let read = read(path, request)?;
         match &mut all {
             None => all = Some(read),
-            Some(all) => all.extend(&read),
+            Some(all) => all.extend(&read)?,
         }
     }
     all.ok_or(DataError::NoFiles)

@@ -106,7 +106,9 @@ fn whole(text: &str) -> Option<Result<i64, f64>> {
     /// Above it not every whole number is a 64-bit float.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if let Ok(whole) = text.parse() {
-        return Some(Ok(whole));
+        // `01` is a code, and another one than `1`.
+        let is_code = text.len() > 1 && text.trim_start_matches(['+', '-']).starts_with('0');
+        return (!is_code || whole == 0 && text == "-0").then_some(Ok(whole));
     }
     let value: f64 = text.parse().ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]

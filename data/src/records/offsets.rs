@@ -41,6 +41,10 @@ impl Offsets {
     /// The value in the file.
     #[must_use]
     pub fn original(&self, feature: usize, value: f32) -> f64 {
+        if self.offsets[feature] == 0.0 && self.scales[feature] == 1.0 {
+            // The shortest number that is this one: 5.1, and not 5.099999904632568.
+            return value.to_string().parse().unwrap_or(f64::from(value));
+        }
         self.scales[feature].mul_add(f64::from(value), self.offsets[feature])
     }
 

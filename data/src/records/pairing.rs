@@ -34,7 +34,7 @@ pub enum PairedBy {
 
 /// For each row of `first`, the row of `second` that is the same sample.
 ///
-/// By ids, if both have them; else by numbers of rows, if one has them, or ids that can be nothing else; else in order. Time and
+/// By ids, if both have them; else by numbers of rows, if one has them; else in order. Time and
 /// memory O(n).
 ///
 /// # Arguments
@@ -54,7 +54,7 @@ pub(crate) fn pair(
     if let (Some(ids), Some(others)) = (&first.ids, &second.ids) {
         return Ok((join(ids, others, names, may_lack)?, PairedBy::Ids));
     }
-    if let (None, None) = (first.numbers(), second.numbers()) {
+    if let (None, None) = (&first.rows, &second.rows) {
         if first.n_rows != second.n_rows {
             return Err(DataError::PairedLengths {
                 first: names[0].into(),
@@ -67,7 +67,7 @@ pub(crate) fn pair(
         let by = if has_ids { PairedBy::OrderAndIdsOfOne } else { PairedBy::Order };
         return Ok(((0..first.n_rows).map(Some).collect(), by));
     }
-    let numbers = |keys: &Keys<'_>| keys.numbers().unwrap_or_else(|| (0..keys.n_rows).collect());
+    let numbers = |keys: &Keys<'_>| keys.rows.clone().unwrap_or_else(|| (0..keys.n_rows).collect());
     Ok((join(&numbers(first), &numbers(second), names, may_lack)?, PairedBy::Rows))
 }
 
@@ -82,22 +82,6 @@ pub(crate) fn pair_ids(
     names: [&str; 2],
 ) -> Result<Vec<usize>, DataError> {
     Ok(join(first, second, names, false)?.into_iter().flatten().collect())
-}
-
-impl Keys<'_> {
-    /// Numbers of rows: as the source says, or its ids, if these are all numbers from 0 to n - 1 in some order.
-    fn numbers(&self) -> Option<Vec<usize>> {
-        if self.rows.is_some() {
-            return self.rows.clone();
-        }
-        let numbers = self.ids.as_ref()?.iter().map(|id| id.parse().ok());
-        let numbers: Vec<usize> = numbers.collect::<Option<_>>()?;
-        let mut seen = vec![false; numbers.len()];
-        let is_new = |&number: &usize| {
-            seen.get_mut(number).is_some_and(|seen| !std::mem::replace(seen, true))
-        };
-        numbers.iter().all(is_new).then_some(numbers)
-    }
 }
 
 fn join<K: Hash + Eq + Display>(
@@ -169,10 +153,9 @@ mod tests {
         assert_eq!(paired(&ids, &others), Ok((vec![1, 2, 0], PairedBy::Ids)));
         let sorted = Keys { rows: Some(vec![2, 0, 1]), ..others.clone() };
         assert_eq!(paired(&unnamed(3), &sorted), Ok((vec![1, 2, 0], PairedBy::Rows)));
-        assert_eq!(
-            paired(&keys(&["2", "0", "1"]), &unnamed(3)),
-            Ok((vec![2, 0, 1], PairedBy::Rows))
-        );
+        // An index of pandas after a shuffle is no number of a row.
+        let shuffled = paired(&keys(&["2", "0", "1"]), &unnamed(3));
+        assert_eq!(shuffled, Ok((vec![0, 1, 2], PairedBy::OrderAndIdsOfOne)));
         assert_eq!(paired(&ids, &unnamed(3)), Ok((vec![0, 1, 2], PairedBy::OrderAndIdsOfOne)));
         let by = paired(&keys(&["1", "2", "3"]), &unnamed(3)).unwrap().1;
         assert_eq!(by, PairedBy::OrderAndIdsOfOne);

@@ -102,13 +102,18 @@ impl SampleLabels {
     }
 
     /// Adds another file's samples. Numbers of rows are counted on.
-    pub(crate) fn extend(&mut self, other: &Self) {
+    pub(crate) fn extend(&mut self, other: &Self) -> Result<(), DataError> {
         let n_rows = self.keys.n_rows;
+        if self.has_ids() != other.has_ids() {
+            let (first, other) = (self.name.clone(), other.name.clone());
+            let [first, other] = if self.has_ids() { [first, other] } else { [other, first] };
+            return Err(DataError::IdsOfOne { first, other });
+        }
         let ids = self.keys.ids.take().zip(other.keys.ids.as_deref());
         self.keys.ids = ids.map(|(ids, others)| [&ids, others].concat().into());
         let rows = self.keys.rows.take().zip(other.keys.rows.as_ref());
         self.keys.rows = rows.map(|(mut rows, others)| {
-            rows.extend(others.iter().map(|row| row + n_rows));
+            rows.extend(others.iter().map(|row| row.saturating_add(n_rows)));
             rows
         });
         self.name = format!("{}, {}", self.name, other.name);
@@ -117,6 +122,7 @@ impl SampleLabels {
             self.labels.push(label.into(), self.keys.n_rows as u64);
             self.keys.n_rows += 1;
         }
+        Ok(())
     }
 
     /// How messages call the files.

@@ -8,6 +8,7 @@ use super::beside::Beside;
 use super::models::Models;
 use super::part::{Blocks, MAX_MODELS, Part, TRANSPOSED, VotesChunk, VotesInfo, turned};
 use super::request::{Request, model_names};
+use crate::read::delimited::COUNTED;
 use crate::read::path::open_records;
 use crate::read::source::Location;
 use crate::records::{Batch, Kind, Numbers, Records, Rows, Schema, VoteRoles, Wanted};
@@ -30,11 +31,11 @@ pub(super) fn open(
     let location = Location::File { path: request.path.into(), dataset: None };
     let mut records = open_records(&location, options)?;
     let mut note = None;
-    if is_text && options.header.is_none() && counts_up(&records.schema) {
+    if records.info.notes.iter().any(|note| note == COUNTED) {
         // As the first line of votes it is as probably the first sample.
         let without = ReadOptions { header: Some(false), ..options.clone() };
         records = open_records(&location, &without)?;
-        note = (!records.schema.has_names).then(|| numbered(records.schema.columns.len()));
+        note = Some(numbered(records.schema.columns.len()));
     }
     let Records { info, mut schema, rows } = records;
     let roles = VoteRoles::choose(&mut schema, options)?;
@@ -90,12 +91,6 @@ pub(super) fn open(
     let fits: Vec<usize> = counted.into_iter().chain(wide.map(|_| n_columns)).collect();
     let columns = table.models_in_rows.is_none().then(|| roles.votes.clone());
     Ok(Part { columns, ..Part::new(info, &fits, models, Box::new(table)) })
-}
-
-/// Whether the names of columns are 0, 1, 2 ..., as pandas gives them.
-fn counts_up(schema: &Schema) -> bool {
-    let is_number = |(index, name): (usize, String)| name == index.to_string();
-    schema.has_names && schema.names().into_iter().enumerate().all(is_number)
 }
 
 fn numbered(n_columns: usize) -> String {
