@@ -128,6 +128,7 @@ fn as_is(bytes: &[u8]) -> Vec<u8> {
 pub(super) fn formats() -> Vec<Format> {
     let x = || npy_f32(&[4, 3], &[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 1.0, 2.0]);
     let members = |members: &[(&str, Vec<u8>)]| npz(members);
+    #[cfg_attr(not(feature = "hdf5"), allow(unused_mut, reason = "HDF5 is added"))]
     let mut formats = vec![
         Format {
             name: "csv",
