@@ -122,7 +122,7 @@ fn texts_may_have_line_breaks_and_quotes() {
     let text_column = Some("text".into());
     let options = ReadOptions { text_column, ..ReadOptions::default() };
     let message = with(folder.file("a.csv", text), options.clone()).unwrap_err();
-    assert_says(&message, &["line 6 has 1 columns", "have 2"]);
+    assert_says(&message, &["line 6: a quote is not closed", "have 2"]);
     let dataset = with(folder.file("a.csv", &text[..text.len() - 10]), options).unwrap();
     assert_eq!(names(&dataset), ["apple", "green", "pear", "red", "ripe"]);
     let zero = |row: usize| dataset.features.row(row).iter().filter(|value| **value == 0.0).count();
@@ -178,4 +178,33 @@ fn archives_name_their_features_and_samples() {
     sparse.push(("feature_names", npy("|S3", false, &[3], b"cdeq\0\0ab\0")));
     let dataset = read_dataset(&[first, folder.file("b.npz", npz(&sparse))], &[]).unwrap();
     assert_eq!(rows(&dataset)[2..], [[0.0, 0.0], [6.0, 7.0]]);
+}
+
+/// What two readers of the code found.
+#[test]
+fn first_rows_that_look_like_headers_stay_rows() {
+    let folder = Folder::new();
+    let n_rows = |text: &str, options: ReadOptions| {
+        let path = folder.file("x.csv", text);
+        read_dataset_with(&[path], &[], &options).unwrap().features.n_samples()
+    };
+    let column = |name: &str| Some(name.to_owned());
+    let texts = |header: Option<bool>| ReadOptions {
+        label_column: column("2"),
+        text_column: column("1"),
+        header,
+        ..ReadOptions::default()
+    };
+    assert_eq!(
+        n_rows("I love this thing,4\nI hate that thing,0\ngood good thing,4\n", texts(None)),
+        3
+    );
+    let titles = "# first heading,news\nsecond text,sport\nthird text,news\n";
+    assert_eq!(n_rows(titles, texts(Some(false))), 3);
+    let cabins = "5.1,3.5,C85\n4.9,3.0,\n4.7,3.2,\n4.6,3.1,E4\n";
+    let ignored = vec!["3".to_owned()];
+    assert_eq!(n_rows(cabins, ReadOptions { ignored_columns: ignored, ..Default::default() }), 4);
+    let path = folder.file("open.csv", "x,y,name\n1,2,\"abc\n3,4,d\n5,6,e\n");
+    let error = read_dataset(&[path], &[]).unwrap_err().to_string();
+    common::assert_says(&error, &["open.csv: line 2", "a quote is not closed"]);
 }

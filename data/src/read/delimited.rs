@@ -27,6 +27,9 @@ const SHOWN: usize = 40;
 const VALUES: usize = 1 << 18;
 const ROWS: usize = 4096;
 
+/// What is read behind a file: its last line ends, so that lines can be counted, and then there is what only an open quote takes in.
+const END: &[u8] = b"\n\x04";
+
 /// The note on a header that is one for no other reason.
 pub(super) const COUNTED: &str = "its first line counts up from 0 and was taken for names of columns (--header no if it is a row)";
 
@@ -36,10 +39,20 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     let (packing, is_packed) = (source.packing(), source.packed.is_some());
     let Source { name, len, mut reader, .. } = source;
     let mut start = Start::read(&mut reader, &name, options.decimal_comma)?;
-    // A person who says that there is no header has rows from the first line on.
-    let comment = if options.header == Some(false) { None } else { start.take_comments() };
-    let delimiter = start.delimiter();
-    let ahead = start.records(delimiter);
+    let whole = (options.header == Some(false)).then(|| start.bytes.clone());
+    let mut comment = start.take_comments();
+    let mut delimiter = start.delimiter();
+    let mut ahead = start.records(delimiter);
+    let is_row = |comment: &Vec<u8>| {
+        let row = Start::new(comment.clone(), true, false).records(delimiter).pop();
+        row.map(|row| row.len()) == ahead.first().map(ByteRecord::len)
+    };
+    if let Some(bytes) = whole.filter(|_| comment.as_ref().is_some_and(is_row)) {
+        // A person says that nothing names the columns, and so what looks like it is the first row.
+        start = Start::new(bytes, start.is_all, options.decimal_comma);
+        (comment, delimiter) = (None, start.delimiter());
+        ahead = start.records(delimiter);
+    }
     let Some(first) = ahead.first() else {
         return Err(match comment {
             Some(_) => DataError::NoRows { source_name: name },
@@ -83,8 +96,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     let about_rows = start.about_rows(len).filter(|_| !is_packed);
     let schema = Schema { name, place, columns, has_names, array: None, index, about_rows };
     let before = start.lines;
-    // Every line ends, so that lines can be counted.
-    let bytes = Cursor::new(start.bytes).chain(reader).chain(&b"\n"[..]);
+    let bytes = Cursor::new(start.bytes).chain(reader).chain(END);
     let mut lines = Lines {
         reader: reader_of(Box::new(bytes) as _, delimiter, start.end),
         cells,
@@ -394,13 +406,13 @@ impl Lines {
             if !read.map_err(failed)? {
                 return Ok(false);
             }
-            if is_blank(&self.record) {
+            if is_blank(&self.record) || self.record.as_slice() == &END[1..] {
                 continue;
             }
             if self.is_blank {
                 self.record = without_empty(&self.record);
             }
-            if self.reader.is_done() && self.record.as_slice().ends_with(b"\n") {
+            if self.record.as_slice().ends_with(END) {
                 return Err(DataError::OpenQuote { source_name: name.clone(), line: self.line() });
             }
             let (found, expected) = (self.record.len(), schema.columns.len());
@@ -420,7 +432,7 @@ impl Lines {
     /// The line in which the row that was read last starts, counted from 1.
     fn line(&self) -> u64 {
         // A quote that nothing closes takes all that follows.
-        let is_open = self.record.as_slice().ends_with(b"\n");
+        let is_open = self.record.as_slice().ends_with(END);
         let read = self.before + self.reader.position().line();
         read.saturating_sub(self.breaks() + u64::from(!is_open))
     }
