@@ -122,7 +122,7 @@ fn texts_may_have_line_breaks_and_quotes() {
     let text_column = Some("text".into());
     let options = ReadOptions { text_column, ..ReadOptions::default() };
     let message = with(folder.file("a.csv", text), options.clone()).unwrap_err();
-    assert_says(&message, &["line 6: a quote is not closed", "have 2"]);
+    assert_says(&message, &["line 6: a quote is not closed"]);
     let dataset = with(folder.file("a.csv", &text[..text.len() - 10]), options).unwrap();
     assert_eq!(names(&dataset), ["apple", "green", "pear", "red", "ripe"]);
     let zero = |row: usize| dataset.features.row(row).iter().filter(|value| **value == 0.0).count();
