@@ -9,16 +9,13 @@
 //! - Something defined in the parent itself is as anywhere else: a parent that uses its child must not be used by it.
 //! - Tests may use everything. What is under `#[cfg(test)]` doesn't count, nor do comments.
 //!
-//! There are no exceptions but folders that are being rewritten: see [`BEING_REWRITTEN`].
+//! There are no exceptions.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::path::Path;
-
-/// Folders that are left out for now. Empty is right.
-const BEING_REWRITTEN: &[&str] = &[];
 
 /// Roots of crates.
 const ROOTS: &[&str] = &[
@@ -193,9 +190,8 @@ fn paths(code: &str, children: &BTreeSet<String>) -> Vec<CodePath> {
 
 /// Which file uses which.
 fn graph(modules: &Crate) -> BTreeMap<String, BTreeSet<String>> {
-    let is_kept = |file: &str| !BEING_REWRITTEN.iter().any(|folder| file.starts_with(folder));
     let mut graph = BTreeMap::new();
-    for (path, module) in modules.iter().filter(|(_, module)| is_kept(&module.file)) {
+    for (path, module) in modules {
         let used = module.uses.iter().filter_map(|used| resolve(modules, path, used, 0));
         let used = used.map(|path| modules[&path].file.clone());
         let others = used.filter(|file| *file != module.file && is_kept(file));
