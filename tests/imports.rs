@@ -194,7 +194,7 @@ fn graph(modules: &Crate) -> BTreeMap<String, BTreeSet<String>> {
     for (path, module) in modules {
         let used = module.uses.iter().filter_map(|used| resolve(modules, path, used, 0));
         let used = used.map(|path| modules[&path].file.clone());
-        let others = used.filter(|file| *file != module.file && is_kept(file));
+        let others = used.filter(|file| *file != module.file);
         graph.insert(module.file.clone(), others.collect::<BTreeSet<_>>());
     }
     graph
