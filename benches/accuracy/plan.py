@@ -7,6 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PEERS_FOLDER = HERE.parent / "peers" / "accuracy"
+MADE = HERE / "made"  # sets that made.py writes
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,16 @@ class DataSet:
     labels: tuple[str, ...] = ()  # none: they lie beside the features
     divisor: int = 1  # what peers divide the features by, as our automatic scaling does
     sparse_text: bool = False
+    truth: str = "y"  # the name of the array, or of the column of a table
+    ignored: tuple[str, ...] = ()  # columns of a table that are left out
+    made: bool = False  # by made.py, and no file of the folder
 
     def files(self, folder: Path | None) -> list[Path]:
         """Paths of the features, for readers other than our program."""
         if self.data == ("digits",):
             return [ROOT / "data" / "embedded" / "digits.npz"]
+        if self.made:
+            return [MADE / name for name in self.data]
         return [require(folder) / name for name in self.data]
 
     def arguments(self, folder: Path | None) -> list[str]:
@@ -31,6 +37,8 @@ class DataSet:
         if self.data == ("digits",):
             return ["digits", "-k", str(self.k)]
         found = [str(path) for path in self.files(folder)] + ["-k", str(self.k)]
+        if self.ignored:
+            found += ["--label-column", self.truth, "--ignore-column", ",".join(self.ignored), "--missing", "drop"]
         return found + [word for name in self.labels for word in ("--labels", str(require(folder) / name))]
 
 
@@ -48,6 +56,16 @@ SETS = {
         20, "18,846 texts, TF-IDF", ("20newsgroups/20news-tfidf2000-stripped.npz",), sparse_text=True
     ),
     "20news-minilm": DataSet(20, "18,221 texts, embedded", ("20newsgroups/20news-minilm384.npz",)),
+    "satimage": DataSet(6, "6,435 x 36, satellite bands", ("more/satimage.npz",), divisor=255),
+    "coil20": DataSet(20, "1,440 images of 32 x 32", ("more/coil20.npz",), divisor=255),
+    "r8": DataSet(8, "7,674 texts, TF-IDF, classes of 51 to 3,923", ("more/r8-tfidf2000.npz",), sparse_text=True),
+    "optdigits-uneven": DataSet(
+        10, "1,698 images of 8 x 8, classes of 18 to 550", ("more/optdigits-uneven.npz",), divisor=16
+    ),
+    "penguins": DataSet(
+        3, "342 x 4, a table", ("more/penguins.csv",), truth="species", ignored=("island", "sex", "year")
+    ),
+    "gaussians": DataSet(20, "50,000 x 64, 20 Gaussians", ("gaussians.npz",), made=True),
 }
 
 
@@ -94,6 +112,12 @@ MARKS = {
     "mnist": Mark(0.985, 900, precision=0.995, coverage=0.80),
     "20news-tfidf": Mark(0.40, 600),
     "20news-minilm": Mark(0.58, 300),
+    "satimage": Mark(0.82, 120, seeds=5),
+    "coil20": Mark(0.84, 300, seeds=5),
+    "r8": Mark(0.55, 300, seeds=5),
+    "optdigits-uneven": Mark(0.88, 120, seeds=5),
+    "penguins": Mark(0.91, 60, seeds=5),
+    "gaussians": Mark(0.999, 600),
 }
 
 
@@ -113,6 +137,10 @@ PEERS = {
     "hdbscan": Peer("HDBSCAN", (0,)),  # nothing in it is random
     "evoc": Peer("EVoC"),
     "evoc-k": Peer("EVoC, told K"),
+    "leiden": Peer("Leiden, nearest K"),
+    "umap-k-means": Peer("UMAP, k-means"),
+    "umap-gmm": Peer("UMAP, Gaussian mixture"),
+    "umap-hdbscan": Peer("UMAP, HDBSCAN"),
 }
 
 

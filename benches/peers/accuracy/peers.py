@@ -84,6 +84,79 @@ def evoc_k(features, k: int, seed: int):
     return EVoC(approx_n_clusters=k, random_state=seed).fit_predict(dense(features))
 
 
+NEIGHBOURS = 15  # of Leiden's graph, as of UMAP's
+HALVINGS = 14  # of the range of resolutions, in search of K communities
+
+
+def shared_neighbours(features):
+    """Edges between samples of which either is among the other's 15 nearest, and how many neighbours they share (Jaccard)."""
+    import numpy as np
+    from scipy.sparse import identity
+    from sklearn.neighbors import kneighbors_graph
+
+    near = kneighbors_graph(features, NEIGHBOURS, mode="connectivity") + identity(features.shape[0])
+    either = (near + near.T).tocoo()
+    upper = either.row < either.col
+    first, second = either.row[upper], either.col[upper]
+    shared = np.asarray(near[first].multiply(near[second]).sum(axis=1)).ravel()
+    return first, second, shared / (2 * (NEIGHBOURS + 1) - shared)
+
+
+def leiden(features, k: int, seed: int):
+    """The partition whose number of communities is nearest to K, over resolutions (Reichardt-Bornholdt)."""
+    import igraph
+    import numpy as np
+    from leidenalg import RBConfigurationVertexPartition, find_partition
+    from scipy.sparse import issparse
+    from sklearn.preprocessing import normalize
+
+    first, second, weights = shared_neighbours(normalize(features) if issparse(features) else features)
+    graph = igraph.Graph(n=features.shape[0], edges=np.stack([first, second], axis=1))
+    low, high, best = 0.01, 10.0, None
+    for _ in range(HALVINGS):
+        resolution = (low * high) ** 0.5
+        found = find_partition(
+            graph, RBConfigurationVertexPartition, weights=weights, resolution_parameter=resolution, seed=seed
+        )
+        if best is None or abs(len(found) - k) < abs(len(best) - k):
+            best = found
+        if len(found) == k:
+            break
+        low, high = (resolution, high) if len(found) < k else (low, resolution)
+    return np.array(best.membership)
+
+
+def umap(features, seed: int):
+    """In ten dimensions and without gaps between near points, as its documentation advises for clustering."""
+    from scipy.sparse import issparse
+    from umap import UMAP
+
+    metric = "cosine" if issparse(features) else "euclidean"
+    return UMAP(n_neighbors=NEIGHBOURS, n_components=10, min_dist=0.0, metric=metric, random_state=seed).fit_transform(features)
+
+
+def umap_k_means(features, k: int, seed: int):
+    """Started ten times."""
+    from sklearn.cluster import KMeans
+
+    return KMeans(k, n_init=10, random_state=seed).fit_predict(umap(features, seed))
+
+
+def umap_gmm(features, k: int, seed: int):
+    """Full covariances, the best of five starts."""
+    from sklearn.mixture import GaussianMixture
+
+    return GaussianMixture(k, n_init=5, random_state=seed).fit_predict(umap(features, seed).astype("float64"))
+
+
+def umap_hdbscan(features, k: int, seed: int):
+    """As HDBSCAN here; it knows no K."""
+    from sklearn.cluster import HDBSCAN
+
+    smallest = max(5, features.shape[0] // 100)
+    return HDBSCAN(min_cluster_size=smallest, min_samples=10, copy=False).fit_predict(umap(features, seed))
+
+
 METHODS: dict[str, Callable] = {
     "k-means": k_means,
     "gmm": gaussian_mixture,
@@ -91,10 +164,15 @@ METHODS: dict[str, Callable] = {
     "hdbscan": hdbscan,
     "evoc": evoc,
     "evoc-k": evoc_k,
+    "leiden": leiden,
+    "umap-k-means": umap_k_means,
+    "umap-gmm": umap_gmm,
+    "umap-hdbscan": umap_hdbscan,
 }
 
 
-COMPILED = ("evoc", "evoc-k")  # when first called, which is no part of their time
+COMPILED = ("evoc", "evoc-k", "umap-k-means", "umap-gmm", "umap-hdbscan")  # when first called, which is no part of their time
+PACKAGES = {"evoc": "evoc", "leiden": "leidenalg", "umap": "umap-learn"}  # the others are of scikit-learn
 
 
 def compiling(features):
@@ -127,7 +205,7 @@ def main() -> None:
     start = time.monotonic()
     found = METHODS[args.method](features, of.k, args.seed)
     seconds = time.monotonic() - start
-    package = "evoc" if args.method.startswith("evoc") else "scikit-learn"
+    package = PACKAGES.get(args.method.split("-")[0], "scikit-learn")
     version = f"{package} {metadata.version(package)}"
     print(json.dumps({"version": version, "seconds": round(seconds, 3), **scores(read_truth(of, folder), found)}))
 

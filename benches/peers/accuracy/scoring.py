@@ -1,5 +1,6 @@
 """Data, and the one function that scores every peer."""
 
+import csv
 import gzip
 import sys
 from pathlib import Path
@@ -24,12 +25,24 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(tuple(map(int, shape)))
 
 
+def read_table(of: DataSet, file: Path) -> tuple[NDArray[np.float64], list[str]]:
+    """Numbers and classes of the rows in which no number is missing."""
+    with file.open() as lines:
+        rows = list(csv.DictReader(lines))
+    numbers = [name for name in rows[0] if name not in (*of.ignored, of.truth)]
+    complete = [row for row in rows if all(row[name] not in ("", "NA") for name in numbers)]
+    return np.array([[float(row[name]) for name in numbers] for row in complete]), [row[of.truth] for row in complete]
+
+
 def read_features(of: DataSet, folder: Path | None) -> NDArray[np.float32] | sparse.csr_matrix:
-    """Shape (n_samples, n_features): pixels from 0 to 1, TF-IDF and embeddings as they are."""
+    """Shape (n_samples, n_features): pixels from 0 to 1, tables standardised, TF-IDF and embeddings as they are."""
     files = of.files(folder)
     if files[0].suffix == ".gz":
         images = np.concatenate([read_idx(path) for path in files])
         features = images.reshape(len(images), -1).astype(np.float32)
+    elif files[0].suffix == ".csv":
+        features, _ = read_table(of, files[0])
+        return ((features - features.mean(axis=0)) / features.std(axis=0)).astype(np.float32)
     elif of.sparse_text:
         return sparse.csr_matrix(sparse.load_npz(files[0]), dtype=np.float32)
     else:
@@ -41,7 +54,10 @@ def read_truth(of: DataSet, folder: Path | None) -> Ids:
     """Class of every sample, in the order of the features."""
     if of.labels:
         return np.concatenate([read_idx(require(folder) / name) for name in of.labels]).astype(np.int64)
-    return np.load(of.files(folder)[0])["y"].astype(np.int64)
+    file = of.files(folder)[0]
+    if file.suffix == ".csv":
+        return np.unique(read_table(of, file)[1], return_inverse=True)[1]
+    return np.load(file)[of.truth].astype(np.int64)
 
 
 def matched(truth: Ids, found: Ids) -> int:
