@@ -10,6 +10,9 @@
 //! 4. [`Alignment`]: which of each model's clusters is which mini-cluster.
 //! 5. [`consensus`]: all models' aligned probabilities, averaged; [`consensus_of_votes`], where there are none.
 //!
+//! [`Linkage`] goes from signatures to a consensus without extraction: a tree of samples by how often models put them
+//! together, cut at any K.
+//!
 //! # Example
 //!
 //! ```
@@ -52,6 +55,7 @@ mod extraction;
 mod grouping;
 mod groups;
 mod k_curve;
+mod linkage;
 mod matching;
 mod neighbours;
 mod packing;
@@ -85,6 +89,7 @@ pub use export::GraphFormat;
 pub use extraction::{Extraction, extract};
 pub use grouping::SignaturesBuilder;
 pub use k_curve::KPoint;
+pub use linkage::{Cut, Linkage, Partition, Placement, Tree, VoteWeights};
 pub use matching::maximum_matching;
 pub use pairs::PairCounts;
 pub use params::{AgreementParams, Gate, ValidAgreement};

@@ -104,21 +104,6 @@ pub fn check_consensus_size(signatures: &Signatures, k: usize) -> Result<(), Gra
     Ok(())
 }
 
-/// Where each model's clusters start among those of all models, length n_models + 1.
-fn starts(signatures: &Signatures) -> Vec<usize> {
-    let mut starts = vec![0; signatures.n_models() + 1];
-    for node in signatures.iter() {
-        for (model, start) in starts[1..].iter_mut().enumerate() {
-            let own = signatures.layout.get(signatures.words_of(node), model);
-            *start = own.map_or(0, |own| usize::from(own) + 1).max(*start);
-        }
-    }
-    for model in 0..signatures.n_models() {
-        starts[model + 1] += starts[model];
-    }
-    starts
-}
-
 /// Numbers by mini-cluster, ascending; those of all others are 0.
 type Sparse<T> = Vec<(u32, T)>;
 
@@ -143,7 +128,7 @@ struct Observers<'a> {
 
 impl<'a> Observers<'a> {
     fn new(signatures: &'a Signatures, k: usize) -> Self {
-        let starts = starts(signatures);
+        let starts = signatures.cluster_starts();
         let n_models = signatures.n_models();
         Self {
             signatures,

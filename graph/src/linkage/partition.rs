@@ -1,0 +1,292 @@
+//! From votes to a tree, and from a cut of it to a cluster for every sample.
+
+use consilience_data::ClusterId;
+use rayon::prelude::*;
+
+use super::chain::join;
+use super::leaves::{Leaves, MISSING, UNKNOWN, narrow};
+use super::means::Means;
+use super::tree::Tree;
+use super::weights::VoteWeights;
+use crate::{GraphError, SignatureIdx, Signatures, Threads, vote_consensus::VoteConsensus};
+
+/// Average linkage of samples on their co-association.
+///
+/// The similarity of two samples is their *co-association*: the weight of the models that put them in one cluster, as a share of the models
+/// that voted on both; 0 if there are none. That of two groups is the mean over their pairs of samples (Fred and Jain,
+/// *Combining multiple clusterings using evidence accumulation*, IEEE TPAMI 27, 2005). So models may have any numbers of clusters.
+///
+/// The tree is of the most frequent votes. Rarer ones join its clusters once it is cut.
+///
+/// # Example
+///
+/// ```
+/// use consilience_data::{ClusterId, Votes};
+/// use consilience_graph::{AgreementParams, Linkage, Signatures, Threads, VoteWeights};
+/// use ndarray::{Array2, array};
+///
+/// // The second model splits a cluster, the third joins two.
+/// let clusters = array![[0, 0, 0, 1, 1, 2, 2], [0, 0, 3, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1, 1]];
+/// let votes = Votes::new(clusters, Array2::ones((3, 7)))?;
+/// let threads = Threads::new(1)?;
+/// let signatures = Signatures::group(&votes, &AgreementParams::default().check(3)?, &threads)?;
+/// let linkage = Linkage::new(&signatures, VoteWeights::equal(&signatures), 6000, &threads)?;
+/// assert_eq!(linkage.tree().similarity(), [2.0 / 3.0, 1.0 / 3.0, 0.0]);
+///
+/// let partition = linkage.cut(3, 0.0)?;
+/// let consensus = partition.consensus(&threads);
+/// assert_eq!(consensus.clusters[0], consensus.clusters[2]);
+/// assert_ne!(consensus.clusters[3], consensus.clusters[5]);
+/// // A new sample, on which the second model didn't vote.
+/// let new = partition.assign(&[Some(ClusterId(2)), None, Some(ClusterId(1))])?.unwrap();
+/// assert_eq!(Some(new.cluster), consensus.clusters[5]);
+/// assert_eq!((new.similarity, new.runner_up), (1.0, 0.5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Linkage<'a> {
+    signatures: &'a Signatures,
+    weights: VoteWeights,
+    leaves: Leaves,
+    max_signatures: usize,
+    tree: Tree,
+}
+
+impl<'a> Linkage<'a> {
+    /// Joins all votes, but no more than the `max_signatures` most frequent.
+    ///
+    /// # Arguments
+    ///
+    /// * `weights`: of these votes.
+    /// * `max_signatures`: n distinct votes take 4 n² bytes: 144 MB for 6,000.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::NoVotes`] if there is none, or room for none.
+    ///
+    /// # Complexity
+    ///
+    /// O(n² * n_models), in parallel, and O(n²), on one thread, for the n votes in the tree.
+    pub fn new(
+        signatures: &'a Signatures,
+        weights: VoteWeights,
+        max_signatures: usize,
+        threads: &Threads,
+    ) -> Result<Self, GraphError> {
+        debug_assert_eq!(weights.models.len(), signatures.n_models());
+        let leaves = Leaves::new(signatures, &weights, max_signatures);
+        if leaves.len() == 0 {
+            return Err(GraphError::NoVotes);
+        }
+        let similarities = threads.run(|| leaves.similarities(&weights));
+        let tree = join(leaves.samples.clone(), similarities);
+        Ok(Self { signatures, weights, leaves, max_signatures, tree })
+    }
+
+    /// The tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// The leaf of each signature, length n_signatures: signatures with equal votes are in one. `None` of those without votes and of the
+    /// rarer ones.
+    #[must_use]
+    pub fn leaf_of(&self, signature: SignatureIdx) -> Option<u32> {
+        let leaf = self.leaves.of_signature[signature.index()];
+        (leaf != Leaves::NONE).then_some(leaf)
+    }
+
+    /// Cuts the tree into `k` clusters, as [`Tree::cut`] does, and lets all that is in none of them join: the votes on islands, and the rarer
+    /// ones. Each joins the cluster with whose samples it has the highest mean co-association.
+    ///
+    /// # Arguments
+    ///
+    /// * `min_share`: what a cluster has to have at least of the samples that there are for each of `k`, 0..=1. With 0 there are no islands.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Tree::cut`], [`GraphError::LinkageSize`] if the tree has no room for `k`, [`GraphError::MinShare`].
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "a share of a number of samples"
+    )]
+    pub fn cut(&self, k: usize, min_share: f64) -> Result<Partition<'_>, GraphError> {
+        if !(0.0..=1.0).contains(&min_share) {
+            return Err(GraphError::MinShare { min_share });
+        }
+        if k > self.max_signatures && self.leaves.len() == self.max_signatures {
+            return Err(GraphError::LinkageSize { k, max_signatures: self.max_signatures });
+        }
+        let n_samples: u64 = self.leaves.samples.iter().sum();
+        let mean_size = n_samples as f64 / k.max(1) as f64;
+        let cut = self.tree.cut(k, (min_share * mean_size) as u64)?;
+        let mut of_leaf = cut.of_leaf;
+        let means = Means::new(&self.leaves, &of_leaf, k);
+        if of_leaf.iter().all(Option::is_some) {
+            return Ok(Partition::new(self, of_leaf, means, cut.min_samples));
+        }
+        let mut of_clusters = vec![0.0; k];
+        for (leaf, cluster) in of_leaf.iter_mut().enumerate().filter(|(_, leaf)| leaf.is_none()) {
+            means.of(self.leaves.votes_of(leaf), &self.weights, &mut of_clusters);
+            *cluster = means.best(&of_clusters, |_| true).map(|best| best.cluster);
+        }
+        let means = Means::new(&self.leaves, &of_leaf, k);
+        Ok(Partition::new(self, of_leaf, means, cut.min_samples))
+    }
+}
+
+/// The tree, cut: a cluster for the votes of every sample, old or new.
+#[derive(Debug, Clone)]
+pub struct Partition<'a> {
+    linkage: &'a Linkage<'a>,
+    /// The cluster of each leaf.
+    of_leaf: Vec<ClusterId>,
+    /// The leaves in the order of their votes.
+    by_votes: Vec<u32>,
+    means: Means,
+    n_clusters: usize,
+    min_samples: u64,
+}
+
+/// Where a sample's votes put it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placement {
+    /// Its cluster.
+    pub cluster: ClusterId,
+    /// The confidence: mean co-association with the samples of its cluster that are in the tree, 0..=1.
+    pub similarity: f32,
+    /// The highest mean co-association with those of another cluster, 0..=1; 0 if there is no other.
+    pub runner_up: f32,
+}
+
+impl<'a> Partition<'a> {
+    fn new(
+        linkage: &'a Linkage<'a>,
+        of_leaf: Vec<Option<u16>>,
+        means: Means,
+        min_samples: u64,
+    ) -> Self {
+        let n_clusters = means.n_clusters();
+        let of_leaf: Vec<ClusterId> = of_leaf.into_iter().flatten().map(ClusterId).collect();
+        debug_assert_eq!(of_leaf.len(), linkage.leaves.len(), "every leaf is in a cluster");
+        let mut by_votes: Vec<u32> = (0..narrow(of_leaf.len())).collect();
+        by_votes.sort_unstable_by_key(|&leaf| linkage.leaves.votes_of(leaf as usize));
+        Self { linkage, of_leaf, by_votes, means, n_clusters, min_samples }
+    }
+
+    /// Number of clusters, K.
+    #[must_use]
+    pub fn n_clusters(&self) -> usize {
+        self.n_clusters
+    }
+
+    /// Number of samples that every cluster had at least before others joined.
+    #[must_use]
+    pub fn min_samples(&self) -> u64 {
+        self.min_samples
+    }
+
+    /// The cluster of each leaf of the tree, length n_leaves.
+    #[must_use]
+    pub fn of_leaf(&self) -> &[ClusterId] {
+        &self.of_leaf
+    }
+
+    /// The cluster of a sample, by its votes alone: if they are in the tree, theirs; else the one with the highest mean co-association. `None`
+    /// without votes.
+    ///
+    /// # Arguments
+    ///
+    /// * `votes`: length n_models; a model may name clusters that it never named before.
+    ///
+    /// # Errors
+    ///
+    /// [`GraphError::OtherModelCount`] if they are of another number of models.
+    pub fn assign(&self, votes: &[Option<ClusterId>]) -> Result<Option<Placement>, GraphError> {
+        let starts = &self.linkage.weights.starts;
+        let (settings, n_votes) = (starts.len() - 1, votes.len());
+        if settings != n_votes {
+            return Err(GraphError::OtherModelCount { settings, votes: n_votes });
+        }
+        let numbered: Vec<u32> = votes
+            .iter()
+            .zip(starts.windows(2))
+            .map(|(vote, clusters)| match vote {
+                None => MISSING,
+                Some(own) if own.index() < clusters[1] - clusters[0] => {
+                    narrow(clusters[0] + own.index())
+                }
+                Some(_) => UNKNOWN,
+            })
+            .collect();
+        let leaves = &self.linkage.leaves;
+        let known = self
+            .by_votes
+            .binary_search_by_key(&numbered.as_slice(), |&leaf| leaves.votes_of(leaf as usize));
+        let known = known.ok().map(|at| self.of_leaf[self.by_votes[at] as usize]);
+        Ok(self.place(&numbered, known, &mut vec![0.0; self.n_clusters]))
+    }
+
+    /// The cluster of each signature, length n_signatures; `None` without votes.
+    ///
+    /// # Complexity
+    ///
+    /// O(n_signatures * n_models * K), in parallel; times the number of different sets of models that voted on a sample of the tree, if
+    /// votes are missing.
+    #[must_use]
+    pub fn placements(&self, threads: &Threads) -> Vec<Option<Placement>> {
+        let Linkage { signatures, weights, leaves, .. } = self.linkage;
+        let n_models = signatures.n_models();
+        let nodes = (0..signatures.len()).into_par_iter();
+        let place = |(numbered, means): &mut (Vec<u32>, Vec<f64>), node: usize| {
+            let words = signatures.words_of(SignatureIdx::new(node));
+            numbered.clear();
+            numbered.extend((0..n_models).map(|model| {
+                let own = signatures.layout.get(words, model).map(usize::from);
+                own.map_or(MISSING, |own| narrow(weights.starts[model] + own))
+            }));
+            let leaf = leaves.of_signature[node];
+            let known = (leaf != Leaves::NONE).then(|| self.of_leaf[leaf as usize]);
+            self.place(numbered, known, means)
+        };
+        let scratch = || (Vec::with_capacity(n_models), vec![0.0; self.n_clusters]);
+        threads.run(|| nodes.map_init(scratch, place).collect())
+    }
+
+    /// The cluster of each sample.
+    #[must_use]
+    pub fn consensus(&self, threads: &Threads) -> VoteConsensus {
+        let placements = self.placements(threads);
+        let of_sample = &self.linkage.signatures.of_sample;
+        let places = of_sample.iter().map(|&signature| placements[signature as usize]);
+        let (clusters, confidences) = places
+            .map(|place| (place.map(|at| at.cluster), place.map_or(0.0, |at| at.similarity)))
+            .unzip();
+        VoteConsensus { clusters, confidences, n_clusters: self.n_clusters }
+    }
+
+    /// `known`: the cluster, if the votes are in the tree. `means`: for scratch, length K.
+    #[expect(clippy::cast_possible_truncation, reason = "storage")]
+    fn place(
+        &self,
+        votes: &[u32],
+        known: Option<ClusterId>,
+        means: &mut [f64],
+    ) -> Option<Placement> {
+        if votes.iter().all(|&vote| vote == MISSING) {
+            return None;
+        }
+        self.means.of(votes, &self.linkage.weights, means);
+        let best = || self.means.best(means, |_| true).map(|best| ClusterId(best.cluster));
+        let cluster = known.or_else(best)?;
+        let runner_up = self.means.best(means, |other| other != cluster.0);
+        Some(Placement {
+            cluster,
+            similarity: means[cluster.index()] as f32,
+            runner_up: runner_up.map_or(0.0, |best| best.mean as f32),
+        })
+    }
+}
