@@ -89,7 +89,7 @@ pub use export::GraphFormat;
 pub use extraction::{Extraction, extract};
 pub use grouping::SignaturesBuilder;
 pub use k_curve::KPoint;
-pub use linkage::{Cut, Linkage, Partition, Placement, Tree, VoteWeights};
+pub use linkage::{Cut, Linkage, Partition, Placement, Placer, PlacerParts, Tree, VoteWeights};
 pub use matching::maximum_matching;
 pub use pairs::PairCounts;
 pub use params::{AgreementParams, Gate, ValidAgreement};

@@ -239,6 +239,7 @@ proptest! {
         };
         let k = k.min(linkage.tree().n_leaves());
         let partition = linkage.cut(k, min_share).unwrap();
+        let again = Placer::from_parts(&partition.placer().parts()).unwrap();
         let found = partition.consensus(&threads);
         let leaf = |sample: usize| linkage.leaf_of(signatures.of_sample(SampleIdx::from_index(sample)));
         let inside: Vec<usize> = voted(&votes).into_iter().filter(|&sample| leaf(sample).is_some()).collect();
@@ -251,6 +252,7 @@ proptest! {
             let column = votes.clusters().column(sample).to_owned();
             let column: Vec<_> = column.iter().map(|&c| (c != MISSING).then_some(ClusterId(c))).collect();
             let placed = partition.assign(&column).unwrap();
+            prop_assert_eq!(again.assign(&column).unwrap(), placed);
             let Some(cluster) = found.clusters[sample] else {
                 prop_assert_eq!(placed, None);
                 continue;
@@ -444,6 +446,17 @@ fn what_cannot_be_is_refused() {
     assert_eq!(partition.assign(&[None, None]).unwrap(), None);
     let strange = partition.assign(&[Some(ClusterId(7)), Some(ClusterId(9))]).unwrap().unwrap();
     assert_eq!((strange.similarity, strange.runner_up), (0.0, 0.0));
+
+    let parts = partition.placer().parts();
+    let damaged = |change: fn(&mut PlacerParts)| {
+        let mut parts = parts.clone();
+        change(&mut parts);
+        Placer::from_parts(&parts).is_none()
+    };
+    assert!(damaged(|parts| parts.votes[0] = 9), "no cluster of that model");
+    assert!(damaged(|parts| parts.assigned[0] = 5), "clusters between have no votes");
+    assert!(damaged(|parts| parts.models[0] = 0.0) && damaged(|parts| parts.samples[0] = 0));
+    assert!(damaged(|parts| parts.n_clusters[0] += 1) && damaged(|parts| drop(parts.votes.pop())));
 
     let silent = grouped(&of(array![[MISSING, MISSING]]));
     let error = Linkage::new(&silent, VoteWeights::equal(&silent), 3, &threads).unwrap_err();

@@ -59,6 +59,11 @@ impl Leaves {
         self.samples.len()
     }
 
+    /// Votes and number of samples of each.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u32], u64)> {
+        self.votes.chunks_exact(self.n_models).zip(self.samples.iter().copied())
+    }
+
     pub(super) fn votes_of(&self, leaf: usize) -> &[u32] {
         &self.votes[leaf * self.n_models..][..self.n_models]
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::chain::count;
-use super::leaves::{Leaves, MISSING, UNKNOWN};
+use super::leaves::{MISSING, UNKNOWN};
 use super::weights::VoteWeights;
 
 /// What is needed to find the mean co-association of any votes with the samples of each cluster.
@@ -65,22 +65,24 @@ pub(super) struct Best {
 }
 
 impl Means {
-    /// `of_leaf`: the cluster of each leaf, below `n_clusters`, if it has one. Every cluster has a leaf.
-    pub(super) fn new(leaves: &Leaves, of_leaf: &[Option<u16>], n_clusters: usize) -> Self {
+    /// `leaves`: distinct votes, their samples, and their cluster, below `n_clusters`, if they have one. Every cluster has a leaf.
+    pub(super) fn new<'a>(
+        leaves: impl Iterator<Item = (&'a [u32], u64, Option<u16>)>,
+        n_clusters: usize,
+    ) -> Self {
         let mut counts: BTreeMap<Vec<bool>, BTreeMap<(u32, u16), f64>> = BTreeMap::new();
-        let mut samples = vec![0; n_clusters];
-        for (leaf, cluster) in of_leaf.iter().enumerate() {
-            let Some(cluster) = *cluster else { continue };
-            samples[usize::from(cluster)] += leaves.samples[leaf];
-            let votes = leaves.votes_of(leaf);
+        let mut of_clusters = vec![0; n_clusters];
+        for (votes, samples, cluster) in leaves {
+            let Some(cluster) = cluster else { continue };
+            of_clusters[usize::from(cluster)] += samples;
             let pattern = counts.entry(votes.iter().map(|&vote| vote != MISSING).collect());
             let pattern = pattern.or_default();
             for &vote in votes.iter().filter(|&&vote| vote != MISSING) {
-                *pattern.entry((vote, cluster)).or_default() += count(leaves.samples[leaf]);
+                *pattern.entry((vote, cluster)).or_default() += count(samples);
             }
         }
         let patterns = counts.into_iter().map(|(models, counts)| Pattern::new(models, counts));
-        Self { patterns: patterns.collect(), samples }
+        Self { patterns: patterns.collect(), samples: of_clusters }
     }
 
     pub(super) fn n_clusters(&self) -> usize {

@@ -5,10 +5,12 @@ mod cut;
 mod leaves;
 mod means;
 mod partition;
+mod placer;
 mod tree;
 mod weights;
 
 pub use cut::Cut;
-pub use partition::{Linkage, Partition, Placement};
+pub use partition::{Linkage, Partition};
+pub use placer::{Placement, Placer, PlacerParts};
 pub use tree::Tree;
 pub use weights::VoteWeights;

@@ -4,8 +4,9 @@ use consilience_data::ClusterId;
 use rayon::prelude::*;
 
 use super::chain::join;
-use super::leaves::{Leaves, MISSING, UNKNOWN, narrow};
+use super::leaves::{Leaves, MISSING, narrow};
 use super::means::Means;
+use super::placer::{Placement, Placer};
 use super::tree::Tree;
 use super::weights::VoteWeights;
 use crate::{GraphError, SignatureIdx, Signatures, Threads, vote_consensus::VoteConsensus};
@@ -124,17 +125,18 @@ impl<'a> Linkage<'a> {
         let mean_size = n_samples as f64 / k.max(1) as f64;
         let cut = self.tree.cut(k, (min_share * mean_size) as u64)?;
         let mut of_leaf = cut.of_leaf;
-        let means = Means::new(&self.leaves, &of_leaf, k);
         if of_leaf.iter().all(Option::is_some) {
-            return Ok(Partition::new(self, of_leaf, means, cut.min_samples));
+            return Ok(Partition::new(self, of_leaf, k, cut.min_samples));
         }
+        let leaves = self.leaves.iter().zip(&of_leaf);
+        let leaves = leaves.map(|((votes, samples), &cluster)| (votes, samples, cluster));
+        let means = Means::new(leaves, k);
         let mut of_clusters = vec![0.0; k];
         for (leaf, cluster) in of_leaf.iter_mut().enumerate().filter(|(_, leaf)| leaf.is_none()) {
             means.of(self.leaves.votes_of(leaf), &self.weights, &mut of_clusters);
             *cluster = means.best(&of_clusters, |_| true).map(|best| best.cluster);
         }
-        let means = Means::new(&self.leaves, &of_leaf, k);
-        Ok(Partition::new(self, of_leaf, means, cut.min_samples))
+        Ok(Partition::new(self, of_leaf, k, cut.min_samples))
     }
 }
 
@@ -144,43 +146,29 @@ pub struct Partition<'a> {
     linkage: &'a Linkage<'a>,
     /// The cluster of each leaf.
     of_leaf: Vec<ClusterId>,
-    /// The leaves in the order of their votes.
-    by_votes: Vec<u32>,
-    means: Means,
-    n_clusters: usize,
+    placer: Placer,
     min_samples: u64,
-}
-
-/// Where a sample's votes put it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Placement {
-    /// Its cluster.
-    pub cluster: ClusterId,
-    /// The confidence: mean co-association with the samples of its cluster that are in the tree, 0..=1.
-    pub similarity: f32,
-    /// The highest mean co-association with those of another cluster, 0..=1; 0 if there is no other.
-    pub runner_up: f32,
 }
 
 impl<'a> Partition<'a> {
     fn new(
         linkage: &'a Linkage<'a>,
         of_leaf: Vec<Option<u16>>,
-        means: Means,
+        n_clusters: usize,
         min_samples: u64,
     ) -> Self {
-        let n_clusters = means.n_clusters();
         let of_leaf: Vec<ClusterId> = of_leaf.into_iter().flatten().map(ClusterId).collect();
         debug_assert_eq!(of_leaf.len(), linkage.leaves.len(), "every leaf is in a cluster");
-        let mut by_votes: Vec<u32> = (0..narrow(of_leaf.len())).collect();
-        by_votes.sort_unstable_by_key(|&leaf| linkage.leaves.votes_of(leaf as usize));
-        Self { linkage, of_leaf, by_votes, means, n_clusters, min_samples }
+        let leaves = linkage.leaves.iter().zip(&of_leaf);
+        let leaves = leaves.map(|((votes, samples), &cluster)| (votes, samples, cluster));
+        let placer = Placer::new(linkage.weights.clone(), leaves, n_clusters);
+        Self { linkage, of_leaf, placer, min_samples }
     }
 
     /// Number of clusters, K.
     #[must_use]
     pub fn n_clusters(&self) -> usize {
-        self.n_clusters
+        self.placer.n_clusters()
     }
 
     /// Number of samples that every cluster had at least before others joined.
@@ -195,39 +183,19 @@ impl<'a> Partition<'a> {
         &self.of_leaf
     }
 
-    /// The cluster of a sample, by its votes alone: if they are in the tree, theirs; else the one with the highest mean co-association. `None`
-    /// without votes.
-    ///
-    /// # Arguments
-    ///
-    /// * `votes`: length n_models; a model may name clusters that it never named before.
+    /// The rule alone, by which votes become clusters, to be kept.
+    #[must_use]
+    pub fn placer(&self) -> &Placer {
+        &self.placer
+    }
+
+    /// The cluster of a sample, by its votes alone: see [`Placer::assign`].
     ///
     /// # Errors
     ///
-    /// [`GraphError::OtherModelCount`] if they are of another number of models.
+    /// As [`Placer::assign`].
     pub fn assign(&self, votes: &[Option<ClusterId>]) -> Result<Option<Placement>, GraphError> {
-        let starts = &self.linkage.weights.starts;
-        let (settings, n_votes) = (starts.len() - 1, votes.len());
-        if settings != n_votes {
-            return Err(GraphError::OtherModelCount { settings, votes: n_votes });
-        }
-        let numbered: Vec<u32> = votes
-            .iter()
-            .zip(starts.windows(2))
-            .map(|(vote, clusters)| match vote {
-                None => MISSING,
-                Some(own) if own.index() < clusters[1] - clusters[0] => {
-                    narrow(clusters[0] + own.index())
-                }
-                Some(_) => UNKNOWN,
-            })
-            .collect();
-        let leaves = &self.linkage.leaves;
-        let known = self
-            .by_votes
-            .binary_search_by_key(&numbered.as_slice(), |&leaf| leaves.votes_of(leaf as usize));
-        let known = known.ok().map(|at| self.of_leaf[self.by_votes[at] as usize]);
-        Ok(self.place(&numbered, known, &mut vec![0.0; self.n_clusters]))
+        self.placer.assign(votes)
     }
 
     /// The cluster of each signature, length n_signatures; `None` without votes.
@@ -250,9 +218,9 @@ impl<'a> Partition<'a> {
             }));
             let leaf = leaves.of_signature[node];
             let known = (leaf != Leaves::NONE).then(|| self.of_leaf[leaf as usize]);
-            self.place(numbered, known, means)
+            self.placer.place(numbered, known, means)
         };
-        let scratch = || (Vec::with_capacity(n_models), vec![0.0; self.n_clusters]);
+        let scratch = || (Vec::with_capacity(n_models), vec![0.0; self.n_clusters()]);
         threads.run(|| nodes.map_init(scratch, place).collect())
     }
 
@@ -265,28 +233,6 @@ impl<'a> Partition<'a> {
         let (clusters, confidences) = places
             .map(|place| (place.map(|at| at.cluster), place.map_or(0.0, |at| at.similarity)))
             .unzip();
-        VoteConsensus { clusters, confidences, n_clusters: self.n_clusters }
-    }
-
-    /// `known`: the cluster, if the votes are in the tree. `means`: for scratch, length K.
-    #[expect(clippy::cast_possible_truncation, reason = "storage")]
-    fn place(
-        &self,
-        votes: &[u32],
-        known: Option<ClusterId>,
-        means: &mut [f64],
-    ) -> Option<Placement> {
-        if votes.iter().all(|&vote| vote == MISSING) {
-            return None;
-        }
-        self.means.of(votes, &self.linkage.weights, means);
-        let best = || self.means.best(means, |_| true).map(|best| ClusterId(best.cluster));
-        let cluster = known.or_else(best)?;
-        let runner_up = self.means.best(means, |other| other != cluster.0);
-        Some(Placement {
-            cluster,
-            similarity: means[cluster.index()] as f32,
-            runner_up: runner_up.map_or(0.0, |best| best.mean as f32),
-        })
+        VoteConsensus { clusters, confidences, n_clusters: self.n_clusters() }
     }
 }
