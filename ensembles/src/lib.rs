@@ -29,6 +29,7 @@ pub use members::params::{
 };
 pub use members::sizes::SizePrior;
 pub use preparation::data_kind::{DataKind, Look};
+pub use preparation::neighbour_graph::NeighbourGraph;
 pub use preparation::prepared::Prepared;
 pub use preparation::reduction::principal_directions;
 pub use preparation::shift::Image;
