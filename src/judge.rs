@@ -4,10 +4,13 @@
 //! known of each is how it lies on the neighbour graph. That alone doesn't choose: communities were found on this graph, and cut through fewer of its
 //! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth.
 
-use consilience_data::{Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes};
+use consilience_data::{
+    Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
+};
 use consilience_ensembles::{KMeansModel, Prepared};
 use consilience_graph::{
-    AgreementParams, Alignment, GraphError, Linkage, Placer, Signatures, Threads, VoteWeights, consensus,
+    AgreementParams, Alignment, GraphError, Linkage, Placer, Signatures, Threads, Tree,
+    VoteWeights, consensus,
 };
 use serde::{Deserialize, Serialize};
 
@@ -74,8 +77,8 @@ pub struct Candidate {
     pub confidence: Vec<f32>,
     /// What speaks for it.
     pub evidence: Evidence,
-    /// How votes become its clusters, where they do.
-    pub placer: Option<Placer>,
+    /// Where it was cut from a tree: the tree, and how votes become its clusters.
+    pub cut: Option<(Tree, Placer)>,
 }
 
 /// What a run ends with.
@@ -97,8 +100,8 @@ pub struct Answer {
     pub coherence: Option<f64>,
     /// k-means, if it was tried.
     pub k_means: Option<KMeansModel>,
-    /// How votes become clusters, where they do.
-    pub placer: Option<Placer>,
+    /// Where it was cut from a tree: the tree, and how votes become clusters.
+    pub cut: Option<(Tree, Placer)>,
 }
 
 /// What an answer is judged by.
@@ -144,7 +147,7 @@ impl Case<'_> {
         let assignments = self.round.consensus.clone();
         let evidence = Evidence::of(&assignments, self.data);
         let confidence = self.round.confidence.clone();
-        Candidate { of: Chosen::Ensemble, assignments, confidence, evidence, placer: None }
+        Candidate { of: Chosen::Ensemble, assignments, confidence, evidence, cut: None }
     }
 
     fn k_means(&self, threads: usize) -> Result<(KMeansModel, Candidate), RunError> {
@@ -153,7 +156,7 @@ impl Case<'_> {
         let (assignments, confidence) = consensus(&[answers], &own_numbering(self.k)?)?.harden();
         let evidence = Evidence::of(&assignments, self.data);
         let of = Chosen::KMeans;
-        Ok((model, Candidate { of, assignments, confidence, evidence, placer: None }))
+        Ok((model, Candidate { of, assignments, confidence, evidence, cut: None }))
     }
 
     /// The consensus of `votes` on all samples by average linkage, cut at K; `None` if there are fewer distinct votes than that.
@@ -174,8 +177,9 @@ impl Case<'_> {
         }
         let placer = linkage.cut(self.k, 0.0)?.placer().clone();
         let (assignments, confidence) = placed(&placer, votes)?;
+        let cut = (linkage.tree().clone(), placer);
         let evidence = Evidence::of(&assignments, self.data);
-        Ok(Some(Candidate { of, assignments, confidence, evidence, placer: Some(placer) }))
+        Ok(Some(Candidate { of, assignments, confidence, evidence, cut: Some(cut) }))
     }
 
     fn answer(
@@ -185,7 +189,7 @@ impl Case<'_> {
         k_means: Option<KMeansModel>,
     ) -> Answer {
         let taken = candidates.iter().find(|candidate| candidate.of == chosen);
-        let Candidate { assignments, confidence, placer, .. } =
+        let Candidate { assignments, confidence, cut, .. } =
             taken.expect("it is on the table").clone();
         let (pseudo_labels, kinds) = self.labels(chosen, &assignments, &confidence);
         Answer {
@@ -197,7 +201,7 @@ impl Case<'_> {
             kinds,
             candidates,
             k_means,
-            placer,
+            cut,
         }
     }
 

@@ -34,7 +34,7 @@ mod error;
 pub mod evaluation;
 pub mod export;
 pub mod from_votes;
-pub mod guard;
+pub mod judge;
 pub mod k_range;
 mod labeller;
 pub mod labelling;
@@ -49,6 +49,7 @@ pub mod report;
 pub mod round;
 pub mod run_folder;
 mod selection;
+pub mod voters;
 pub mod wording;
 
 pub use algorithm::{run, run_with};

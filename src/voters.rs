@@ -109,9 +109,7 @@ impl Backing {
         let stands = |(model, (majority, home)): (usize, &(Vec<usize>, Vec<usize>))| {
             let own = clusters[(model, sample.index())];
             let own = (own != Votes::MISSING).then_some(usize::from(own));
-            own.is_some_and(|own| {
-                majority[own] == cluster.index() || home[cluster.index()] == own
-            })
+            own.is_some_and(|own| majority[own] == cluster.index() || home[cluster.index()] == own)
         };
         self.voters.iter().enumerate().filter(|&voter| stands(voter)).count()
     }

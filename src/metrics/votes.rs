@@ -96,7 +96,8 @@ impl Metrics {
             n_passing_gate: signatures.n_passing_gate(),
             complete: outcome.complete,
             chosen: None,
-            k_means: None,
+            answers: None,
+            communities_coherence: None,
             mean_confidence: mean_confidence(outcome),
             pseudo_labels,
             graph: GraphMetrics {

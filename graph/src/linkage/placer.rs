@@ -1,6 +1,7 @@
 //! From the votes on a sample to its cluster: what is kept of a tree that was cut.
 
 use consilience_data::ClusterId;
+use serde::{Deserialize, Serialize};
 
 use super::leaves::{MISSING, UNKNOWN, narrow};
 use super::means::Means;
@@ -32,7 +33,8 @@ pub struct Placement {
 }
 
 /// A [`Placer`] in plain arrays, to be written and read back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlacerParts {
     /// Weight of each model, length n_models.
     pub models: Vec<f64>,
