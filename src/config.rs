@@ -35,7 +35,8 @@ pub struct Config {
     pub members: Vec<MemberKind>,
     /// What trains networks.
     pub engine: EngineChoice,
-    /// Models trained in the first round, at least: those go on whose clusters tell most of neighbours' clusters.
+    /// Models trained in the first round, at least: those beyond the members are networks, and those networks go on whose clusters tell
+    /// most of neighbours' clusters.
     pub candidates: usize,
     /// What pseudo-labels come from: agreement, or one of the naive ways that it is compared with.
     pub labelling: Labelling,
@@ -164,16 +165,20 @@ impl std::ops::Deref for ValidConfig {
 }
 
 impl ValidConfig {
-    /// The kind of every candidate: those of the members, in turn. k-means tries ten starts in any case.
+    /// The kind of every candidate: those of the members, then those of the networks among them, in turn. Other models vote once.
     pub(crate) fn candidates(&self) -> Vec<MemberKind> {
-        let any_network = self.members.iter().any(|&kind| kind != MemberKind::KMeans);
-        let count = self.members.len().max(if any_network { self.candidates } else { 0 });
-        self.members.iter().copied().cycle().take(count).collect()
+        let networks = self.members.iter().copied().filter(|kind| kind.is_network());
+        let spare = self.candidates.saturating_sub(self.members.len());
+        self.members.iter().copied().chain(networks.cycle().take(spare)).collect()
     }
 
-    /// The agreement graph's settings with so many further models.
-    pub(crate) fn agreement_with(&self, further: usize) -> Result<ValidAgreement, RunError> {
-        Ok(self.config.agreement.check(self.members.len() + further)?)
+    /// The agreement graph's settings for so many models. If some were lost, those that are left can't be more that agree.
+    pub(crate) fn agreement_for(&self, n_models: usize) -> Result<ValidAgreement, RunError> {
+        let mut agreement = self.config.agreement.clone();
+        if n_models < self.members.len() {
+            agreement = agreement.at_most(n_models);
+        }
+        Ok(agreement.check(n_models)?)
     }
 
     /// The training of a round, without the pseudo-labels.

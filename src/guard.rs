@@ -1,7 +1,8 @@
 //! k-means as a guard: its answer is taken where it is far better, as far as can be seen without the truth.
 
-use consilience_data::{Assignments, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx};
+use consilience_data::{Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx};
 use consilience_ensembles::{KMeansModel, Prepared};
+use consilience_graph::{Alignment, GraphError, consensus};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -28,7 +29,7 @@ pub struct Answer {
     pub chosen: Chosen,
     /// A cluster for every sample.
     pub assignments: Assignments,
-    /// Of the ensemble, its mean probability; of k-means, the share of the sample's neighbours that are in its cluster.
+    /// The mean probability that the models of the ensemble give it, or the probability that k-means does.
     pub confidence: Vec<f32>,
     /// The mini-clusters, numbered as the assignments are. Where k-means was chosen, those samples of them that it puts
     /// together too.
@@ -43,6 +44,8 @@ pub struct Baseline {
     pub model: KMeansModel,
     /// A cluster for every sample.
     pub assignments: Assignments,
+    /// How sure k-means is of these, length n_samples.
+    pub confidence: Vec<f32>,
     /// What they tell of neighbours' clusters, in nats: see [`Prepared::neighbour_information`].
     pub information: f64,
 }
@@ -60,7 +63,7 @@ impl Answer {
     }
 
     /// The last round's or k-means', whichever tells more of neighbours' clusters.
-    pub(crate) fn guarded(last: &Round, k_means: Baseline, data: &Prepared) -> Self {
+    pub(crate) fn guarded(last: &Round, k_means: Baseline) -> Self {
         let k = last.consensus.n_clusters();
         #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
         let margin = MARGIN * (k as f64).ln();
@@ -75,7 +78,7 @@ impl Answer {
         let confirmed: Vec<PseudoLabel> = confirmed.copied().collect();
         Self {
             chosen: Chosen::KMeans,
-            confidence: data.neighbours_alike(found),
+            confidence: k_means.confidence.clone(),
             pseudo_labels: PseudoLabels::new(confirmed, k, found.n_samples()),
             assignments: found.clone(),
             k_means: Some(k_means),
@@ -85,7 +88,15 @@ impl Answer {
 
 /// k-means on what the models saw.
 pub(crate) fn k_means(data: &Prepared, k: usize, threads: usize) -> Result<Baseline, RunError> {
-    let (model, assignments) = KMeansModel::fitted(ModelIdx(u16::MAX), data, k, threads)?;
+    let (model, answers) = KMeansModel::fitted(ModelIdx(u16::MAX), data, k, threads)?;
+    // As it will predict: alone, and by the way of an ensemble.
+    let (assignments, confidence) = consensus(&[answers], &own_numbering(k)?)?.harden();
     let information = data.neighbour_information(&assignments).unwrap_or(0.0);
-    Ok(Baseline { model, assignments, information })
+    Ok(Baseline { model, assignments, confidence, information })
+}
+
+/// The alignment of one model of `k` clusters, which keep their numbers.
+pub(crate) fn own_numbering(k: usize) -> Result<Alignment, GraphError> {
+    let same = (0..k).map(|id| Some(ClusterId::from_index(id))).collect();
+    Alignment::from_common(vec![same], k)
 }

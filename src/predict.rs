@@ -14,7 +14,7 @@ use consilience_ensembles::{Clusterer, Ensemble, EnsembleError, Transform};
 use consilience_graph::{Alignment, consensus};
 
 use crate::RunError;
-use crate::guard::Chosen;
+use crate::guard::{Chosen, own_numbering};
 use crate::outcome::Outcome;
 use crate::run_folder::read_models;
 
@@ -26,8 +26,6 @@ pub struct Predictor {
     transform: Transform,
     ensemble: Ensemble,
     alignment: Alignment,
-    /// k-means has no doubts.
-    has_confidences: bool,
     threads: usize,
 }
 
@@ -36,19 +34,15 @@ pub struct Predictor {
 pub struct Prediction {
     /// A cluster for every sample, in the numbering of the run.
     pub assignments: Assignments,
-    /// The mean probability of that cluster, length n_samples. `None` if the run ended with k-means: its confidences are
-    /// shares of a sample's neighbours among the samples of the run, and these aren't kept.
-    pub confidences: Option<Vec<f32>>,
+    /// The mean probability of that cluster, length n_samples.
+    pub confidences: Vec<f32>,
 }
 
 impl Prediction {
     /// The cluster of every sample whose confidence is at least `min_confidence`, length n_samples; the others have
-    /// none. Without confidences, all have theirs.
+    /// none.
     pub fn confident(&self, min_confidence: f32) -> impl Iterator<Item = Option<ClusterId>> {
-        let enough = move |sample: usize| {
-            let confidences = self.confidences.as_ref();
-            confidences.is_none_or(|confidences| confidences[sample] >= min_confidence)
-        };
+        let enough = move |sample: usize| self.confidences[sample] >= min_confidence;
         let clusters = self.assignments.clusters().iter().enumerate();
         clusters.map(move |(sample, &cluster)| enough(sample).then_some(cluster))
     }
@@ -87,16 +81,12 @@ impl Predictor {
         k_means: Option<(usize, Box<dyn Clusterer>)>,
         threads: usize,
     ) -> Result<Self, RunError> {
-        let has_confidences = k_means.is_none();
         let (ensemble, alignment) = match k_means {
             None => (ensemble, alignment),
-            Some((k, model)) => {
-                let same = (0..k).map(|id| Some(ClusterId::from_index(id))).collect();
-                (Ensemble::new(vec![model], threads)?, Alignment::from_common(vec![same], k)?)
-            }
+            Some((k, model)) => (Ensemble::new(vec![model], threads)?, own_numbering(k)?),
         };
         let ensemble = ensemble.on_cpu(threads)?;
-        Ok(Self { transform, ensemble, alignment, has_confidences, threads })
+        Ok(Self { transform, ensemble, alignment, threads })
     }
 
     /// Number of features that a sample has to have.
@@ -111,12 +101,6 @@ impl Predictor {
         self.alignment.n_common().max(1)
     }
 
-    /// Whether there are confidences beside the clusters: see [`Prediction::confidences`].
-    #[must_use]
-    pub fn has_confidences(&self) -> bool {
-        self.has_confidences
-    }
-
     /// Clusters for samples, `features` being of shape (n_samples, n_features), unscaled as the run's were.
     ///
     /// O(n parameters), and memory O(n).
@@ -128,7 +112,7 @@ impl Predictor {
         let seen = self.transform.apply(features, self.threads)?;
         let models = self.ensemble.predict_new(&seen)?;
         let (assignments, confidences) = consensus(&models, &self.alignment)?.harden();
-        Ok(Prediction { assignments, confidences: self.has_confidences.then_some(confidences) })
+        Ok(Prediction { assignments, confidences })
     }
 
     /// Gives `take` the clusters of all samples of `reader`, a chunk at a time, in order. The next chunk is read meanwhile, and

@@ -29,7 +29,7 @@ mod seed;
 mod votes;
 pub mod write;
 
-pub use assignments::{Assignments, SoftAssignments};
+pub use assignments::{Assignments, ModelAnswers, SoftAssignments};
 pub use consilience_truth::Truth;
 pub use contingency::{Cell, Contingency};
 pub use data_hash::DataHash;

@@ -87,13 +87,13 @@ pub(super) struct ClusterArgs {
     /// Settings in TOML that replace the preset's, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Number of models
+    /// Number of networks; of models, with a --member of another kind
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) models: Option<u16>,
     /// Largest number of rounds
     #[arg(long, value_name = "R")]
     pub(super) rounds: Option<usize>,
-    /// Kind of all models: ladder, vat-im or k-means
+    /// Kind of all models: ladder, vat-im, communities, mixture or k-means
     #[arg(long, value_name = "KIND", value_parser = values::member_kind, help_heading = "How networks are trained")]
     pub(super) member: Option<MemberKind>,
     /// Where pseudo-labels come from: agreement; or, for comparison, clusters or confidence (of the first model alone), or

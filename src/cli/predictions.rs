@@ -69,12 +69,12 @@ impl Predictions {
         self.destination.as_ref().map(|(_, file)| file.path())
     }
 
-    /// Appends samples, with ids and confidences if there are any.
+    /// Appends samples, with ids if there are any.
     pub(super) fn write(
         &mut self,
         ids: Option<&[String]>,
         clusters: &[Option<ClusterId>],
-        confidences: Option<&[f32]>,
+        confidences: &[f32],
     ) -> Result<()> {
         let first = self.written;
         self.written += clusters.len();
@@ -129,14 +129,13 @@ fn rows(
     first: usize,
     ids: Option<&[String]>,
     clusters: &[Option<ClusterId>],
-    confidences: Option<&[f32]>,
+    confidences: &[f32],
 ) -> io::Result<()> {
     if first == 0 {
         let id = ids.map(|_| "id");
         writer.write_record(["sample"].into_iter().chain(id).chain(["cluster", "confidence"]))?;
     }
-    for (row, cluster) in clusters.iter().enumerate() {
-        let answer = (cluster, confidences.map(|confidences| confidences[row]));
+    for (row, answer) in clusters.iter().zip(confidences).enumerate() {
         match ids {
             Some(ids) => writer.serialize((first + row, &ids[row], answer))?,
             None => writer.serialize((first + row, answer))?,

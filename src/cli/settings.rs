@@ -36,11 +36,15 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
         config.members.fill(kind);
     }
     if let Some(models) = args.models {
-        let kind = args.member.or(config.members.first().copied()).unwrap_or(MemberKind::Ladder);
+        let network = config.members.iter().copied().find(|kind| kind.is_network());
+        let kind = args.member.or(network).or(config.members.first().copied());
+        let kind = kind.unwrap_or(MemberKind::Ladder);
         // As many are trained to be left out as before; none stays none.
         let spare = config.candidates.saturating_sub(config.members.len());
-        config.members = vec![kind; models.into()];
-        config.candidates = if spare > 0 { usize::from(models) + spare } else { 0 };
+        // Networks are counted; models of other kinds stay beside them.
+        config.members.retain(|&other| !other.is_network() && other != kind);
+        config.members.splice(..0, vec![kind; models.into()]);
+        config.candidates = if spare > 0 { config.members.len() + spare } else { 0 };
     }
     config.engine = args.engine.unwrap_or(config.engine);
     config.labelling = args.labelling.unwrap_or(config.labelling);

@@ -118,6 +118,10 @@ impl Observer for Watcher {
 }
 
 impl Progress for Watcher {
+    fn model_lost(&self, model: ModelIdx, kind: &'static str, reason: &str) {
+        self.look.say(&format!("going on without model {} ({kind}): {reason}", model.0 + 1));
+    }
+
     fn epoch_end(&self, end: EpochEnd) {
         if matches!(self.look, Look::Nothing) {
             return;

@@ -151,19 +151,6 @@ impl Prepared {
         Some(pairs.iter().map(information).sum())
     }
 
-    /// For every sample, the share of its ten nearest neighbours that are in its cluster, length n_samples; 0 without neighbours.
-    #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "ten neighbours")]
-    pub fn neighbours_alike(&self, found: &Assignments) -> Vec<f32> {
-        let clusters = found.clusters();
-        let share = |sample: usize| {
-            let near = self.neighbours(sample).unwrap_or(&[]);
-            let alike = near.iter().filter(|&&other| clusters[other as usize] == clusters[sample]);
-            alike.count() as f32 / near.len().max(1) as f32
-        };
-        (0..found.n_samples()).map(share).collect()
-    }
-
     /// The root of the total variance of the scaled features: the root mean square distance of samples to their mean.
     #[must_use]
     pub fn spread(&self) -> f32 {
