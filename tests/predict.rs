@@ -110,6 +110,54 @@ fn where_k_means_was_chosen_it_answers() {
     assert!(predicted(&sandbox, "run digits") == run, "confidences too");
 }
 
+/// Networks beside voters that find another number of clusters than K, and answer without probabilities.
+#[test]
+fn voters_of_every_kind_answer_again() {
+    let sandbox = Sandbox::new();
+    let kinds = ["ladder", "communities", "mixture", "k-means"];
+    let members = format!("members = {kinds:?}");
+    let config = common::QUICK.replace("members = ['ladder', 'ladder', 'vat-im']", &members);
+    sandbox.file("mixed.toml", config.replace("min_confidence = 0.5", "min_confidence = 0.0"));
+    sandbox.done("cluster digits --config mixed.toml --quiet --out run");
+    let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
+    for threads in [1, 3] {
+        assert!(predicted(&sandbox, &format!("run digits --threads {threads}")) == run);
+    }
+    let metrics = sandbox.json("run/metrics.json");
+    let models = metrics["rounds"][1]["models"].as_array().unwrap();
+    let found: Vec<&str> = models.iter().map(|model| model["kind"].as_str().unwrap()).collect();
+    assert_eq!(found, kinds, "the better of two ladder networks, and the others");
+    let communities = models[1]["n_clusters"].as_u64().unwrap();
+    assert!((10..=20).contains(&communities), "{communities}");
+    for model in models {
+        assert!(model["acc"].as_f64().unwrap() > 0.6, "{model}");
+    }
+    assert!(sandbox.text("run/report.html").contains("communities"));
+    sandbox.done("export run --format csv --out labels.csv");
+
+    sandbox.done("cluster digits --config mixed.toml --models 2 --rounds 1 --quiet --out two");
+    let written = sandbox.text("two/config.toml");
+    let members: toml::Table = toml::from_str(&written).unwrap();
+    let expected = ["ladder", "ladder", "communities", "mixture", "k-means"];
+    assert_eq!(members["members"], toml::Value::from(expected.to_vec()));
+}
+
+#[test]
+fn communities_alone_find_no_more_clusters_than_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.done("cluster digits --member communities --models 3 --rounds 2 --quiet --out run");
+    let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "run digits") == run);
+    assert!(sandbox.json("run/metrics.json")["acc"].as_f64().unwrap() > 0.6);
+    // Nothing is agreed on: the consensus is that of one model's largest clusters.
+    let strict =
+        "cluster digits --member communities --models 3 --rounds 1 --min-confidence 0.999999";
+    let output = sandbox.run(&format!("{strict} -k 40 --quiet --out strict"));
+    assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
+    let run = fs::read(sandbox.path("strict/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "strict digits") == run);
+}
+
 #[test]
 fn whoever_is_unsure_is_left_without_a_cluster() {
     let sandbox = Sandbox::new();

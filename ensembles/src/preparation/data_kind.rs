@@ -236,16 +236,18 @@ mod tests {
 
     #[test]
     fn benchmark_sets_are_what_they_are() {
-        let Some(data) = consilience_testing::data("data kinds") else { return };
-        for (name, expected) in [
+        let sets = [
             ("optdigits/optdigits.npz", DataKind::Image),
             ("mnist/t10k-images-idx3-ubyte.gz", DataKind::Image),
             ("more/coil20.npz", DataKind::Image),
             ("more/optdigits-uneven.npz", DataKind::Image),
             ("more/satimage.npz", DataKind::Tabular),
             ("more/r8-tfidf2000.npz", DataKind::Text),
-        ] {
-            let path = data.join(name).display().to_string();
+        ];
+        let Some(paths) = consilience_testing::benchmark_files(&sets.map(|(name, _)| name)) else {
+            return;
+        };
+        for (path, (name, expected)) in paths.into_iter().zip(sets) {
             let features = read_dataset(&[path], &[]).unwrap().features;
             assert_eq!(kind(&features), expected, "{name}");
             assert_eq!(image(&features).is_some(), expected == DataKind::Image, "{name}");
