@@ -30,6 +30,7 @@
 pub mod algorithm;
 mod choice;
 pub mod config;
+pub mod consensus;
 mod error;
 pub mod evaluation;
 pub mod export;

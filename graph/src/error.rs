@@ -63,6 +63,9 @@ pub enum GraphError {
     #[error("{what}: {found} samples, expected {expected}")]
     SampleCount { what: &'static str, found: usize, expected: usize },
 
+    #[error("{found} signatures with a cluster or none to start from, expected {expected}")]
+    SignatureCount { found: usize, expected: usize },
+
     #[error("alignment: model {model} has no place for common cluster {common}")]
     Alignment { model: usize, common: u16 },
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consilience_data::{ClusterId, SampleIdx, Votes};
 use consilience_graph::{
-    AgreementParams, GraphError, Linkage, Partition, Signatures, Threads, Tree, VoteWeights,
+    AgreementParams, GraphError, Linkage, Partition, Placer, PlacerParts, Signatures, Threads, Tree,
+    VoteWeights,
 };
 use kodama::{Method, linkage};
 use ndarray::{Array2, Axis, array};

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use consilience::consensus::ConsensusMethod;
 use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
@@ -152,6 +153,11 @@ pub(super) struct PseudoLabelArgs {
     /// Settings in TOML that replace the default ones, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// How the consensus is found: linkage (average linkage on how often models put samples together), dawid-skene (expectation
+    /// maximisation from the mini-clusters), linkage-dawid-skene (the latter, from the clusters of the former), or auto (both, or
+    /// dawid-skene alone for K over 6,000) [default: auto]
+    #[arg(long, value_name = "HOW", value_parser = values::consensus)]
+    pub(super) consensus: Option<ConsensusMethod>,
     /// Number of samples; needed only if there are more models than samples and no --labels
     #[arg(long, value_name = "N")]
     pub(super) samples: Option<usize>,

@@ -297,7 +297,7 @@ fn advice(metrics: &Metrics, config: &VotesConfig) -> String {
     }
     let asked = config.agreement.min_agree;
     let found = metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
-    let (k, used) = (metrics.n_clusters, metrics.consensus_min_agree.unwrap_or(asked));
+    let k = metrics.n_clusters;
     let more = if metrics.n_passing_gate < metrics.n_samples { " or --min-confidence" } else { "" };
     let fewer = if k > 2 { "fewer clusters, or " } else { "" };
     let looser = metrics.curve.iter().skip_while(|point| point.min_agree != asked);
@@ -307,10 +307,12 @@ fn advice(metrics: &Metrics, config: &VotesConfig) -> String {
         .map_or(format!("try {fewer}a lower --min-agree{more}"), |point| {
             format!("the highest that finds all is --min-agree {}", point.min_agree)
         });
-    let consensus = if found == 0 && used == asked {
-        "Without mini-clusters there is no consensus.".into()
-    } else {
-        format!("The consensus starts from the mini-clusters of --min-agree {used}.")
+    let consensus = match metrics.consensus_min_agree {
+        None => "The consensus doesn't depend on them.".into(),
+        Some(used) if found == 0 && used == asked => {
+            "Without mini-clusters there is no consensus.".into()
+        }
+        Some(used) => format!("The consensus starts from the mini-clusters of --min-agree {used}."),
     };
     let incomplete = warning("Incomplete:");
     format!(

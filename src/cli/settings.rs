@@ -60,6 +60,7 @@ pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     config.n_clusters = args.clusters.unwrap_or(config.n_clusters);
+    config.consensus = args.consensus.unwrap_or(config.consensus);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
 }

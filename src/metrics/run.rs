@@ -91,6 +91,7 @@ impl Metrics {
             pseudo_labels: PseudoLabelMetrics::of(&answer.pseudo_labels, truth)?,
             graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
             profile: Some(profile(outcome)),
+            consensus_method: None,
             consensus_min_agree: None,
             curve: Vec::new(),
             curve_left_out: Vec::new(),

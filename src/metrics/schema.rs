@@ -9,6 +9,7 @@ use super::curve::{Curve, CurvePoint};
 use super::labels::PseudoLabelMetrics;
 use super::machine::Machine;
 use super::trust::TrustMetrics;
+use crate::consensus::ConsensusMethod;
 use crate::evaluation::Scores;
 use crate::from_votes::VotesSeconds;
 use crate::judge::{Chosen, Evidence};
@@ -74,7 +75,9 @@ pub struct Metrics {
     pub graph: GraphMetrics,
     /// Where the time of training went.
     pub profile: Option<ProfileMetrics>,
-    /// The `min_agree` of the mini-clusters from which a consensus of votes starts.
+    /// How the consensus of votes that were given was found.
+    pub consensus_method: Option<ConsensusMethod>,
+    /// The `min_agree` of the mini-clusters from which it starts, if it does.
     pub consensus_min_agree: Option<Strictness>,
     /// Coverage against strictness, for the last round's votes, strictest first.
     pub curve: Vec<CurvePoint>,

@@ -227,12 +227,10 @@ impl<'a> Partition<'a> {
     /// The cluster of each sample.
     #[must_use]
     pub fn consensus(&self, threads: &Threads) -> VoteConsensus {
-        let placements = self.placements(threads);
-        let of_sample = &self.linkage.signatures.of_sample;
-        let places = of_sample.iter().map(|&signature| placements[signature as usize]);
-        let (clusters, confidences) = places
-            .map(|place| (place.map(|at| at.cluster), place.map_or(0.0, |at| at.similarity)))
-            .unzip();
-        VoteConsensus { clusters, confidences, n_clusters: self.n_clusters() }
+        let places = self.placements(threads).into_iter();
+        let found: Vec<(Option<ClusterId>, f32)> = places
+            .map(|place| place.map_or((None, 0.0), |at| (Some(at.cluster), at.similarity)))
+            .collect();
+        VoteConsensus::of_signatures(self.linkage.signatures, &found, self.n_clusters())
     }
 }
