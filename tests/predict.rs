@@ -258,10 +258,13 @@ fn what_cannot_be_predicted_is_told_in_one_line_and_leaves_nothing() {
 
 /// A k-means of one centroid in two dimensions, in the safetensors format.
 fn weights_of_another_shape() -> Vec<u8> {
-    let header = r#"{"centroids":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#;
+    let header = concat!(
+        r#"{"centroids":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"#,
+        r#""centroids.spread":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#
+    );
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.as_bytes());
-    bytes.extend([0; 8]);
+    bytes.extend([0; 12]);
     bytes
 }
 

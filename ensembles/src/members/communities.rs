@@ -8,11 +8,12 @@ use crate::error::EnsembleError;
 use crate::members::clusterer::{Clusterer, Phase, Progress};
 use crate::members::leiden::communities;
 use crate::members::neighbour_vote::NeighbourVote;
+use crate::members::params::MemberKind;
 use crate::members::save::save_arrays;
 use crate::preparation::prepared::Prepared;
 
 /// The name of this kind.
-pub(crate) const NAME: &str = "communities";
+const NAME: &str = MemberKind::Communities.name();
 
 /// A community with a smaller share of the samples than one in so many, for each cluster that is asked for, doesn't count as one.
 const SMALLEST: usize = 50;

@@ -9,8 +9,9 @@ use leiden_rs::{
 /// Pairs of nodes with a weight, none twice.
 pub(crate) type Edges = [(u32, u32, f32)];
 
-/// Fine communities are this many times as many as those that are wanted, or the graph's pieces.
-const FINE: f64 = 10.0;
+/// Fine communities are this many times as many as those that are wanted: as many as there would be if all were as large as the
+/// one that a random node is in.
+const FINE: f64 = 5.0;
 /// Times that the resolution of the fine communities is doubled, if they are too few.
 const DOUBLINGS: usize = 8;
 /// The lowest resolution: below, all that is connected is one community.
@@ -55,9 +56,7 @@ pub(crate) fn communities(
     let mut highest = wanted.max(1.0);
     let mut fine = leiden(&whole, highest, None)?;
     for _ in 0..DOUBLINGS {
-        #[expect(clippy::cast_precision_loss, reason = "a number of communities")]
-        let enough = fine.num_communities() as f64 >= FINE * wanted;
-        if enough {
+        if effective_number(&fine.community_sizes()) >= FINE * wanted {
             break;
         }
         highest *= 2.0;
@@ -92,6 +91,13 @@ pub(crate) fn communities(
     let start = of_fine.iter().map(|&fine| joined.community_of(fine)).collect();
     let found = leiden(&whole, resolution, Some(Partition::from_membership(start)))?;
     Ok(islands_joined(found.as_slice(), edges, min_size))
+}
+
+/// How many communities there would be if all were as large as the one that a random node is in.
+#[expect(clippy::cast_precision_loss, reason = "sizes")]
+fn effective_number(sizes: &[usize]) -> f64 {
+    let sum = |power| sizes.iter().map(|&size| (size as f64).powi(power)).sum::<f64>();
+    sum(1).powi(2) / sum(2)
 }
 
 fn graph(

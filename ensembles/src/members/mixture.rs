@@ -15,13 +15,14 @@ use rayon::prelude::*;
 
 use crate::error::EnsembleError;
 use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::params::MemberKind;
 use crate::members::save::{Array, Arrays, save_arrays};
 use crate::numerics::matrix::CHUNK;
 use crate::preparation::directions::Directions;
 use crate::preparation::prepared::Prepared;
 
 /// The name of this kind.
-pub(crate) const NAME: &str = "mixture";
+const NAME: &str = MemberKind::Mixture.name();
 
 /// Principal directions that a component has a covariance of.
 const DIRECTIONS: usize = 20;

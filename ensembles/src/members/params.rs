@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EnsembleError;
 use crate::members::sizes::SizePrior;
-use crate::members::{communities, mixture};
 use crate::preparation::shift::Image;
 
 /// Which kind of model a member is.
@@ -26,12 +25,12 @@ pub enum MemberKind {
 impl MemberKind {
     /// What people call it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Ladder => "ladder",
             Self::VatIm => "vat-im",
-            Self::Communities => communities::NAME,
-            Self::Mixture => mixture::NAME,
+            Self::Communities => "communities",
+            Self::Mixture => "mixture",
             Self::KMeans => "k-means",
         }
     }

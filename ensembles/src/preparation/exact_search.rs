@@ -218,7 +218,7 @@ mod tests {
     fn all_pairs(rows: &Array2<f32>, sample: usize) -> Vec<Found> {
         let others = (0..rows.nrows()).filter(|&other| other != sample);
         let distance = |other: usize| {
-            let pairs = rows.row(sample).into_iter().zip(rows.row(other).into_iter());
+            let pairs = rows.row(sample).into_iter().zip(rows.row(other));
             let squares = pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
             (squares, u32::try_from(other).unwrap())
         };

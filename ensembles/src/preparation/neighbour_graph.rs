@@ -334,6 +334,16 @@ mod tests {
     }
 
     #[test]
+    fn images_of_digits_find_nearly_all_of_their_neighbours() {
+        let mnist = ["mnist/train-images-idx3-ubyte.gz"];
+        let Some(paths) = consilience_testing::benchmark_files(&mnist) else { return };
+        let images = consilience_data::read_dataset(&paths, &[]).unwrap().features;
+        let graph = graph(&images, 30, 2);
+        let (found, said) = (recall(&graph, &images), graph.recall());
+        assert!(found >= 0.95 && said >= 0.95, "{found} {said}");
+    }
+
+    #[test]
     fn threads_change_nothing() {
         for features in [groups(3000, 5), groups(21_000, 130)] {
             let (one, three) = (graph(&features, 10, 1), graph(&features, 10, 3));
