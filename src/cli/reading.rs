@@ -1,7 +1,15 @@
 //! Flags that say how to read files.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use consilience_data::{Dataset, Missing, PartInfo, ReadOptions};
+use consilience::run_folder::RunFolder;
+use consilience_data::{
+    DataError, Dataset, Missing, PartInfo, ReadOptions, read_dataset_as, read_dataset_with,
+};
+
+/// Columns left aside that are told.
+const TOLD: usize = 12;
 
 /// How to read the data. Columns are named, or numbered from 1; -1 is the last.
 #[derive(Debug, Args)]
@@ -77,6 +85,32 @@ impl ReadingArgs {
         options.image_size = self.image_size;
         options.max_memory = self.max_memory;
         options
+    }
+}
+
+/// What columns were taken for that are no features, a line for each file that has such.
+pub(super) fn roles(data: &Dataset) -> impl Iterator<Item = String> {
+    let of_part = |part: &'_ PartInfo| {
+        let ids = part.ids_from.as_ref().map(|from| format!("ids: {from}"));
+        let labels =
+            part.truth_from.as_ref().map(|from| format!("labels, for scores only: {from}"));
+        let aside = match part.left_aside.len().saturating_sub(TOLD) {
+            0 => part.left_aside.join(", "),
+            more => format!("{} and {more} more", part.left_aside[..TOLD].join(", ")),
+        };
+        let aside = (!aside.is_empty()).then(|| format!("left aside: {aside}"));
+        let told: Vec<String> = ids.into_iter().chain(labels).chain(aside).collect();
+        (!told.is_empty()).then(|| format!("{}: {}", part.path.display(), told.join("; ")))
+    };
+    data.parts.iter().filter_map(of_part)
+}
+
+/// The data of a run, read again.
+pub(super) fn again(run: &RunFolder, paths: &[PathBuf]) -> Result<Dataset, DataError> {
+    // Of the votes of other tools, nothing says how data became features.
+    match run.metrics["n_features"].is_null() && run.source.data_hash.is_none() {
+        true => read_dataset_with(paths, &[], &run.recipe.options),
+        false => read_dataset_as(paths, &[], &run.recipe),
     }
 }
 

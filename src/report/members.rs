@@ -104,10 +104,9 @@ impl Members {
         figures: &Figures,
     ) -> Self {
         let k = run.n_clusters();
-        let names = recipe.feature_names.as_deref();
         let what = match figures.preset.as_deref() {
             _ if pictures.is_some() => What::Pictures,
-            Some("text") if names.is_some() => What::Terms,
+            Some("text") if recipe.feature_names.is_some() => What::Terms,
             Some("embedding") => What::Coordinates,
             _ => What::Features,
         };
@@ -127,7 +126,7 @@ impl Members {
                 size: count(members.len()),
                 agreed: count(labelled[cluster]),
                 class: class_of(cluster, figures),
-                bars: contrasts.map_or(Vec::new(), |all| bars(names, all, cluster, what)),
+                bars: contrasts.map_or(Vec::new(), |all| bars(recipe, all, cluster, what)),
                 grids: grids(run, cluster, members, pictures),
             }
         };
@@ -190,7 +189,7 @@ pub(super) fn grid(
     }
 }
 
-fn bars(names: Option<&[String]>, contrasts: &Contrasts, cluster: usize, what: What) -> Vec<Bar> {
+fn bars(recipe: &Recipe, contrasts: &Contrasts, cluster: usize, what: What) -> Vec<Bar> {
     let found = match what {
         What::Terms => contrasts.terms(cluster, MOST_TERMS),
         _ => contrasts.features(cluster, MOST_FEATURES),
@@ -198,7 +197,8 @@ fn bars(names: Option<&[String]>, contrasts: &Contrasts, cluster: usize, what: W
     let longest = found.iter().map(|contrast| contrast.difference.abs()).fold(0.0, f64::max);
     let bar = |contrast: &Contrast| {
         let Contrast { feature, means: (inside, outside), difference } = *contrast;
-        let name = names.and_then(|names| names.get(feature));
+        let [inside, outside] = [inside, outside].map(|it| recipe.original_mean(feature, it));
+        let name = recipe.feature_names.as_ref().and_then(|names| names.get(feature));
         let value = match what {
             What::Terms => short(inside),
             _ => format!("{difference:+.1} sd"),

@@ -12,7 +12,7 @@ use ndarray::{ArrayD, IxDyn};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::array::{Blocks, Opened};
+use super::array::{Blocks, Opened, columns_alone};
 use super::npy::Header;
 use super::numbers::{Number, Target, whole_numbers};
 use super::source::{Format, Role, Source, inflated_at_most, reopen, unreadable};
@@ -95,6 +95,38 @@ pub(super) fn open(bytes: Bytes, name: &str, member: Option<&str>) -> Result<Rec
         });
     }
     opened.records()
+}
+
+/// Opens the members with a value a sample as the columns of a table: as many values as the labels have, whatever else is beside
+/// them.
+pub(super) fn open_columns(bytes: Bytes, name: &str) -> Result<Records, DataError> {
+    let mut archive = bytes.archive(name)?;
+    let labels = archive.choose(None, Role::Labels).ok().flatten();
+    let mut headers = archive.headers()?;
+    headers.retain(|(member, _)| !DATA_MEMBERS.contains(&member.as_str()));
+    let count = |header: &Header| is_list(&header.shape).then(|| header.shape.iter().product());
+    let counts = || headers.iter().map(|(member, header)| (member, count(header)));
+    let n_rows = counts().find(|(member, _)| Some(*member) == labels.as_ref());
+    let n_rows = n_rows.or_else(|| counts().find(|(_, count)| count.is_some()));
+    let n_rows: usize = n_rows.and_then(|(_, count)| count).unwrap_or(0);
+    let kind = |header: &Header| match count(header) {
+        Some(count) if count == n_rows => strings::kind(&header.descr),
+        _ => Kind::Other(format!("shape {:?}", header.shape)),
+    };
+    let columns: Vec<Column> =
+        headers.iter().map(|(name, header)| Column::new(name.clone(), kind(header))).collect();
+    let members: Vec<String> = headers.into_iter().map(|(member, _)| member).collect();
+    let info = PartInfo::new(name, "NPZ".into(), &[n_rows]);
+    let own = name.to_owned();
+    let beside = Box::new(move |column: usize| {
+        Ok(bytes.archive(&own)?.cells(&members[column])?.1.into_words())
+    });
+    Ok(columns_alone(name.into(), info, (columns, n_rows), beside))
+}
+
+/// Whether an array has one value after the other, however it is turned.
+fn is_list(shape: &[usize]) -> bool {
+    !shape.is_empty() && shape.iter().filter(|&&length| length != 1).count() <= 1
 }
 
 /// The labels of an archive, or a member as such, and its shape.
@@ -319,10 +351,9 @@ impl<R: Read + Seek> Archive<R> {
                 opened.item_names = Some(names);
                 continue;
             }
-            let is_list = shape.iter().filter(|&&length| length != 1).count() <= 1;
             let count: usize = shape.iter().fold(1, |count, &length| count.saturating_mul(length));
             let kind = match strings::kind(&descr) {
-                kind if is_list && count == n_rows && !shape.is_empty() => kind,
+                kind if is_list(&shape) && count == n_rows => kind,
                 _ => Kind::Other(format!("shape {shape:?}")),
             };
             if matches!(kind, Kind::Other(_)) && LABEL_MEMBERS.contains(&member.as_str()) {

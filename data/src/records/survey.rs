@@ -67,8 +67,9 @@ pub(crate) fn in_the_way(
 ) -> Result<Option<DataError>, DataError> {
     let Features::Columns(columns) = &roles.features else { return Ok(None) };
     let readable = |index: &usize| records.schema.columns[*index].kind.is_simple();
+    let one_hot: Vec<usize> = roles.one_hot.iter().map(|one_hot| one_hot.column).collect();
     let (read, unreadable): (Vec<usize>, Vec<usize>) =
-        columns.iter().partition(|index| readable(index));
+        columns.iter().chain(&one_hot).partition(|index| readable(index));
     let wanted = Wanted { numbers: Vec::new(), words: read.clone() };
     let mut seen: Vec<Seen> = read.iter().map(|_| Seen::default()).collect();
     let mut n_rows = 0_u64;
@@ -84,7 +85,7 @@ pub(crate) fn in_the_way(
     }
     let mut told = Told::new(n_rows, records.schema.place);
     for (&index, seen) in read.iter().zip(&seen) {
-        told.add(&records.schema.columns[index], seen, options);
+        told.add(&records.schema.columns[index], seen, one_hot.contains(&index));
     }
     for index in unreadable {
         let Column { name, kind, .. } = &records.schema.columns[index];
@@ -113,10 +114,9 @@ impl Told {
         Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore }
     }
 
-    fn add(&mut self, column: &Column, seen: &Seen, options: &crate::ReadOptions) {
+    fn add(&mut self, column: &Column, seen: &Seen, is_one_hot: bool) {
         let name = &column.name;
         let there = seen.numbers + seen.booleans + seen.dates + seen.decimal_commas + seen.others;
-        let is_one_hot = options.one_hot_columns.contains(name);
         let (at, first) = seen.first.as_ref().map_or((0, ""), |(at, cell)| (*at, cell.as_str()));
         let place = self.place.word();
         if there == 0 {
