@@ -178,7 +178,7 @@ pub enum DataError {
     UnknownEncoding { source_name: String, name: String },
 
     #[error("{source_name}: {problems}; add to the command: {advice}")]
-    InTheWay { source_name: String, problems: String, advice: String },
+    InTheWay { source_name: String, problems: String, advice: String, columns: Vec<String> },
 
     #[error(
         "{source_name}: column {column} has no value in any row; leave it out by --ignore-column"

@@ -1,5 +1,6 @@
 //! Flags that say how to read files.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -120,7 +121,26 @@ pub(super) fn notes(data: &Dataset) -> impl Iterator<Item = String> {
         let path = part.path.display().to_string();
         part.notes.clone().into_iter().map(move |note| format!("{path}: {note}"))
     };
-    data.parts.iter().flat_map(of_part)
+    data.parts.iter().flat_map(of_part).chain(repeated(data))
+}
+
+/// That samples are called the same, if any are.
+fn repeated(data: &Dataset) -> Option<String> {
+    let ids = data.ids.as_ref()?;
+    let mut first = HashMap::new();
+    let mut again = ids.iter().enumerate().filter_map(|(row, id)| {
+        let before = *first.entry(id).or_insert(row);
+        (before < row).then_some((id, before, row))
+    });
+    let (id, before, row) = again.next()?;
+    let more = match again.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(format!(
+        "{}: samples {before} and {row}, counted from 0, are both called '{id}'{more}: nothing can be joined by such ids (--id-column)",
+        data.name
+    ))
 }
 
 fn missing(text: &str) -> Result<Missing, String> {

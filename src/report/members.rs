@@ -5,7 +5,7 @@ use consilience_data::{Features, Recipe, Stream};
 use super::colour;
 use super::contrast::{Contrast, Contrasts};
 use super::figures::Figures;
-use super::numerals::{count, cut, short};
+use super::numerals::{count, cut, short, short_pair};
 use super::overview::class_of;
 use super::settings::seed;
 use super::sprite::{COLUMNS, Pictures};
@@ -205,7 +205,10 @@ fn bars(recipe: &Recipe, contrasts: &Contrasts, cluster: usize, what: What) -> V
         };
         Bar {
             name: name.map_or(format!("feature {feature}"), |name| cut(name, LETTERS)),
-            title: format!("mean {} here, {} elsewhere", short(inside), short(outside)),
+            title: {
+                let [here, elsewhere] = short_pair([inside, outside]);
+                format!("mean {here} here, {elsewhere} elsewhere")
+            },
             value,
             width: format!("{:.0}%", 100.0 * difference.abs() / longest.max(f64::MIN_POSITIVE)),
             is_less: difference < 0.0,

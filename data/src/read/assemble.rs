@@ -33,6 +33,7 @@ pub(super) fn dataset(
     let beside: Option<Vec<Truth>> = parts.iter_mut().map(|part| part.truth.take()).collect();
     let ids: Option<Vec<Vec<String>>> = parts.iter_mut().map(|part| part.ids.take()).collect();
     let mut infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
+    tell_labels(&mut infos);
     let values = values(parts, &mut infos, &mut recipe, follow)?;
     let features = Features::new(values, &name)?;
     if !follow {
@@ -118,6 +119,16 @@ pub(super) fn check_ids<'a>(files: impl Iterator<Item = (&'a str, bool)>) -> Res
             Err(DataError::IdsOfOne { first: (*first).into(), other: (*other).into() })
         }
         _ => Ok(()),
+    }
+}
+
+/// Says that labels beside some files aren't used, as others have none.
+fn tell_labels(infos: &mut [PartInfo]) {
+    let without = infos.iter().find(|info| !info.has_truth).map(|info| info.path.clone());
+    let Some(without) = without else { return };
+    for info in infos.iter_mut().filter(|info| info.has_truth) {
+        let note = format!("its labels aren't used, as {} has none", without.display());
+        info.notes.push(note);
     }
 }
 

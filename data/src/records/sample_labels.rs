@@ -100,9 +100,9 @@ impl SampleLabels {
         Ok(read)
     }
 
-    /// These labels, if they are those of a run that left out rows of its data.
+    /// These labels, if they are those of a run that left out rows of its data. Without the numbers of rows, any could be meant.
     pub(crate) fn of_part(mut self) -> Self {
-        self.keys.is_part = true;
+        self.keys.is_part |= self.keys.rows.is_some();
         self
     }
 

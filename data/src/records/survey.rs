@@ -91,6 +91,7 @@ pub(crate) fn in_the_way(
         let Column { name, kind, .. } = &records.schema.columns[index];
         told.others.push(format!("{name} holds {}", kind.words()));
         told.ignore.push(name.clone());
+        told.no_numbers.push(name.clone());
     }
     Ok(told.error(&records.schema.name, options))
 }
@@ -106,12 +107,15 @@ struct Told {
     others: Vec<String>,
     one_hot: Vec<String>,
     ignore: Vec<String>,
+    /// Columns with something else than numbers.
+    no_numbers: Vec<String>,
 }
 
 impl Told {
     fn new(n_rows: u64, place: Place) -> Self {
-        let [words, dates, commas, missing, others, one_hot, ignore] = Default::default();
-        Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore }
+        let [words, dates, commas, missing, others, one_hot, ignore, no_numbers] =
+            Default::default();
+        Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore, no_numbers }
     }
 
     fn add(&mut self, column: &Column, seen: &Seen, is_one_hot: bool) {
@@ -122,6 +126,7 @@ impl Told {
         if there == 0 {
             self.others.push(format!("{name} has no value at all"));
             self.ignore.push(name.clone());
+            self.no_numbers.push(name.clone());
             return;
         }
         if seen.missing > 0 {
@@ -132,6 +137,7 @@ impl Told {
         if is_one_hot || (bad == 0 && !is_mixed) {
             return;
         }
+        self.no_numbers.push(name.clone());
         if seen.dates > 0 && seen.dates == bad {
             self.dates.push(format!("{name} (such as {first:?})"));
             self.ignore.push(name.clone());
@@ -198,6 +204,7 @@ impl Told {
             }
         };
         Some(DataError::InTheWay {
+            columns: self.no_numbers,
             source_name: source_name.into(),
             problems: problems.join("; "),
             advice: format!("{}{ids}", flags.join(" ")),
