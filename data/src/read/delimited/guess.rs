@@ -150,7 +150,7 @@ pub(super) fn reader_of<R: Read>(reader: R, delimiter: Option<u8>) -> csv::Reade
 
 /// Whether the first bytes of a file are texts: neither of its first two lines is a row of numbers, and the second is no row below
 /// a header.
-pub(in crate::read) fn are_texts(bytes: &[u8]) -> bool {
+pub(crate) fn are_texts(bytes: &[u8]) -> bool {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut start = Start::new(bytes.to_vec(), true, false);
     start.take_comments();
