@@ -312,6 +312,22 @@ fn json_that_would_be_merged_is_refused() {
 }
 
 #[test]
+fn numbers_as_people_write_them_are_named() {
+    let folder = Folder::new();
+    let said = |cells: &str, words: &[&str]| {
+        assert_says(&data_error(&folder.file("n.csv", format!("a;b\n{cells}"))), words);
+    };
+    said("1,000;2\n2,500;3\n", &["a has numbers such as \"1,000\", a thousand or one"]);
+    said("1,5;2\n2,500;3\n", &["decimal commas in a (such as \"1,5\")", "--decimal ,"]);
+    for cells in ["1.234,50;2\n1,5;3\n", "10%;2\n20%;3\n", "$3;1\n$4;2\n", "1 000;2\n2 000;3\n"] {
+        said(cells, &["a has numbers with units or digits in groups"]);
+    }
+    let dataset = load(&folder.file("excel.csv", "sep=;\r\na;b\r\n1;2\r\n3;4\r\n"));
+    assert_eq!(rows(&dataset), [[1.0, 2.0], [3.0, 4.0]]);
+    assert_eq!(dataset.recipe.feature_names.unwrap(), ["a", "b"]);
+}
+
+#[test]
 fn features_of_floats_are_as_before() {
     let folder = Folder::new();
     let dataset = load(&folder.file("x.npy", npy_f32(&[2, 2], &[1.0, 2.0, 3.0, 4.0])));

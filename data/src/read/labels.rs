@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 #[cfg(feature = "hdf5")]
 use super::anndata;
+use super::archive_bytes::Bytes;
 use super::encoding::{Text, decode, read_to_end};
 #[cfg(feature = "hdf5")]
 use super::h5;
@@ -112,7 +113,7 @@ fn of_arrays(
 ) -> Result<SampleLabels, DataError> {
     let LabelRequest { options, purpose, lenient } = request;
     let mut records = match Source::open(path)?.format(path)? {
-        Format::Npz => npz::open_columns(npz::Bytes::File(path.into()), &location.name())?,
+        Format::Npz => npz::open_columns(Bytes::File(path.into()), &location.name())?,
         #[cfg(feature = "hdf5")]
         _ => match anndata::open_records(path, None)? {
             Some(records) => records,

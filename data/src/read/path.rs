@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::archive_bytes::Bytes;
 use super::collection;
 #[cfg(feature = "parquet")]
 use super::columnar;
-use super::npz::Bytes;
 use super::part::{Content, Part};
 use super::source::{Format, Location, Role, Source, Stamp, unpacked_name};
 use super::store::Store;

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::cells::{is_boolean, is_date, is_decimal_comma, is_missing};
+use super::cells::{
+    is_boolean, is_date, is_decimal_comma, is_dressed_number, is_missing, may_be_thousands,
+};
 use super::{Column, Features, Kind, Place, Records, Roles, Wanted, some};
 use crate::DataError;
 
@@ -22,6 +24,10 @@ struct Seen {
     booleans: u64,
     dates: u64,
     decimal_commas: u64,
+    /// Of these, those that may be thousands.
+    thousands: u64,
+    /// Numbers with units, or with their digits in groups.
+    dressed: u64,
     others: u64,
     /// The first that is none of the others, and its place.
     first: Option<(u64, String)>,
@@ -44,6 +50,9 @@ impl Seen {
                 self.dates += 1;
             } else if is_decimal_comma(cell) {
                 self.decimal_commas += 1;
+                self.thousands += u64::from(may_be_thousands(cell));
+            } else if is_dressed_number(cell) {
+                self.dressed += 1;
             } else {
                 self.others += 1;
             }
@@ -120,7 +129,8 @@ impl Told {
 
     fn add(&mut self, column: &Column, seen: &Seen, is_one_hot: bool) {
         let name = &column.name;
-        let there = seen.numbers + seen.booleans + seen.dates + seen.decimal_commas + seen.others;
+        let bad = seen.dates + seen.decimal_commas + seen.dressed + seen.others;
+        let there = seen.numbers + seen.booleans + bad;
         let (at, first) = seen.first.as_ref().map_or((0, ""), |(at, cell)| (*at, cell.as_str()));
         let place = self.place.word();
         if there == 0 {
@@ -132,7 +142,6 @@ impl Told {
         if seen.missing > 0 {
             self.missing.push(format!("{name} ({})", seen.missing));
         }
-        let bad = seen.dates + seen.decimal_commas + seen.others;
         let is_mixed = seen.booleans > 0 && column.kind != Kind::Booleans;
         if is_one_hot || (bad == 0 && !is_mixed) {
             return;
@@ -140,6 +149,16 @@ impl Told {
         self.no_numbers.push(name.clone());
         if seen.dates > 0 && seen.dates == bad {
             self.dates.push(format!("{name} (such as {first:?})"));
+            self.ignore.push(name.clone());
+        } else if seen.thousands > 0 && seen.thousands == bad {
+            self.others.push(format!(
+                "{name} has numbers such as {first:?}, a thousand or one: write thousands without commas, or say --decimal ,"
+            ));
+            self.ignore.push(name.clone());
+        } else if seen.dressed > 0 && seen.dressed + seen.decimal_commas == bad {
+            self.others.push(format!(
+                "{name} has numbers with units or digits in groups (such as {first:?}): write them without"
+            ));
             self.ignore.push(name.clone());
         } else if seen.decimal_commas > 0 && seen.decimal_commas == bad {
             self.commas.push(format!("{name} (such as {first:?})"));

@@ -69,7 +69,9 @@ impl Start {
             let line = self.bytes[..end].trim_ascii();
             let comment = line.strip_prefix(b"#");
             let is_comment = comment.is_some_and(|rest| rest.first().is_none_or(|&b| b == b' '));
-            if end == 0 || !(is_comment || line.is_empty()) {
+            // What separates cells, as Excel says it.
+            let is_hint = self.lines == 0 && line.len() == 5 && line.starts_with(b"sep=");
+            if end == 0 || !(is_comment || is_hint || line.is_empty()) {
                 return last;
             }
             last = comment.map(|line| line.trim_ascii().to_vec()).or(last);
