@@ -83,7 +83,10 @@ impl Config {
         need(
             (2..=n.min(65_535)).contains(&k),
             "n_clusters (-k)",
-            &format!("2 <= K <= {}", n.min(65_535)),
+            &match n {
+                0..=65_535 => format!("2 <= K <= {n} (the number of samples)"),
+                _ => "2 <= K <= 65535".into(),
+            },
             &k,
         )?;
         let distinct = features.distinct_rows_up_to(k);
@@ -236,7 +239,9 @@ mod tests {
 
     #[test]
     fn every_bound_is_checked() {
-        assert!(rejected(|c| c.n_clusters = 1).contains("2 <= K <= 6, got 1"));
+        assert!(
+            rejected(|c| c.n_clusters = 1).contains("2 <= K <= 6 (the number of samples), got 1")
+        );
         assert!(rejected(|c| c.n_clusters = 7).contains("got 7"));
         assert!(rejected(|c| c.n_clusters = 6).contains("only 5 distinct rows"));
         assert!(rejected(|c| c.rounds = 0).contains("rounds"));

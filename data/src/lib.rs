@@ -45,7 +45,8 @@ pub use read::{
 };
 pub use recipe::{Missing, ReadOptions, Recipe};
 pub use records::{
-    ColumnInfo, ImagesInfo, LabelsAs, Offsets, Paired, PairedBy, PartInfo, Role, SampleLabels,
+    ColumnInfo, ImagesInfo, LabelsAs, Offsets, Paired, PairedBy, PartInfo, Role, SampleKeys,
+    SampleLabels,
 };
 pub use seed::{Rng, Seed, Stream};
 pub use votes::Votes;

@@ -75,6 +75,9 @@ pub(super) struct ClusterArgs {
     /// The true labels, for scores only: they are never trained on
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
+    /// Column of the files of --labels that has them [default: one called label, class... if there is one]
+    #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
+    pub(super) labels_column: Option<String>,
     /// Folder for the results, which has to be new or empty [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -147,6 +150,9 @@ pub(super) struct PseudoLabelArgs {
     /// The true labels, for scores only
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
+    /// Column of the files of --labels that has them [default: one called label, class... if there is one]
+    #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
+    pub(super) labels_column: Option<String>,
     /// Folder for the results, which has to be new or empty [default: runs/<votes>-<n>]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -224,6 +230,9 @@ pub(super) struct PredictArgs {
     /// The true labels, for scores only
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
+    /// Column of the files of --labels that has them [default: one called label, class... if there is one]
+    #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
+    pub(super) labels_column: Option<String>,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,

@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use consilience::Predictor;
 use consilience::evaluation::Scores;
 use consilience::run_folder::{Leftovers, read_recipe, read_source};
-use consilience_data::{ClusterId, DataError, FeaturesReader, Truth};
+use consilience_data::{ClusterId, DataError, FeaturesReader, PairedBy, Truth};
 use serde::Serialize;
 
 use super::look::Look;
@@ -64,7 +64,9 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     }
     let threads = args.threads.unwrap_or_else(cores);
     let predictor = Predictor::load(&args.run, threads)?;
-    let mut reader = FeaturesReader::open(&args.data, &args.labels, &read_recipe(&args.run)?)?;
+    let mut recipe = read_recipe(&args.run)?;
+    recipe.options.labels_column.clone_from(&args.labels_column);
+    let mut reader = FeaturesReader::open(&args.data, &args.labels, &recipe)?;
     let expected = predictor.n_features();
     if let Some((name, found)) = reader.width().filter(|width| width.1 != expected) {
         let run = args.run.display();
@@ -88,7 +90,7 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let done = predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
         let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
         let clusters: Vec<_> = prediction.confident(least).collect();
-        predictions.write(chunk.ids.as_deref(), &clusters, &prediction.confidences)?;
+        predictions.write(chunk, &clusters, &prediction.confidences)?;
         found.add(&clusters, &prediction.confidences);
         tell(&look, found.n_samples, total, start);
         Ok(())
@@ -100,6 +102,11 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
     };
+    reader.notes().iter().for_each(|note| look.note(note));
+    let (truth, paired_by) = truth.unzip();
+    if paired_by.flatten() == Some(PairedBy::OrderAndIdsOfOne) {
+        look.note("--labels: paired with the data row by row, as only one of them has ids");
+    }
     let mut told = found.told(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
     let hash = read_source(&args.run)?.data_hash;
     told.is_run_data = hash.map(|hash| hash == reader.data_hash());

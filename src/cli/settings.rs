@@ -111,10 +111,15 @@ pub(super) fn n_clusters(args: &ClusterArgs, config: &Config, data: &Dataset) ->
 
 /// `error`, with a hint where flags are the way out.
 pub(super) fn hint(error: RunError) -> anyhow::Error {
-    let RunError::Graph(GraphError::Thresholds { n_models, .. }) = error else {
+    let RunError::Graph(GraphError::Thresholds { n_models, min_agree, .. }) = error else {
         return error.into();
     };
-    anyhow!("{error}; choose --min-agree and --max-agree for {}", plural(n_models, "model"))
+    let percent = match usize::from(min_agree) > n_models && min_agree <= 100 {
+        true => format!("; a share of them is written as --min-agree {min_agree}%"),
+        false => String::new(),
+    };
+    let models = plural(n_models, "model");
+    anyhow!("{error}; choose --min-agree and --max-agree for {models}{percent}")
 }
 
 /// Settings in a file that the command doesn't have.

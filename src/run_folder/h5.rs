@@ -155,7 +155,12 @@ fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> 
         let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
         file.texts("ids", &texts, per_sample, "ids of the samples, from the data")?;
     }
-    let columns = Columns::of(results.pseudo_labels);
+    if let Some(rows) = results.rows {
+        let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let meaning = "row of each sample in the data, counted from 0, as rows with missing values were left out";
+        file.array("rows", &rows, per_sample, meaning)?;
+    }
+    let columns = Columns::of(results.pseudo_labels, results.rows);
     let meaning = "its mini-cluster, numbered as assignments are";
     let label = format!("pseudo_labels/{}", PSEUDO_LABELS[1]);
     file.array(&label, &columns.label, "(n_labelled)", meaning)?;

@@ -5,7 +5,7 @@
 //! | `config.toml` | all settings, and what the run was made of; `--config` takes it |
 //! | `metrics.json` | [`Metrics`] |
 //! | `recipe.json` | how files became features: a [`Recipe`] |
-//! | `assignments.csv` | sample, id (if the data has ids), cluster, confidence |
+//! | `assignments.csv` | sample (its row in the data, from 0), id (if the data has ids), cluster, confidence |
 //! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
 //! | `pseudo_labels.csv`, `.npz` | sample, id (if the data has ids), label, agreement, margin, confidence |
 //! | `votes.npz` | the last round's votes and confidences, which `pseudo-label` reads back; `votes.rs` says what is in it |
@@ -53,6 +53,7 @@ pub fn write(
         confidences: &answer.confidence,
         pseudo_labels: &answer.pseudo_labels,
         ids: provenance.ids,
+        rows: provenance.rows,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     super::votes::write(&folder.join(VOTES), &outcome.votes)?;
@@ -96,6 +97,7 @@ pub fn write_from_votes(
         confidences: &outcome.consensus.confidences,
         pseudo_labels: &outcome.pseudo_labels,
         ids: votes.samples,
+        rows: votes.rows,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     super::votes::write_given(&folder.join(VOTES), votes)?;
