@@ -305,3 +305,44 @@ pub(crate) fn own_numbering(k: usize) -> Result<Alignment, GraphError> {
     let same = (0..k).map(|id| Some(ClusterId::from_index(id))).collect();
     Alignment::from_common(vec![same], k)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(of: Chosen, neighbour_information: f64, neighbours_separated: f64) -> Candidate {
+        let evidence = Evidence { neighbour_information, neighbours_separated };
+        let assignments = Assignments::new(vec![ClusterId(0)], 10);
+        Candidate { of, assignments, confidence: vec![1.0], evidence, cut: None }
+    }
+
+    #[test]
+    fn both_kinds_count_unless_one_is_out_of_its_depth() {
+        use Chosen::{AcrossKinds, Communities, Ensemble, KMeans};
+        let chosen = |separated: f64, coherence: Option<f64>, k_means: f64| {
+            let mut all = vec![candidate(Ensemble, 2.0, separated)];
+            if coherence.is_some() {
+                all.push(candidate(Communities, 1.9, 0.02));
+                all.push(candidate(AcrossKinds, 1.95, 0.025));
+            }
+            choose(&all, coherence, &candidate(KMeans, k_means, 0.1), 10)
+        };
+        assert_eq!(chosen(0.03, Some(0.8), 1.5), AcrossKinds);
+        assert_eq!(chosen(0.04, Some(0.8), 1.5), Communities, "twice as often");
+        assert_eq!(chosen(0.04, Some(0.4), 1.5), Ensemble, "the graph is noise");
+        assert_eq!(chosen(0.04, None, 1.5), Ensemble, "there are no communities");
+        assert_eq!(chosen(0.03, Some(0.8), 2.1), AcrossKinds, "not far enough ahead");
+        assert_eq!(chosen(0.03, Some(0.8), 2.2), KMeans);
+    }
+
+    #[test]
+    fn without_borders_between_neighbours_both_count() {
+        let all = [
+            candidate(Chosen::Ensemble, 2.0, 0.0),
+            candidate(Chosen::Communities, 2.0, 0.0),
+            candidate(Chosen::AcrossKinds, 2.0, 0.0),
+        ];
+        let k_means = candidate(Chosen::KMeans, 2.0, 0.0);
+        assert_eq!(choose(&all, Some(1.0), &k_means, 10), Chosen::AcrossKinds);
+    }
+}

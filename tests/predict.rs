@@ -100,6 +100,7 @@ fn where_k_means_was_chosen_it_answers() {
     let sandbox = Sandbox::new();
     let untrained =
         common::QUICK.replace("epochs = 20", "epochs = 1").replace("epochs = 5", "epochs = 1");
+    let untrained = untrained.replace("communities = 3", "communities = 0");
     let untrained =
         untrained.replace("network.hidden", "network.learning_rate = 1e-9\nnetwork.hidden");
     sandbox.file("untrained.toml", untrained);
