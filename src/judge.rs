@@ -2,7 +2,8 @@
 //!
 //! Answers on the table: the networks' consensus; that of communities; that of both kinds, by average linkage; and k-means. What is
 //! known of each is how it lies on the neighbour graph. That alone doesn't choose: communities were found on this graph, and cut through fewer of its
-//! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth.
+//! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth, or both together tell less
+//! of neighbours than networks alone.
 
 use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -17,11 +18,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, Voters};
+use crate::voters::{Backing, COHERENT, Voters};
 
-/// Communities of two neighbouring granularities agree at least so far (adjusted Rand index), or the neighbour graph is noise. Seen:
-/// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
-const COHERENT: f64 = 0.6;
 /// Networks are out of their depth if they separate neighbours so many times as often as communities do: they take clusters to
 /// be of equal size, and then cut through the large ones. Seen: 1.9 to 5.6 where sizes or scales were unequal, 1.3 to 1.5 where
 /// networks were right.
@@ -31,6 +29,9 @@ const CUT_THROUGH: f64 = 1.75;
 const MARGIN: f64 = 0.1;
 /// The share of each kind's voters that has to stand behind a label.
 const BACKED: f64 = 0.8;
+/// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
+/// cluster but an island of the neighbour graph.
+const MIN_SHARE: f64 = 0.2;
 /// Distinct votes that the tree is of: 144 MB.
 const MAX_SIGNATURES: usize = 6000;
 
@@ -130,11 +131,11 @@ impl Case<'_> {
         let mut candidates = vec![self.networks()];
         if let Some(voters) = self.voters {
             let kinds: Vec<usize> = vec![0; voters.votes.n_models()];
-            candidates.extend(self.linked(Chosen::Communities, &voters.votes, &kinds)?);
+            candidates.extend(self.linked(Chosen::Communities, &voters.votes, &kinds, 0.0)?);
             let both = self.votes.stacked(&voters.votes)?;
             let kinds = |at| usize::from(at >= self.votes.n_models());
             let kinds: Vec<usize> = (0..both.n_models()).map(kinds).collect();
-            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds)?);
+            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, MIN_SHARE)?);
         }
         let (model, k_means) = self.k_means(threads)?;
         let coherence = self.voters.map(|voters| voters.coherence);
@@ -165,6 +166,7 @@ impl Case<'_> {
         of: Chosen,
         votes: &Votes,
         kinds: &[usize],
+        min_share: f64,
     ) -> Result<Option<Candidate>, RunError> {
         let learnt = votes.clone().of_samples(self.data.trainable());
         let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
@@ -175,7 +177,7 @@ impl Case<'_> {
         if linkage.tree().n_leaves() < self.k {
             return Ok(None);
         }
-        let placer = linkage.cut(self.k, 0.0)?.placer().clone();
+        let placer = linkage.cut(self.k, min_share)?.placer().clone();
         let (assignments, confidence) = placed(&placer, votes)?;
         let cut = (linkage.tree().clone(), placer);
         let evidence = Evidence::of(&assignments, self.data);
@@ -205,8 +207,8 @@ impl Case<'_> {
         }
     }
 
-    /// The mini-clusters, as far as the answer puts their samples together too, and communities stand behind them where they count. Where
-    /// communities alone were chosen, all samples on which they, and networks, stand behind the answer.
+    /// The mini-clusters, as far as the answer puts their samples together too, and communities stand behind them unless their graph is
+    /// noise. Where communities alone were chosen, all samples on which they, and networks, stand behind the answer.
     fn labels(
         &self,
         chosen: Chosen,
@@ -222,8 +224,8 @@ impl Case<'_> {
         let confirmed = numbered.entries().iter().copied();
         let confirmed = confirmed
             .filter(|label| chosen == Chosen::Ensemble || cluster_of(label.sample) == label.label);
-        let across = matches!(chosen, Chosen::Communities | Chosen::AcrossKinds);
-        let (Some(voters), true) = (self.voters, across) else {
+        let voters = self.voters.filter(|voters| voters.is_coherent() && chosen != Chosen::KMeans);
+        let Some(voters) = voters else {
             let labels = PseudoLabels::new(confirmed.collect(), self.k, clusters.len());
             return (labels, vec!["networks"]);
         };
@@ -234,7 +236,7 @@ impl Case<'_> {
             let count = theirs.count(&voters.votes, sample, cluster_of(sample));
             enough(count, voters.votes.n_models())
         };
-        let labels: Vec<PseudoLabel> = if chosen == Chosen::AcrossKinds {
+        let labels: Vec<PseudoLabel> = if chosen != Chosen::Communities {
             confirmed.filter(|label| backed(label.sample)).collect()
         } else {
             let ours = Backing::new(self.votes, &answer, self.k);
@@ -269,17 +271,19 @@ fn choose(
     let of = |chosen| candidates.iter().find(|candidate| candidate.of == chosen);
     let separated = |candidate: &Candidate| candidate.evidence.neighbours_separated;
     let networks = &candidates[0];
+    let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     let is_noise = coherence.is_none_or(|coherence| coherence < COHERENT);
     let best = match (of(Chosen::Communities), of(Chosen::AcrossKinds)) {
-        (Some(communities), Some(both)) if !is_noise => {
-            let cut_through = separated(networks) > CUT_THROUGH * separated(communities);
-            if cut_through { communities } else { both }
+        (Some(communities), _)
+            if !is_noise && separated(networks) > CUT_THROUGH * separated(communities) =>
+        {
+            communities
         }
+        (_, Some(both)) if !is_noise && told(both) >= told(networks) => both,
         _ => networks,
     };
     #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
     let margin = MARGIN * (k as f64).ln();
-    let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     if told(k_means) > told(best) + margin { Chosen::KMeans } else { best.of }
 }
 
@@ -323,7 +327,7 @@ mod tests {
             let mut all = vec![candidate(Ensemble, 2.0, separated)];
             if coherence.is_some() {
                 all.push(candidate(Communities, 1.9, 0.02));
-                all.push(candidate(AcrossKinds, 1.95, 0.025));
+                all.push(candidate(AcrossKinds, 2.01, 0.025));
             }
             choose(&all, coherence, &candidate(KMeans, k_means, 0.1), 10)
         };
@@ -333,6 +337,17 @@ mod tests {
         assert_eq!(chosen(0.04, None, 1.5), Ensemble, "there are no communities");
         assert_eq!(chosen(0.03, Some(0.8), 2.1), AcrossKinds, "not far enough ahead");
         assert_eq!(chosen(0.03, Some(0.8), 2.2), KMeans);
+    }
+
+    #[test]
+    fn what_tells_less_of_neighbours_together_does_not_count() {
+        let all = [
+            candidate(Chosen::Ensemble, 2.0, 0.03),
+            candidate(Chosen::Communities, 1.9, 0.02),
+            candidate(Chosen::AcrossKinds, 1.95, 0.025),
+        ];
+        let k_means = candidate(Chosen::KMeans, 1.8, 0.1);
+        assert_eq!(choose(&all, Some(0.8), &k_means, 10), Chosen::Ensemble);
     }
 
     #[test]

@@ -11,6 +11,10 @@ use consilience_ensembles::{
 
 use crate::error::RunError;
 
+/// Communities of two neighbouring granularities agree at least so far (adjusted Rand index), or the neighbour graph is noise. Seen:
+/// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
+pub(crate) const COHERENT: f64 = 0.6;
+
 /// Communities, found once a run, in the order of their granularity.
 pub struct Voters {
     /// The models.
@@ -23,6 +27,11 @@ pub struct Voters {
 }
 
 impl Voters {
+    /// Whether they can be evidence.
+    pub(crate) fn is_coherent(&self) -> bool {
+        self.coherence >= COHERENT
+    }
+
     /// Finds `count` of them; `None` if there are to be none, or fewer than two remain.
     ///
     /// # Errors

@@ -87,11 +87,7 @@ impl Summary<'_> {
         let told = |chosen| of(chosen).map(|answer| answer.evidence.neighbour_information);
         let apart = |chosen| of(chosen).map(|answer| answer.evidence.neighbours_separated);
         Some(match self.metrics.chosen? {
-            Chosen::Ensemble if of(Chosen::Communities).is_some() => format!(
-                "the networks' alone: communities of neighbours contradict one another (ARI {:.2})",
-                self.metrics.communities_coherence?
-            ),
-            Chosen::Ensemble => "the networks'".into(),
+            Chosen::Ensemble => "that of the networks".into(),
             Chosen::AcrossKinds => "that of networks and communities of neighbours together".into(),
             Chosen::Communities => format!(
                 "that of communities of neighbours: networks separate neighbours {:.1} times as often",
