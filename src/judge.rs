@@ -336,7 +336,7 @@ mod tests {
         assert_eq!(chosen(0.04, Some(0.4), 1.5), Ensemble, "the graph is noise");
         assert_eq!(chosen(0.04, None, 1.5), Ensemble, "there are no communities");
         assert_eq!(chosen(0.03, Some(0.8), 2.1), AcrossKinds, "not far enough ahead");
-        assert_eq!(chosen(0.03, Some(0.8), 2.2), KMeans);
+        assert_eq!(chosen(0.03, Some(0.8), 2.3), KMeans);
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub mod progress;
 mod renumber;
 pub mod report;
 pub mod round;
+mod rule;
 pub mod run_folder;
 mod selection;
 pub mod voters;

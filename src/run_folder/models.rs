@@ -15,7 +15,7 @@ use super::{MAX_CLUSTERS, unwritable, write_text};
 use crate::RunError;
 use crate::judge::Chosen;
 use crate::outcome::Outcome;
-use crate::predict::Rule;
+use crate::rule::Rule;
 
 const FOLDER: &str = "models";
 const ENSEMBLE: &str = "ensemble.json";
