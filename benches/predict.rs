@@ -66,7 +66,7 @@ fn predictor(threads: usize) -> Result<Predictor, Box<dyn Error>> {
     let mut config =
         Config { n_clusters: WIDTHS[3], rounds: 1, candidates: 0, ..Config::default() };
     config.members = vec![MemberKind::VatIm; MODELS];
-    config.guard = false;
+    config.judge = false;
     config.preparation = Scaling::Range.into();
     config.network.hidden = WIDTHS[1..3].to_vec();
     (config.first.epochs, config.first.min_steps) = (1, 0);

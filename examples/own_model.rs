@@ -10,7 +10,7 @@ use std::path::Path;
 
 use consilience::evaluation::Scores;
 use consilience::{Config, run_with};
-use consilience_data::{Features, PseudoLabels, SoftAssignments, read_dataset};
+use consilience_data::{Features, ModelAnswers, PseudoLabels, SoftAssignments, read_dataset};
 use consilience_ensembles::{Clusterer, EnsembleError, MemberKind, Phase, Prepared, Progress};
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
@@ -64,7 +64,7 @@ impl Clusterer for NearestMean {
         Ok(())
     }
 
-    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
+    fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
         let means = self.means.as_ref().ok_or(EnsembleError::Untrained { model: 0 })?;
         let mut probabilities = Array2::zeros((features.n_samples(), self.k));
         for (mut row, sample) in probabilities.rows_mut().into_iter().zip(features.view().rows()) {
@@ -73,7 +73,7 @@ impl Clusterer for NearestMean {
             row.assign(&distances.mapv(|distance| (least - distance).exp()));
             row /= row.sum();
         }
-        Ok(SoftAssignments::new(probabilities))
+        Ok(SoftAssignments::new(probabilities).into())
     }
 
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {
@@ -125,7 +125,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (number, round) in outcome.rounds.iter().enumerate() {
         println!("round {}: all agree on {} images", number + 1, round.pseudo_labels.len());
     }
-    for (kind, soft) in outcome.ensemble.kinds().iter().zip(&outcome.probabilities) {
+    for (kind, soft) in outcome.ensemble.kinds().iter().zip(&outcome.answers) {
         let acc = Scores::of_assignments(&truth, &soft.harden().0)?.acc;
         println!("{kind:12}  ACC {acc:.3} in the last round");
     }

@@ -13,12 +13,13 @@ use consilience_graph::{AgreementGraph, Alignment, Diversity, Signatures, Thread
 use crate::choice::Choice;
 use crate::config::ValidConfig;
 use crate::error::RunError;
-use crate::guard::{Answer, k_means};
+use crate::judge::Case;
 use crate::labeller::Labeller;
 use crate::outcome::Outcome;
 use crate::progress::{Observer, Step};
 use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
+use crate::voters::Voters;
 
 /// Clusters `features`, shape (n_samples, n_features).
 ///
@@ -49,7 +50,7 @@ pub fn run_with(
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
     let (k, n_own) = (config.n_clusters, own.len());
-    let agreement = &config.agreement_with(n_own)?;
+    config.agreement_for(config.members.len() + n_own)?;
     let threads = Threads::new(config.compute.threads)?;
     observer.step(&Step::Prepare);
     let mut data =
@@ -60,20 +61,30 @@ pub fn run_with(
         Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
     ensemble.add(own);
 
+    let voters = match config.n_communities() {
+        0 => None,
+        count => {
+            observer.step(&Step::Communities);
+            Voters::find(&data, k, count, config.compute.threads, observer)?
+        }
+    };
+
     let mut rounds: Vec<Round> = Vec::new();
     let mut choice = Choice::new(features.n_samples());
     // What each model learns from next, in its own numbering. Nothing in the first round.
     let mut targets: Vec<PseudoLabels> = Vec::new();
-    let (stop, votes, probabilities, alignment) = loop {
+    let (stop, votes, answers, alignment) = loop {
         let (round, start) = (rounds.len(), Instant::now());
         let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
         ensemble.train(&data, &config.phase(round), &targets, observer)?;
-        let mut soft = ensemble.predict(&data)?;
+        let mut answers = ensemble.predict(&data)?;
         if round == 0 {
-            soft = keep_best(&mut ensemble, soft, &data, &config.members, n_own);
+            answers = keep_best(&mut ensemble, answers, &data, &config.members);
         }
-        let votes = Votes::from_soft(&soft)?.of_samples(data.trainable());
+        let votes = Votes::from_answers(&answers)?.of_samples(data.trainable());
+        // A model may have been lost.
+        let agreement = &config.agreement_for(votes.n_models())?;
 
         observer.step(&Step::Agree);
         let agree_start = Instant::now();
@@ -82,11 +93,15 @@ pub fn run_with(
         let extraction = labeller.label(&graph, &votes, k, &threads)?;
         let agree_seconds = agree_start.elapsed().as_secs_f64();
         let pseudo_labels = choice.of(&extraction, k);
-        let alignment = Alignment::new(&votes, pseudo_labels)?;
+        let alignment = if pseudo_labels.n_clusters() == 0 {
+            Alignment::to_largest(&votes, k)
+        } else {
+            Alignment::new(&votes, pseudo_labels)?
+        };
         let models = (0..votes.n_models()).map(ModelIdx::from_index);
         targets = models.map(|model| alignment.to_model(model, pseudo_labels)).collect();
 
-        let consensus = consensus(&soft, &alignment)?;
+        let consensus = consensus(&answers, &alignment)?;
         let diversity = Diversity::of(&signatures, &threads).mean();
         let total = start.elapsed().as_secs_f64();
         let seconds = Seconds { total, graph: agree_seconds, models: ensemble.profile() };
@@ -96,15 +111,18 @@ pub fn run_with(
         observer.step(&Step::Record(&record));
         rounds.push(record);
         if let Some(stop) = config.stop(&rounds) {
-            break (stop, votes, soft, alignment);
+            break (stop, votes, answers, alignment);
         }
     };
-    let last = rounds.last().expect("a run has at least one round");
-    let answer = if config.guard {
-        observer.step(&Step::Guard);
-        Answer::guarded(last, k_means(&data, k, config.compute.threads)?, &data)
+    let round = rounds.last().expect("a run has at least one round");
+    let all = Votes::from_answers(&answers)?;
+    let voters_of = voters.as_ref();
+    let case = Case { round, votes: &all, voters: voters_of, data: &data, k, threads: &threads };
+    let answer = if config.judge {
+        observer.step(&Step::Judge);
+        case.judged(config.compute.threads)?
     } else {
-        Answer::of_round(last)
+        case.unjudged()
     };
-    Ok(Outcome { answer, rounds, stop, votes, probabilities, ensemble, alignment, data })
+    Ok(Outcome { answer, rounds, stop, votes, answers, ensemble, voters, alignment, data })
 }

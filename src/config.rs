@@ -35,7 +35,8 @@ pub struct Config {
     pub members: Vec<MemberKind>,
     /// What trains networks.
     pub engine: EngineChoice,
-    /// Models trained in the first round, at least: those go on whose clusters tell most of neighbours' clusters.
+    /// Models trained in the first round, at least: those beyond the members are networks, and those networks go on whose clusters tell
+    /// most of neighbours' clusters.
     pub candidates: usize,
     /// What pseudo-labels come from: agreement, or one of the naive ways that it is compared with.
     pub labelling: Labelling,
@@ -43,8 +44,11 @@ pub struct Config {
     pub first: Schedule,
     /// Training in every later round.
     pub retrain: Schedule,
-    /// Whether k-means is tried too, and taken if it tells more of neighbours' clusters.
-    pub guard: bool,
+    /// Voters beside networks: communities of the neighbour graph, of as many granularities. 0: none.
+    pub communities: usize,
+    /// Whether the networks' answer is judged beside those of communities, of both kinds and of k-means, and another may be taken.
+    #[serde(alias = "guard")]
+    pub judge: bool,
     /// The agreement graph.
     pub agreement: AgreementParams,
     /// The networks.
@@ -79,7 +83,10 @@ impl Config {
         need(
             (2..=n.min(65_535)).contains(&k),
             "n_clusters (-k)",
-            &format!("2 <= K <= {}", n.min(65_535)),
+            &match n {
+                0..=65_535 => format!("2 <= K <= {n} (the number of samples)"),
+                _ => "2 <= K <= 65535".into(),
+            },
             &k,
         )?;
         let distinct = features.distinct_rows_up_to(k);
@@ -94,6 +101,7 @@ impl Config {
             "1 to 65535 models",
             &self.members.len(),
         )?;
+        need(self.communities <= 1000, "communities", "at most 1000", &self.communities)?;
         need(self.candidates <= 65_000, "candidates", "at most 65000", &self.candidates)?;
         need(compute.threads >= 1, "threads", "at least 1", &compute.threads)?;
         for (name, schedule) in [("first.epochs", self.first), ("retrain.epochs", self.retrain)] {
@@ -164,16 +172,27 @@ impl std::ops::Deref for ValidConfig {
 }
 
 impl ValidConfig {
-    /// The kind of every candidate: those of the members, in turn. k-means tries ten starts in any case.
+    /// The kind of every candidate: those of the members, then those of the networks among them, in turn. Other models vote once.
     pub(crate) fn candidates(&self) -> Vec<MemberKind> {
-        let any_network = self.members.iter().any(|&kind| kind != MemberKind::KMeans);
-        let count = self.members.len().max(if any_network { self.candidates } else { 0 });
-        self.members.iter().copied().cycle().take(count).collect()
+        let networks = self.members.iter().copied().filter(|kind| kind.is_network());
+        let spare = self.candidates.saturating_sub(self.members.len());
+        self.members.iter().copied().chain(networks.cycle().take(spare)).collect()
     }
 
-    /// The agreement graph's settings with so many further models.
-    pub(crate) fn agreement_with(&self, further: usize) -> Result<ValidAgreement, RunError> {
-        Ok(self.config.agreement.check(self.members.len() + further)?)
+    /// Number of communities that vote. Those who ask for other models than networks, or for naive labels, want to see these.
+    pub(crate) fn n_communities(&self) -> usize {
+        let has_networks = self.members.iter().any(|kind| kind.is_network());
+        let wanted = self.judge && has_networks && self.labelling == Labelling::Agreement;
+        if wanted { self.communities } else { 0 }
+    }
+
+    /// The agreement graph's settings for so many models. If some were lost, those that are left can't be more that agree.
+    pub(crate) fn agreement_for(&self, n_models: usize) -> Result<ValidAgreement, RunError> {
+        let mut agreement = self.config.agreement.clone();
+        if n_models < self.members.len() {
+            agreement = agreement.at_most(n_models);
+        }
+        Ok(agreement.check(n_models)?)
     }
 
     /// The training of a round, without the pseudo-labels.
@@ -220,7 +239,9 @@ mod tests {
 
     #[test]
     fn every_bound_is_checked() {
-        assert!(rejected(|c| c.n_clusters = 1).contains("2 <= K <= 6, got 1"));
+        assert!(
+            rejected(|c| c.n_clusters = 1).contains("2 <= K <= 6 (the number of samples), got 1")
+        );
         assert!(rejected(|c| c.n_clusters = 7).contains("got 7"));
         assert!(rejected(|c| c.n_clusters = 6).contains("only 5 distinct rows"));
         assert!(rejected(|c| c.rounds = 0).contains("rounds"));

@@ -5,11 +5,12 @@ use std::time::Instant;
 use consilience_data::{PseudoLabels, SampleIdx};
 use consilience_graph::{
     AgreementGraph, AgreementParams, Diversity, Extraction, Signatures, Strictness, Threads,
-    VoteConsensus, check_consensus_size, consensus_of_votes,
+    VoteConsensus, consensus_of_votes,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::RunError;
+use crate::consensus::{ConsensusMethod, by_linkage};
 use crate::renumber::renumber;
 
 /// Settings, all that decides on the result: it can be repeated from these and the votes.
@@ -20,6 +21,8 @@ pub struct VotesConfig {
     pub version: String,
     /// Number of clusters, K. There is no default: 0 is refused.
     pub n_clusters: usize,
+    /// How the consensus is found.
+    pub consensus: ConsensusMethod,
     /// The agreement graph.
     pub agreement: AgreementParams,
 }
@@ -27,7 +30,12 @@ pub struct VotesConfig {
 impl Default for VotesConfig {
     fn default() -> Self {
         let version = env!("CARGO_PKG_VERSION").into();
-        Self { version, n_clusters: 0, agreement: AgreementParams::default() }
+        Self {
+            version,
+            n_clusters: 0,
+            consensus: ConsensusMethod::default(),
+            agreement: AgreementParams::default(),
+        }
     }
 }
 
@@ -40,9 +48,11 @@ pub struct VotesOutcome {
     pub complete: bool,
     /// The cluster of every sample that has a vote.
     pub consensus: VoteConsensus,
+    /// How it was found; never `Auto`.
+    pub method: ConsensusMethod,
     /// The `min_agree` of the mini-clusters from which the consensus starts: what was asked for if that found all K,
-    /// else the next lower one that did, or the one that found most.
-    pub consensus_min_agree: Strictness,
+    /// else the next lower one that did, or the one that found most. `None` if it doesn't start from mini-clusters.
+    pub consensus_min_agree: Option<Strictness>,
     /// All models' similarity in pairs.
     pub diversity: Diversity,
     /// Wall-clock seconds.
@@ -54,7 +64,7 @@ pub struct VotesOutcome {
 pub struct VotesSeconds {
     /// Signatures to pseudo-labels.
     pub extraction: f64,
-    /// Pseudo-labels at lower strictness, where all K mini-clusters aren't found, until they are: the consensus needs them.
+    /// Pseudo-labels at lower strictness, where all K mini-clusters aren't found, until they are, if the consensus needs them.
     pub looser: f64,
     /// Pseudo-labels to consensus.
     pub consensus: f64,
@@ -66,7 +76,7 @@ pub struct VotesSeconds {
 ///
 /// * `signatures`: all votes, grouped with the settings' `min_confidence`.
 /// * `observe`: is given each strictness that is tried, in descending order, with what it extracts: the settings' own and, if
-///   that doesn't find all K mini-clusters, lower ones until one does.
+///   that doesn't find all K mini-clusters and the consensus starts from them, lower ones until one does.
 ///
 /// # Errors
 ///
@@ -79,7 +89,8 @@ pub fn from_votes(
 ) -> Result<VotesOutcome, RunError> {
     let (k, n_models) = (config.n_clusters, signatures.n_models());
     signatures.check_k(k)?;
-    check_consensus_size(signatures, k)?;
+    let method = config.consensus.resolve(k);
+    method.check(signatures, k)?;
     let extract = |params: &AgreementParams| -> Result<Extraction, RunError> {
         let agreement = params.check(n_models)?;
         Ok(AgreementGraph::new(signatures, &agreement)?.extract(k, threads)?)
@@ -93,8 +104,9 @@ pub fn from_votes(
     let asked = config.agreement.check(n_models)?.min_agree();
     // Of a looser strictness, if that finds more.
     let mut looser: Option<(Strictness, Extraction)> = None;
+    let needs_all = method == ConsensusMethod::DawidSkene;
     let lower = config.agreement.by_strictness(n_models)?.into_iter();
-    for (_, params) in lower.filter(|&(min_agree, _)| min_agree < asked) {
+    for (_, params) in lower.filter(|&(min_agree, _)| needs_all && min_agree < asked) {
         let most = looser.as_ref().map_or(&extraction, |(_, found)| found);
         if most.is_complete(k) {
             break;
@@ -109,18 +121,21 @@ pub fn from_votes(
 
     let start = Instant::now();
     let complete = extraction.is_complete(k);
-    let (consensus_min_agree, consensus, pseudo_labels) = match looser {
-        None => {
-            let labels = extraction.pseudo_labels;
-            let consensus = consensus_of_votes(signatures, &labels, threads)?;
-            (config.agreement.min_agree, consensus, labels)
+    let extracted = extraction.pseudo_labels;
+    let (consensus_min_agree, consensus, pseudo_labels) = match (method, looser) {
+        (ConsensusMethod::DawidSkene, None) => {
+            let consensus = consensus_of_votes(signatures, &extracted, threads)?;
+            (Some(config.agreement.min_agree), consensus, extracted)
         }
-        Some((min_agree, found)) => {
+        (ConsensusMethod::DawidSkene, Some((min_agree, found))) => {
             let consensus = consensus_of_votes(signatures, &found.pseudo_labels, threads)?;
-            let voted = "samples without votes have no pseudo-label";
-            let cluster_of = |sample: SampleIdx| consensus.clusters[sample.index()].expect(voted);
-            let labels = renumber(&extraction.pseudo_labels, cluster_of, consensus.n_clusters);
-            (min_agree, consensus, labels)
+            let labels = numbered_as(&consensus, &extracted);
+            (Some(min_agree), consensus, labels)
+        }
+        _ => {
+            let consensus = by_linkage(signatures, k, method, threads)?;
+            let labels = numbered_as(&consensus, &extracted);
+            (None, consensus, labels)
         }
     };
     let seconds = VotesSeconds {
@@ -129,5 +144,20 @@ pub fn from_votes(
         consensus: start.elapsed().as_secs_f64(),
     };
     let diversity = Diversity::of(signatures, threads);
-    Ok(VotesOutcome { pseudo_labels, complete, consensus, consensus_min_agree, diversity, seconds })
+    Ok(VotesOutcome {
+        pseudo_labels,
+        complete,
+        consensus,
+        method,
+        consensus_min_agree,
+        diversity,
+        seconds,
+    })
+}
+
+/// Mini-clusters with the ids of the clusters that they are in.
+fn numbered_as(consensus: &VoteConsensus, pseudo_labels: &PseudoLabels) -> PseudoLabels {
+    let voted = "samples without votes have no pseudo-label";
+    let cluster_of = |sample: SampleIdx| consensus.clusters[sample.index()].expect(voted);
+    renumber(pseudo_labels, cluster_of, consensus.n_clusters)
 }

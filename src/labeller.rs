@@ -71,7 +71,7 @@ fn over_cluster(
     let networks = ensemble.n_networks();
     observer.step(&Step::Train { round: 0, rounds: config.rounds, models: 1, networks });
     ensemble.train(data, &config.phase(0), &[], observer)?;
-    Ok(Votes::from_soft(&ensemble.predict(data)?)?.of_samples(data.trainable()))
+    Ok(Votes::from_answers(&ensemble.predict(data)?)?.of_samples(data.trainable()))
 }
 
 /// The `k` largest clusters of the first model in `votes`, of samples in which its confidence exceeds `above`; the largest

@@ -30,11 +30,12 @@
 pub mod algorithm;
 mod choice;
 pub mod config;
+pub mod consensus;
 mod error;
 pub mod evaluation;
 pub mod export;
 pub mod from_votes;
-pub mod guard;
+pub mod judge;
 pub mod k_range;
 mod labeller;
 pub mod labelling;
@@ -47,8 +48,10 @@ pub mod progress;
 mod renumber;
 pub mod report;
 pub mod round;
+mod rule;
 pub mod run_folder;
 mod selection;
+pub mod voters;
 pub mod wording;
 
 pub use algorithm::{run, run_with};

@@ -165,7 +165,7 @@ impl Consilience {
         &self.assignments
     }
 
-    /// How sure each of these is, length n_samples: see [`Answer::confidence`](crate::guard::Answer::confidence).
+    /// How sure each of these is, length n_samples: see [`Answer::confidence`](crate::judge::Answer::confidence).
     #[must_use]
     pub fn confidences(&self) -> &[f32] {
         &self.confidences
@@ -256,7 +256,7 @@ mod tests {
         let points = Array2::from_shape_fn((80, 3), |(row, column)| {
             (row % 2 * 9) as f32 + (row * (column + 2) % 7) as f32 / 8.0
         });
-        let mut config = Config { rounds: 1, candidates: 0, guard: false, ..Config::default() };
+        let mut config = Config { rounds: 1, candidates: 0, judge: false, ..Config::default() };
         config.members = vec![MemberKind::KMeans; 3];
         config.agreement.min_confidence = 0.0;
         let params = Consilience::params(2).config(config);

@@ -1,12 +1,13 @@
 //! What a run leaves behind: a record of every round, from which everything else is derived.
 
-use consilience_data::{SoftAssignments, Votes};
+use consilience_data::{ModelAnswers, Votes};
 use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::Alignment;
 use serde::Serialize;
 
-use crate::guard::Answer;
+use crate::judge::Answer;
 use crate::round::Round;
+use crate::voters::Voters;
 
 /// The result of a run.
 pub struct Outcome {
@@ -18,10 +19,12 @@ pub struct Outcome {
     pub answer: Answer,
     /// All models' votes in the last round.
     pub votes: Votes,
-    /// All models' probabilities in the last round, each in its own numbering, length n_models.
-    pub probabilities: Vec<SoftAssignments>,
+    /// All models' answers in the last round, each in its own numbering, length n_models.
+    pub answers: Vec<ModelAnswers>,
     /// The models as they were last trained.
     pub ensemble: Ensemble,
+    /// Voters of another kind, if there were any.
+    pub voters: Option<Voters>,
     /// Which of their clusters is which of the consensus in the last round.
     pub alignment: Alignment,
     /// The data as the models saw it.

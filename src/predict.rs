@@ -10,12 +10,11 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use consilience_data::{Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader};
-use consilience_ensembles::{Clusterer, Ensemble, EnsembleError, Transform};
-use consilience_graph::{Alignment, consensus};
+use consilience_ensembles::{EnsembleError, Transform};
 
 use crate::RunError;
-use crate::guard::Chosen;
 use crate::outcome::Outcome;
+use crate::rule::Rule;
 use crate::run_folder::read_models;
 
 /// Chunks that are read ahead.
@@ -24,10 +23,7 @@ const AHEAD: usize = 1;
 /// The models of a run, ready for samples that they weren't trained on.
 pub struct Predictor {
     transform: Transform,
-    ensemble: Ensemble,
-    alignment: Alignment,
-    /// k-means has no doubts.
-    has_confidences: bool,
+    rule: Rule,
     threads: usize,
 }
 
@@ -36,19 +32,15 @@ pub struct Predictor {
 pub struct Prediction {
     /// A cluster for every sample, in the numbering of the run.
     pub assignments: Assignments,
-    /// The mean probability of that cluster, length n_samples. `None` if the run ended with k-means: its confidences are
-    /// shares of a sample's neighbours among the samples of the run, and these aren't kept.
-    pub confidences: Option<Vec<f32>>,
+    /// How sure it is, length n_samples: see [`Candidate::confidence`](crate::judge::Candidate::confidence).
+    pub confidences: Vec<f32>,
 }
 
 impl Prediction {
     /// The cluster of every sample whose confidence is at least `min_confidence`, length n_samples; the others have
-    /// none. Without confidences, all have theirs.
+    /// none.
     pub fn confident(&self, min_confidence: f32) -> impl Iterator<Item = Option<ClusterId>> {
-        let enough = move |sample: usize| {
-            let confidences = self.confidences.as_ref();
-            confidences.is_none_or(|confidences| confidences[sample] >= min_confidence)
-        };
+        let enough = move |sample: usize| self.confidences[sample] >= min_confidence;
         let clusters = self.assignments.clusters().iter().enumerate();
         clusters.map(move |(sample, &cluster)| enough(sample).then_some(cluster))
     }
@@ -63,8 +55,7 @@ impl Predictor {
     /// a file that is missing or damaged.
     pub fn load(folder: &Path, threads: usize) -> Result<Self, RunError> {
         let saved = read_models(folder, threads)?;
-        let k_means = saved.k_means.map(|model| (model.n_clusters(), Box::new(model) as _));
-        Self::new(saved.transform, saved.ensemble, saved.alignment, k_means, threads)
+        Ok(Self { transform: saved.transform, rule: saved.rule, threads })
     }
 
     /// The models of a run that is in memory.
@@ -73,30 +64,9 @@ impl Predictor {
     ///
     /// [`RunError::Ensemble`] if the threads can't be started.
     pub fn of(outcome: Outcome, threads: usize) -> Result<Self, RunError> {
-        let Outcome { answer, ensemble, alignment, data, .. } = outcome;
-        let k_means = answer.k_means.filter(|_| answer.chosen == Chosen::KMeans);
-        let k_means = k_means.map(|found| (found.model.n_clusters(), Box::new(found.model) as _));
-        Self::new(data.transform().clone(), ensemble, alignment, k_means, threads)
-    }
-
-    /// `k_means`: taken in place of the ensemble, with its number of clusters.
-    fn new(
-        transform: Transform,
-        ensemble: Ensemble,
-        alignment: Alignment,
-        k_means: Option<(usize, Box<dyn Clusterer>)>,
-        threads: usize,
-    ) -> Result<Self, RunError> {
-        let has_confidences = k_means.is_none();
-        let (ensemble, alignment) = match k_means {
-            None => (ensemble, alignment),
-            Some((k, model)) => {
-                let same = (0..k).map(|id| Some(ClusterId::from_index(id))).collect();
-                (Ensemble::new(vec![model], threads)?, Alignment::from_common(vec![same], k)?)
-            }
-        };
-        let ensemble = ensemble.on_cpu(threads)?;
-        Ok(Self { transform, ensemble, alignment, has_confidences, threads })
+        let transform = outcome.data.transform().clone();
+        let rule = Rule::of(outcome, threads)?.on_cpu(threads)?;
+        Ok(Self { transform, rule, threads })
     }
 
     /// Number of features that a sample has to have.
@@ -108,13 +78,7 @@ impl Predictor {
     /// Number of clusters.
     #[must_use]
     pub fn n_clusters(&self) -> usize {
-        self.alignment.n_common().max(1)
-    }
-
-    /// Whether there are confidences beside the clusters: see [`Prediction::confidences`].
-    #[must_use]
-    pub fn has_confidences(&self) -> bool {
-        self.has_confidences
+        self.rule.n_clusters()
     }
 
     /// Clusters for samples, `features` being of shape (n_samples, n_features), unscaled as the run's were.
@@ -126,9 +90,8 @@ impl Predictor {
     /// [`RunError::Ensemble`] for another number of features.
     pub fn predict(&self, features: &Features) -> Result<Prediction, RunError> {
         let seen = self.transform.apply(features, self.threads)?;
-        let models = self.ensemble.predict_new(&seen)?;
-        let (assignments, confidences) = consensus(&models, &self.alignment)?.harden();
-        Ok(Prediction { assignments, confidences: self.has_confidences.then_some(confidences) })
+        let (assignments, confidences) = self.rule.answer(&seen)?;
+        Ok(Prediction { assignments, confidences })
     }
 
     /// Gives `take` the clusters of all samples of `reader`, a chunk at a time, in order. The next chunk is read meanwhile, and

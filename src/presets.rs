@@ -133,7 +133,8 @@ impl Config {
                 min_steps: if small { 250 } else { 120 },
                 anneal: false,
             },
-            guard: true,
+            communities: 11,
+            judge: true,
             agreement: AgreementParams {
                 // With few candidates to choose from, one member may be bad. If it had to agree, it would never be taught better.
                 min_agree: Strictness::percent(if small || votes_once { 100 } else { 80 }),
@@ -160,7 +161,8 @@ impl Config {
             stable_ari: 2.0,
             members: vec![MemberKind::Ladder; 10],
             candidates: 0,
-            guard: false,
+            communities: 0,
+            judge: false,
             first: schedule,
             retrain: schedule,
             agreement: AgreementParams {

@@ -9,6 +9,8 @@ use crate::round::Round;
 pub enum Step<'a> {
     /// Features are being scaled, and distances measured.
     Prepare,
+    /// Communities of the neighbour graph are being found.
+    Communities,
     /// The models of a round are being trained.
     #[expect(
         missing_docs,
@@ -17,8 +19,8 @@ pub enum Step<'a> {
     Train { round: usize, rounds: usize, models: usize, networks: usize },
     /// Their votes are being turned into pseudo-labels.
     Agree,
-    /// What came out is being compared with k-means.
-    Guard,
+    /// What came out is being compared with other answers.
+    Judge,
     /// A round is over.
     Record(&'a Round),
 }

@@ -131,9 +131,9 @@ fn labels_of_another_length() {
 fn a_number_of_clusters_that_cannot_be() {
     let sandbox = sandbox();
     refused(&sandbox, "points.npy", &["-k is missing", "points"]);
-    refused(&sandbox, "points.npy -k 0", &["need 2 <= K <= 20, got 0"]);
-    refused(&sandbox, "points.npy -k 1", &["need 2 <= K <= 20, got 1"]);
-    refused(&sandbox, "points.npy -k 21", &["need 2 <= K <= 20, got 21"]);
+    refused(&sandbox, "points.npy -k 0", &["need 2 <= K <= 20 (the number of samples), got 0"]);
+    refused(&sandbox, "points.npy -k 1", &["need 2 <= K <= 20 (the number of samples), got 1"]);
+    refused(&sandbox, "points.npy -k 21", &["need 2 <= K <= 20 (the number of samples), got 21"]);
     refused(&sandbox, "points.npy -k 13", &["K = 13", "only 12 distinct rows"]);
 }
 

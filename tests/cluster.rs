@@ -10,7 +10,7 @@ use std::path::Path;
 
 use common::{Sandbox, stderr, stdout};
 use consilience::Config;
-use consilience_data::{Features, PseudoLabels, SoftAssignments, read_dataset};
+use consilience_data::{Features, ModelAnswers, PseudoLabels, SoftAssignments, read_dataset};
 use consilience_ensembles::{Clusterer, EnsembleError, MemberKind, Phase, Prepared, Progress};
 use ndarray::Array2;
 use serde_json::{Value, json};
@@ -367,8 +367,8 @@ impl Clusterer for Short {
         Ok(())
     }
 
-    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
-        Ok(SoftAssignments::new(Array2::from_elem((features.n_samples() - 1, 2), 0.5)))
+    fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
+        Ok(SoftAssignments::new(Array2::from_elem((features.n_samples() - 1, 2), 0.5)).into())
     }
 
     fn save(&self, _: &Path) -> Result<(), EnsembleError> {

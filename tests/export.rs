@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::Write;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Int32Type, UInt32Type};
+use arrow_array::types::{Float32Type, Int32Type, Int64Type};
 use common::{LABELS, Sandbox, id, stderr, write_run};
 use consilience_data::{read_dataset, read_integers};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -112,7 +112,7 @@ fn parquet_rows(sandbox: &Sandbox, name: &str) -> Vec<Row> {
         for row in 0..batch.num_rows() {
             let features = column("features").as_fixed_size_list().value(row);
             rows.push(Row {
-                sample: column("sample").as_primitive::<UInt32Type>().value(row).into(),
+                sample: column("sample").as_primitive::<Int64Type>().value(row),
                 id: column("id").as_string::<i32>().value(row).into(),
                 label: integer("label", row),
                 name: column("name").as_string::<i32>().value(row).into(),

@@ -26,7 +26,7 @@ fn runs_keep_the_ids_of_their_samples() {
     let outcome = consilience::run(&features, &config, &()).unwrap();
     let metrics = Metrics::of_run(&outcome, &config, 0.0, None).unwrap();
     let ids: Vec<String> = (0..12).map(|sample| format!("{}/{sample:03}.x", sample % 2)).collect();
-    let provenance = Provenance { ids: Some(&ids), recipe: &Recipe::default() };
+    let provenance = Provenance { ids: Some(&ids), rows: None, recipe: &Recipe::default() };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     run_folder::write(folder, &outcome, &metrics, "", &provenance).unwrap();

@@ -38,7 +38,7 @@ const TEXTS: &str = "
     members = ['vat-im', 'k-means', 'ladder']
     candidates = 0
     rounds = 2
-    guard = false
+    judge = false
     first = { epochs = 3, min_steps = 0, anneal = false }
     retrain = { epochs = 1, min_steps = 0, anneal = true }
     agreement.min_confidence = 0.0
@@ -100,22 +100,63 @@ fn where_k_means_was_chosen_it_answers() {
     let sandbox = Sandbox::new();
     let untrained =
         common::QUICK.replace("epochs = 20", "epochs = 1").replace("epochs = 5", "epochs = 1");
+    let untrained = untrained.replace("communities = 3", "communities = 0");
     let untrained =
         untrained.replace("network.hidden", "network.learning_rate = 1e-9\nnetwork.hidden");
     sandbox.file("untrained.toml", untrained);
     let output = sandbox.run("cluster digits --config untrained.toml --quiet --out run");
     assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
     assert_eq!(sandbox.json("run/metrics.json")["chosen"], "k-means");
-    let told = sandbox.done("predict run digits --quiet --out found.npy");
-    assert!(told.contains("none: the run's answer is that of k-means"), "{told}");
-    let read = |name: &str| consilience_data::read_integers(&sandbox.path(name)).unwrap();
-    assert_eq!(read("found.npy"), read("run/assignments.npy"));
-    let csv = String::from_utf8(predicted(&sandbox, "run digits")).unwrap();
-    assert!(csv.lines().skip(1).all(|line| line.ends_with(',')), "no confidence is made up");
-    let refused = sandbox.run("predict run digits --min-confidence 0.5 --out sure.csv");
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(stderr(&refused).contains("has no confidences for new samples"));
-    assert!(!sandbox.path("sure.csv").exists());
+    let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "run digits") == run, "confidences too");
+}
+
+/// Networks beside voters that find another number of clusters than K, and answer without probabilities.
+#[test]
+fn voters_of_every_kind_answer_again() {
+    let sandbox = Sandbox::new();
+    let kinds = ["ladder", "communities", "mixture", "k-means"];
+    let members = format!("members = {kinds:?}");
+    let config = common::QUICK.replace("members = ['ladder', 'ladder', 'vat-im']", &members);
+    sandbox.file("mixed.toml", config.replace("min_confidence = 0.5", "min_confidence = 0.0"));
+    sandbox.done("cluster digits --config mixed.toml --quiet --out run");
+    let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
+    for threads in [1, 3] {
+        assert!(predicted(&sandbox, &format!("run digits --threads {threads}")) == run);
+    }
+    let metrics = sandbox.json("run/metrics.json");
+    let models = metrics["rounds"][1]["models"].as_array().unwrap();
+    let found: Vec<&str> = models.iter().map(|model| model["kind"].as_str().unwrap()).collect();
+    assert_eq!(found, kinds, "the better of two ladder networks, and the others");
+    let communities = models[1]["n_clusters"].as_u64().unwrap();
+    assert!((10..=20).contains(&communities), "{communities}");
+    for model in models {
+        assert!(model["acc"].as_f64().unwrap() > 0.6, "{model}");
+    }
+    assert!(sandbox.text("run/report.html").contains("communities"));
+    sandbox.done("export run --format csv --out labels.csv");
+
+    sandbox.done("cluster digits --config mixed.toml --models 2 --rounds 1 --quiet --out two");
+    let written = sandbox.text("two/config.toml");
+    let members: toml::Table = toml::from_str(&written).unwrap();
+    let expected = ["ladder", "ladder", "communities", "mixture", "k-means"];
+    assert_eq!(members["members"], toml::Value::from(expected.to_vec()));
+}
+
+#[test]
+fn communities_alone_find_no_more_clusters_than_asked_for() {
+    let sandbox = Sandbox::new();
+    sandbox.done("cluster digits --member communities --models 3 --rounds 2 --quiet --out run");
+    let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "run digits") == run);
+    assert!(sandbox.json("run/metrics.json")["acc"].as_f64().unwrap() > 0.6);
+    // Nothing is agreed on: the consensus is that of one model's largest clusters.
+    let strict =
+        "cluster digits --member communities --models 3 --rounds 1 --min-confidence 0.999999";
+    let output = sandbox.run(&format!("{strict} -k 40 --quiet --out strict"));
+    assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
+    let run = fs::read(sandbox.path("strict/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "strict digits") == run);
 }
 
 #[test]
@@ -218,10 +259,13 @@ fn what_cannot_be_predicted_is_told_in_one_line_and_leaves_nothing() {
 
 /// A k-means of one centroid in two dimensions, in the safetensors format.
 fn weights_of_another_shape() -> Vec<u8> {
-    let header = r#"{"centroids":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#;
+    let header = concat!(
+        r#"{"centroids":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},"#,
+        r#""centroids.spread":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#
+    );
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.as_bytes());
-    bytes.extend([0; 8]);
+    bytes.extend([0; 12]);
     bytes
 }
 
@@ -254,7 +298,7 @@ fn a_predictor_in_memory_and_one_read_back_say_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let metrics = Metrics::of_run(&outcome, &config, 0.0, None).unwrap();
     let written = run_folder::config_toml("cluster", &*config, &Source::default()).unwrap();
-    let provenance = Provenance { ids: None, recipe: &Recipe::default() };
+    let provenance = Provenance { ids: None, rows: None, recipe: &Recipe::default() };
     run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance).unwrap();
     let (clusters, confidence) =
         (outcome.answer.assignments.clone(), outcome.answer.confidence.clone());
@@ -263,7 +307,7 @@ fn a_predictor_in_memory_and_one_read_back_say_the_same() {
     let disk = Predictor::load(Path::new(folder.path()), 1).unwrap();
     let found = memory.predict(&data).unwrap();
     assert_eq!(found, disk.predict(&data).unwrap());
-    assert_eq!((found.assignments, found.confidences), (clusters, Some(confidence)));
+    assert_eq!((found.assignments, found.confidences), (clusters, confidence));
     assert_eq!((disk.n_features(), disk.n_clusters()), (120, 4));
     let narrow = features(Array2::ones((3, 119)));
     let error = disk.predict(&narrow).unwrap_err().to_string();

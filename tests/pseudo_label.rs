@@ -251,13 +251,50 @@ fn a_help_to_choose_k() {
 fn runs_of_several_k_are_compared() {
     let sandbox = Sandbox::new();
     let before = sandbox.files("");
-    let json =
-        sandbox.done("cluster digits --member k-means --models 3 --k-range 9..11 --json --quiet");
+    // k-means is seldom as sure as a network.
+    let models = "--member k-means --models 3 --min-confidence 0";
+    let json = sandbox.done(&format!("cluster digits {models} --k-range 9..11 --json --quiet"));
     assert_eq!(sandbox.files(""), before, "nothing is written");
     let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
     let ks: Vec<_> = rows.iter().map(|row| row["k"].as_u64().unwrap()).collect();
     assert_eq!(ks, [9, 10, 11]);
     assert!(rows.iter().all(|row| row["n_voters"] == 3 && row["coverage"].as_f64().unwrap() > 0.3));
+}
+
+/// Ten models that each split every one of four clusters, at random: what all put together is a small part of a cluster.
+fn split() -> Array2<i32> {
+    Array2::from_shape_fn((10, 400), |(model, sample): (usize, usize)| {
+        // SplitMix64's mixing.
+        let mixed = (sample * 10 + model + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        i32::try_from(2 * (sample % 4) + (mixed >> 40) % 2).unwrap()
+    })
+}
+
+#[test]
+fn models_may_split_clusters() {
+    let sandbox = Sandbox::new();
+    npy(&sandbox.path("votes.npy"), split().view()).unwrap();
+    let truth: String =
+        (0..400).map(|sample| format!("{}\n", ["a", "b", "c", "d"][sample % 4])).collect();
+    sandbox.file("truth.txt", truth);
+    let scored = |options: &str, out: &str| {
+        let command =
+            format!("pseudo-label votes.npy -k 4 --labels truth.txt --out {out} {options}");
+        let output = sandbox.run(&command);
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{}", stderr(&output));
+        let metrics = sandbox.json(&format!("{out}/metrics.json"));
+        (metrics["acc"].as_f64().unwrap(), metrics["consensus_method"].clone())
+    };
+    assert_eq!(scored("", "auto"), (1.0, "linkage-dawid-skene".into()));
+    assert_eq!(scored("--consensus linkage", "linkage"), (1.0, "linkage".into()));
+    assert!(sandbox.text("linkage/config.toml").contains("consensus = \"linkage\""));
+    assert_eq!(scored("--consensus dawid-skene", "minis").1, "dawid-skene");
+    assert_eq!(sandbox.json("minis/metrics.json")["consensus_min_agree"], "100%");
+    assert_eq!(sandbox.json("linkage/metrics.json")["consensus_min_agree"], Value::Null);
+    let again = scored("--config linkage/config.toml", "again");
+    assert_eq!(again, (1.0, "linkage".into()));
+    assert_eq!(sandbox.text("again/assignments.csv"), sandbox.text("linkage/assignments.csv"));
 }
 
 /// The consensus of votes that agree too little unanimously starts from a looser strictness, with the curve or without.
@@ -273,7 +310,8 @@ fn the_curve_can_be_left_out() {
         votes[(sample % 4, sample)] = 100 + i32::try_from(sample).unwrap();
     }
     npy(&sandbox.path("loose.npy"), votes.view()).unwrap();
-    sandbox.file("sized.toml", "n_clusters = 3\n[agreement]\nmin_size = 6\nmax_agree = 1\n");
+    let method = "n_clusters = 3\nconsensus = \"dawid-skene\"\n";
+    sandbox.file("sized.toml", method.to_owned() + "[agreement]\nmin_size = 6\nmax_agree = 1\n");
     for (flag, out) in [("", "whole"), (" --no-curve", "needed")] {
         let output =
             sandbox.run(&format!("pseudo-label loose.npy --config sized.toml{flag} --out {out}"));
@@ -376,6 +414,7 @@ fn what_cannot_be_is_refused_in_one_line() {
     );
     refused(&sandbox, "votes.npy -k 3 --min-agree 6", &["5 models"]);
     refused(&sandbox, "votes.npy -k 3 --min-confidence 1", &["min_confidence"]);
+    refused(&sandbox, "votes.npy -k 3 --consensus mean", &["'mean'", "--consensus", "linkage"]);
     let many: Vec<i32> = (0..70_000).map(|sample: i32| sample.min(65_535)).collect();
     npy(&sandbox.path("many.npy"), Array1::from(many).view()).unwrap();
     refused(&sandbox, "many.npy -k 3", &["many.npy", "65,535 clusters"]);

@@ -1,6 +1,6 @@
 //! One clustering of all samples, hard or soft.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 
 use crate::{ClusterId, Contingency};
 
@@ -108,6 +108,79 @@ impl SoftAssignments {
     }
 }
 
+/// What a model says of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ModelAnswers {
+    /// A probability of every cluster.
+    Soft(SoftAssignments),
+    /// A cluster and a confidence alone, in six bytes a sample.
+    Hard {
+        /// The cluster of every sample.
+        assignments: Assignments,
+        /// How sure the model is of it, 0 to 1, length n_samples.
+        confidences: Vec<f32>,
+    },
+}
+
+impl From<SoftAssignments> for ModelAnswers {
+    fn from(soft: SoftAssignments) -> Self {
+        Self::Soft(soft)
+    }
+}
+
+impl ModelAnswers {
+    /// Number of samples.
+    #[must_use]
+    pub fn n_samples(&self) -> usize {
+        match self {
+            Self::Soft(soft) => soft.n_samples(),
+            Self::Hard { assignments, .. } => assignments.n_samples(),
+        }
+    }
+
+    /// Number of clusters that the model can name.
+    #[must_use]
+    pub fn n_clusters(&self) -> usize {
+        match self {
+            Self::Soft(soft) => soft.n_clusters(),
+            Self::Hard { assignments, .. } => assignments.n_clusters(),
+        }
+    }
+
+    /// The cluster of each sample and the model's confidence in it: see [`SoftAssignments::harden`].
+    #[must_use]
+    pub fn harden(&self) -> (Assignments, Vec<f32>) {
+        match self {
+            Self::Soft(soft) => soft.harden(),
+            Self::Hard { assignments, confidences } => (assignments.clone(), confidences.clone()),
+        }
+    }
+
+    /// Probabilities, shape (n_samples, n_clusters); rows sum to 1. Where there are none, a sample's cluster has the confidence, and all
+    /// others share what is left.
+    #[must_use]
+    pub fn probabilities(&self) -> CowArray<'_, f32, Ix2> {
+        match self {
+            Self::Soft(soft) => soft.view().into(),
+            Self::Hard { assignments, confidences } => {
+                let k = assignments.n_clusters();
+                #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
+                let others = k.saturating_sub(1) as f32;
+                let mut rows = Array2::zeros((assignments.n_samples(), k));
+                for ((mut row, cluster), &confidence) in
+                    rows.rows_mut().into_iter().zip(assignments.clusters()).zip(confidences)
+                {
+                    if k > 1 {
+                        row.fill((1.0 - confidence) / others);
+                    }
+                    row[cluster.index()] = if k > 1 { confidence } else { 1.0 };
+                }
+                rows.into()
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::array;
@@ -121,5 +194,18 @@ mod tests {
         assert_eq!(hard.clusters(), [ClusterId(0), ClusterId(2)]);
         assert_eq!(confidences, [0.4, 0.7]);
         assert_eq!(hard.sizes(), [1, 0, 1]);
+    }
+
+    #[test]
+    fn votes_without_probabilities_share_what_is_left() {
+        let answers = |clusters: Vec<u16>, confidences, k| ModelAnswers::Hard {
+            assignments: Assignments::new(clusters.into_iter().map(ClusterId).collect(), k),
+            confidences,
+        };
+        let hard = answers(vec![2, 0], vec![0.5, 1.0], 3);
+        assert_eq!(hard.probabilities(), array![[0.25, 0.25, 0.5], [1.0, 0.0, 0.0]]);
+        assert_eq!(hard.harden().0.clusters(), [ClusterId(2), ClusterId(0)]);
+        assert_eq!(hard.harden().1, [0.5, 1.0]);
+        assert_eq!(answers(vec![0, 0], vec![0.5, 1.0], 1).probabilities(), array![[1.0], [1.0]]);
     }
 }

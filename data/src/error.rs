@@ -178,7 +178,7 @@ pub enum DataError {
     UnknownEncoding { source_name: String, name: String },
 
     #[error("{source_name}: {problems}; add to the command: {advice}")]
-    InTheWay { source_name: String, problems: String, advice: String },
+    InTheWay { source_name: String, problems: String, advice: String, columns: Vec<String> },
 
     #[error(
         "{source_name}: column {column} has no value in any row; leave it out by --ignore-column"
@@ -199,6 +199,9 @@ pub enum DataError {
         "{source_name}: line {line} has a field {field}, which the first {looked_at} lines lack; give it there, too (null if it has nothing), or leave it out"
     )]
     NewField { source_name: String, line: u64, field: String, looked_at: usize },
+
+    #[error("{source_name}: line {line} has the field {field} twice; give it once")]
+    RepeatedField { source_name: String, line: u64, field: String },
 
     #[error("{source_name}: line {line} is not JSON: {problem}; write one object a line")]
     BadJson { source_name: String, line: u64, problem: String },
@@ -320,6 +323,11 @@ pub enum DataError {
     IdAlone { source_name: String, id: String, other: String },
 
     #[error(
+        "{source_name}: its column sample leaves out rows, so those of the next file can't be counted on; give ids, or one file"
+    )]
+    RowsLeftOut { source_name: String },
+
+    #[error(
         "{second}: {second_rows} labels for {first_rows} samples of {first}; give one label a sample, in the same order, or ids in both"
     )]
     PairedLengths { first: String, first_rows: usize, second: String, second_rows: usize },
@@ -330,8 +338,8 @@ pub enum DataError {
     NotARow { source_name: String, row: usize, found: String },
 
     // Labels.
-    #[error("{source_name}: no column is called like labels; choose one by --label-column: {}", some_of(.found))]
-    SeveralLabels { source_name: String, found: Vec<String> },
+    #[error("{source_name}: no column is called like labels; choose one by {flag}: {}", some_of(.found))]
+    SeveralLabels { source_name: String, found: Vec<String>, flag: &'static str },
 
     #[error(
         "{source_name}: not a run folder: it has no assignments.csv; name one that a run has written, or a file of labels"

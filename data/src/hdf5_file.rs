@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hdf5::types::VarLenUnicode;
 use hdf5::{File, Location};
-use ndarray::{Array, Array2, ArrayView, ArrayView2, Dimension, s};
+use ndarray::{Array, Array2, ArrayView, CowArray, Dimension, Ix2, s};
 
 use crate::read::h5;
 use crate::{DataError, Element};
@@ -91,7 +91,7 @@ impl Writer {
         &self,
         name: &str,
         (n_rows, n_columns): (usize, usize),
-        planes: impl ExactSizeIterator<Item = ArrayView2<'a, T>>,
+        planes: impl ExactSizeIterator<Item = CowArray<'a, T, Ix2>>,
     ) -> Result<(), DataError> {
         let write = || {
             let dataset = self

@@ -29,7 +29,7 @@ mod seed;
 mod votes;
 pub mod write;
 
-pub use assignments::{Assignments, SoftAssignments};
+pub use assignments::{Assignments, ModelAnswers, SoftAssignments};
 pub use consilience_truth::Truth;
 pub use contingency::{Cell, Contingency};
 pub use data_hash::DataHash;
@@ -45,7 +45,8 @@ pub use read::{
 };
 pub use recipe::{Missing, ReadOptions, Recipe};
 pub use records::{
-    ColumnInfo, ImagesInfo, LabelsAs, Offsets, Paired, PairedBy, PartInfo, Role, SampleLabels,
+    ColumnInfo, ImagesInfo, LabelsAs, Offsets, Paired, PairedBy, PartInfo, Role, SampleKeys,
+    SampleLabels,
 };
 pub use seed::{Rng, Seed, Stream};
 pub use votes::Votes;

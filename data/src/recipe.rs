@@ -30,6 +30,9 @@ pub struct ReadOptions {
     pub missing: Missing,
     /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0.
     pub one_hot_columns: Vec<String>,
+    /// The column of files of labels that has the labels. Nothing of the data, and so not kept.
+    #[serde(skip)]
+    pub labels_column: Option<String>,
     /// Bytes that what is read may unpack to; `None`: three quarters of the memory that is free. Nothing of the data, and so not
     /// kept.
     #[serde(skip)]
@@ -58,6 +61,7 @@ impl ReadOptions {
             id_column: self.id_column.clone(),
             label_column: self.label_column.clone(),
             ignored_columns: self.ignored_columns.clone(),
+            labels_column: self.labels_column.clone(),
             ..Self::default()
         }
     }
@@ -76,6 +80,8 @@ impl ReadOptions {
 pub struct Recipe {
     /// What a person said of the files.
     pub options: ReadOptions,
+    /// Whether the files are text whose first line names the columns, where all of them are alike.
+    pub header: Option<bool>,
     /// Rows, columns and channels of images whose pixels are the features: row by row, the channels of a pixel side by side.
     pub image: Option<[usize; 3]>,
     /// What the features are called, length n_features: columns of a table, words of a vocabulary.
@@ -84,6 +90,8 @@ pub struct Recipe {
     pub offsets: Option<Offsets>,
     /// What replaces missing values, length n_features, if any were missing.
     pub means: Option<Vec<f32>>,
+    /// The words of each of the one-hot columns, in the order of their features, which come behind all others.
+    pub one_hot_words: Vec<Vec<String>>,
     /// What the count of each word is multiplied by, length n_features: features are TF-IDF of texts.
     pub inverse_document_frequencies: Option<Vec<f32>>,
 }
@@ -104,6 +112,13 @@ impl Recipe {
     pub fn original(&self, feature: usize, value: f32) -> f64 {
         let offsets = self.offsets.as_ref();
         offsets.map_or(f64::from(value), |offsets| offsets.original(feature, value))
+    }
+
+    /// As [`Recipe::original`], of a mean of several values.
+    #[must_use]
+    pub fn original_mean(&self, feature: usize, mean: f64) -> f64 {
+        let offsets = self.offsets.as_ref();
+        offsets.map_or(mean, |it| it.scales[feature].mul_add(mean, it.offsets[feature]))
     }
 }
 

@@ -37,6 +37,14 @@ pub enum Stream {
     Shift { epoch: u64 },
     /// Which samples a report shows: cluster by cluster, and on its map.
     Report { part: u64 },
+    /// How many samples' neighbours are sought: whose neighbours are sought exactly, directions, and lists.
+    NeighbourSearch { part: u64 },
+    /// What a voter by communities looks at, and how.
+    Communities { model: u64 },
+    /// Starting points of a mixture.
+    Mixture { model: u64 },
+    /// Which samples are kept for new ones to be compared with, and in which directions.
+    References { part: u64 },
 }
 
 impl Stream {
@@ -54,6 +62,10 @@ impl Stream {
             Self::Projection => [9, 0, 0],
             Self::Shift { epoch } => [10, 0, epoch],
             Self::Report { part } => [11, part, 0],
+            Self::NeighbourSearch { part } => [12, part, 0],
+            Self::Communities { model } => [13, model, 0],
+            Self::Mixture { model } => [14, model, 0],
+            Self::References { part } => [15, part, 0],
         }
     }
 }

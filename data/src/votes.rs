@@ -1,8 +1,8 @@
 //! What the members of an ensemble say of every sample.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate};
 
-use crate::{DataError, ModelIdx, SoftAssignments};
+use crate::{DataError, ModelAnswers, ModelIdx};
 
 /// Assignments and confidences of all models, shape (n_models, n_samples) each.
 ///
@@ -46,21 +46,21 @@ impl Votes {
         Ok(Self { clusters, confidences, n_clusters })
     }
 
-    /// Hardens every model's probabilities.
+    /// The cluster that every model is most sure of.
     ///
     /// # Errors
     ///
     /// As [`Votes::new`], and [`DataError::ModelSamples`] if a model has another number of samples than the first.
-    pub fn from_soft(models: &[SoftAssignments]) -> Result<Self, DataError> {
-        let n_samples = models.first().map_or(0, SoftAssignments::n_samples);
+    pub fn from_answers(models: &[ModelAnswers]) -> Result<Self, DataError> {
+        let n_samples = models.first().map_or(0, ModelAnswers::n_samples);
         let mut clusters = Array2::zeros((models.len(), n_samples));
         let mut confidences = Array2::zeros((models.len(), n_samples));
-        for (model, soft) in models.iter().enumerate() {
-            if soft.n_samples() != n_samples {
-                let found = soft.n_samples();
+        for (model, answers) in models.iter().enumerate() {
+            if answers.n_samples() != n_samples {
+                let found = answers.n_samples();
                 return Err(DataError::ModelSamples { model, found, expected: n_samples });
             }
-            let (hard, confidence) = soft.harden();
+            let (hard, confidence) = answers.harden();
             for (sample, (cluster, confidence)) in
                 hard.clusters().iter().zip(confidence).enumerate()
             {
@@ -69,8 +69,24 @@ impl Votes {
             }
         }
         let mut votes = Self::new(clusters, confidences)?;
-        votes.n_clusters = models.iter().map(SoftAssignments::n_clusters).collect();
+        votes.n_clusters = models.iter().map(ModelAnswers::n_clusters).collect();
         Ok(votes)
+    }
+
+    /// The votes of these models, and then those of `others` on the same samples.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::ModelSamples`] if they are of other samples.
+    pub fn stacked(&self, others: &Self) -> Result<Self, DataError> {
+        let (found, expected) = (others.n_samples(), self.n_samples());
+        let error = |_| DataError::ModelSamples { model: self.n_models(), found, expected };
+        let clusters =
+            concatenate(Axis(0), &[self.clusters(), others.clusters()]).map_err(error)?;
+        let confidences = [self.confidences(), others.confidences()];
+        let confidences = concatenate(Axis(0), &confidences).map_err(error)?;
+        let n_clusters = [&self.n_clusters[..], &others.n_clusters].concat();
+        Ok(Self { clusters, confidences, n_clusters })
     }
 
     /// The same votes of these samples alone, ascending; the others' are missing.
@@ -128,12 +144,13 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::SoftAssignments;
 
     #[test]
     fn models_of_other_numbers_of_samples_are_refused() {
-        let soft = |n| SoftAssignments::new(Array2::ones((n, 1)));
+        let soft = |n| ModelAnswers::from(SoftAssignments::new(Array2::ones((n, 1))));
         for n in [1, 3] {
-            let error = Votes::from_soft(&[soft(2), soft(n)]).unwrap_err().to_string();
+            let error = Votes::from_answers(&[soft(2), soft(n)]).unwrap_err().to_string();
             let expected = format!("model 1 gives probabilities of {n} samples, where there are 2");
             assert!(error.starts_with(&expected), "{error}");
         }

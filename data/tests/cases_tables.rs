@@ -309,11 +309,7 @@ fn all_that_is_in_the_way_is_named_at_once() {
         rows(&dropped),
         [[39.1, 3750.0, 1.0, 0.0, 0.0, 1.0], [36.7, 3450.0, 1.0, 0.0, 1.0, 0.0]]
     );
-    assert_eq!(
-        dropped.ids.as_deref().unwrap(),
-        ["0", "2"],
-        "rows that are left have their numbers"
-    );
+    assert_eq!(dropped.rows.as_deref().unwrap(), [0, 2], "rows that are left have their numbers");
     assert_truth(dropped.truth.as_ref().unwrap(), &["A", "A"]);
     assert_says(&dropped.parts[0].notes.join("; "), &["1 of 3 rows left out", "mass (1)"]);
     let filled = with(&path, go_on(Missing::Mean));

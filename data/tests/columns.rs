@@ -138,7 +138,10 @@ fn json_lines() {
     assert_eq!(rows(&load(&folder.file("b.jsonl", "[1, 2]\n[3, 4]\n"))), [[1.0, 2.0], [3.0, 4.0]]);
     let error = |text: &str| data_error(&folder.file("c.jsonl", text));
     assert_says(&error("{\"v\": [1, 2]}\n\n{\"v\": [1]}\n"), &["line 3 has a vector of 1 numbers"]);
-    assert_says(&error("{\"v\": [1, 2]}\n{\"v\": [1, null]}\n"), &["line 2, field v: need a list"]);
+    assert_says(
+        &error("{\"v\": [1, 2]}\n{\"v\": [1, null]}\n"),
+        &["line 2, counted from 1, has nothing in column v"],
+    );
     assert_says(&error("{\"v\": [1, 2]}\n{\"w\": 1}\n"), &["line 2, field v"]);
     assert_says(&error("{\"a\": 1}\n{\"a\": \"1\"}\n"), &["line 2, field a: need a number"]);
     assert_says(&error("{\"a\": 1}\n{\"a\": \n"), &["line 2 is not JSON", "EOF", "column"]);

@@ -101,7 +101,7 @@ fn chunks_of_every_format_are_what_is_read_at_once() {
     let mut reader = open(&[path("x.npz"), path("x.npz")]);
     assert_eq!((reader.n_samples(), reader.may_have_truth()), (Some(2 * ROWS), true));
     while reader.next_chunk().unwrap().is_some() {}
-    assert_eq!(reader.truth().unwrap().unwrap().n_samples(), 2 * ROWS);
+    assert_eq!(reader.truth().unwrap().unwrap().0.n_samples(), 2 * ROWS);
     assert!(!open(&[path("x.npz"), path("x.npy")]).may_have_truth());
 }
 
@@ -316,7 +316,7 @@ fn assert_all_same(paths: &[PathBuf], recipe: &Recipe) -> bool {
     let truth = reader.truth().unwrap();
     assert_eq!(truth.is_some(), expected.truth.is_some(), "{paths:?}");
     if let (Some(found), Some(expected)) = (truth, expected.truth) {
-        common::assert_same_truth(&found, &expected);
+        common::assert_same_truth(&found.0, &expected);
     }
     with_ids
 }
@@ -363,11 +363,13 @@ fn tables_have_their_ids_truth_and_order() {
         }
         let whole = Table { features: values.view(), first: 0, columns: orders[1] };
         assert!(assert_all_same(&[write(format!("whole.{format}"), bytes(&whole))], &recipe(None)));
-        // Ids that one file lacks are none, whichever it is; so is the truth.
+        // Ids that one file lacks are refused, whichever it is; the truth is none.
         let bare = write(format!("bare.{format}"), bytes(&part(0, &["c1", "c0", "c2"])));
         if format != "npz" {
             for pair in [[paths[0].clone(), bare.clone()], [bare, paths[1].clone()]] {
-                assert!(!assert_all_same(&pair, &recipe(None)), "{format}");
+                let error = FeaturesReader::open(&pair, &[], &recipe(None)).unwrap_err();
+                common::assert_says(&error.to_string(), &["has ids, and", "bare", "has none"]);
+                read_dataset_as(&pair, &[], &recipe(None)).unwrap_err();
             }
         }
         if format != "npz" && format != "csv" {

@@ -134,10 +134,9 @@ fn texts_may_have_line_breaks_and_quotes() {
 fn columns_meet_by_name() {
     let folder = Folder::new();
     let first = folder.file("a.csv", "x0,x1\n0,1\n");
-    let second = folder.file("b.csv", "id,x1,extra,x0\nk,3,9,2\n");
+    let second = folder.file("b.csv", "x1,extra,x0\n3,9,2\n");
     let dataset = read_dataset(&[first.clone(), second.clone()], &[]).unwrap();
     assert_eq!(rows(&dataset), [[0.0, 1.0], [2.0, 3.0]]);
-    assert!(dataset.ids.is_none(), "the first file has none");
     assert_eq!(dataset.parts[1].left_aside, ["column extra"]);
     let other = folder.file("c.csv", "x0,z\n0,1\n");
     let message = read_dataset(&[first, other.clone()], &[]).unwrap_err().to_string();
@@ -176,6 +175,7 @@ fn archives_name_their_features_and_samples() {
     let mut sparse = common::csr("csr");
     sparse[3].1 = common::npy_i64(&[2], &[2, 3]);
     sparse.push(("feature_names", npy("|S3", false, &[3], b"cdeq\0\0ab\0")));
+    sparse.push(("ids", npy("|S1", false, &[2], b"pq")));
     let dataset = read_dataset(&[first, folder.file("b.npz", npz(&sparse))], &[]).unwrap();
     assert_eq!(rows(&dataset)[2..], [[0.0, 0.0], [6.0, 7.0]]);
 }

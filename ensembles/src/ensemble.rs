@@ -2,12 +2,10 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
+use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
 
 use crate::device::Device;
 use crate::engine::candle::Candle;
@@ -15,13 +13,15 @@ use crate::engine::choice::{EngineChoice, EngineName};
 use crate::engine::driver;
 use crate::error::EnsembleError;
 use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::communities::{Communities, CommunityParams};
 use crate::members::kmeans::KMeansModel;
 use crate::members::loaded::load;
+use crate::members::mixture::Mixture;
 use crate::members::network::Network;
 use crate::members::params::{MemberKind, NetworkParams, ValidNetworkParams};
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
-use crate::threads::pool;
+use crate::threads::{pool, side_by_side};
 
 /// What models are trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,8 @@ impl From<usize> for Compute {
 /// doesn't depend on how many it has. On a GPU, networks are trained as one stack.
 pub struct Ensemble {
     members: Vec<Member>,
+    /// What models that vote once have said of the samples that they were trained on, length n_models.
+    said: Vec<Option<ModelAnswers>>,
     threads: usize,
     /// With a GPU, the engine that has it.
     gpu: Option<Candle>,
@@ -155,7 +157,7 @@ impl Ensemble {
         let member = |(index, kind): (usize, &MemberKind)| -> Result<Member, EnsembleError> {
             let model = ModelIdx::from_index(first.index() + index);
             let Some(params) = kind.settings(params)? else {
-                return Ok(Member::Other(Box::new(KMeansModel::new(model, n_clusters))));
+                return Ok(Member::Other(other(*kind, model, n_clusters)));
             };
             let network =
                 Network::new(model, kind.name(), params, data, n_clusters, engine.into())?;
@@ -178,7 +180,8 @@ impl Ensemble {
         pool(threads)?;
         let threads = threads.max(1);
         let (on_gpu, predicting) = (Profile::default(), AtomicU64::new(0));
-        Ok(Self { members, threads, gpu, on_gpu, predicting })
+        let said = members.iter().map(|_| None).collect();
+        Ok(Self { members, said, threads, gpu, on_gpu, predicting })
     }
 
     /// Number of models.
@@ -196,6 +199,7 @@ impl Ensemble {
     /// Adds models of any kind behind those that are there.
     pub fn add(&mut self, models: Vec<Box<dyn Clusterer>>) {
         self.members.extend(models.into_iter().map(Member::Other));
+        self.said.resize(self.members.len(), None);
     }
 
     /// Number of models that are trained in epochs.
@@ -204,13 +208,23 @@ impl Ensemble {
         self.members.iter().filter(|member| matches!(member, Member::Network(_))).count()
     }
 
+    /// Whether each model is trained in epochs, length n_models.
+    #[must_use]
+    pub fn networks(&self) -> Vec<bool> {
+        self.members.iter().map(|member| matches!(member, Member::Network(_))).collect()
+    }
+
     /// Leaves only the models of these indices, which are ascending.
     pub fn keep(&mut self, models: &[usize]) {
-        let mut index = 0..;
-        self.members.retain(|_| models.binary_search(&index.next().unwrap_or(0)).is_ok());
+        let kept = |index: usize| models.binary_search(&index).is_ok();
+        let (mut of_members, mut of_said) = (0.., 0..);
+        self.members.retain(|_| of_members.next().is_some_and(kept));
+        self.said.retain(|_| of_said.next().is_some_and(kept));
     }
 
     /// Trains every model for one phase. `pseudo_labels` holds each model's labels in its own numbering, or is empty.
+    ///
+    /// A model that is lost ([`EnsembleError::Lost`]) isn't in the ensemble any more, as long as there is another.
     ///
     /// # Errors
     ///
@@ -237,9 +251,15 @@ impl Ensemble {
             }
         }
         let done = side_by_side(jobs, self.threads, |(index, member)| {
-            member.train(data, phase, labels(index), progress)
+            (index, member.train(data, phase, labels(index), progress))
         });
-        done?.into_iter().collect::<Result<(), _>>()?;
+        let mut lost = Vec::new();
+        for (index, result) in done? {
+            match result {
+                Err(error @ EnsembleError::Lost { .. }) => lost.push((index, error)),
+                result => result?,
+            }
+        }
         if let Some(gpu) = &self.gpu {
             let labels: Vec<_> = stacked.iter().map(|&(index, _)| labels(index)).collect();
             let trainees = stacked.iter_mut().map(|(_, network)| network.trainee()).collect();
@@ -247,17 +267,52 @@ impl Ensemble {
             self.on_gpu += pool(self.threads)?.install(train)?;
             stacked.iter_mut().for_each(|(_, network)| network.has_been_trained());
         }
+        self.leave_out(lost, progress)
+    }
+
+    fn leave_out(
+        &mut self,
+        lost: Vec<(usize, EnsembleError)>,
+        progress: &dyn Progress,
+    ) -> Result<(), EnsembleError> {
+        let all_are = lost.len() == self.members.len();
+        let kept = |index: &usize| lost.iter().all(|(lost, _)| lost != index);
+        let kept: Vec<usize> = (0..self.members.len()).filter(kept).collect();
+        for (_, error) in lost {
+            match error {
+                EnsembleError::Lost { model, kind, reason } if !all_are => {
+                    progress.model_lost(ModelIdx(model), kind, &reason);
+                }
+                error => return Err(error),
+            }
+        }
+        self.keep(&kept);
         Ok(())
     }
 
-    /// Every model's probabilities of the samples that they were trained on, in the order of models: by the CPU, as those of any
-    /// other samples, so that a run's own data get the run's own answers.
+    /// Every model's answers to the samples that they were trained on, in the order of models: by the CPU, as those to any
+    /// other samples, so that a run's own data get the run's own answers. Models that vote once are asked once; `data` has to stay the same.
     ///
     /// # Errors
     ///
     /// As [`Ensemble::predict_new`].
-    pub fn predict(&self, data: &Prepared) -> Result<Vec<SoftAssignments>, EnsembleError> {
-        self.predict_new(data.features())
+    pub fn predict(&mut self, data: &Prepared) -> Result<Vec<ModelAnswers>, EnsembleError> {
+        let unasked: Vec<usize> =
+            (0..self.members.len()).filter(|&index| self.said[index].is_none()).collect();
+        let mut answers = self.answers_of(&unasked, data.features())?.into_iter();
+        let mut all = Vec::new();
+        for (member, said) in self.members.iter().zip(&mut self.said) {
+            if let Some(said) = said {
+                all.push(said.clone());
+                continue;
+            }
+            let answer = answers.next().expect("one for each that was asked");
+            if member.clusterer().votes_once() {
+                *said = Some(answer.clone());
+            }
+            all.push(answer);
+        }
+        Ok(all)
     }
 
     /// The same models without their GPU, on `threads` threads: enough to predict.
@@ -269,25 +324,34 @@ impl Ensemble {
         Self::of_members(self.members, threads, None)
     }
 
-    /// Every model's probabilities of samples, in the order of models, by the CPU. `features` are as
+    /// Every model's answers to samples, in the order of models, by the CPU. `features` are as
     /// [`Transform::apply`](crate::Transform::apply) gives them.
     ///
     /// # Errors
     ///
     /// The first model's error, in the order of models; [`EnsembleError::Rows`] if it doesn't answer for every sample.
-    pub fn predict_new(&self, features: &Features) -> Result<Vec<SoftAssignments>, EnsembleError> {
-        let jobs: Vec<_> = self.members.iter().map(Member::clusterer).collect();
+    pub fn predict_new(&self, features: &Features) -> Result<Vec<ModelAnswers>, EnsembleError> {
+        self.answers_of(&(0..self.members.len()).collect::<Vec<_>>(), features)
+    }
+
+    /// The answers of some models.
+    fn answers_of(
+        &self,
+        models: &[usize],
+        features: &Features,
+    ) -> Result<Vec<ModelAnswers>, EnsembleError> {
+        let jobs: Vec<_> = models.iter().map(|&model| self.members[model].clusterer()).collect();
         let done =
             side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)));
         let expected = features.n_samples();
-        let complete = |(model, soft): (usize, Result<SoftAssignments, EnsembleError>)| {
-            let soft = soft?;
-            match soft.view().nrows() {
-                found if found == expected => Ok(soft),
+        let complete = |(&model, answers): (&usize, Result<ModelAnswers, EnsembleError>)| {
+            let answers = answers?;
+            match answers.n_samples() {
+                found if found == expected => Ok(answers),
                 found => Err(EnsembleError::Rows { model, found, expected }),
             }
         };
-        done?.into_iter().enumerate().map(complete).collect()
+        models.iter().zip(done?).map(complete).collect()
     }
 
     /// Reads models that [`Ensemble::save`] wrote, to predict with on the CPU. `n_clusters` has the number of
@@ -342,54 +406,27 @@ impl Ensemble {
     }
 }
 
+/// A model that is no network.
+fn other(kind: MemberKind, model: ModelIdx, n_clusters: usize) -> Box<dyn Clusterer> {
+    match kind {
+        MemberKind::Communities => {
+            Box::new(Communities::new(model, n_clusters, CommunityParams::default()))
+        }
+        MemberKind::Mixture => Box::new(Mixture::new(model, n_clusters)),
+        MemberKind::KMeans | MemberKind::Ladder | MemberKind::VatIm => {
+            Box::new(KMeansModel::new(model, n_clusters))
+        }
+    }
+}
+
 /// Where a model is saved.
 fn path_of(folder: &Path, index: usize) -> PathBuf {
     folder.join(format!("model-{index:02}.safetensors"))
 }
 
-/// Does every one of `jobs`, whose results come in the same order, on `threads` threads: see [`Ensemble`].
-fn side_by_side<J: Send, R: Send>(
-    mut jobs: Vec<J>,
-    threads: usize,
-    work: impl Fn(J) -> R + Sync,
-) -> Result<Vec<R>, EnsembleError> {
-    let left_over = jobs.split_off(jobs.len() - jobs.len() % threads);
-    let mut done = spread(jobs, vec![1; threads], &work)?;
-    let n = left_over.len();
-    let shares = (0..n).map(|index| threads / n + usize::from(index < threads % n));
-    done.extend(spread(left_over, shares.collect(), &work)?);
-    Ok(done)
-}
-
-/// Does `jobs` in pools of as many threads as `sizes` say, each taking the next job when it is free.
-fn spread<J: Send, R: Send>(
-    jobs: Vec<J>,
-    sizes: Vec<usize>,
-    work: &(impl Fn(J) -> R + Sync),
-) -> Result<Vec<R>, EnsembleError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let pools = sizes.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
-    let results: Vec<Mutex<Option<R>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    let queue = Mutex::new(jobs.into_iter().zip(&results));
-    let next = || queue.lock().expect("nobody panics with the queue in hand").next();
-    thread::scope(|scope| {
-        for pool in &pools {
-            scope.spawn(|| {
-                while let Some((job, result)) = next() {
-                    *result.lock().expect("its only user") = Some(pool.install(|| work(job)));
-                }
-            });
-        }
-    });
-    let result = |result: Mutex<Option<R>>| result.into_inner().ok().flatten();
-    Ok(results.into_iter().map(|r| result(r).expect("every job is taken")).collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use consilience_data::Seed;
+    use consilience_data::{Seed, SoftAssignments};
     use ndarray::Array2;
 
     use super::*;
@@ -413,8 +450,8 @@ mod tests {
             Ok(())
         }
 
-        fn predict(&self, _: &Features) -> Result<SoftAssignments, EnsembleError> {
-            Ok(SoftAssignments::new(Array2::from_elem((1, 2), 0.5)))
+        fn predict(&self, _: &Features) -> Result<ModelAnswers, EnsembleError> {
+            Ok(SoftAssignments::new(Array2::from_elem((1, 2), 0.5)).into())
         }
 
         fn save(&self, _: &Path) -> Result<(), EnsembleError> {
@@ -426,26 +463,8 @@ mod tests {
     fn a_model_has_to_answer_for_every_sample() {
         let features = Features::new(Array2::zeros((3, 2)), "x").unwrap();
         let data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
-        let ensemble = Ensemble::new(vec![Box::new(Short)], 1).unwrap();
+        let mut ensemble = Ensemble::new(vec![Box::new(Short)], 1).unwrap();
         let error = ensemble.predict(&data).unwrap_err().to_string();
         assert!(error.contains("model 0: 1 rows of probabilities for 3 samples"), "{error}");
-    }
-
-    #[test]
-    fn left_over_jobs_share_the_threads() {
-        for (jobs, threads, alone, left_over) in [
-            (5, 2, 4, 2..=2),
-            (4, 2, 4, 1..=1),
-            (3, 8, 0, 2..=3),
-            (1, 4, 0, 4..=4),
-            (7, 1, 7, 1..=1),
-        ] {
-            let work = |job: usize| (job, rayon::current_num_threads());
-            let done = side_by_side((0..jobs).collect(), threads, work).unwrap();
-            let (order, sizes): (Vec<_>, Vec<_>) = done.into_iter().unzip();
-            assert_eq!(order, (0..jobs).collect::<Vec<_>>());
-            assert!(sizes[..alone].iter().all(|&size| size == 1), "{sizes:?}");
-            assert!(sizes[alone..].iter().all(|size| left_over.contains(size)), "{sizes:?}");
-        }
     }
 }

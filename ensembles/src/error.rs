@@ -62,6 +62,9 @@ pub enum EnsembleError {
     #[error("--kernels: only a GPU runs CUDA kernels; leave it out, or add --device cuda")]
     Kernels,
 
+    #[error("model {model} ({kind}): {reason}; leave it out of members")]
+    Lost { model: u16, kind: &'static str, reason: String },
+
     #[error("k-means: {0}")]
     KMeans(String),
 

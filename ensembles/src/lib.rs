@@ -2,7 +2,7 @@
 //!
 //! A [`Clusterer`] is one model; an [`Ensemble`] trains several side by side. Networks ([`NetworkParams`]: the ladder
 //! network, and a plain network with virtual adversarial training) are trained by one of two engines ([`EngineChoice`]): candle,
-//! on the CPU or a GPU, or passes written out for the CPU; k-means is linfa's.
+//! on the CPU or a GPU, or passes written out for the CPU; k-means and mixtures are linfa's, communities those of the neighbour graph.
 //!
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
@@ -22,13 +22,16 @@ pub use engine::choice::{EngineChoice, EngineName};
 pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
 pub use members::clusterer::{Clusterer, EpochEnd, Phase, Progress};
+pub use members::communities::{Communities, CommunityParams};
 pub use members::kmeans::KMeansModel;
+pub use members::mixture::Mixture;
 pub use members::network::Network;
 pub use members::params::{
     Consistency, ConsistencyLoss, MemberKind, NetworkParams, Objective, ValidNetworkParams,
 };
 pub use members::sizes::SizePrior;
 pub use preparation::data_kind::{DataKind, Look};
+pub use preparation::neighbour_graph::NeighbourGraph;
 pub use preparation::prepared::Prepared;
 pub use preparation::reduction::principal_directions;
 pub use preparation::shift::Image;

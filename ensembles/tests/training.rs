@@ -5,8 +5,7 @@
 use std::sync::Mutex;
 
 use consilience_data::{
-    ClusterId, Features, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Seed, SoftAssignments,
-    Stream,
+    ClusterId, Features, ModelAnswers, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Seed, Stream,
 };
 use consilience_ensembles::{
     Compute, Consistency, Ensemble, EnsembleError, EpochEnd, MemberKind, NetworkParams, Objective,
@@ -61,17 +60,17 @@ fn truth() -> Vec<usize> {
     (0..SAMPLES).map(|sample| sample % BLOBS).collect()
 }
 
-fn clusters(soft: &SoftAssignments) -> Vec<usize> {
+fn clusters(soft: &ModelAnswers) -> Vec<usize> {
     soft.harden().0.clusters().iter().map(|cluster| cluster.index()).collect()
 }
 
 /// Share of samples in the cluster of their blob, matched one to one.
-fn accuracy(soft: &SoftAssignments) -> f64 {
+fn accuracy(soft: &ModelAnswers) -> f64 {
     consilience_testing::accuracy(&truth(), &clusters(soft))
 }
 
 /// The blobs of some samples, as they were made, each called as the cluster that is matched to it: models have their own numbers.
-fn labels(soft: &SoftAssignments) -> PseudoLabels {
+fn labels(soft: &ModelAnswers) -> PseudoLabels {
     let cluster_of = consilience_testing::matching(&truth(), &clusters(soft));
     let entries = (0..60).map(|sample| PseudoLabel {
         sample: SampleIdx::from_index(sample),
@@ -139,7 +138,7 @@ fn largest(sizes: SizePrior) -> [Vec<usize>; 2] {
     let mut ensemble = ensemble(&[MemberKind::Ladder; 3], params, &data, 2);
     [0, 1].map(|round| {
         ensemble.train(&data, &phase(round, 60), &[], &()).unwrap();
-        let largest = |soft: &SoftAssignments| {
+        let largest = |soft: &ModelAnswers| {
             let mut sizes = [0; BLOBS];
             soft.harden().0.clusters().iter().for_each(|cluster| sizes[cluster.index()] += 1);
             sizes.into_iter().max().unwrap()

@@ -1,5 +1,7 @@
 //! Gives the clusters of all models common ids.
 
+use std::cmp::Reverse;
+
 use consilience_data::{ClusterId, Contingency, ModelIdx, PseudoLabel, PseudoLabels, Votes};
 
 use crate::{GraphError, maximum_matching};
@@ -61,6 +63,32 @@ impl Alignment {
             let pairs = first.iter().zip(votes.of_model(model));
             let pairs = pairs.filter_map(|(&first, &own)| Some((voted(first)?, voted(own)?)));
             Contingency::count(pairs, n_common, votes.n_clusters(model))
+        })
+    }
+
+    /// Matches the clusters of every model in `votes` to the `k` largest of one model (ties: the lowest id), in the order of their
+    /// ids: of the model whose number of clusters is nearest to `k` (ties: the first). Its other clusters have no common id.
+    ///
+    /// # Complexity
+    ///
+    /// As [`Alignment::new`].
+    #[must_use]
+    pub fn to_largest(votes: &Votes, k: usize) -> Self {
+        let models = (0..votes.n_models()).map(ModelIdx::from_index);
+        let nearest = models.min_by_key(|&model| votes.n_clusters(model).abs_diff(k));
+        let model = nearest.unwrap_or(ModelIdx(0));
+        let mut sizes = vec![0_usize; votes.n_clusters(model)];
+        votes.of_model(model).iter().filter_map(|&own| voted(own)).for_each(|own| sizes[own] += 1);
+        let mut largest: Vec<usize> = (0..sizes.len()).collect();
+        largest.sort_by_key(|&own| Reverse(sizes[own]));
+        largest.truncate(k);
+        largest.sort_unstable();
+        let common = |own: u16| voted(own).and_then(|own| largest.binary_search(&own).ok());
+        let first = votes.of_model(model);
+        Self::by_overlap(votes, largest.len(), |model| {
+            let pairs = first.iter().zip(votes.of_model(model));
+            let pairs = pairs.filter_map(|(&first, &own)| Some((common(first)?, voted(own)?)));
+            Contingency::count(pairs, largest.len(), votes.n_clusters(model))
         })
     }
 
@@ -196,6 +224,17 @@ mod tests {
         assert_eq!((alignment.n_common(), alignment.n_models()), (2, 2));
         assert_eq!(alignment.from_model(ModelIdx(0)), ids(&[0, 1]));
         assert_eq!(alignment.from_model(ModelIdx(1)), ids(&[1, 0]));
+    }
+
+    #[test]
+    fn no_more_clusters_are_common_than_asked_for() {
+        let votes = votes(array![[0, 1, 1, 2, 2, 3], [2, 1, 1, 0, 0, 0]]);
+        let alignment = Alignment::to_largest(&votes, 2);
+        assert_eq!(alignment.n_common(), 2, "those of the second model");
+        let [zero, one] = [0, 1].map(|id| Some(ClusterId(id)));
+        assert_eq!(alignment.from_model(ModelIdx(1)), [zero, one, None]);
+        assert_eq!(alignment.from_model(ModelIdx(0)), [None, one, zero, None]);
+        assert_eq!(Alignment::to_largest(&votes, 4), Alignment::to_first_model(&votes));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One clustering out of all models' probabilities, in common ids.
 
-use consilience_data::{ModelIdx, SoftAssignments};
+use consilience_data::{ModelAnswers, ModelIdx, SoftAssignments};
 use ndarray::{Array2, Axis, Zip};
 
 use crate::{Alignment, GraphError};
@@ -12,7 +12,7 @@ use crate::{Alignment, GraphError};
 ///
 /// # Arguments
 ///
-/// * `models`: each model's probabilities, shape (n_models), of (n_samples, n_clusters of the model) each.
+/// * `models`: each model's answers, length n_models; as probabilities, shape (n_samples, n_clusters of the model) each.
 /// * `alignment`: of these models.
 ///
 /// # Returns
@@ -23,19 +23,19 @@ use crate::{Alignment, GraphError};
 ///
 /// [`GraphError::OtherModelCount`] or [`GraphError::SampleCount`] if numbers of models or samples differ.
 pub fn consensus(
-    models: &[SoftAssignments],
+    models: &[ModelAnswers],
     alignment: &Alignment,
 ) -> Result<SoftAssignments, GraphError> {
     check_models(alignment, models.len())?;
-    let expected = models.first().map_or(0, SoftAssignments::n_samples);
+    let expected = models.first().map_or(0, ModelAnswers::n_samples);
     let mut sums = empty(expected, alignment);
-    for (model, soft) in models.iter().enumerate() {
-        let found = soft.n_samples();
+    for (model, answers) in models.iter().enumerate() {
+        let found = answers.n_samples();
         if found != expected {
             return Err(GraphError::SampleCount { what: "probabilities", found, expected });
         }
         let to_common = alignment.from_model(ModelIdx::from_index(model));
-        for (own, column) in soft.view().axis_iter(Axis(1)).enumerate() {
+        for (own, column) in answers.probabilities().axis_iter(Axis(1)).enumerate() {
             if let Some(common) = to_common.get(own).copied().flatten() {
                 Zip::from(sums.column_mut(common.index()))
                     .and(column)
@@ -76,17 +76,18 @@ mod tests {
 
     use super::*;
 
-    fn soft() -> [SoftAssignments; 2] {
+    fn soft() -> [ModelAnswers; 2] {
         [
-            SoftAssignments::new(array![[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]]),
-            SoftAssignments::new(array![[0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]),
+            array![[0.75, 0.25], [0.25, 0.75], [0.5, 0.5]],
+            array![[0.25, 0.75, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]],
         ]
+        .map(|probabilities| SoftAssignments::new(probabilities).into())
     }
 
     #[test]
     fn aligned_probabilities_are_averaged_and_what_has_no_partner_is_left_out() {
         let soft = soft();
-        let votes = Votes::from_soft(&soft).unwrap();
+        let votes = Votes::from_answers(&soft).unwrap();
         let alignment = Alignment::new(&votes, &PseudoLabels::new(vec![], 0, 3)).unwrap();
         // Model 1's clusters 0 and 1 are model 0's 1 and 0; its cluster 2 also meets model 0's 0 once.
         assert_eq!(alignment.from_model(ModelIdx(1))[0].unwrap().0, 1);
@@ -99,9 +100,9 @@ mod tests {
     #[test]
     fn other_numbers_of_models_and_samples_are_errors() {
         let soft = soft();
-        let alignment = Alignment::to_first_model(&Votes::from_soft(&soft).unwrap());
+        let alignment = Alignment::to_first_model(&Votes::from_answers(&soft).unwrap());
         assert!(consensus(&soft[..1], &alignment).is_err());
-        let short = SoftAssignments::new(array![[1.0, 0.0]]);
+        let short = SoftAssignments::new(array![[1.0, 0.0]]).into();
         assert!(consensus(&[soft[0].clone(), short], &alignment).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! A random subset of samples for estimates, where using all of them repeatedly would take too long.
 
-use consilience_data::{PseudoLabels, SampleIdx};
+use consilience_data::ClusterId;
 
 use crate::{SignatureIdx, Signatures};
 
@@ -18,17 +18,20 @@ pub(crate) struct Bounds {
 pub(crate) const BOUNDS: Bounds = Bounds { samples: 1 << 16, cells: 1 << 22, least: 1 << 13 };
 /// Signatures to estimate from, each with the number of samples that it stands for.
 ///
-/// Samples are drawn one from each of equal stretches of every mini-cluster, so that none is forgotten, and of those in
-/// none. Where in its stretch one lies has no pattern, as the order of the data may have one.
+/// Samples are drawn one from each of equal stretches of every one of `k` clusters, so that none is forgotten, and of those in
+/// none. `clusters`: of each signature, shape (n_signatures). Where in its stretch one lies has no pattern, as the order of the data may have one.
 pub(crate) fn draw(
     signatures: &Signatures,
-    pseudo_labels: &PseudoLabels,
+    clusters: &[Option<ClusterId>],
+    k: usize,
     bounds: Bounds,
 ) -> Vec<(SignatureIdx, f64)> {
-    let (k, n_samples) = (pseudo_labels.n_clusters(), signatures.n_samples());
     let wanted = (bounds.cells / k).clamp(bounds.least, bounds.samples);
-    let mut sizes = pseudo_labels.sizes();
-    sizes.push(n_samples - pseudo_labels.len());
+    let part_of = |signature: SignatureIdx| clusters[signature.index()].map_or(k, ClusterId::index);
+    let mut sizes = vec![0; k + 1];
+    for signature in signatures.iter() {
+        sizes[part_of(signature)] += signatures.multiplicity(signature) as usize;
+    }
     let mut stretches: Vec<Stretches> = sizes
         .iter()
         .enumerate()
@@ -37,12 +40,9 @@ pub(crate) fn draw(
         })
         .collect();
     let mut weights = vec![0.0; signatures.len()];
-    let mut labelled = pseudo_labels.entries().iter().peekable();
-    for sample in (0..n_samples).map(SampleIdx::from_index) {
-        let label = labelled.next_if(|entry| entry.sample == sample);
-        let part = label.map_or(k, |entry| entry.label.index());
-        if let Some(weight) = stretches[part].draw() {
-            weights[signatures.of_sample(sample).index()] += weight;
+    for &signature in &signatures.of_sample {
+        if let Some(weight) = stretches[part_of(signature.into())].draw() {
+            weights[signature as usize] += weight;
         }
     }
     signatures.iter().zip(weights).filter(|&(_, weight)| weight > 0.0).collect()

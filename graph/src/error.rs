@@ -46,8 +46,25 @@ pub enum GraphError {
     )]
     ConsensusSize { k: usize, n_models: usize },
 
+    #[error("no model voted on any sample: there is nothing to join")]
+    NoVotes,
+
+    #[error(
+        "K = {k} clusters, but average linkage is of the {max_signatures} most frequent kinds of samples; give a smaller K"
+    )]
+    LinkageSize { k: usize, max_signatures: usize },
+
+    #[error("need 0 <= min_share <= 1, got {min_share}")]
+    MinShare { min_share: f64 },
+
+    #[error("need theta > 0, got {theta}")]
+    Theta { theta: f64 },
+
     #[error("{what}: {found} samples, expected {expected}")]
     SampleCount { what: &'static str, found: usize, expected: usize },
+
+    #[error("{found} signatures with a cluster or none to start from, expected {expected}")]
+    SignatureCount { found: usize, expected: usize },
 
     #[error("alignment: model {model} has no place for common cluster {common}")]
     Alignment { model: usize, common: u16 },

@@ -10,6 +10,9 @@
 //! 4. [`Alignment`]: which of each model's clusters is which mini-cluster.
 //! 5. [`consensus`]: all models' aligned probabilities, averaged; [`consensus_of_votes`], where there are none.
 //!
+//! [`Linkage`] goes from signatures to a consensus without extraction: a tree of samples by how often models put them
+//! together, cut at any K.
+//!
 //! # Example
 //!
 //! ```
@@ -43,6 +46,7 @@ mod agreement;
 mod alignment;
 mod consensus;
 mod curve;
+mod dawid_skene;
 mod degrees;
 mod diversity;
 mod draw;
@@ -52,6 +56,7 @@ mod extraction;
 mod grouping;
 mod groups;
 mod k_curve;
+mod linkage;
 mod matching;
 mod neighbours;
 mod packing;
@@ -79,12 +84,14 @@ mod common;
 pub use agreement::AgreementGraph;
 pub use alignment::Alignment;
 pub use consensus::consensus;
+pub use dawid_skene::{check_consensus_size, consensus_from, consensus_of_votes};
 pub use diversity::Diversity;
 pub use error::GraphError;
 pub use export::GraphFormat;
 pub use extraction::{Extraction, extract};
 pub use grouping::SignaturesBuilder;
 pub use k_curve::KPoint;
+pub use linkage::{Cut, Linkage, Partition, Placement, Placer, PlacerParts, Tree, VoteWeights};
 pub use matching::maximum_matching;
 pub use pairs::PairCounts;
 pub use params::{AgreementParams, Gate, ValidAgreement};
@@ -92,4 +99,4 @@ pub use signatures::{SignatureIdx, Signatures};
 pub use strictness::Strictness;
 pub use threads::Threads;
 pub use visit::{StrongPositive, StrongPositives};
-pub use vote_consensus::{VoteConsensus, check_consensus_size, consensus_of_votes};
+pub use vote_consensus::VoteConsensus;

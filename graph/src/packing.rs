@@ -89,6 +89,11 @@ impl Layout {
         words[0] & GATE != 0
     }
 
+    /// The words of the votes alone.
+    pub(crate) fn without_gate(words: &[u64]) -> impl Iterator<Item = u64> {
+        words.iter().enumerate().map(|(at, &word)| if at == 0 { word & !GATE } else { word })
+    }
+
     /// How the models see two signatures. O(n_words).
     ///
     /// The highest bit of each field is made to say whether the field holds anything but zeros: adding the

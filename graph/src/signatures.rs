@@ -117,11 +117,8 @@ impl Signatures {
     /// Number of samples on which no model voted. They have no edges, not even among themselves.
     #[must_use]
     pub fn n_without_votes(&self) -> usize {
-        let no_votes = |&signature: &SignatureIdx| {
-            let words = self.words_of(signature);
-            self.layout.pair(words, words).common == 0
-        };
-        self.iter().filter(no_votes).map(|signature| self.multiplicity(signature) as usize).sum()
+        let no_votes = self.iter().filter(|&signature| !self.has_votes(signature));
+        no_votes.map(|signature| self.multiplicity(signature) as usize).sum()
     }
 
     /// Number of samples that pass the gate.
@@ -151,6 +148,27 @@ impl Signatures {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.is_complete
+    }
+
+    /// Whether any model voted on the samples of a signature.
+    pub(crate) fn has_votes(&self, signature: SignatureIdx) -> bool {
+        let words = self.words_of(signature);
+        self.layout.pair(words, words).common > 0
+    }
+
+    /// Where each model's clusters start among those of all models, length n_models + 1. O(n_signatures * n_models).
+    pub(crate) fn cluster_starts(&self) -> Vec<usize> {
+        let mut starts = vec![0; self.n_models() + 1];
+        for node in self.iter() {
+            for (model, start) in starts[1..].iter_mut().enumerate() {
+                let own = self.layout.get(self.words_of(node), model);
+                *start = own.map_or(0, |own| usize::from(own) + 1).max(*start);
+            }
+        }
+        for model in 0..self.n_models() {
+            starts[model + 1] += starts[model];
+        }
+        starts
     }
 
     /// Looks whether every model voted on every sample.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use consilience::consensus::ConsensusMethod;
 use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
@@ -74,6 +75,9 @@ pub(super) struct ClusterArgs {
     /// The true labels, for scores only: they are never trained on
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
+    /// Column of the files of --labels that has them [default: one called label, class... if there is one]
+    #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
+    pub(super) labels_column: Option<String>,
     /// Folder for the results, which has to be new or empty [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
@@ -87,13 +91,13 @@ pub(super) struct ClusterArgs {
     /// Settings in TOML that replace the preset's, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Number of models
+    /// Number of networks; of models, with a --member of another kind
     #[arg(long, value_name = "M", value_parser = clap::value_parser!(u16).range(1..))]
     pub(super) models: Option<u16>,
     /// Largest number of rounds
     #[arg(long, value_name = "R")]
     pub(super) rounds: Option<usize>,
-    /// Kind of all models: ladder, vat-im or k-means
+    /// Kind of all models: ladder, vat-im, communities, mixture or k-means
     #[arg(long, value_name = "KIND", value_parser = values::member_kind, help_heading = "How networks are trained")]
     pub(super) member: Option<MemberKind>,
     /// Where pseudo-labels come from: agreement; or, for comparison, clusters or confidence (of the first model alone), or
@@ -146,12 +150,20 @@ pub(super) struct PseudoLabelArgs {
     /// The true labels, for scores only
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
+    /// Column of the files of --labels that has them [default: one called label, class... if there is one]
+    #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
+    pub(super) labels_column: Option<String>,
     /// Folder for the results, which has to be new or empty [default: runs/<votes>-<n>]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Settings in TOML that replace the default ones, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// How the consensus is found: linkage (average linkage on how often models put samples together), dawid-skene (expectation
+    /// maximisation from the mini-clusters), linkage-dawid-skene (the latter, from the clusters of the former), or auto (both, or
+    /// dawid-skene alone for K over 6,000) [default: auto]
+    #[arg(long, value_name = "HOW", value_parser = values::consensus)]
+    pub(super) consensus: Option<ConsensusMethod>,
     /// Number of samples; needed only if there are more models than samples and no --labels
     #[arg(long, value_name = "N")]
     pub(super) samples: Option<usize>,
@@ -218,6 +230,9 @@ pub(super) struct PredictArgs {
     /// The true labels, for scores only
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
+    /// Column of the files of --labels that has them [default: one called label, class... if there is one]
+    #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
+    pub(super) labels_column: Option<String>,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,

@@ -26,7 +26,9 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
         return try_out(range, compute, args);
     }
     let destination = Destination::new(args.out.as_deref())?;
-    let data = read_dataset_with(&args.data, &args.labels, &args.reading.options())?;
+    let mut options = args.reading.options();
+    options.labels_column.clone_from(&args.labels_column);
+    let data = read_dataset_with(&args.data, &args.labels, &options)?;
     let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
     let k = args.clusters.or(data.n_clusters).unwrap_or(0);
     let mut config = settings::resolve(args, &data, k)?;
@@ -37,6 +39,7 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
 
     let watcher = Watcher::new(args.told.quiet);
+    reading::roles(&data).for_each(|line| watcher.say(&line));
     reading::notes(&data).for_each(|note| watcher.note(&note));
     if in_order {
         watcher.note("--labels: paired with the data row by row, as only one of them has ids");
@@ -48,7 +51,8 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
     let staging = destination.stage(&data.name)?;
     interrupt::remove_on_exit(staging.leftovers());
-    let provenance = Provenance { ids: data.ids.as_deref(), recipe: &data.recipe };
+    let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
+    let provenance = Provenance { ids, rows, recipe: &data.recipe };
     run_folder::write(staging.path(), &outcome, &metrics, &written, &provenance)?;
     let folder = staging.publish()?;
     if !args.no_curve {

@@ -41,7 +41,11 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     // Columns of the truth needn't be in the other file; its own has a flag of its own.
     let named = args.cluster_column.is_some();
     let label_column = args.cluster_column.clone();
-    let of_found = ReadOptions { label_column, ..options };
+    let mut of_found = ReadOptions { label_column, ..options };
+    // A number is that of a column of the truth.
+    let is_name = |name: &String| name.parse::<i64>().is_err();
+    of_found.ignored_columns.retain(is_name);
+    of_found.id_column = of_found.id_column.filter(is_name);
     let found = read(&args.found, &of_found, LabelsAs::Found, !named)?;
     let Paired { truth, found, by, .. } = truth.pair(&found)?;
     let scores = Scores::of_labels(&truth, &found)?;

@@ -9,13 +9,13 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use consilience::export::{Export, FeatureTable, Format, LabelNames, Subset};
 use consilience::run_folder::{Destination, RunFolder};
-use consilience_data::{Dataset, read_dataset_as, read_dataset_with};
+use consilience_data::Dataset;
 use consilience_graph::Strictness;
 use serde::Serialize;
 
 use super::look::Look;
 use super::style::{bold, columns, count, plural, word};
-use super::{answer, interrupt};
+use super::{answer, interrupt, reading};
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArgs {
@@ -218,11 +218,7 @@ impl ExportArgs {
             return Ok(None);
         };
         look.mention("reading features");
-        let data = match run.metrics["n_features"].is_null() {
-            // Of given votes, nothing says how data became features.
-            true => read_dataset_with(&paths, &[], &run.recipe.options),
-            false => read_dataset_as(&paths, &[], &run.recipe),
-        };
+        let data = reading::again(run, &paths);
         look.finish();
         let data = match self.data.is_empty() {
             true => data.with_context(|| {

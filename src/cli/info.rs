@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use consilience::evaluation::Scores;
-use consilience_data::{ColumnInfo, Dataset, PartInfo, Role, Truth, read_dataset_with};
+use consilience_data::{
+    ColumnInfo, DataError, Dataset, Missing, PartInfo, Role, Truth, read_dataset_with,
+};
 use serde::Serialize;
 
 use super::style::{self, count, percent, plural, table};
@@ -50,15 +52,48 @@ struct Info<'a> {
     n_clusters: Option<usize>,
     /// Features that look as if they should be none.
     warnings: Vec<String>,
+    /// What keeps the data from being clustered as they are, if anything does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_the_way: Option<InTheWay>,
 }
 
 /// Says what files were understood to be.
 pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
-    let data = read_dataset_with(&args.data, &[], &args.reading.options())?;
-    let info = Info::of(&data);
+    let (data, in_the_way) = read(args)?;
+    let info = Info { in_the_way, ..Info::of(&data) };
     let text = if args.json { serde_json::to_string_pretty(&info)? + "\n" } else { info.text() };
     answer(&text)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The data; without what is in the way of clustering them, if anything is, and then what that is.
+fn read(args: &InfoArgs) -> Result<(Dataset, Option<InTheWay>)> {
+    let mut options = args.reading.options();
+    let error = match read_dataset_with(&args.data, &[], &options) {
+        Ok(data) => return Ok((data, None)),
+        Err(error) => error,
+    };
+    let DataError::InTheWay { columns, .. } = &error else { return Err(error.into()) };
+    let mut flags = Vec::new();
+    if !columns.is_empty() {
+        flags.push(format!("--ignore-column {}", columns.join(",")));
+        options.ignored_columns.extend(columns.iter().cloned());
+    }
+    if options.missing == Missing::Refuse {
+        flags.push("--missing mean".into());
+        options.missing = Missing::Mean;
+    }
+    // What can't be read like that, either, is refused for its first reason.
+    let Ok(data) = read_dataset_with(&args.data, &[], &options) else { return Err(error.into()) };
+    Ok((data, Some(InTheWay { problem: error.to_string(), described_with: flags.join(" ") })))
+}
+
+/// What keeps data from being clustered as they are.
+#[derive(Serialize)]
+struct InTheWay {
+    problem: String,
+    /// The flags with which the rest is described.
+    described_with: String,
 }
 
 impl<'a> Info<'a> {
@@ -95,6 +130,7 @@ impl<'a> Info<'a> {
             image: data.recipe.image,
             n_clusters: data.n_clusters,
             warnings: warnings(data, &constant),
+            in_the_way: None,
         }
     }
 
@@ -146,8 +182,12 @@ impl<'a> Info<'a> {
         if let Some(k) = self.n_clusters {
             rows.push(("clusters", format!("{k}, so -k is not needed")));
         }
+        let in_the_way = self.in_the_way.as_ref().map_or(String::new(), |found| {
+            let InTheWay { problem, described_with } = found;
+            format!("In the way of clustering: {problem}\n\nAs with {described_with}:\n\n")
+        });
         let stacked = if self.files.len() > 1 { "stacked" } else { "as read" };
-        format!("{files}{stacked}\n{}", table(&rows))
+        format!("{in_the_way}{files}{stacked}\n{}", table(&rows))
     }
 }
 
@@ -157,8 +197,13 @@ fn warnings(data: &Dataset, constant: &[bool]) -> Vec<String> {
     const MOST: usize = 8;
     /// Of so many classes, a feature that tells all of them apart is no accident.
     const CLASSES: usize = 1000;
-    let Some(names) = data.recipe.feature_names.as_ref().filter(|_| data.recipe.is_named_table())
-    else {
+    /// So many columns are looked at one by one, even if they are numbered as pixels are.
+    const FEW: usize = 64;
+    let recipe = &data.recipe;
+    let is_few =
+        |names: &&Vec<String>| names.len() <= FEW && recipe.inverse_document_frequencies.is_none();
+    let names = recipe.feature_names.as_ref();
+    let Some(names) = names.filter(|names| recipe.is_named_table() || is_few(names)) else {
         return Vec::new();
     };
     let n_samples = data.features.n_samples();

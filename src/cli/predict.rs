@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow, bail};
 use consilience::Predictor;
 use consilience::evaluation::Scores;
 use consilience::run_folder::{Leftovers, read_recipe, read_source};
-use consilience_data::{ClusterId, DataError, FeaturesReader, Truth};
+use consilience_data::{ClusterId, DataError, FeaturesReader, PairedBy, Truth};
 use serde::Serialize;
 
 use super::look::Look;
@@ -35,8 +35,7 @@ struct Told {
     n_unlabelled: usize,
     /// Whether the data are those of the run, by their hash; `None` if the run doesn't have one.
     is_run_data: Option<bool>,
-    /// `None` if the run ended with k-means.
-    mean_confidence: Option<f64>,
+    mean_confidence: f64,
     scores: Option<Scores>,
     seconds: f64,
 }
@@ -65,13 +64,9 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     }
     let threads = args.threads.unwrap_or_else(cores);
     let predictor = Predictor::load(&args.run, threads)?;
-    if args.min_confidence.is_some() && !predictor.has_confidences() {
-        bail!(
-            "{}: the run ended with k-means, which has no confidences for new samples; leave out --min-confidence",
-            args.run.display(),
-        );
-    }
-    let mut reader = FeaturesReader::open(&args.data, &args.labels, &read_recipe(&args.run)?)?;
+    let mut recipe = read_recipe(&args.run)?;
+    recipe.options.labels_column.clone_from(&args.labels_column);
+    let mut reader = FeaturesReader::open(&args.data, &args.labels, &recipe)?;
     let expected = predictor.n_features();
     if let Some((name, found)) = reader.width().filter(|width| width.1 != expected) {
         let run = args.run.display();
@@ -95,9 +90,8 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let done = predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
         let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
         let clusters: Vec<_> = prediction.confident(least).collect();
-        let confidences = prediction.confidences.as_deref();
-        predictions.write(chunk.ids.as_deref(), &clusters, confidences)?;
-        found.add(&clusters, confidences);
+        predictions.write(chunk, &clusters, &prediction.confidences)?;
+        found.add(&clusters, &prediction.confidences);
         tell(&look, found.n_samples, total, start);
         Ok(())
     });
@@ -108,6 +102,11 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
     };
+    reader.notes().iter().for_each(|note| look.note(note));
+    let (truth, paired_by) = truth.unzip();
+    if paired_by.flatten() == Some(PairedBy::OrderAndIdsOfOne) {
+        look.note("--labels: paired with the data row by row, as only one of them has ids");
+    }
     let mut told = found.told(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
     let hash = read_source(&args.run)?.data_hash;
     told.is_run_data = hash.map(|hash| hash == reader.data_hash());
@@ -137,25 +136,22 @@ fn tell(look: &Look, done: usize, total: Option<usize>, start: Instant) {
 struct Found {
     n_samples: usize,
     sizes: Vec<usize>,
-    /// Of the confidences, if there are any.
-    sum: Option<f64>,
+    /// Of the confidences.
+    sum: f64,
     /// All samples' clusters, if they can be compared with the truth.
     clusters: Option<Vec<Option<ClusterId>>>,
 }
 
 impl Found {
     fn new(predictor: &Predictor, with_truth: bool) -> Self {
-        let sum = predictor.has_confidences().then_some(0.0);
         let sizes = vec![0; predictor.n_clusters()];
-        Self { n_samples: 0, sizes, sum, clusters: with_truth.then(Vec::new) }
+        Self { n_samples: 0, sizes, sum: 0.0, clusters: with_truth.then(Vec::new) }
     }
 
-    fn add(&mut self, clusters: &[Option<ClusterId>], confidences: Option<&[f32]>) {
+    fn add(&mut self, clusters: &[Option<ClusterId>], confidences: &[f32]) {
         self.n_samples += clusters.len();
         clusters.iter().flatten().for_each(|cluster| self.sizes[cluster.index()] += 1);
-        if let (Some(sum), Some(confidences)) = (&mut self.sum, confidences) {
-            *sum += confidences.iter().copied().map(f64::from).sum::<f64>();
-        }
+        self.sum += confidences.iter().copied().map(f64::from).sum::<f64>();
         if let Some(all) = &mut self.clusters {
             all.extend_from_slice(clusters);
         }
@@ -180,7 +176,7 @@ impl Found {
             is_run_data: None,
             n_unlabelled: self.n_samples - self.sizes.iter().sum::<usize>(),
             sizes: self.sizes,
-            mean_confidence: self.sum.map(|sum| sum / self.n_samples as f64),
+            mean_confidence: self.sum / self.n_samples as f64,
             scores: scores.transpose()?,
             seconds,
         })
@@ -194,10 +190,7 @@ fn summary(name: &str, told: &Told) -> String {
         told.n_samples as f64 / told.seconds,
     );
     let mut rows = vec![("cluster sizes", sizes(&told.sizes))];
-    rows.push(match told.mean_confidence {
-        Some(mean) => ("confidence", format!("{mean:.3} on average")),
-        None => ("confidence", "none: the run's answer is that of k-means".into()),
-    });
+    rows.push(("confidence", format!("{:.3} on average", told.mean_confidence)));
     if told.is_run_data == Some(true) {
         rows.push(("data", "the run's own".into()));
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
-use consilience_data::ClusterId;
+use consilience_data::{ClusterId, FeaturesChunk};
 use tempfile::{Builder, NamedTempFile};
 
 /// Bytes of an `.npy` header, whatever it says.
@@ -21,7 +21,7 @@ pub(super) struct Predictions {
 type CsvWriter = csv::Writer<Box<dyn Write + Send>>;
 
 enum Format {
-    /// `sample,id,cluster,confidence`; the header is written with the first rows.
+    /// `sample,id,cluster,confidence`, where `sample` is the row in the data; the header is written with the first rows.
     Csv(Box<CsvWriter>),
     /// The clusters alone, int32, -1 for none.
     Npy(BufWriter<File>),
@@ -69,17 +69,17 @@ impl Predictions {
         self.destination.as_ref().map(|(_, file)| file.path())
     }
 
-    /// Appends samples, with ids and confidences if there are any.
+    /// Appends samples, with ids if there are any.
     pub(super) fn write(
         &mut self,
-        ids: Option<&[String]>,
+        samples: &FeaturesChunk,
         clusters: &[Option<ClusterId>],
-        confidences: Option<&[f32]>,
+        confidences: &[f32],
     ) -> Result<()> {
         let first = self.written;
         self.written += clusters.len();
         let written = match &mut self.format {
-            Format::Csv(writer) => rows(writer, first, ids, clusters, confidences),
+            Format::Csv(writer) => rows(writer, first, samples, clusters, confidences),
             Format::Npy(writer) => clusters.iter().try_for_each(|cluster| {
                 let id = cluster.map_or(-1, |ClusterId(id)| i32::from(id));
                 writer.write_all(&id.to_le_bytes())
@@ -127,19 +127,20 @@ fn csv_writer(writer: Box<dyn Write + Send>) -> CsvWriter {
 fn rows(
     writer: &mut CsvWriter,
     first: usize,
-    ids: Option<&[String]>,
+    samples: &FeaturesChunk,
     clusters: &[Option<ClusterId>],
-    confidences: Option<&[f32]>,
+    confidences: &[f32],
 ) -> io::Result<()> {
+    let ids = samples.ids.as_deref();
     if first == 0 {
         let id = ids.map(|_| "id");
         writer.write_record(["sample"].into_iter().chain(id).chain(["cluster", "confidence"]))?;
     }
-    for (row, cluster) in clusters.iter().enumerate() {
-        let answer = (cluster, confidences.map(|confidences| confidences[row]));
+    for (row, answer) in clusters.iter().zip(confidences).enumerate() {
+        let sample = samples.rows.as_ref().map_or(first + row, |rows| rows[row]);
         match ids {
-            Some(ids) => writer.serialize((first + row, &ids[row], answer))?,
-            None => writer.serialize((first + row, answer))?,
+            Some(ids) => writer.serialize((sample, &ids[row], answer))?,
+            None => writer.serialize((sample, answer))?,
         }
     }
     Ok(())

@@ -10,7 +10,8 @@ use consilience::from_votes::{VotesConfig, VotesOutcome};
 use consilience::metrics::{Curve, CurvePoint, Metrics, VotesContext, Work};
 use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
 use consilience_data::{
-    DataError, LabelsAs, PairedBy, SampleLabels, Truth, VotesInfo, VotesReader, read_sample_labels,
+    DataError, LabelsAs, PairedBy, SampleKeys, SampleLabels, Truth, VotesInfo, VotesReader,
+    read_sample_labels,
 };
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
@@ -43,7 +44,8 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let labels = match args.labels.as_slice() {
         [] => None,
         files => {
-            let options = args.reading.options().for_labels();
+            let mut options = args.reading.options().for_labels();
+            options.labels_column.clone_from(&args.labels_column);
             Some(read_sample_labels(files, &options, LabelsAs::Truth, true)?)
         }
     };
@@ -51,10 +53,8 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let look = look(args);
     let mut given = read(args, &config, labels.as_ref(), &threads, &look)?;
     // Votes of a run are of samples that it has names for.
-    let run = run_of(&args.votes).filter(|run| run.n_samples() == given.signatures.n_samples());
-    let samples = given.samples.take();
-    let ids = run.as_ref().and_then(|run| run.ids.as_deref()).or(samples.as_deref());
-    let truth = truth(&mut given, labels.as_ref(), ids, &look)?;
+    let run = run_of(&args.votes)?.filter(|run| run.n_samples() == given.signatures.n_samples());
+    let truth = truth(&mut given, labels.as_ref(), &look)?;
     let (k, truth) = (config.n_clusters, truth.as_ref());
     if let Some(graph) = &graph {
         graph.check(&given.signatures, &config)?;
@@ -67,7 +67,13 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let points: Vec<CurvePoint> = points.into_iter().collect::<Result<_, _>>()?;
 
     let recipe = run.as_ref().map(|run| &run.recipe);
-    let votes = GivenVotes { signatures: &given.signatures, ids: &given.ids, samples: ids, recipe };
+    let votes = GivenVotes {
+        signatures: &given.signatures,
+        ids: &given.ids,
+        samples: given.samples.as_deref(),
+        rows: given.rows.as_deref(),
+        recipe,
+    };
     let context = VotesContext {
         inputs: given.inputs,
         models: given.models,
@@ -105,10 +111,10 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
 }
 
 /// The run whose votes these are, if there is one.
-fn run_of(votes: &[PathBuf]) -> Option<RunFolder> {
+fn run_of(votes: &[PathBuf]) -> Result<Option<RunFolder>> {
     match votes {
-        [one] if one.is_dir() => RunFolder::open(one).ok(),
-        _ => None,
+        [one] if one.join(run_folder::CONFIG).is_file() => Ok(Some(RunFolder::open(one)?)),
+        _ => Ok(None),
     }
 }
 
@@ -128,6 +134,8 @@ struct Given {
     inputs: Vec<VotesInfo>,
     /// What samples are called, if the files say it.
     samples: Option<Vec<String>>,
+    /// Which row of the data each is, if the files say that these aren't all rows in order.
+    rows: Option<Vec<usize>>,
     /// The truth beside the votes.
     beside: Result<Option<Truth>, DataError>,
 }
@@ -159,10 +167,12 @@ fn read(
         input.notes.iter().for_each(|note| look.note(&format!("{}: {note}", input.path.display())));
     }
     check_samples(n_samples, args)?;
-    if let Some(labels) = labels {
+    // Where rows were left out, there are more labels.
+    if let Some(labels) = labels.filter(|_| reader.rows().is_none()) {
         labels.check_count(&name, n_samples)?;
     }
-    let (samples, beside) = (reader.ids(), reader.truth());
+    let (samples, rows) = (reader.ids().map(<[_]>::to_vec), reader.rows().map(<[_]>::to_vec));
+    let beside = reader.truth();
     let ids = reader.finish()?;
     let signatures = builder.finish();
     look.say(&format!(
@@ -172,7 +182,7 @@ fn read(
         plural(signatures.len(), "distinct signature"),
         duration(start.elapsed().as_secs_f64()),
     ));
-    Ok(Given { name, signatures, models, ids, inputs, samples, beside })
+    Ok(Given { name, signatures, models, ids, inputs, samples, rows, beside })
 }
 
 /// The number of samples has to be the one that was typed.
@@ -189,16 +199,12 @@ fn check_samples(found: usize, args: &PseudoLabelArgs) -> Result<()> {
 }
 
 /// The true classes: from files of labels, paired with the samples, else from beside the votes.
-fn truth(
-    given: &mut Given,
-    labels: Option<&SampleLabels>,
-    ids: Option<&[String]>,
-    look: &Look,
-) -> Result<Option<Truth>> {
+fn truth(given: &mut Given, labels: Option<&SampleLabels>, look: &Look) -> Result<Option<Truth>> {
     match labels {
         Some(labels) => {
-            let n_samples = given.signatures.n_samples();
-            let (truth, by) = labels.truth_of(&given.name, n_samples, ids)?;
+            let (ids, rows) = (given.samples.as_deref(), given.rows.as_deref());
+            let samples = SampleKeys::new(given.signatures.n_samples(), ids, rows);
+            let (truth, by) = labels.truth_of(&given.name, &samples)?;
             if by == PairedBy::OrderAndIdsOfOne {
                 look.note(
                     "--labels: paired with the votes row by row, as only one of them has ids",
@@ -297,7 +303,7 @@ fn advice(metrics: &Metrics, config: &VotesConfig) -> String {
     }
     let asked = config.agreement.min_agree;
     let found = metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
-    let (k, used) = (metrics.n_clusters, metrics.consensus_min_agree.unwrap_or(asked));
+    let k = metrics.n_clusters;
     let more = if metrics.n_passing_gate < metrics.n_samples { " or --min-confidence" } else { "" };
     let fewer = if k > 2 { "fewer clusters, or " } else { "" };
     let looser = metrics.curve.iter().skip_while(|point| point.min_agree != asked);
@@ -307,10 +313,12 @@ fn advice(metrics: &Metrics, config: &VotesConfig) -> String {
         .map_or(format!("try {fewer}a lower --min-agree{more}"), |point| {
             format!("the highest that finds all is --min-agree {}", point.min_agree)
         });
-    let consensus = if found == 0 && used == asked {
-        "Without mini-clusters there is no consensus.".into()
-    } else {
-        format!("The consensus starts from the mini-clusters of --min-agree {used}.")
+    let consensus = match metrics.consensus_min_agree {
+        None => "The consensus doesn't depend on them.".into(),
+        Some(used) if found == 0 && used == asked => {
+            "Without mini-clusters there is no consensus.".into()
+        }
+        Some(used) => format!("The consensus starts from the mini-clusters of --min-agree {used}."),
     };
     let incomplete = warning("Incomplete:");
     format!(

@@ -1,7 +1,16 @@
 //! Flags that say how to read files.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
+
 use clap::Args;
-use consilience_data::{Dataset, Missing, PartInfo, ReadOptions};
+use consilience::run_folder::RunFolder;
+use consilience_data::{
+    DataError, Dataset, Missing, PartInfo, ReadOptions, read_dataset_as, read_dataset_with,
+};
+
+/// Columns left aside that are told.
+const TOLD: usize = 12;
 
 /// How to read the data. Columns are named, or numbered from 1; -1 is the last.
 #[derive(Debug, Args)]
@@ -80,13 +89,58 @@ impl ReadingArgs {
     }
 }
 
+/// What columns were taken for that are no features, a line for each file that has such.
+pub(super) fn roles(data: &Dataset) -> impl Iterator<Item = String> {
+    let of_part = |part: &'_ PartInfo| {
+        let ids = part.ids_from.as_ref().map(|from| format!("ids: {from}"));
+        let labels =
+            part.truth_from.as_ref().map(|from| format!("labels, for scores only: {from}"));
+        let aside = match part.left_aside.len().saturating_sub(TOLD) {
+            0 => part.left_aside.join(", "),
+            more => format!("{} and {more} more", part.left_aside[..TOLD].join(", ")),
+        };
+        let aside = (!aside.is_empty()).then(|| format!("left aside: {aside}"));
+        let told: Vec<String> = ids.into_iter().chain(labels).chain(aside).collect();
+        (!told.is_empty()).then(|| format!("{}: {}", part.path.display(), told.join("; ")))
+    };
+    data.parts.iter().filter_map(of_part)
+}
+
+/// The data of a run, read again.
+pub(super) fn again(run: &RunFolder, paths: &[PathBuf]) -> Result<Dataset, DataError> {
+    // Of the votes of other tools, nothing says how data became features.
+    match run.metrics["n_features"].is_null() && run.source.data_hash.is_none() {
+        true => read_dataset_with(paths, &[], &run.recipe.options),
+        false => read_dataset_as(paths, &[], &run.recipe),
+    }
+}
+
 /// What a person has to know of how files were read, a line each.
 pub(super) fn notes(data: &Dataset) -> impl Iterator<Item = String> {
     let of_part = |part: &'_ PartInfo| {
         let path = part.path.display().to_string();
         part.notes.clone().into_iter().map(move |note| format!("{path}: {note}"))
     };
-    data.parts.iter().flat_map(of_part)
+    data.parts.iter().flat_map(of_part).chain(repeated(data))
+}
+
+/// That samples are called the same, if any are.
+fn repeated(data: &Dataset) -> Option<String> {
+    let ids = data.ids.as_ref()?;
+    let mut first = HashMap::new();
+    let mut again = ids.iter().enumerate().filter_map(|(row, id)| {
+        let before = *first.entry(id).or_insert(row);
+        (before < row).then_some((id, before, row))
+    });
+    let (id, before, row) = again.next()?;
+    let more = match again.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    Some(format!(
+        "{}: samples {before} and {row}, counted from 0, are both called '{id}'{more}: nothing can be joined by such ids (--id-column)",
+        data.name
+    ))
 }
 
 fn missing(text: &str) -> Result<Missing, String> {

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::RunFolder;
-use consilience_data::{Dataset, read_dataset_as, read_dataset_with};
+use consilience_data::Dataset;
 
-use super::{ReportArgs, answer};
+use super::{ReportArgs, answer, reading};
 
 /// Writes a run's report anew.
 pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
@@ -31,12 +31,8 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
 /// A report that is there is not replaced by one without what data tell.
 fn data(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Dataset, String>> {
     let is_of_votes = run.metrics["n_features"].is_null();
-    let read = |paths: &[PathBuf]| match is_of_votes {
-        true => read_dataset_with(paths, &[], &run.recipe.options),
-        false => read_dataset_as(paths, &[], &run.recipe),
-    };
     if !named.is_empty() {
-        return Ok(Ok(read(named)?));
+        return Ok(Ok(reading::again(run, named)?));
     }
     let why = |problem: &str| {
         format!(
@@ -47,7 +43,7 @@ fn data(run: &RunFolder, named: &[PathBuf]) -> Result<Result<Dataset, String>> {
         return Ok(Err(why("The run was made of votes, without data")));
     }
     let recorded: Vec<PathBuf> = run.source.data.iter().map(PathBuf::from).collect();
-    match read(&recorded) {
+    match reading::again(run, &recorded) {
         Ok(data) => Ok(Ok(data)),
         Err(error) if run.path.join(REPORT).exists() => bail!(
             "{}: kept as it is, because the data can't be read ({error}); name the data: consilience report RUN \

@@ -36,11 +36,15 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
         config.members.fill(kind);
     }
     if let Some(models) = args.models {
-        let kind = args.member.or(config.members.first().copied()).unwrap_or(MemberKind::Ladder);
+        let network = config.members.iter().copied().find(|kind| kind.is_network());
+        let kind = args.member.or(network).or(config.members.first().copied());
+        let kind = kind.unwrap_or(MemberKind::Ladder);
         // As many are trained to be left out as before; none stays none.
         let spare = config.candidates.saturating_sub(config.members.len());
-        config.members = vec![kind; models.into()];
-        config.candidates = if spare > 0 { usize::from(models) + spare } else { 0 };
+        // Networks are counted; models of other kinds stay beside them.
+        config.members.retain(|&other| !other.is_network() && other != kind);
+        config.members.splice(..0, vec![kind; models.into()]);
+        config.candidates = if spare > 0 { config.members.len() + spare } else { 0 };
     }
     config.engine = args.engine.unwrap_or(config.engine);
     config.labelling = args.labelling.unwrap_or(config.labelling);
@@ -56,6 +60,7 @@ pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     config.n_clusters = args.clusters.unwrap_or(config.n_clusters);
+    config.consensus = args.consensus.unwrap_or(config.consensus);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
 }
@@ -106,10 +111,15 @@ pub(super) fn n_clusters(args: &ClusterArgs, config: &Config, data: &Dataset) ->
 
 /// `error`, with a hint where flags are the way out.
 pub(super) fn hint(error: RunError) -> anyhow::Error {
-    let RunError::Graph(GraphError::Thresholds { n_models, .. }) = error else {
+    let RunError::Graph(GraphError::Thresholds { n_models, min_agree, .. }) = error else {
         return error.into();
     };
-    anyhow!("{error}; choose --min-agree and --max-agree for {}", plural(n_models, "model"))
+    let percent = match usize::from(min_agree) > n_models && min_agree <= 100 {
+        true => format!("; a share of them is written as --min-agree {min_agree}%"),
+        false => String::new(),
+    };
+    let models = plural(n_models, "model");
+    anyhow!("{error}; choose --min-agree and --max-agree for {models}{percent}")
 }
 
 /// Settings in a file that the command doesn't have.

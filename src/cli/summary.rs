@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience::guard::Chosen;
+use consilience::judge::Chosen;
 use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
@@ -31,7 +31,7 @@ impl Summary<'_> {
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
         rows.extend(self.unsure().map(|text| ("unsure", text)));
-        rows.extend(self.guard().map(|text| ("answer", text)));
+        rows.extend(self.answer().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
         rows.extend(self.scores().map(|text| ("scores", text)));
         rows.push(("time", time(metrics.seconds, metrics.threads, metrics.peak_rss_mb)));
@@ -80,14 +80,24 @@ impl Summary<'_> {
         ))
     }
 
-    /// That the models were outdone.
-    fn guard(&self) -> Option<String> {
-        let (k_means, last) = (self.metrics.k_means.as_ref()?, self.metrics.rounds.last()?);
-        let (theirs, ours) = (k_means.neighbour_information, last.neighbour_information?);
-        (self.metrics.chosen == Some(Chosen::KMeans)).then(|| {
-            format!(
-                "that of k-means, which fits neighbouring samples better ({theirs:.2} nats) than the models ({ours:.2})"
-            )
+    /// Whose answer it is, and why.
+    fn answer(&self) -> Option<String> {
+        let answers = self.metrics.answers.as_ref().filter(|answers| answers.len() > 1)?;
+        let of = |chosen| answers.iter().find(|answer| answer.of == chosen);
+        let told = |chosen| of(chosen).map(|answer| answer.evidence.neighbour_information);
+        let apart = |chosen| of(chosen).map(|answer| answer.evidence.neighbours_separated);
+        Some(match self.metrics.chosen? {
+            Chosen::Ensemble => "that of the networks".into(),
+            Chosen::AcrossKinds => "that of networks and communities of neighbours together".into(),
+            Chosen::Communities => format!(
+                "that of communities of neighbours: networks separate neighbours {:.1} times as often",
+                apart(Chosen::Ensemble)? / apart(Chosen::Communities)?
+            ),
+            Chosen::KMeans => format!(
+                "that of k-means, which fits neighbouring samples better ({:.2} nats) than the models ({:.2})",
+                told(Chosen::KMeans)?,
+                told(Chosen::Ensemble)?
+            ),
         })
     }
 

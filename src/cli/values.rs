@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
+use consilience::consensus::ConsensusMethod;
 use consilience::labelling::Labelling;
 use consilience_ensembles::{EngineChoice, MemberKind};
 use serde::Deserialize;
@@ -34,6 +35,11 @@ pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
 /// What trains networks, for the command line.
 pub(super) fn engine(name: &str) -> Result<EngineChoice, ValueError> {
     EngineChoice::deserialize(name.into_deserializer())
+}
+
+/// How the consensus of votes is found, for the command line.
+pub(super) fn consensus(name: &str) -> Result<ConsensusMethod, ValueError> {
+    ConsensusMethod::deserialize(name.into_deserializer())
 }
 
 /// What pseudo-labels come from, for the command line.

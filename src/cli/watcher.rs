@@ -111,13 +111,18 @@ impl Observer for Watcher {
                 self.begin(round, rounds, models, networks);
             }
             Step::Agree => self.look.mention("votes, graph, consensus"),
-            Step::Guard => self.look.mention("comparing with k-means"),
+            Step::Communities => self.look.mention("communities of neighbours"),
+            Step::Judge => self.look.mention("comparing answers"),
             Step::Record(round) => self.record(round),
         }
     }
 }
 
 impl Progress for Watcher {
+    fn model_lost(&self, model: ModelIdx, kind: &'static str, reason: &str) {
+        self.look.say(&format!("going on without model {} ({kind}): {reason}", model.0 + 1));
+    }
+
     fn epoch_end(&self, end: EpochEnd) {
         if matches!(self.look, Look::Nothing) {
             return;

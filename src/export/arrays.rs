@@ -25,7 +25,7 @@ fn texts(texts: &[String]) -> Vec<&str> {
 
 /// Writes an archive that `numpy.load` reads without pickle.
 pub(super) fn npz(export: &Export<'_>, path: &Path) -> Result<(), DataError> {
-    let columns = Columns::of(&export.labels);
+    let columns = Columns::of(&export.labels, export.rows);
     let classes = classes(&columns);
     let mut members = Vec::new();
     if let Some(table) = export.table {
@@ -48,7 +48,7 @@ pub(super) fn npz(export: &Export<'_>, path: &Path) -> Result<(), DataError> {
 /// Writes the same as HDF5.
 #[cfg(feature = "hdf5")]
 pub(super) fn hdf5(export: &Export<'_>, path: &Path) -> Result<(), DataError> {
-    let columns = Columns::of(&export.labels);
+    let columns = Columns::of(&export.labels, export.rows);
     let file =
         crate::run_folder::Documented::create(path, "Pseudo-labels by a run of consilience")?;
     let shape = "(n_labelled)";

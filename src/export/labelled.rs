@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::names::LabelNames;
 use super::subset::Subset;
 use crate::RunError;
-use crate::run_folder::RunFolder;
+use crate::run_folder::{RunFolder, row};
 
 /// Features of all samples of a run.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,8 @@ pub struct Export<'a> {
     pub labels: PseudoLabels,
     /// What samples are called, length n_samples, if the data says it.
     pub ids: Option<&'a [String]>,
+    /// Which row of the data each is, length n_samples, if some rows were left out.
+    pub rows: Option<&'a [usize]>,
     /// Names of the labels, if any were given.
     pub names: Option<&'a LabelNames>,
     /// The features, if they are to be written.
@@ -52,7 +54,8 @@ impl<'a> Export<'a> {
         subset: &Subset,
         names: Option<&'a LabelNames>,
     ) -> Result<Self, RunError> {
-        Ok(Self { labels: subset.choose(run)?, ids: run.ids.as_deref(), names, table: None })
+        let (ids, rows) = (run.ids.as_deref(), run.rows.as_deref());
+        Ok(Self { labels: subset.choose(run)?, ids, rows, names, table: None })
     }
 
     /// Adds the features of all samples of `run`.
@@ -75,6 +78,11 @@ impl<'a> Export<'a> {
 
     pub(super) fn entries(&self) -> &[PseudoLabel] {
         self.labels.entries()
+    }
+
+    /// The row of the data.
+    pub(super) fn row(&self, entry: &PseudoLabel) -> usize {
+        row(self.rows, entry.sample)
     }
 
     pub(super) fn id(&self, entry: &PseudoLabel) -> Option<&'a str> {

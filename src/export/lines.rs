@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use consilience_data::{ClusterId, SampleIdx};
+use consilience_data::ClusterId;
 use serde::Serialize;
 
 use super::Export;
@@ -14,7 +14,7 @@ use crate::run_folder::PSEUDO_LABELS;
 /// A line.
 #[derive(Serialize)]
 struct Row<'a> {
-    sample: SampleIdx,
+    sample: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     label: ClusterId,
@@ -29,7 +29,7 @@ struct Row<'a> {
 
 fn rows<'a>(export: &'a Export<'_>) -> impl Iterator<Item = Row<'a>> {
     export.entries().iter().map(|entry| Row {
-        sample: entry.sample,
+        sample: export.row(entry),
         id: export.id(entry),
         label: entry.label,
         name: export.name(entry),

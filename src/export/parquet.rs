@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Int32Array, RecordBatch, StringArray, UInt32Array,
+    ArrayRef, FixedSizeListArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use consilience_data::{DataError, PseudoLabel};
@@ -41,7 +41,7 @@ fn write_to(export: &Export<'_>, file: File) -> Result<(), ParquetError> {
 
 fn schema(export: &Export<'_>) -> Result<Schema, ArrowError> {
     let field = |name: &str, kind| Field::new(name, kind, false);
-    let mut fields = vec![field(PSEUDO_LABELS[0], DataType::UInt32)];
+    let mut fields = vec![field(PSEUDO_LABELS[0], DataType::Int64)];
     fields.extend(export.ids.map(|_| field("id", DataType::Utf8)));
     fields.push(field(PSEUDO_LABELS[1], DataType::Int32));
     fields.extend(export.names.map(|_| field("name", DataType::Utf8)));
@@ -69,7 +69,7 @@ fn columns(export: &Export<'_>, entries: &[PseudoLabel]) -> Result<Vec<ArrayRef>
     let integers = |of: fn(&PseudoLabel) -> i32| -> ArrayRef {
         Arc::new(entries.iter().map(of).collect::<Vec<_>>().into_iter().collect::<Int32Array>())
     };
-    let samples: UInt32Array = entries.iter().map(|entry| entry.sample.0).collect();
+    let samples: Int64Array = entries.iter().map(|entry| export.row(entry) as i64).collect();
     let mut columns: Vec<ArrayRef> = vec![Arc::new(samples)];
     if export.ids.is_some() {
         columns

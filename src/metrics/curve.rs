@@ -1,7 +1,6 @@
 //! Coverage against strictness: what a user can trade.
 
 use consilience_data::{DataError, Truth};
-use consilience_ensembles::MemberKind;
 use consilience_graph::{
     AgreementGraph, AgreementParams, Extraction, Signatures, Strictness, Threads,
 };
@@ -82,8 +81,7 @@ impl Work {
         widths.extend(settings.network.hidden.iter().map(|&width| width as u64));
         widths.push(config.n_clusters as u64);
         let weights: u64 = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
-        let is_network = |kind: &&MemberKind| **kind != MemberKind::KMeans;
-        let networks = config.members.iter().filter(is_network).count() as u64;
+        let networks = config.members.iter().filter(|kind| kind.is_network()).count() as u64;
         let rounds = outcome.rounds.len();
         let epochs: u64 = (0..rounds).map(|round| config.phase(round).epochs as u64).sum();
         let passes = (signatures.n_samples() as u64).saturating_mul(networks * epochs);
@@ -114,8 +112,7 @@ impl Curve {
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
         let threads = Threads::new(config.compute.threads)?;
-        let n_own = outcome.ensemble.n_models() - config.members.len();
-        let agreement = config.agreement_with(n_own)?;
+        let agreement = config.agreement_for(outcome.ensemble.n_models())?;
         let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
         let work = Work::of_run(outcome, config, &signatures);
         let settings: &Config = config;

@@ -15,7 +15,7 @@ pub use self::curve::{Curve, CurvePoint, Work};
 pub use self::labels::PseudoLabelMetrics;
 pub use self::machine::Machine;
 pub use self::schema::{
-    BaselineMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics,
+    AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics,
 };
 pub use self::trust::{ClusterMetrics, MAX_SIDE, Matrix, TrustMetrics};
 pub use self::votes::VotesContext;

@@ -8,12 +8,11 @@ use consilience_graph::{Diversity, Signatures, Threads};
 use super::labels::PseudoLabelMetrics;
 use super::machine::{Machine, peak_rss_mb};
 use super::schema::{
-    BaselineMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics,
-    milliseconds,
+    AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics, milliseconds,
 };
 use super::trust::{Found, TrustMetrics};
 use crate::evaluation::Scores;
-use crate::guard::Baseline;
+use crate::judge::Candidate;
 use crate::outcome::Outcome;
 use crate::round::{ModelVotes, Round};
 use crate::{RunError, ValidConfig};
@@ -36,16 +35,22 @@ impl Metrics {
         let answer = &outcome.answer;
         let scores =
             truth.map(|truth| Scores::of_assignments(truth, &answer.assignments)).transpose()?;
-        let k_means = |baseline: &Baseline| -> Result<_, DataError> {
-            let acc = accuracy(&baseline.assignments, truth)?;
-            Ok(BaselineMetrics { acc, neighbour_information: baseline.information })
+        let compared = |candidate: &Candidate| -> Result<_, DataError> {
+            let scores = truth.map(|truth| Scores::of_assignments(truth, &candidate.assignments));
+            let scores = scores.transpose()?;
+            Ok(AnswerMetrics {
+                of: candidate.of,
+                acc: scores.as_ref().map(|scores| scores.acc),
+                ari: scores.as_ref().map(|scores| scores.ari),
+                evidence: candidate.evidence,
+            })
         };
+        let answers: Result<Vec<_>, DataError> = answer.candidates.iter().map(compared).collect();
         let kinds = outcome.ensemble.kinds();
         let rounds: Result<Vec<_>, DataError> =
             outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
         let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
-        let n_own = outcome.ensemble.n_models() - config.members.len();
-        let agreement = config.agreement_with(n_own)?;
+        let agreement = config.agreement_for(outcome.ensemble.n_models())?;
         let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
         let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
         let found = Found {
@@ -80,11 +85,13 @@ impl Metrics {
             n_passing_gate: signatures.n_passing_gate(),
             complete: last.complete,
             chosen: Some(answer.chosen),
-            k_means: answer.k_means.as_ref().map(k_means).transpose()?,
+            answers: Some(answers?),
+            communities_coherence: answer.coherence,
             mean_confidence: mean(&answer.confidence),
             pseudo_labels: PseudoLabelMetrics::of(&answer.pseudo_labels, truth)?,
             graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
             profile: Some(profile(outcome)),
+            consensus_method: None,
             consensus_min_agree: None,
             curve: Vec::new(),
             curve_left_out: Vec::new(),

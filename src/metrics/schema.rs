@@ -9,9 +9,10 @@ use super::curve::{Curve, CurvePoint};
 use super::labels::PseudoLabelMetrics;
 use super::machine::Machine;
 use super::trust::TrustMetrics;
+use crate::consensus::ConsensusMethod;
 use crate::evaluation::Scores;
 use crate::from_votes::VotesSeconds;
-use crate::guard::Chosen;
+use crate::judge::{Chosen, Evidence};
 use crate::outcome::StopReason;
 
 /// A run in numbers, whether its models were trained or their votes given. What a run doesn't have is `null`. Fields are in the
@@ -62,8 +63,10 @@ pub struct Metrics {
     pub complete: bool,
     /// Which clustering was chosen; `None` where there was no other.
     pub chosen: Option<Chosen>,
-    /// What it was compared with.
-    pub k_means: Option<BaselineMetrics>,
+    /// All clusterings that were compared, the networks' first; `None` where there was no other.
+    pub answers: Option<Vec<AnswerMetrics>>,
+    /// How far communities of neighbouring granularities agree: mean adjusted Rand index; `None` without communities.
+    pub communities_coherence: Option<f64>,
     /// Mean confidence of the assignments, over the samples that have any.
     pub mean_confidence: f64,
     /// The final pseudo-labels.
@@ -72,7 +75,9 @@ pub struct Metrics {
     pub graph: GraphMetrics,
     /// Where the time of training went.
     pub profile: Option<ProfileMetrics>,
-    /// The `min_agree` of the mini-clusters from which a consensus of votes starts.
+    /// How the consensus of votes that were given was found.
+    pub consensus_method: Option<ConsensusMethod>,
+    /// The `min_agree` of the mini-clusters from which it starts, if it does.
     pub consensus_min_agree: Option<Strictness>,
     /// Coverage against strictness, for the last round's votes, strictest first.
     pub curve: Vec<CurvePoint>,
@@ -89,13 +94,18 @@ pub struct Metrics {
     pub scores: Option<Scores>,
 }
 
-/// k-means in numbers.
+/// A clustering that a run could have ended with.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub struct BaselineMetrics {
+pub struct AnswerMetrics {
+    /// Which it is.
+    pub of: Chosen,
     /// Accuracy of its assignments.
     pub acc: Option<f64>,
-    /// What they tell of neighbours' clusters, in nats.
-    pub neighbour_information: f64,
+    /// Adjusted Rand index of its assignments.
+    pub ari: Option<f64>,
+    /// What speaks for it.
+    #[serde(flatten)]
+    pub evidence: Evidence,
 }
 
 /// The agreement graph in numbers.

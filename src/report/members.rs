@@ -5,7 +5,7 @@ use consilience_data::{Features, Recipe, Stream};
 use super::colour;
 use super::contrast::{Contrast, Contrasts};
 use super::figures::Figures;
-use super::numerals::{count, cut, short};
+use super::numerals::{count, cut, short, short_pair};
 use super::overview::class_of;
 use super::settings::seed;
 use super::sprite::{COLUMNS, Pictures};
@@ -104,10 +104,9 @@ impl Members {
         figures: &Figures,
     ) -> Self {
         let k = run.n_clusters();
-        let names = recipe.feature_names.as_deref();
         let what = match figures.preset.as_deref() {
             _ if pictures.is_some() => What::Pictures,
-            Some("text") if names.is_some() => What::Terms,
+            Some("text") if recipe.feature_names.is_some() => What::Terms,
             Some("embedding") => What::Coordinates,
             _ => What::Features,
         };
@@ -127,7 +126,7 @@ impl Members {
                 size: count(members.len()),
                 agreed: count(labelled[cluster]),
                 class: class_of(cluster, figures),
-                bars: contrasts.map_or(Vec::new(), |all| bars(names, all, cluster, what)),
+                bars: contrasts.map_or(Vec::new(), |all| bars(recipe, all, cluster, what)),
                 grids: grids(run, cluster, members, pictures),
             }
         };
@@ -190,7 +189,7 @@ pub(super) fn grid(
     }
 }
 
-fn bars(names: Option<&[String]>, contrasts: &Contrasts, cluster: usize, what: What) -> Vec<Bar> {
+fn bars(recipe: &Recipe, contrasts: &Contrasts, cluster: usize, what: What) -> Vec<Bar> {
     let found = match what {
         What::Terms => contrasts.terms(cluster, MOST_TERMS),
         _ => contrasts.features(cluster, MOST_FEATURES),
@@ -198,14 +197,18 @@ fn bars(names: Option<&[String]>, contrasts: &Contrasts, cluster: usize, what: W
     let longest = found.iter().map(|contrast| contrast.difference.abs()).fold(0.0, f64::max);
     let bar = |contrast: &Contrast| {
         let Contrast { feature, means: (inside, outside), difference } = *contrast;
-        let name = names.and_then(|names| names.get(feature));
+        let [inside, outside] = [inside, outside].map(|it| recipe.original_mean(feature, it));
+        let name = recipe.feature_names.as_ref().and_then(|names| names.get(feature));
         let value = match what {
             What::Terms => short(inside),
             _ => format!("{difference:+.1} sd"),
         };
         Bar {
             name: name.map_or(format!("feature {feature}"), |name| cut(name, LETTERS)),
-            title: format!("mean {} here, {} elsewhere", short(inside), short(outside)),
+            title: {
+                let [here, elsewhere] = short_pair([inside, outside]);
+                format!("mean {here} here, {elsewhere} elsewhere")
+            },
             value,
             width: format!("{:.0}%", 100.0 * difference.abs() / longest.max(f64::MIN_POSITIVE)),
             is_less: difference < 0.0,

@@ -37,6 +37,18 @@ pub(super) fn short(number: f64) -> String {
     }
 }
 
+/// Two numbers, with as many digits as tell them apart.
+pub(super) fn short_pair(numbers: [f64; 2]) -> [String; 2] {
+    let texts = numbers.map(short);
+    let difference = (numbers[0] - numbers[1]).abs();
+    if texts[0] != texts[1] || difference == 0.0 {
+        return texts;
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 17")]
+    let decimals = (1.0 - difference.log10().floor()).clamp(0.0, 17.0) as usize;
+    numbers.map(|number| format!("{number:.decimals$}"))
+}
+
 /// The first `most` characters, and whether there are more.
 pub(super) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
@@ -54,6 +66,8 @@ mod tests {
         assert_eq!([cell(0.984), cell(1.0), cell(0.0), cell(-0.02)], [".98", "1", ".00", "-0.02"]);
         let texts = [0.0, 0.01234, 12.345, 12_300.0, 1.25e9].map(short);
         assert_eq!(texts, ["0", "0.012", "12.35", "12300", "1.2e9"]);
+        assert_eq!(short_pair([1.7e12 + 500.0, 1.7e12]), ["1700000000500", "1700000000000"]);
+        assert_eq!(short_pair([0.50001, 0.50002]), ["0.500010", "0.500020"]);
         assert_eq!((cut("abcdef", 4), cut("äöü", 3)), ("abc…".into(), "äöü".into()));
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use consilience_data::hdf5_file::Writer;
-use consilience_data::{ClusterId, DataError, Element, ModelIdx, SoftAssignments, Votes};
-use ndarray::{ArrayView, ArrayView2, Dimension};
+use consilience_data::{ClusterId, DataError, Element, ModelAnswers, ModelIdx, Votes};
+use ndarray::{ArrayView, CowArray, Dimension, Ix2};
 
 use super::results::{Columns, PSEUDO_LABELS, Results};
 use super::source::GivenVotes;
@@ -48,12 +48,12 @@ impl Documented {
         self.explain(name, shape, meaning)
     }
 
-    /// As [`Documented::array`], of planes of one shape, none of which is copied unless it has fewer columns.
+    /// As [`Documented::array`], of planes of one shape, only one of which has to be in memory.
     pub(crate) fn planes<'a, T: Element>(
         &self,
         name: &str,
         plane: (usize, usize),
-        planes: impl ExactSizeIterator<Item = ArrayView2<'a, T>>,
+        planes: impl ExactSizeIterator<Item = CowArray<'a, T, Ix2>>,
         shape: &str,
         meaning: &str,
     ) -> Result<(), DataError> {
@@ -103,11 +103,12 @@ pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result
     file.array("votes", votes.clusters(), shape, meaning)?;
     let meaning = "the largest of each model's probabilities";
     file.array("confidences", votes.confidences(), shape, meaning)?;
-    let models = &outcome.probabilities;
-    let most = models.iter().map(SoftAssignments::n_clusters).max().unwrap_or(0);
+    let models = &outcome.answers;
+    let most = models.iter().map(ModelAnswers::n_clusters).max().unwrap_or(0);
     let shape = "(n_models, n_samples, n_clusters)";
-    let meaning = "probability of each cluster, in each model's own numbering; sums to 1; 0 beyond the clusters of a model of one's own that has fewer";
-    let (plane, planes) = ((votes.n_samples(), most), models.iter().map(SoftAssignments::view));
+    let meaning = "probability of each cluster, in each model's own numbering; sums to 1; 0 beyond the clusters of a model that has fewer; where a model has no probabilities, its cluster has the confidence, and the others share what is left";
+    let (plane, planes) =
+        ((votes.n_samples(), most), models.iter().map(ModelAnswers::probabilities));
     file.planes("probabilities", plane, planes, shape, meaning)?;
     write_results(&file, results)?;
     file.finish()
@@ -154,7 +155,12 @@ fn write_results(file: &Documented, results: &Results) -> Result<(), DataError> 
         let texts: Vec<&str> = ids.iter().map(String::as_str).collect();
         file.texts("ids", &texts, per_sample, "ids of the samples, from the data")?;
     }
-    let columns = Columns::of(results.pseudo_labels);
+    if let Some(rows) = results.rows {
+        let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+        let meaning = "row of each sample in the data, counted from 0, as rows with missing values were left out";
+        file.array("rows", &rows, per_sample, meaning)?;
+    }
+    let columns = Columns::of(results.pseudo_labels, results.rows);
     let meaning = "its mini-cluster, numbered as assignments are";
     let label = format!("pseudo_labels/{}", PSEUDO_LABELS[1]);
     file.array(&label, &columns.label, "(n_labelled)", meaning)?;

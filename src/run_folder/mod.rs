@@ -22,7 +22,7 @@ use consilience_data::DataError;
 pub(crate) use self::h5::Documented;
 pub(crate) use self::models::read as read_models;
 pub use self::read::{RunFolder, read_recipe, read_source};
-pub(crate) use self::results::{Columns, PSEUDO_LABELS};
+pub(crate) use self::results::{Columns, PSEUDO_LABELS, row};
 pub use self::source::{CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml};
 pub use self::write::{rewrite_metrics, write, write_from_votes};
 use crate::RunError;

@@ -6,20 +6,23 @@ use std::path::Path;
 use consilience_data::write::npz;
 use consilience_data::{ClusterId, ModelIdx, read_npz};
 use consilience_ensembles::{Clusterer, Ensemble, KMeansModel, Transform};
-use consilience_graph::Alignment;
+use consilience_graph::{Alignment, Placer};
 use ndarray::{ArrayD, ArrayView1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::read::{check, damaged, json};
 use super::{MAX_CLUSTERS, unwritable, write_text};
 use crate::RunError;
-use crate::guard::Chosen;
+use crate::judge::Chosen;
 use crate::outcome::Outcome;
+use crate::rule::Rule;
 
 const FOLDER: &str = "models";
 const ENSEMBLE: &str = "ensemble.json";
 const K_MEANS: &str = "k-means.safetensors";
 const SCALING: &str = "scaling.npz";
+const COMMUNITIES: &str = "communities";
+const PLACES: &str = "places.json";
 
 /// `ensemble.json`: how the models' answers become one.
 #[derive(Serialize, Deserialize)]
@@ -31,15 +34,15 @@ struct Manifest {
     n_common: usize,
     /// The common cluster of each of every model's clusters, shape (n_models, n_clusters of the model).
     to_common: Vec<Vec<Option<ClusterId>>>,
+    /// Number of clusters of each of the communities that are kept.
+    #[serde(default)]
+    communities: Vec<usize>,
 }
 
 /// Models as they were saved.
 pub(crate) struct Saved {
     pub(crate) transform: Transform,
-    pub(crate) ensemble: Ensemble,
-    pub(crate) alignment: Alignment,
-    /// In place of the ensemble, if it was chosen.
-    pub(crate) k_means: Option<KMeansModel>,
+    pub(crate) rule: Rule,
 }
 
 /// Writes the models of `outcome` into a run folder.
@@ -49,7 +52,18 @@ pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
     outcome.ensemble.save(&models)?;
     let answer = &outcome.answer;
     if let (Chosen::KMeans, Some(k_means)) = (answer.chosen, &answer.k_means) {
-        k_means.model.save(&models.join(K_MEANS))?;
+        k_means.save(&models.join(K_MEANS))?;
+    }
+    let mut communities = Vec::new();
+    if let (Some((_, placer)), Some(voters)) = (&answer.cut, &outcome.voters) {
+        let folder = models.join(COMMUNITIES);
+        fs::create_dir(&folder).map_err(|error| unwritable(&folder, &error))?;
+        voters.ensemble.save(&folder)?;
+        let n_voters = voters.votes.n_models();
+        let of_model = |model| voters.votes.n_clusters(ModelIdx::from_index(model));
+        communities = (0..n_voters).map(of_model).collect();
+        let places = serde_json::to_string(&placer.parts()).expect("plain data") + "\n";
+        write_text(&models.join(PLACES), &places)?;
     }
     let (alignment, n_models) = (&outcome.alignment, outcome.alignment.n_models());
     let to_common = |model| alignment.from_model(ModelIdx::from_index(model)).to_vec();
@@ -57,6 +71,7 @@ pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
         chosen: answer.chosen,
         n_common: alignment.n_common(),
         to_common: (0..n_models).map(to_common).collect(),
+        communities,
     };
     let manifest = serde_json::to_string(&manifest).expect("plain data") + "\n";
     write_text(&models.join(ENSEMBLE), &manifest)?;
@@ -78,27 +93,48 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
             "no such file: the run was made by an older version; run 'consilience cluster' again";
         return Err(RunError::folder(&path, &why));
     }
-    let Manifest { chosen, n_common, to_common } = json(&path)?;
+    let Manifest { chosen, n_common, to_common, communities } = json(&path)?;
     let n_clusters: Vec<usize> = to_common.iter().map(Vec::len).collect();
     if n_clusters.is_empty() {
         return Err(damaged(&path, "no models"));
     }
-    if n_common > MAX_CLUSTERS || n_clusters.iter().any(|&k| k > MAX_CLUSTERS) {
+    let too_many = |&k: &usize| k > MAX_CLUSTERS;
+    if n_common > MAX_CLUSTERS || n_clusters.iter().chain(&communities).any(too_many) {
         return Err(damaged(&path, "more clusters than there can be"));
     }
     let alignment = Alignment::from_common(to_common, n_common);
     let alignment = alignment.map_err(|error| damaged(&path, &error.to_string()))?;
     let transform = read_transform(&models.join(SCALING))?;
     let seen = transform.projection.as_ref().map_or(transform.n_features(), |p| p.ncols());
-    let ensemble = Ensemble::load(&models, seen, &n_clusters, threads)?;
-    let k_means = match chosen {
-        Chosen::Ensemble => None,
-        Chosen::KMeans => Some(KMeansModel::load(ModelIdx(u16::MAX), &models.join(K_MEANS))?),
+    let networks = || Ensemble::load(&models, seen, &n_clusters, threads);
+    let voters = || Ensemble::load(&models.join(COMMUNITIES), seen, &communities, threads);
+    let rule = match chosen {
+        Chosen::Ensemble => Rule::Averaged(networks()?, alignment),
+        Chosen::Communities => {
+            Rule::Placed(vec![voters()?], read_places(&models.join(PLACES), &communities)?)
+        }
+        Chosen::AcrossKinds => {
+            let voted = [&n_clusters[..], &communities].concat();
+            let places = read_places(&models.join(PLACES), &voted)?;
+            Rule::Placed(vec![networks()?, voters()?], places)
+        }
+        Chosen::KMeans => {
+            let path = models.join(K_MEANS);
+            let model = KMeansModel::load(ModelIdx(u16::MAX), &path)?;
+            if model.n_features() != Some(seen) {
+                return Err(damaged(&path, &format!("it is not of {seen} features")));
+            }
+            Rule::k_means(model, threads)?
+        }
     };
-    if k_means.as_ref().is_some_and(|model| model.n_features() != Some(seen)) {
-        return Err(damaged(&models.join(K_MEANS), &format!("it is not of {seen} features")));
-    }
-    Ok(Saved { transform, ensemble, alignment, k_means })
+    Ok(Saved { transform, rule })
+}
+
+/// Reads where votes are placed, of models of so many clusters each.
+fn read_places(path: &Path, n_clusters: &[usize]) -> Result<Placer, RunError> {
+    let placer = Placer::from_parts(&json(path)?);
+    let fits = |placer: &Placer| placer.n_models() == n_clusters.len();
+    placer.filter(fits).ok_or_else(|| damaged(path, "it doesn't fit the models"))
 }
 
 fn write_transform(path: &Path, transform: &Transform) -> Result<(), RunError> {

@@ -1,5 +1,6 @@
 //! Run folders, read back.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use consilience_data::{
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::results::row;
 use super::source::{CONFIG, RECIPE, Source};
 use super::{MAX_CLUSTERS, METRICS};
 use crate::RunError;
@@ -29,6 +31,8 @@ pub struct RunFolder {
     pub recipe: Recipe,
     /// What samples are called, length n_samples, if the data said it.
     pub ids: Option<Vec<String>>,
+    /// Which row of the data each is, length n_samples, if they aren't all rows in their order.
+    pub rows: Option<Vec<usize>>,
     /// The cluster of each sample, length n_samples; `None` where nobody voted.
     pub clusters: Vec<Option<ClusterId>>,
     /// Its probability, length n_samples.
@@ -40,7 +44,7 @@ pub struct RunFolder {
 /// A line of `assignments.csv`.
 #[derive(Deserialize)]
 struct Assigned {
-    sample: u32,
+    sample: usize,
     id: Option<String>,
     cluster: Option<ClusterId>,
     confidence: f32,
@@ -49,7 +53,7 @@ struct Assigned {
 /// A line of `pseudo_labels.csv`.
 #[derive(Deserialize)]
 struct Labelled {
-    sample: u32,
+    sample: usize,
     label: ClusterId,
     agreement: u16,
     margin: i32,
@@ -70,12 +74,25 @@ impl RunFolder {
         let recipe = read_recipe(path)?;
 
         let assigned_path = path.join("assignments.csv");
-        let (has_ids, assigned): (bool, Vec<Assigned>) = rows(&assigned_path)?;
-        if assigned.iter().zip(0..).any(|(row, sample)| row.sample != sample) || assigned.is_empty()
-        {
+        let (has_ids, assigned): (bool, Vec<Assigned>) = lines(&assigned_path)?;
+        let n_samples = assigned.len();
+        let in_order = assigned.iter().zip(0..).all(|(row, sample)| row.sample == sample);
+        let rows: Option<Vec<usize>> =
+            (!in_order).then(|| assigned.iter().map(|row| row.sample).collect());
+        // Rows may have been left out of the data, but all samples of the run are there.
+        let expected = metrics["n_samples"].as_u64().and_then(|n| usize::try_from(n).ok());
+        if n_samples == 0 || expected.map_or(!in_order, |expected| expected != n_samples) {
             return Err(damaged(&assigned_path, "samples are missing"));
         }
-        let n_samples = assigned.len();
+        let samples: HashMap<usize, usize> =
+            rows.iter().flatten().enumerate().map(|(sample, &row)| (row, sample)).collect();
+        if rows.is_some() && samples.len() < n_samples {
+            return Err(damaged(&assigned_path, "a sample is there twice"));
+        }
+        let sample_of = |row: usize| match &rows {
+            None => Some(row).filter(|&row| row < n_samples),
+            Some(_) => samples.get(&row).copied(),
+        };
         let n_clusters = metrics["n_clusters"].as_u64().and_then(|k| usize::try_from(k).ok());
         let n_clusters = n_clusters.filter(|&k| k <= MAX_CLUSTERS);
         let n_clusters = n_clusters.ok_or_else(|| damaged(&path.join(METRICS), "no n_clusters"))?;
@@ -85,26 +102,31 @@ impl RunFolder {
         }
 
         let labels_path = path.join("pseudo_labels.csv");
-        let (_, labelled): (bool, Vec<Labelled>) = rows(&labels_path)?;
-        let known = |row: &Labelled| (row.sample as usize) < n_samples && in_range(row.label);
-        let ascending = labelled.windows(2).all(|pair| pair[0].sample < pair[1].sample);
-        if !labelled.iter().all(known) || !ascending {
-            return Err(damaged(&labels_path, "samples or labels that the run doesn't have"));
-        }
-        let entries = labelled.iter().map(|row| PseudoLabel {
-            sample: SampleIdx(row.sample),
-            label: row.label,
-            agreement: row.agreement,
-            margin: row.margin,
-            confidence: row.confidence,
-        });
-        let pseudo_labels = PseudoLabels::new(entries.collect(), n_clusters, n_samples);
+        let (_, labelled): (bool, Vec<Labelled>) = lines(&labels_path)?;
+        let entry = |row: &Labelled| {
+            Some(PseudoLabel {
+                sample: SampleIdx::from_index(sample_of(row.sample)?),
+                label: Some(row.label).filter(|&label| in_range(label))?,
+                agreement: row.agreement,
+                margin: row.margin,
+                confidence: row.confidence,
+            })
+        };
+        let entries: Option<Vec<PseudoLabel>> = labelled.iter().map(entry).collect();
+        let ascending = |entries: &Vec<PseudoLabel>| {
+            entries.windows(2).all(|pair| pair[0].sample < pair[1].sample)
+        };
+        let entries = entries
+            .filter(ascending)
+            .ok_or_else(|| damaged(&labels_path, "samples or labels that the run doesn't have"))?;
+        let pseudo_labels = PseudoLabels::new(entries, n_clusters, n_samples);
         Ok(Self {
             path: path.into(),
             config,
             source,
             metrics,
             recipe,
+            rows,
             clusters: assigned.iter().map(|row| row.cluster).collect(),
             confidences: assigned.iter().map(|row| row.confidence).collect(),
             // An empty id is read as none at all.
@@ -178,10 +200,11 @@ impl RunFolder {
         self.pseudo_labels.n_clusters()
     }
 
-    /// What `sample` is called: its id, else its row.
+    /// What `sample` is called: its id, else its row in the data.
     #[must_use]
     pub fn id(&self, sample: usize) -> String {
-        self.ids.as_ref().map_or_else(|| sample.to_string(), |ids| ids[sample].clone())
+        let row = || row(self.rows.as_deref(), SampleIdx::from_index(sample));
+        self.ids.as_ref().map_or_else(|| row().to_string(), |ids| ids[sample].clone())
     }
 }
 
@@ -240,7 +263,7 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
 }
 
 /// All lines of a CSV file, and whether there is a column of ids.
-fn rows<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
+fn lines<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
     let read = || -> Result<(bool, Vec<T>), csv::Error> {
         let mut reader = csv::Reader::from_path(path)?;
         let has_ids = reader.headers()?.iter().any(|name| name == "id");

@@ -25,6 +25,13 @@ pub(super) struct Results<'a> {
     pub(super) pseudo_labels: &'a PseudoLabels,
     /// What samples are called, length n_samples, if they are called anything.
     pub(super) ids: Option<&'a [String]>,
+    /// Which row of the data each is, length n_samples, if some rows were left out.
+    pub(super) rows: Option<&'a [usize]>,
+}
+
+/// The row of the data that a sample is, counted from 0. `rows`: of each sample, if some rows were left out.
+pub(crate) fn row(rows: Option<&[usize]>, sample: SampleIdx) -> usize {
+    rows.map_or(sample.index(), |rows| rows[sample.index()])
 }
 
 impl<'a> Results<'a> {
@@ -45,7 +52,7 @@ impl<'a> Results<'a> {
 /// A line of `assignments.csv`.
 #[derive(Serialize)]
 struct Assigned<'a> {
-    sample: SampleIdx,
+    sample: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     cluster: Option<ClusterId>,
@@ -55,7 +62,7 @@ struct Assigned<'a> {
 /// A line of `pseudo_labels.csv`.
 #[derive(Serialize)]
 struct Labelled<'a> {
-    sample: SampleIdx,
+    sample: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     label: ClusterId,
@@ -75,7 +82,8 @@ pub(super) fn write_results(
     let rows = results.clusters.iter().zip(results.confidences).enumerate();
     let rows = rows.map(|(sample, (&cluster, &confidence))| {
         let sample = SampleIdx::from_index(sample);
-        Assigned { sample, id: results.id(sample), cluster, confidence }
+        let (row, id) = (row(results.rows, sample), results.id(sample));
+        Assigned { sample: row, id, cluster, confidence }
     });
     write_csv(&folder.join("assignments.csv"), &results.header(&ASSIGNMENTS), rows)?;
     let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
@@ -86,7 +94,7 @@ pub(super) fn write_results(
 
 fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataError> {
     let rows = results.pseudo_labels.entries().iter().map(|entry| Labelled {
-        sample: entry.sample,
+        sample: row(results.rows, entry.sample),
         id: results.id(entry.sample),
         label: entry.label,
         agreement: entry.agreement,
@@ -94,7 +102,7 @@ fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataE
         confidence: entry.confidence,
     });
     write_csv(&folder.join("pseudo_labels.csv"), &results.header(&PSEUDO_LABELS), rows)?;
-    let columns = Columns::of(results.pseudo_labels);
+    let columns = Columns::of(results.pseudo_labels, results.rows);
     let arrays = [
         ArrayView1::from(&columns.sample).into(),
         ArrayView1::from(&columns.label).into(),
@@ -128,7 +136,8 @@ fn write_csv<R: Serialize>(
 
 /// Pseudo-labels by columns, length of each: number of labelled samples.
 pub(crate) struct Columns {
-    pub(crate) sample: Vec<u32>,
+    /// Rows of the data.
+    pub(crate) sample: Vec<i64>,
     pub(crate) label: Vec<u16>,
     pub(crate) agreement: Vec<u16>,
     pub(crate) margin: Vec<i32>,
@@ -136,10 +145,11 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub(crate) fn of(labels: &PseudoLabels) -> Self {
+    /// `rows`: as for [`row`].
+    pub(crate) fn of(labels: &PseudoLabels, rows: Option<&[usize]>) -> Self {
         let entries = labels.entries();
         Self {
-            sample: entries.iter().map(|entry| entry.sample.0).collect(),
+            sample: entries.iter().map(|entry| row(rows, entry.sample) as i64).collect(),
             label: entries.iter().map(|entry| entry.label.0).collect(),
             agreement: entries.iter().map(|entry| entry.agreement).collect(),
             margin: entries.iter().map(|entry| entry.margin).collect(),

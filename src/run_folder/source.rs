@@ -16,6 +16,8 @@ pub const RECIPE: &str = "recipe.json";
 pub struct Provenance<'a> {
     /// What samples are called, length n_samples, if the data says it.
     pub ids: Option<&'a [String]>,
+    /// Which row of the data each is, length n_samples, if some rows were left out.
+    pub rows: Option<&'a [usize]>,
     /// How files became features.
     pub recipe: &'a Recipe,
 }
@@ -66,6 +68,8 @@ pub struct GivenVotes<'a> {
     pub ids: &'a [Vec<i64>],
     /// What samples are called, length n_samples, if the votes or their run say it.
     pub samples: Option<&'a [String]>,
+    /// Which row of the data each is, length n_samples, if the votes or their run say that rows were left out or turned.
+    pub rows: Option<&'a [usize]>,
     /// How files became the features that were voted on, if the votes are those of a run.
     pub recipe: Option<&'a Recipe>,
 }

@@ -5,12 +5,14 @@
 //! | `config.toml` | all settings, and what the run was made of; `--config` takes it |
 //! | `metrics.json` | [`Metrics`] |
 //! | `recipe.json` | how files became features: a [`Recipe`] |
-//! | `assignments.csv` | sample, id (if the data has ids), cluster, confidence |
+//! | `assignments.csv` | sample (its row in the data, from 0), id (if the data has ids), cluster, confidence |
 //! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
 //! | `pseudo_labels.csv`, `.npz` | sample, id (if the data has ids), label, agreement, margin, confidence |
 //! | `votes.npz` | the last round's votes and confidences, which `pseudo-label` reads back; `votes.rs` says what is in it |
 //! | `run.h5` | for other tools: the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
+//! | `tree.npz` | where the answer was cut from a tree of votes: `left` and `right` (the nodes that each merge joins: first the leaves, then the merges, in order, as SciPy numbers them), `similarity` (descending), `leaf_samples` (samples with the votes of each leaf) |
 //! | `models/model-NN.safetensors` | the models' weights |
+//! | `models/communities/model-NN.safetensors`, `models/places.json` | where they are needed: labelled samples of each voter by communities; and which cluster votes lead to |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
 //! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
@@ -24,7 +26,10 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use consilience_data::write::npz;
 use consilience_data::{DataError, Recipe};
+use consilience_graph::Tree;
+use ndarray::ArrayView1;
 
 use super::results::{Results, write_results};
 use super::source::{GivenVotes, Provenance, RECIPE};
@@ -53,12 +58,28 @@ pub fn write(
         confidences: &answer.confidence,
         pseudo_labels: &answer.pseudo_labels,
         ids: provenance.ids,
+        rows: provenance.rows,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     super::votes::write(&folder.join(VOTES), &outcome.votes)?;
+    if let Some((tree, _)) = &answer.cut {
+        write_tree(&folder.join("tree.npz"), tree)?;
+    }
     #[cfg(feature = "hdf5")]
     super::h5::write(&folder.join("run.h5"), outcome, &results)?;
     super::models::write(folder, outcome)
+}
+
+fn write_tree(path: &Path, tree: &Tree) -> Result<(), DataError> {
+    let samples = tree.leaf_samples().iter();
+    let samples: Vec<i64> = samples.map(|&n| i64::try_from(n).unwrap_or(i64::MAX)).collect();
+    let members = [
+        ("left", ArrayView1::from(tree.left()).into()),
+        ("right", ArrayView1::from(tree.right()).into()),
+        ("similarity", ArrayView1::from(tree.similarity()).into()),
+        ("leaf_samples", ArrayView1::from(&samples).into()),
+    ];
+    npz(path, &members)
 }
 
 /// Writes the metrics of the run in `folder` anew, in place of those that are there.
@@ -96,6 +117,7 @@ pub fn write_from_votes(
         confidences: &outcome.consensus.confidences,
         pseudo_labels: &outcome.pseudo_labels,
         ids: votes.samples,
+        rows: votes.rows,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     super::votes::write_given(&folder.join(VOTES), votes)?;

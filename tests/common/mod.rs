@@ -17,6 +17,7 @@ use tempfile::TempDir;
 pub(crate) const QUICK: &str = "
     rounds = 2
     candidates = 4
+    communities = 3
     members = ['ladder', 'ladder', 'vat-im']
     first = { epochs = 20, min_steps = 0 }
     retrain = { epochs = 5, min_steps = 0 }

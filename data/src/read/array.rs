@@ -76,6 +76,35 @@ impl Opened {
     }
 }
 
+/// Columns of `n_rows` values without an array.
+pub(super) fn columns_alone(
+    name: String,
+    info: PartInfo,
+    (columns, n_rows): (Vec<Column>, usize),
+    beside: Beside,
+) -> Records {
+    let schema = Schema {
+        name,
+        place: Place::Row,
+        columns,
+        has_names: true,
+        index: Vec::new(),
+        array: None,
+        about_rows: Some(n_rows),
+    };
+    let blocks = Box::new(Nothing);
+    let rows = ArrayRows { blocks, n_rows, width: 1, next: 0, beside, words: None };
+    Records { info, schema, rows: Box::new(rows) }
+}
+
+struct Nothing;
+
+impl Blocks for Nothing {
+    fn next(&mut self) -> Result<Numbers, DataError> {
+        Ok(Numbers::F32(Vec::new()))
+    }
+}
+
 struct ArrayRows {
     blocks: Box<dyn Blocks>,
     n_rows: usize,
@@ -117,7 +146,7 @@ impl Rows for ArrayRows {
         let words = words.map(|words| words.take(n_rows).collect()).collect();
         let places = Places::From(self.next as u64);
         self.next += n_rows;
-        Ok(Some(Batch { n_rows, numbers, words, places }))
+        Ok(Some(Batch::new(n_rows, numbers, words, places)))
     }
 }
 

@@ -9,11 +9,11 @@ use super::images::{self, Images};
 use super::labels::read_sample_labels;
 use super::numbers;
 use super::part::{Content, Part};
-use super::path::read_part;
+use super::path::{open_records, read_part};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
-use crate::records::{Fitted, LabelsAs, PartInfo, Request};
-use crate::{DataError, Features, Recipe, Truth, embedded};
+use crate::records::{Fitted, LabelsAs, PartInfo, Request, SampleKeys, one_hot};
+use crate::{DataError, Features, Missing, Recipe, Truth, embedded};
 
 /// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.
 ///
@@ -26,43 +26,162 @@ pub(super) fn dataset(
 ) -> Result<Dataset, DataError> {
     let first = paths.first().ok_or(DataError::NoFiles)?;
     let name = dataset_name(first);
-    let mut parts: Vec<Part> = Vec::new();
-    let mut fitted = Fitted::of(&recipe, follow);
-    for path in paths {
-        // Columns are found by the names of the recipe, else of the first file.
-        let words = recipe.inverse_document_frequencies.is_some();
-        let known = recipe.feature_names.as_deref().filter(|_| !words);
-        let known = known.or_else(|| parts.first()?.feature_names.as_deref());
-        let options = &recipe.options;
-        let with_truth = labels.is_empty();
-        let request =
-            Request { options, wanted: known, lenient: follow, with_truth, fitted: &fitted };
-        let part = read_part(path, request)?;
-        if parts.is_empty() {
-            fitted = part.fitted.clone();
-            recipe.offsets = fitted.offsets.clone();
-            recipe.means = fitted.means.clone();
-        }
-        parts.push(part);
-    }
+    complete_words(paths, &mut recipe)?;
+    let mut parts = parts(paths, &mut recipe, labels.is_empty(), follow)?;
+    let n_rows: usize = parts.iter().map(|part| part.n_rows).sum();
+    let rows = rows(&parts).filter(|rows| rows.len() < n_rows);
     let beside: Option<Vec<Truth>> = parts.iter_mut().map(|part| part.truth.take()).collect();
     let ids: Option<Vec<Vec<String>>> = parts.iter_mut().map(|part| part.ids.take()).collect();
     let mut infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
+    tell_labels(&mut infos);
     let values = values(parts, &mut infos, &mut recipe, follow)?;
     let features = Features::new(values, &name)?;
+    if !follow {
+        let header = infos.first().and_then(|info| info.header);
+        let is_same = infos.iter().all(|info| info.header == header);
+        recipe.header = header.filter(|_| is_same);
+    }
     let ids = ids.map(|parts| parts.concat());
     let (truth, paired_by) = if labels.is_empty() {
         (beside.map(|parts| Truth::stack(&parts)).transpose()?, None)
     } else {
         let labels =
             read_sample_labels(labels, &recipe.options.for_labels(), LabelsAs::Truth, true)?;
-        let data = joined(paths);
-        let (truth, by) = labels.truth_of(&data, features.n_samples(), ids.as_deref())?;
+        let samples = SampleKeys::new(features.n_samples(), ids.as_deref(), rows.as_deref());
+        let (truth, by) = labels.truth_of(&joined(paths), &samples)?;
         (Some(truth), Some(by))
     };
     let embedded = |path: &PathBuf| matches!(Location::resolve(path), Location::Embedded(_));
     let n_clusters = paths.iter().all(embedded).then_some(embedded::DIGITS_CLUSTERS);
-    Ok(Dataset { name, features, truth, paired_by, ids, recipe, n_clusters, parts: infos })
+    Ok(Dataset { name, features, truth, paired_by, ids, rows, recipe, n_clusters, parts: infos })
+}
+
+/// Finds the words of one-hot columns, of all paths together, unless the recipe has them.
+///
+/// # Errors
+///
+/// As reading the paths, and a recipe with words of other columns than it has.
+pub(super) fn complete_words(paths: &[PathBuf], recipe: &mut Recipe) -> Result<(), DataError> {
+    let (options, words) = (&recipe.options, &recipe.one_hot_words);
+    let names = &options.one_hot_columns;
+    if words.is_empty() && !names.is_empty() {
+        let open = |path: &PathBuf| open_records(&Location::resolve(path), options);
+        recipe.one_hot_words = one_hot::words(paths.iter().map(open), names)?;
+        return Ok(());
+    }
+    if words.len() == names.len() {
+        return Ok(());
+    }
+    let (what, found) = ("words of the recipe's one-hot columns", vec![words.len()]);
+    Err(DataError::ShapeMismatch { what, found, expected: vec![names.len()] })
+}
+
+/// What all paths hold, each checked by itself.
+fn parts(
+    paths: &[PathBuf],
+    recipe: &mut Recipe,
+    with_truth: bool,
+    follow: bool,
+) -> Result<Vec<Part>, DataError> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut fitted = Fitted::of(recipe, follow);
+    let needs_means = recipe.options.missing == Missing::Mean && recipe.means.is_none();
+    for path in paths {
+        // Columns are found by the names of the recipe, else of the first file.
+        let words = recipe.inverse_document_frequencies.is_some();
+        let known = recipe.feature_names.as_deref().filter(|_| !words);
+        let known = known.or_else(|| parts.first()?.feature_names.as_deref());
+        let (options, lenient) = (&recipe.options, follow);
+        let request = Request { options, wanted: known, lenient, with_truth, fitted: &fitted };
+        let part = read_part(path, request)?;
+        if parts.is_empty() {
+            fitted = part.fitted.clone();
+            recipe.offsets.clone_from(&fitted.offsets);
+        }
+        if !needs_means {
+            part.check()?;
+        }
+        parts.push(part);
+        check_ids(parts.iter().map(|part| (part.name.as_str(), part.ids.is_some())))?;
+    }
+    if needs_means {
+        recipe.means = fill_in_means(&mut parts)?;
+        parts.iter().try_for_each(Part::check)?;
+    }
+    Ok(parts)
+}
+
+/// Refuses files of which some say what their samples are called, and others don't.
+pub(super) fn check_ids<'a>(files: impl Iterator<Item = (&'a str, bool)>) -> Result<(), DataError> {
+    let (with, without): (Vec<_>, Vec<_>) = files.partition(|(_, has_ids)| *has_ids);
+    match (with.first(), without.first()) {
+        (Some((first, _)), Some((other, _))) => {
+            Err(DataError::IdsOfOne { first: (*first).into(), other: (*other).into() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says that labels beside some files aren't used, as others have none.
+fn tell_labels(infos: &mut [PartInfo]) {
+    let without = infos.iter().find(|info| !info.has_truth).map(|info| info.path.clone());
+    let Some(without) = without else { return };
+    for info in infos.iter_mut().filter(|info| info.has_truth) {
+        let note = format!("its labels aren't used, as {} has none", without.display());
+        info.notes.push(note);
+    }
+}
+
+/// Which row of all files each sample is, if rows may have been left out.
+fn rows(parts: &[Part]) -> Option<Vec<usize>> {
+    let mut rows = Vec::new();
+    let mut before = 0;
+    for part in parts {
+        rows.extend(part.rows.as_ref()?.iter().map(|row| before + row));
+        before += part.n_rows;
+    }
+    Some(rows)
+}
+
+/// Replaces missing values by their feature's mean over all parts; `None` where the features aren't numbers.
+///
+/// # Errors
+///
+/// A feature without any value.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean")]
+fn fill_in_means(parts: &mut [Part]) -> Result<Option<Vec<f32>>, DataError> {
+    let Some(width) = parts.first().and_then(|part| part.content.n_features()) else {
+        return Ok(None);
+    };
+    let mut sums = vec![(0.0, 0_u64); width];
+    for row in parts.iter().filter_map(|part| part.content.numbers()).flat_map(|it| it.rows()) {
+        for ((sum, count), &value) in sums.iter_mut().zip(row) {
+            if !value.is_nan() {
+                *sum += f64::from(value);
+                *count += 1;
+            }
+        }
+    }
+    if let Some(feature) = sums.iter().position(|(_, count)| *count == 0) {
+        let names = parts[0].feature_names.as_ref();
+        let name = names.and_then(|names| names.get(feature)).cloned();
+        let column = name.unwrap_or_else(|| (feature + 1).to_string());
+        return Err(DataError::NothingIn { source_name: parts[0].name.clone(), column });
+    }
+    let means: Vec<f32> =
+        sums.into_iter().map(|(sum, count)| (sum / count as f64) as f32).collect();
+    for part in parts {
+        if let Content::Dense(values) = &mut part.content {
+            for mut row in values.rows_mut() {
+                for (value, mean) in row.iter_mut().zip(&means) {
+                    if value.is_nan() {
+                        *value = *mean;
+                    }
+                }
+            }
+        }
+    }
+    Ok(Some(means))
 }
 
 /// How messages call several paths.

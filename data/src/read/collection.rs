@@ -4,7 +4,7 @@ use super::encoding::decode_all;
 use super::images::{self, Images};
 use super::part::{Content, Part};
 use super::store::{Entry, Store};
-use crate::records::{Fitted, PartInfo, Request};
+use crate::records::{PartInfo, Request};
 use crate::{DataError, Truth};
 
 /// Bytes by which an image is recognised.
@@ -76,7 +76,7 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
         info.notes.extend(images.note());
         Content::Images(images)
     };
-    Ok(Part { info, name, content, truth, ids, feature_names: None, fitted: Fitted::default() })
+    Ok(Part { truth, ids, ..Part::new(info, content) })
 }
 
 /// Names of files, or of some of them and the number of the others.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::source::{Location, stem};
-use crate::records::{PairedBy, PartInfo, SampleLabels, pair_ids};
+use crate::records::{PairedBy, PartInfo, SampleKeys, SampleLabels, pair_ids};
 use crate::{DataError, Features, Recipe, Truth};
 
 /// Samples to be clustered, with what their files say about them.
@@ -20,6 +20,8 @@ pub struct Dataset {
     pub paired_by: Option<PairedBy>,
     /// What samples are called, length n_samples, if files say it; else a sample is its row.
     pub ids: Option<Vec<String>>,
+    /// Which row each sample is, counted from 0 over all files, length n_samples, if some were left out as values are missing.
+    pub rows: Option<Vec<usize>>,
     /// How the files became features.
     pub recipe: Recipe,
     /// Number of clusters that an embedded set declares.
@@ -29,6 +31,12 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// What tells the samples apart.
+    #[must_use]
+    pub fn keys(&self) -> SampleKeys<'_> {
+        SampleKeys::new(self.features.n_samples(), self.ids.as_deref(), self.rows.as_deref())
+    }
+
     /// The same samples in the order of `ids`, if both are called anything and the orders differ.
     ///
     /// `name`: how messages call what has the ids.
@@ -44,8 +52,11 @@ impl Dataset {
         let rows = pair_ids(wanted, own, [name, &self.name])?;
         if let Some(truth) = &self.truth {
             let labels = SampleLabels::beside(&self.name, truth, self.ids.clone());
-            self.truth = Some(labels.truth_of(name, wanted.len(), Some(wanted))?.0);
+            let samples = SampleKeys::new(wanted.len(), Some(wanted), None);
+            self.truth = Some(labels.truth_of(name, &samples)?.0);
         }
+        let own = self.rows.take();
+        self.rows = own.map(|own| rows.iter().map(|&row| own[row]).collect());
         self.features = self.features.select(&rows);
         self.ids = Some(wanted.to_vec());
         Ok(self)

@@ -10,12 +10,13 @@ use hdf5::types::{
 use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
-use super::array::{Blocks, Opened};
+use super::array::{Blocks, Opened, columns_alone};
 use super::numbers::{Kind, Target, Width, count_values, integers, reserve};
 use super::source::{Role, inflated_at_most};
 use super::strings::Cells;
 use crate::DataError;
-use crate::records::{self, Numbers, PartInfo, Records};
+use crate::records::roles::is_usual_label;
+use crate::records::{self, Column, Numbers, PartInfo, Records};
 
 /// Longer strings of fixed length aren't read, in bytes.
 const FIXED: usize = 256;
@@ -36,6 +37,30 @@ pub(super) fn open_records(path: &Path, dataset: Option<&str>) -> Result<Records
     info.member = Some(dataset.name());
     let slabs = Slabs::new(dataset, &name, kind)?;
     Opened::alone(name, info, Box::new(slabs)).records()
+}
+
+/// Opens the datasets of one dimension that are in no group as the columns of a table: as many values as the first that is called
+/// like labels has, else as the first has.
+pub(super) fn open_columns(path: &Path) -> Result<Records, DataError> {
+    let (file_name, file) = (path.display().to_string(), open(path)?);
+    let mut lists = file.datasets().map_err(|error| corrupt(&error, &file_name))?;
+    lists.retain(|dataset| dataset.ndim() == 1);
+    lists.sort_by_key(|dataset| dataset.name());
+    let own = |dataset: &Dataset| dataset.name().trim_start_matches('/').to_owned();
+    let labels = lists.iter().find(|dataset| is_usual_label(&own(dataset)));
+    let n_rows = labels.or(lists.first()).map_or(0, |dataset| dataset.size());
+    let kind = |dataset: &Dataset| match dataset.size() == n_rows {
+        true => column_kind(dataset),
+        false => records::Kind::Other(format!("shape {:?}", dataset.shape())),
+    };
+    let columns = lists.iter().map(|dataset| Column::new(own(dataset), kind(dataset))).collect();
+    let info = PartInfo::new(&file_name, "HDF5".into(), &[n_rows]);
+    let name = file_name.clone();
+    let beside = Box::new(move |column: usize| {
+        let dataset: &Dataset = &lists[column];
+        Ok(cells(dataset, &format!("{file_name}:{}", dataset.name()))?.into_words())
+    });
+    Ok(columns_alone(name, info, (columns, n_rows), beside))
 }
 
 /// Reads a dataset as such, its shape and its values: the one named, else the only 2-D one (for labels, the only 1-D one).

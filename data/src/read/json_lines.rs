@@ -13,6 +13,7 @@ use super::source::{Source, unreadable};
 use crate::records::cells::is_date;
 use crate::records::{
     Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
+    rounds,
 };
 use crate::{DataError, ReadOptions};
 
@@ -20,6 +21,8 @@ use crate::{DataError, ReadOptions};
 const ROWS: usize = 1024;
 /// Lines by which it is decided what fields there are.
 const LOOKED_AT: usize = 50;
+/// Smaller whole numbers are told apart.
+const BITS_64: f64 = 18_446_744_073_709_551_616.0;
 /// What a line without fields has its numbers under.
 const LIST: &str = "the list";
 
@@ -92,6 +95,17 @@ impl Lines {
                 Some(text) => serde_json::from_slice(&text),
                 None => Err(error),
             });
+            let is_first_of_array = match &parsed {
+                Ok(Object(fields)) => is_array_of_rows(fields),
+                Err(_) => text.starts_with(b"["),
+            };
+            if *number == 1 && is_first_of_array {
+                return Err(DataError::Unsupported {
+                    source_name: source.name.clone(),
+                    found: "one JSON array of all rows".into(),
+                    supported: "JSON Lines, a row a line (jq -c '.[]', or pandas' to_json(orient='records', lines=True)),",
+                });
+            }
             return parsed.map(Some).map_err(|error| {
                 let source_name = source.name.clone();
                 DataError::BadJson { source_name, line: *number, problem: problem(&error) }
@@ -102,7 +116,7 @@ impl Lines {
 
 impl Rows for Lines {
     fn next(&mut self, schema: &Schema, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
-        let (mut values, mut lines) = (Vec::new(), Vec::new());
+        let (mut values, mut lines, mut inexact) = (Vec::new(), Vec::new(), Vec::new());
         let mut words = vec![Vec::new(); wanted.words.len()];
         while lines.len() < ROWS {
             let (line, object) = match self.ahead.pop_front() {
@@ -113,18 +127,15 @@ impl Rows for Lines {
                 },
             };
             let row = Row { schema, line, values: self.in_order(line, object, schema)? };
-            row.push_numbers(&wanted.numbers, &mut self.width, &mut values)?;
+            row.push_numbers(&wanted.numbers, &mut self.width, &mut values, &mut inexact)?;
             for (&column, words) in wanted.words.iter().zip(&mut words) {
                 words.push(row.word(column)?);
             }
             lines.push(line);
         }
-        Ok((!lines.is_empty()).then_some(Batch {
-            n_rows: lines.len(),
-            numbers: Numbers::F64(values),
-            words,
-            places: Places::Lines(lines),
-        }))
+        let (n_rows, places) = (lines.len(), Places::Lines(lines));
+        let batch = Batch::new(n_rows, Numbers::F64(values), words, places);
+        Ok((n_rows > 0).then_some(Batch { inexact, ..batch }))
     }
 }
 
@@ -141,13 +152,15 @@ impl Lines {
         for (place, (name, value)) in object.0.into_iter().enumerate() {
             let here = schema.columns.get(place).is_some_and(|column| column.name == name);
             let place = if here { Some(place) } else { self.positions.get(&name).copied() };
-            let place = place.ok_or_else(|| DataError::NewField {
-                source_name: schema.name.clone(),
-                line,
-                field: name,
-                looked_at: LOOKED_AT,
-            })?;
-            values[place] = Some(value);
+            let source_name = || schema.name.clone();
+            let Some(place) = place else {
+                let (source_name, looked_at) = (source_name(), LOOKED_AT);
+                return Err(DataError::NewField { source_name, line, field: name, looked_at });
+            };
+            if values[place].replace(value).is_some() {
+                let source_name = source_name();
+                return Err(DataError::RepeatedField { source_name, line, field: name });
+            }
         }
         Ok(values)
     }
@@ -165,23 +178,30 @@ impl Row<'_> {
         columns: &[usize],
         width: &mut Width,
         values: &mut Vec<f64>,
+        inexact: &mut Vec<usize>,
     ) -> Result<(), DataError> {
+        let mut push = |value: &Value| {
+            let whole = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
+            if whole.is_some_and(rounds) {
+                inexact.push(values.len());
+            }
+            values.push(number(value)?);
+            Some(())
+        };
         if let [column] = *columns
             && self.schema.columns[column].kind == Kind::Lists
         {
             let bad = || self.bad(column, "a list of numbers");
             let Some(Value::Array(items)) = &self.values[column] else { return Err(bad()) };
             for item in items {
-                values.push(number(item).ok_or_else(bad)?);
+                push(item).ok_or_else(bad)?;
             }
             let checked = width.check(items.len(), Place::Line, self.line);
             return checked.map_err(|ragged| ragged.error(&self.schema.name));
         }
         for &column in columns {
-            values.push(match &self.values[column] {
-                None | Some(Value::Null) => f64::NAN,
-                Some(value) => number(value).ok_or_else(|| self.bad(column, "a number"))?,
-            });
+            let value = self.values[column].as_ref().unwrap_or(&Value::Null);
+            push(value).ok_or_else(|| self.bad(column, "a number"))?;
         }
         Ok(())
     }
@@ -190,7 +210,7 @@ impl Row<'_> {
         match &self.values[column] {
             None | Some(Value::Null) => Ok(None),
             Some(value) => match word(value) {
-                None => Err(self.bad(column, "a string or a number")),
+                None => Err(self.bad(column, "a string, or a number of at most 64 bits")),
                 word => Ok(word),
             },
         }
@@ -226,6 +246,7 @@ fn kind(value: &Value) -> Kind {
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),
+        Value::Null => Some(f64::NAN),
         value => value.as_f64(),
     }
 }
@@ -233,10 +254,18 @@ fn number(value: &Value) -> Option<f64> {
 fn word(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
+        // Of more than 64 bits, several would be one.
+        Value::Number(number) if number.as_f64().is_some_and(|it| it.abs() >= BITS_64) => None,
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(value) => Some(value.to_string()),
         _ => None,
     }
+}
+
+/// Whether a first line is an array of rows, and not a row itself.
+fn is_array_of_rows(fields: &[(String, Value)]) -> bool {
+    let [(name, Value::Array(items))] = fields else { return false };
+    name == LIST && matches!(items.first(), Some(Value::Array(_) | Value::Object(_)))
 }
 
 /// A line with `null` for each `NaN`, as Python writes it, if there is one outside of strings.

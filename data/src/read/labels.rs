@@ -2,18 +2,26 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "hdf5")]
+use super::anndata;
+use super::archive_bytes::Bytes;
 use super::encoding::{Text, decode, read_to_end};
+#[cfg(feature = "hdf5")]
+use super::h5;
+use super::npz;
 use super::numbers::{Number, Target};
 use super::path::{is_zip_of_files, open_records, read_cells, read_part};
 use super::source::{Format, Location, Role, Source};
 use super::strings::Cells;
 use crate::records::{Fitted, LabelRoles, LabelsAs, Request, SampleLabels};
-use crate::{DataError, ReadOptions, Truth};
+use crate::{DataError, Missing, ReadOptions, Recipe, Truth};
 
 /// First lines that name the column rather than the first sample's class.
 const HEADERS: [&str; 10] = [
     "label", "labels", "class", "classes", "cluster", "target", "truth", "category", "y", "species",
 ];
+/// What a run folder says in how its data were read.
+const RECIPE: &str = "recipe.json";
 /// What a run folder has its clusters in.
 const ASSIGNMENTS: &str = "assignments.csv";
 
@@ -36,7 +44,10 @@ pub fn read_sample_labels(
     let request = LabelRequest { options, purpose, lenient };
     let mut all: Option<SampleLabels> = None;
     for path in paths {
-        let read = read(path, request)?;
+        let mut read = read(path, request)?;
+        if is_of_part(path) {
+            read = read.of_part();
+        }
         match &mut all {
             None => all = Some(read),
             Some(all) => all.extend(&read)?,
@@ -52,6 +63,14 @@ pub fn read_sample_labels(
 /// As [`read_sample_labels`], and labels that are missing or not whole.
 pub fn read_labels(paths: &[PathBuf]) -> Result<Truth, DataError> {
     read_sample_labels(paths, &ReadOptions::default(), LabelsAs::Truth, false)?.truth()
+}
+
+/// Whether a path is a run, or a file of one, that left out rows with missing values.
+fn is_of_part(path: &Path) -> bool {
+    let recipe = if path.is_dir() { path.join(RECIPE) } else { path.with_file_name(RECIPE) };
+    let text = std::fs::read_to_string(recipe).ok();
+    let recipe = text.and_then(|text| serde_json::from_str::<Recipe>(&text).ok());
+    recipe.is_some_and(|recipe| recipe.options.missing == Missing::Drop)
 }
 
 /// How labels are to be read.
@@ -79,14 +98,35 @@ fn read(path: &Path, request: LabelRequest<'_>) -> Result<SampleLabels, DataErro
         Format::Text if is_lines => of_lines(source, request.options.encoding.as_deref()),
         Format::Npz if is_zip_of_files(path)? => beside(path, name, request),
         Format::Npy | Format::Idx => of_array(&location),
-        // Arrays beside one another, of which one may say what samples are called.
-        Format::Npz | Format::Hdf5 => match of_table(&location, request) {
-            Ok(labels) if labels.has_ids() => Ok(labels),
-            _ => of_array(&location),
-        },
+        Format::Npz | Format::Hdf5 => of_arrays(&location, path, request),
         Format::Text | Format::Parquet | Format::Arrow | Format::JsonLines => {
             of_table(&location, request)
         }
+    }
+}
+
+/// Arrays beside one another, of which one may say what samples are called, or which rows of the data they are.
+fn of_arrays(
+    location: &Location,
+    path: &Path,
+    request: LabelRequest<'_>,
+) -> Result<SampleLabels, DataError> {
+    let LabelRequest { options, purpose, lenient } = request;
+    let mut records = match Source::open(path)?.format(path)? {
+        Format::Npz => npz::open_columns(Bytes::File(path.into()), &location.name())?,
+        #[cfg(feature = "hdf5")]
+        _ => match anndata::open_records(path, None)? {
+            Some(records) => records,
+            None => h5::open_columns(path)?,
+        },
+        #[cfg(not(feature = "hdf5"))]
+        _ => return of_array(location),
+    };
+    match LabelRoles::choose(&mut records.schema, options, purpose, lenient) {
+        Ok(roles) => SampleLabels::read(records, &roles),
+        // Where nothing says which rows they are, an array is taken by its form, too.
+        Err(DataError::SeveralLabels { .. }) => of_array(location),
+        Err(error) => Err(error),
     }
 }
 

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "hdf5")]
 mod anndata;
+mod archive_bytes;
 mod array;
 mod assemble;
 mod collection;

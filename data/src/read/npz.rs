@@ -1,10 +1,9 @@
 //! NumPy's `.npz`: a zip of `.npy` members. Dense, or a sparse matrix saved by SciPy.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flate2::CrcReader;
 use flate2::bufread::DeflateDecoder;
@@ -12,7 +11,8 @@ use ndarray::{ArrayD, IxDyn};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::array::{Blocks, Opened};
+use super::archive_bytes::{Bytes, Opener};
+use super::array::{Blocks, Opened, columns_alone};
 use super::npy::Header;
 use super::numbers::{Number, Target, whole_numbers};
 use super::source::{Format, Role, Source, inflated_at_most, reopen, unreadable};
@@ -30,55 +30,15 @@ const NAME_MEMBERS: [&str; 3] = ["feature_names", "vocabulary", "columns"];
 const SPARSE_MEMBERS: [&str; 9] =
     ["data", "indices", "indptr", "shape", "format", "offsets", "row", "col", "_is_array"];
 
-/// Where an archive is.
-#[derive(Debug, Clone)]
-pub(super) enum Bytes {
-    File(PathBuf),
-    Embedded(&'static [u8]),
-}
-
-/// An archive's bytes.
-pub(super) enum Opener {
-    File(BufReader<File>),
-    Embedded(Cursor<&'static [u8]>),
-}
-
-impl Read for Opener {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Embedded(bytes) => bytes.read(buffer),
-        }
-    }
-}
-
-impl Seek for Opener {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        match self {
-            Self::File(file) => file.seek(position),
-            Self::Embedded(bytes) => bytes.seek(position),
-        }
-    }
-}
-
-impl Bytes {
-    fn open(&self) -> Result<Opener, DataError> {
-        Ok(match self {
-            Self::File(path) => Opener::File(reopen(path)?),
-            Self::Embedded(bytes) => Opener::Embedded(Cursor::new(bytes)),
-        })
-    }
-
-    fn archive(&self, name: &str) -> Result<Archive<Opener>, DataError> {
-        let mut reader = self.open()?;
-        let len = reader.seek(SeekFrom::End(0)).map_err(|error| unreadable(&error, name))?;
-        Archive::open(reader, len, name)
-    }
+fn archive_of(bytes: &Bytes, name: &str) -> Result<Archive<Opener>, DataError> {
+    let mut reader = bytes.open()?;
+    let len = reader.seek(SeekFrom::End(0)).map_err(|error| unreadable(&error, name))?;
+    Archive::open(reader, len, name)
 }
 
 /// Opens the features of an archive with what is beside them, or a member as such.
 pub(super) fn open(bytes: Bytes, name: &str, member: Option<&str>) -> Result<Records, DataError> {
-    let mut archive = bytes.archive(name)?;
+    let mut archive = archive_of(&bytes, name)?;
     let chosen = archive.choose(member, Role::Data)?;
     let (info, blocks) = match &chosen {
         Some(chosen) => archive.dense(&bytes, chosen)?,
@@ -91,10 +51,42 @@ pub(super) fn open(bytes: Bytes, name: &str, member: Option<&str>) -> Result<Rec
             opened.columns.iter().map(|column| column.name.clone()).collect();
         let name = name.to_owned();
         opened.beside = Box::new(move |column| {
-            Ok(bytes.archive(&name)?.cells(&members[column])?.1.into_words())
+            Ok(archive_of(&bytes, &name)?.cells(&members[column])?.1.into_words())
         });
     }
     opened.records()
+}
+
+/// Opens the members with a value a sample as the columns of a table: as many values as the labels have, whatever else is beside
+/// them.
+pub(super) fn open_columns(bytes: Bytes, name: &str) -> Result<Records, DataError> {
+    let mut archive = archive_of(&bytes, name)?;
+    let labels = archive.choose(None, Role::Labels).ok().flatten();
+    let mut headers = archive.headers()?;
+    headers.retain(|(member, _)| !DATA_MEMBERS.contains(&member.as_str()));
+    let count = |header: &Header| is_list(&header.shape).then(|| header.shape.iter().product());
+    let counts = || headers.iter().map(|(member, header)| (member, count(header)));
+    let n_rows = counts().find(|(member, _)| Some(*member) == labels.as_ref());
+    let n_rows = n_rows.or_else(|| counts().find(|(_, count)| count.is_some()));
+    let n_rows: usize = n_rows.and_then(|(_, count)| count).unwrap_or(0);
+    let kind = |header: &Header| match count(header) {
+        Some(count) if count == n_rows => strings::kind(&header.descr),
+        _ => Kind::Other(format!("shape {:?}", header.shape)),
+    };
+    let columns: Vec<Column> =
+        headers.iter().map(|(name, header)| Column::new(name.clone(), kind(header))).collect();
+    let members: Vec<String> = headers.into_iter().map(|(member, _)| member).collect();
+    let info = PartInfo::new(name, "NPZ".into(), &[n_rows]);
+    let own = name.to_owned();
+    let beside = Box::new(move |column: usize| {
+        Ok(archive_of(&bytes, &own)?.cells(&members[column])?.1.into_words())
+    });
+    Ok(columns_alone(name.into(), info, (columns, n_rows), beside))
+}
+
+/// Whether an array has one value after the other, however it is turned.
+fn is_list(shape: &[usize]) -> bool {
+    !shape.is_empty() && shape.iter().filter(|&&length| length != 1).count() <= 1
 }
 
 /// The labels of an archive, or a member as such, and its shape.
@@ -104,7 +96,7 @@ pub(super) fn read_cells(
     member: Option<&str>,
     role: Role,
 ) -> Result<(Vec<usize>, Cells), DataError> {
-    let mut archive = bytes.archive(name)?;
+    let mut archive = archive_of(bytes, name)?;
     match archive.choose(member, role)? {
         Some(member) => archive.cells(&member),
         None => Err(DataError::Unsupported {
@@ -319,10 +311,9 @@ impl<R: Read + Seek> Archive<R> {
                 opened.item_names = Some(names);
                 continue;
             }
-            let is_list = shape.iter().filter(|&&length| length != 1).count() <= 1;
             let count: usize = shape.iter().fold(1, |count, &length| count.saturating_mul(length));
             let kind = match strings::kind(&descr) {
-                kind if is_list && count == n_rows && !shape.is_empty() => kind,
+                kind if is_list(&shape) && count == n_rows => kind,
                 _ => Kind::Other(format!("shape {shape:?}")),
             };
             if matches!(kind, Kind::Other(_)) && LABEL_MEMBERS.contains(&member.as_str()) {

@@ -282,13 +282,14 @@ pub(crate) fn read_numbers(
     })
 }
 
-/// Integers of 64 bits; floats if some are beyond those with a sign.
+/// Integers of 64 bits.
 pub(crate) fn integers(values: &[Number]) -> Numbers {
     let whole: Result<Vec<i64>, f64> = values.iter().map(|value| value.whole()).collect();
-    whole.map_or_else(
-        |_| Numbers::F64(values.iter().map(|value| value.float()).collect()),
-        Numbers::I64,
-    )
+    let unsigned = |value: &Number| match *value {
+        Number::Unsigned(value) => value,
+        _ => 0,
+    };
+    whole.map_or_else(|_| Numbers::U64(values.iter().map(unsigned).collect()), Numbers::I64)
 }
 
 /// Reads exactly `count` values, the last ones of `reader`.

@@ -15,6 +15,10 @@ pub(super) struct Part {
     pub(super) truth: Option<Truth>,
     /// Length n_samples.
     pub(super) ids: Option<Vec<String>>,
+    /// Which row of the source each is, length n_samples, where some may have been left out.
+    pub(super) rows: Option<Vec<usize>>,
+    /// Rows of the source, those included that were left out.
+    pub(super) n_rows: usize,
     /// Length n_features.
     pub(super) feature_names: Option<Vec<String>>,
     pub(super) fitted: Fitted,
@@ -39,8 +43,12 @@ impl Content {
 
     /// Number of features, where it is known before all paths have been seen.
     pub(super) fn n_features(&self) -> Option<usize> {
+        self.numbers().map(Array2::ncols)
+    }
+
+    pub(super) fn numbers(&self) -> Option<&Array2<f32>> {
         match self {
-            Self::Dense(values) => Some(values.ncols()),
+            Self::Dense(values) => Some(values),
             Self::Texts(_) | Self::Images(_) => None,
         }
     }
@@ -55,6 +63,21 @@ impl Content {
 }
 
 impl Part {
+    /// What is neither a table nor an array.
+    pub(super) fn new(info: PartInfo, content: Content) -> Self {
+        Self {
+            name: info.path.display().to_string(),
+            n_rows: content.n_samples(),
+            info,
+            content,
+            truth: None,
+            ids: None,
+            rows: None,
+            feature_names: None,
+            fitted: Fitted::default(),
+        }
+    }
+
     /// Checks what can be said of a part alone: that there are samples, that numbers are finite, and that labels, ids and names
     /// are as many as they have to be.
     pub(super) fn check(&self) -> Result<(), DataError> {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use super::archive_bytes::Bytes;
 use super::collection;
 #[cfg(feature = "parquet")]
 use super::columnar;
-use super::npz::Bytes;
 use super::part::{Content, Part};
 use super::source::{Format, Location, Role, Source, Stamp, unpacked_name};
 use super::store::Store;
@@ -13,10 +13,10 @@ use super::strings::Cells;
 #[cfg(feature = "hdf5")]
 use super::{anndata, h5};
 use super::{delimited, idx, json_lines, npy, npz, numbers, strings, texts};
-use crate::records::{Features, Records, Request, Samples, Table};
-use crate::{DataError, ReadOptions, embedded};
+use crate::records::{Features, Like, Records, Request, Samples, Table};
+use crate::{DataError, Missing, ReadOptions, embedded};
 
-/// Reads what one path holds, and checks it.
+/// Reads what one path holds.
 pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataError> {
     let location = Location::resolve(path);
     let stamp = Stamp::of(&location);
@@ -29,7 +29,6 @@ pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataE
         None => read_all(open_table(&location, request)?, request)?,
     };
     stamp.check(&location)?;
-    part.check()?;
     Ok(part)
 }
 
@@ -74,8 +73,8 @@ fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
     }
     let (name, n_rows) = (table.schema.name.clone(), samples.n_rows);
     let feature_names = table.feature_names();
-    let named = table.roles.id.is_some() || samples.names_rows(&table);
-    let ids = named.then_some(samples.ids);
+    let ids = table.roles.id.map(|_| samples.ids);
+    let rows = (missing == Missing::Drop).then_some(samples.rows);
     let content = match table.roles.features {
         Features::Text(_) => Content::Texts(samples.texts),
         _ => Content::Dense(Samples::features(samples.values, n_rows, &name)?),
@@ -86,13 +85,15 @@ fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
         Features::List(_) => vec![n_rows, content.n_features().unwrap_or(0)],
         Features::Columns(_) => vec![n_rows, table.schema.columns.len()],
     };
-    Ok(Part { info, name, content, truth, ids, feature_names, fitted: samples.fitted })
+    let (n_rows, fitted) = (samples.n_read, samples.fitted);
+    Ok(Part { info, name, content, truth, ids, rows, n_rows, feature_names, fitted })
 }
 
 /// Opens a table or an array, and decides what its columns are for.
 pub(super) fn open_table(location: &Location, request: Request<'_>) -> Result<Table, DataError> {
-    let (location, options) = (location.clone(), request.options.clone());
-    let mut table = Table::new(Box::new(move || open_records(&location, &options)), request)?;
+    let (location, options, like) = (location.clone(), request.options.clone(), request.like());
+    let again = Box::new(move || open_like(&location, &options, &like));
+    let mut table = Table::new(again, request)?;
     table.budget = numbers::budget(request.options.max_memory);
     Ok(table)
 }
@@ -101,6 +102,14 @@ pub(super) fn open_table(location: &Location, request: Request<'_>) -> Result<Ta
 pub(super) fn open_records(
     location: &Location,
     options: &ReadOptions,
+) -> Result<Records, DataError> {
+    open_like(location, options, &Like::default())
+}
+
+fn open_like(
+    location: &Location,
+    options: &ReadOptions,
+    like: &Like,
 ) -> Result<Records, DataError> {
     let (path, dataset) = match location {
         Location::Embedded(name) => {
@@ -114,7 +123,7 @@ pub(super) fn open_records(
     let name = source.name.clone();
     let budget = numbers::budget(options.max_memory);
     match format {
-        Format::Text => delimited::open(source.with_lines(budget), options),
+        Format::Text => delimited::open(source.with_lines(budget), options, like),
         #[cfg(feature = "parquet")]
         Format::Parquet | Format::Arrow => columnar::open(source, path, format),
         #[cfg(not(feature = "parquet"))]

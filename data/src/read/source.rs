@@ -154,7 +154,15 @@ impl Source {
         if let Some(format) = by_extension(path) {
             return Ok(format);
         }
-        if let Some(format) = by_magic(self.peek(8)?) {
+        let start = self.peek(8)?;
+        if is_spreadsheet(path) && (start.starts_with(b"PK") || start.starts_with(b"\xd0\xcf")) {
+            return Err(DataError::Unsupported {
+                source_name: self.name.clone(),
+                found: "a spreadsheet".into(),
+                supported: "the sheet as CSV (Save As in the program that made it) or as Parquet",
+            });
+        }
+        if let Some(format) = by_magic(start) {
             return Ok(format);
         }
         let source_name = self.name.clone();
@@ -184,6 +192,12 @@ impl Source {
             supported: "the unpacked file (gunzip, unzstd)",
         })
     }
+}
+
+fn is_spreadsheet(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    let known = ["xlsx", "xlsm", "xls", "ods"];
+    extension.is_some_and(|extension| known.iter().any(|known| extension == *known))
 }
 
 /// Text whose lines have an end: gives an error in the place of a line that would fill the memory.

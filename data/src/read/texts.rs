@@ -5,7 +5,7 @@ use super::encoding::{Text, decode, read_to_end};
 use super::part::{Content, Part};
 use super::source::Source;
 use crate::DataError;
-use crate::records::{Fitted, PartInfo, Request};
+use crate::records::{PartInfo, Request};
 
 /// Bytes of a file in which rows of numbers are looked for.
 const START: usize = 1 << 16;
@@ -22,21 +22,11 @@ pub(super) fn is_texts(source: &mut Source, request: Request<'_>) -> Result<bool
 pub(super) fn read(source: Source, said: Option<&str>) -> Result<Part, DataError> {
     let Text { mut source, encoding } = decode(source, said)?;
     let text = read_to_end(&mut source, encoding)?;
-    let name = source.name.clone();
     let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
     let texts: Vec<String> = lines.map(String::from).collect();
     let gzip = source.packing();
-    let mut info = PartInfo::new(&name, format!("texts, one a line{gzip}"), &[texts.len()]);
+    let mut info = PartInfo::new(&source.name, format!("texts, one a line{gzip}"), &[texts.len()]);
     info.encoding = encoding.map(Into::into);
     info.notes.extend(encoding.map(|encoding| format!("read as {encoding} (--encoding)")));
-    let content = Content::Texts(texts);
-    Ok(Part {
-        info,
-        name,
-        content,
-        truth: None,
-        ids: None,
-        feature_names: None,
-        fitted: Fitted::default(),
-    })
+    Ok(Part::new(info, Content::Texts(texts)))
 }

@@ -9,8 +9,9 @@ pub(crate) enum Numbers {
     /// Of files with numbers of at most 24 significant bits.
     F32(Vec<f32>),
     F64(Vec<f64>),
-    /// Of files with integers of 64 bits.
+    /// Of files with integers of 64 bits, and with those that have no sign, if some need all bits.
     I64(Vec<i64>),
+    U64(Vec<u64>),
 }
 
 impl Numbers {
@@ -19,6 +20,7 @@ impl Numbers {
             Self::F32(values) => values.len(),
             Self::F64(values) => values.len(),
             Self::I64(values) => values.len(),
+            Self::U64(values) => values.len(),
         }
     }
 
@@ -28,15 +30,17 @@ impl Numbers {
             Self::F32(values) => Self::F32(places.map(|place| values[place]).collect()),
             Self::F64(values) => Self::F64(places.map(|place| values[place]).collect()),
             Self::I64(values) => Self::I64(places.map(|place| values[place]).collect()),
+            Self::U64(values) => Self::U64(places.map(|place| values[place]).collect()),
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which is counted as rounded")]
+    #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which a batch says")]
     pub(crate) fn into_f64(self) -> Vec<f64> {
         match self {
             Self::F32(values) => values.into_iter().map(f64::from).collect(),
             Self::F64(values) => values,
             Self::I64(values) => values.into_iter().map(|value| value as f64).collect(),
+            Self::U64(values) => values.into_iter().map(|value| value as f64).collect(),
         }
     }
 }
@@ -86,9 +90,25 @@ pub(crate) struct Batch {
     /// A column each, in the order in which they were wanted, shape (n_words, n_rows); `None`: missing.
     pub(crate) words: Vec<Vec<Option<String>>>,
     pub(crate) places: Places,
+    /// Places in `numbers` of whole numbers that 64-bit floats don't hold, and so were rounded.
+    pub(crate) inexact: Vec<usize>,
 }
 
 impl Batch {
+    pub(crate) fn new(
+        n_rows: usize,
+        numbers: Numbers,
+        words: Vec<Vec<Option<String>>>,
+        places: Places,
+    ) -> Self {
+        let inexact = match &numbers {
+            Numbers::I64(values) => places_rounded(values),
+            Numbers::U64(values) => places_rounded(values),
+            _ => Vec::new(),
+        };
+        Self { n_rows, numbers, words, places, inexact }
+    }
+
     /// Keeps some of the rows.
     pub(crate) fn retain(&mut self, kept: &[bool]) {
         fn rows<T>(values: &mut Vec<T>, kept: &[bool]) {
@@ -100,12 +120,33 @@ impl Batch {
             Numbers::F32(values) => rows(values, kept),
             Numbers::F64(values) => rows(values, kept),
             Numbers::I64(values) => rows(values, kept),
+            Numbers::U64(values) => rows(values, kept),
         }
         self.words.iter_mut().for_each(|words| rows(words, kept));
         let lines = (0..self.n_rows).filter(|&row| kept[row]).map(|row| self.places.at(row));
         self.places = Places::Lines(lines.collect());
         self.n_rows = kept.iter().filter(|&&kept| kept).count();
     }
+}
+
+fn places_rounded<T: Copy + Into<i128>>(values: &[T]) -> Vec<usize> {
+    let rounded = |(place, &value): (usize, &T)| rounds(value.into()).then_some(place);
+    values.iter().enumerate().filter_map(rounded).collect()
+}
+
+/// Whether a number in a text is a whole one that a 64-bit float doesn't hold.
+pub(crate) fn text_rounds(text: &[u8]) -> bool {
+    let digits = text.trim_ascii();
+    let digits = digits.strip_prefix(b"-").or(digits.strip_prefix(b"+")).unwrap_or(digits);
+    let is_whole = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let value = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok());
+    is_whole && value.is_none_or(rounds)
+}
+
+/// Whether a whole number is none that a 64-bit float holds.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "to see it")]
+pub(crate) fn rounds(value: i128) -> bool {
+    value.unsigned_abs() > 1 << 53 && (value as f64) as i128 != value
 }
 
 /// The width of a source whose rows have to have equally long lists.

@@ -28,9 +28,37 @@ pub(crate) fn is_decimal_comma(cell: &str) -> bool {
     cell.matches(',').count() == 1 && cell.replace(',', ".").parse::<f64>().is_ok()
 }
 
+/// Whether a cell with a comma may as well be thousands: `1,000`.
+pub(crate) fn may_be_thousands(cell: &str) -> bool {
+    let (before, after) = cell.split_once(',').unwrap_or((cell, ""));
+    let before = before.trim_start_matches(['-', '+']);
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    (1..=3).contains(&before.len()) && after.len() == 3 && digits(before) && digits(after)
+}
+
+/// Whether a cell is a number with a unit, or with its digits in groups: `10 %`, `$3`, `1 000`, `1.234,50`.
+pub(crate) fn is_dressed_number(cell: &str) -> bool {
+    let units = ['$', '€', '£', '%', '+', '-', ' ', '\u{a0}', '\u{202f}'];
+    let bare = cell.trim_matches(units);
+    let is_part = |letter: char| letter.is_ascii_digit() || ",.'’ \u{a0}\u{202f}".contains(letter);
+    bare.starts_with(|letter: char| letter.is_ascii_digit()) && bare.chars().all(is_part)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        for dressed in ["10 %", "$3", "-1 000", "1.234,50", "1'000", "12,000,000"] {
+            assert!(is_dressed_number(dressed), "{dressed}");
+        }
+        for word in ["a1", "1a", "%", "", "3 kg"] {
+            assert!(!is_dressed_number(word), "{word}");
+        }
+        assert!(may_be_thousands("-1,000") && !may_be_thousands("1,5"));
+        assert!(!may_be_thousands("1234,567") && !may_be_thousands("1000"));
+    }
 
     #[test]
     fn dates_and_decimal_commas_are_recognised() {

@@ -53,9 +53,16 @@ impl LabelRoles {
             Some(name) => find.said(name).map(Some),
             None => Ok(None),
         };
-        let (id, label) = (named(&options.id_column)?, named(&options.label_column)?);
-        let ignored: Vec<usize> =
-            options.ignored_columns.iter().filter_map(|name| find.position(name)).collect();
+        let id = named(&options.id_column)?;
+        let label = match &options.labels_column {
+            Some(name) => Some(find.said(name)?),
+            None => named(&options.label_column)?,
+        };
+        let ignored = options.ignored_columns.iter().filter_map(|name| match lenient {
+            true => find.by_name(name),
+            false => find.position(name),
+        });
+        let ignored: Vec<usize> = ignored.collect();
         let lower: Vec<String> =
             schema.columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
         let of_name = |wanted: &str| lower.iter().position(|name| name == wanted);
@@ -73,11 +80,17 @@ impl LabelRoles {
             let is_cluster = |index: &usize| CLUSTERS.contains(&lower[*index].as_str());
             by_name.filter(free).find(|index| !is_single && !is_cluster(index))
         });
+        // Ids of another number would be those of other samples.
+        let uneven = |index: &usize| {
+            IDS.contains(&lower[*index].as_str())
+                && matches!(schema.columns[*index].kind, Kind::Other(_))
+        };
+        let id = id.or_else(|| (0..lower.len()).find(uneven));
         let is_key = |index: &usize| Some(*index) == id || Some(*index) == sample;
         let rest = |index: &usize| free(index) && !is_key(index);
         let label = match label {
             Some(label) => label,
-            None => by_name(schema, &lower, purpose, rest)?,
+            None => by_name(schema, &lower, (purpose, lenient), rest)?,
         };
         for (index, role) in [(Some(label), Role::Truth), (id, Role::Id), (sample, Role::Id)] {
             if let Some(index) = index {
@@ -100,7 +113,7 @@ impl LabelRoles {
 fn by_name(
     schema: &Schema,
     lower: &[String],
-    purpose: LabelsAs,
+    (purpose, lenient): (LabelsAs, bool),
     rest: impl Fn(&usize) -> bool,
 ) -> Result<usize, DataError> {
     let classes = label_columns(schema).into_iter().map(|(index, _)| index).find(&rest);
@@ -119,6 +132,11 @@ fn by_name(
         _ => Err(DataError::SeveralLabels {
             source_name: schema.name.clone(),
             found: others.iter().map(|&index| schema.columns[index].name.clone()).collect(),
+            flag: match (purpose, lenient) {
+                (LabelsAs::Found, _) => "--cluster-column",
+                (LabelsAs::Truth, true) => "--labels-column",
+                (LabelsAs::Truth, false) => "--label-column",
+            },
         }),
     }
 }

@@ -23,14 +23,14 @@ mod schema;
 pub(crate) mod survey;
 mod table;
 
-pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width};
+pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width, rounds, text_rounds};
 pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
 pub use self::label_roles::LabelsAs;
 pub(crate) use self::label_roles::{LabelRoles, VoteRoles};
 pub use self::offsets::Offsets;
-pub use self::pairing::PairedBy;
 pub(crate) use self::pairing::pair_ids;
-pub(crate) use self::request::{Fitted, Request};
+pub use self::pairing::{PairedBy, SampleKeys};
+pub(crate) use self::request::{Fitted, Like, Request};
 pub(crate) use self::roles::{Features, Roles};
 pub(crate) use self::rows::{Again, Records, Rows};
 pub use self::sample_labels::{Paired, SampleLabels};

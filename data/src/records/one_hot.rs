@@ -3,38 +3,42 @@
 use std::collections::BTreeSet;
 
 use super::cells::is_missing;
-use super::roles::OneHot;
+use super::roles::{OneHot, columns_of_words};
 use super::{Batch, Numbers, Records, Roles, Schema, Wanted};
 use crate::DataError;
 
 /// More words of a column are texts, or names.
 const MAX_WORDS: usize = 1000;
 
-/// The words of columns, by a pass over a source.
+/// The words of each of the columns, of all sources, in alphabetical order.
 ///
 /// # Errors
 ///
-/// As reading the source, and a column with too many words.
+/// As reading the sources, a column that isn't there or can't have words, and one with too many.
 pub(crate) fn words(
-    mut records: Records,
-    columns: &[usize],
+    sources: impl Iterator<Item = Result<Records, DataError>>,
+    names: &[String],
 ) -> Result<Vec<Vec<String>>, DataError> {
-    let wanted = Wanted { numbers: Vec::new(), words: columns.to_vec() };
-    let mut found = vec![BTreeSet::new(); columns.len()];
-    while let Some(batch) = records.rows.next(&records.schema, &wanted)? {
-        for (found, words) in found.iter_mut().zip(&batch.words) {
-            for word in words.iter().flatten().map(|word| word.trim()) {
-                if !is_missing(word) && !found.contains(word) {
-                    found.insert(word.to_owned());
+    let mut found = vec![BTreeSet::new(); names.len()];
+    for records in sources {
+        let Records { schema, mut rows, .. } = records?;
+        let columns = columns_of_words(&schema, names)?;
+        let wanted = Wanted { numbers: Vec::new(), words: columns };
+        while let Some(batch) = rows.next(&schema, &wanted)? {
+            for (found, words) in found.iter_mut().zip(&batch.words) {
+                for word in words.iter().flatten().map(|word| word.trim()) {
+                    if !is_missing(word) && !found.contains(word) {
+                        found.insert(word.to_owned());
+                    }
                 }
             }
-        }
-        if let Some(place) = found.iter().position(|words| words.len() > MAX_WORDS) {
-            return Err(DataError::TooManyWords {
-                source_name: records.schema.name.clone(),
-                column: records.schema.columns[columns[place]].name.clone(),
-                most: MAX_WORDS,
-            });
+            if let Some(place) = found.iter().position(|words| words.len() > MAX_WORDS) {
+                return Err(DataError::TooManyWords {
+                    source_name: schema.name.clone(),
+                    column: schema.columns[wanted.words[place]].name.clone(),
+                    most: MAX_WORDS,
+                });
+            }
         }
     }
     Ok(found.into_iter().map(|words| words.into_iter().collect()).collect())
@@ -68,6 +72,9 @@ pub(crate) fn widen(batch: &mut Batch, roles: &Roles, schema: &Schema) -> Result
             })?;
             values[start + place] = 1.0;
         }
+    }
+    for place in &mut batch.inexact {
+        *place = *place / before * (before + more) + *place % before;
     }
     batch.numbers = Numbers::F64(values);
     Ok(())

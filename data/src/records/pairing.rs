@@ -7,14 +7,37 @@ use std::hash::Hash;
 
 use crate::DataError;
 
-/// What the rows of a source are called.
+/// What tells samples apart.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Keys<'a> {
-    pub(crate) n_rows: usize,
-    /// Names of samples, length n_rows.
-    pub(crate) ids: Option<Cow<'a, [String]>>,
-    /// Which row of the data each is, from 0, length n_rows.
-    pub(crate) rows: Option<Vec<usize>>,
+pub struct SampleKeys<'a> {
+    /// Number of samples.
+    pub n_samples: usize,
+    /// What they are called, length n_samples, if they are called anything.
+    pub ids: Option<Cow<'a, [String]>>,
+    /// Which row of the data each is, counted from 0, length n_samples, if that is said.
+    pub rows: Option<Cow<'a, [usize]>>,
+    /// Whether samples may have been left out of these.
+    pub is_part: bool,
+    /// Whether these are the data themselves, whose rows are one after the other where nothing else is said.
+    pub is_data: bool,
+}
+
+impl<'a> SampleKeys<'a> {
+    /// Of samples of data. Where `rows` are given, some rows of the data were left out.
+    #[must_use]
+    pub fn new(n_samples: usize, ids: Option<&'a [String]>, rows: Option<&'a [usize]>) -> Self {
+        let is_part = rows.is_some();
+        let (ids, rows) = (ids.map(Into::into), rows.map(Into::into));
+        Self { n_samples, ids, rows, is_part, is_data: true }
+    }
+
+    /// The row of each sample: without any that are said, one after the other.
+    pub(super) fn numbers(&self) -> Cow<'_, [usize]> {
+        match &self.rows {
+            Some(rows) => Cow::Borrowed(rows),
+            None => (0..self.n_samples).collect(),
+        }
+    }
 }
 
 /// How the rows of two sources were paired.
@@ -40,35 +63,42 @@ pub enum PairedBy {
 /// # Arguments
 ///
 /// * `names`: what messages call the two.
-/// * `may_lack`: whether samples may be missing in `second`.
+/// * `may_lack`: whether samples may be missing in the first, and in the second.
 ///
 /// # Errors
 ///
 /// The first sample that is there twice, or in one of the two alone, and lengths that differ.
 pub(crate) fn pair(
-    first: &Keys<'_>,
-    second: &Keys<'_>,
+    first: &SampleKeys<'_>,
+    second: &SampleKeys<'_>,
     names: [&str; 2],
-    may_lack: bool,
+    may_lack: [bool; 2],
 ) -> Result<(Vec<Option<usize>>, PairedBy), DataError> {
     if let (Some(ids), Some(others)) = (&first.ids, &second.ids) {
         return Ok((join(ids, others, names, may_lack)?, PairedBy::Ids));
     }
-    if let (None, None) = (&first.rows, &second.rows) {
-        if first.n_rows != second.n_rows {
-            return Err(DataError::PairedLengths {
-                first: names[0].into(),
-                first_rows: first.n_rows,
-                second: names[1].into(),
-                second_rows: second.n_rows,
-            });
-        }
-        let has_ids = first.ids.is_some() || second.ids.is_some();
-        let by = if has_ids { PairedBy::OrderAndIdsOfOne } else { PairedBy::Order };
-        return Ok(((0..first.n_rows).map(Some).collect(), by));
+    // Where rows aren't said, they are taken one after the other, whatever samples are called.
+    let in_order = |keys: &SampleKeys<'_>| {
+        let is_known = keys.is_data && (first.rows.is_some() || second.rows.is_some());
+        keys.rows.is_none() && keys.ids.is_some() && !is_known
+    };
+    let by = match (&first.rows, &second.rows) {
+        _ if in_order(first) || in_order(second) => PairedBy::OrderAndIdsOfOne,
+        (None, None) => PairedBy::Order,
+        _ => PairedBy::Rows,
+    };
+    if may_lack == [false; 2] && first.n_samples != second.n_samples {
+        return Err(DataError::PairedLengths {
+            first: names[0].into(),
+            first_rows: first.n_samples,
+            second: names[1].into(),
+            second_rows: second.n_samples,
+        });
     }
-    let numbers = |keys: &Keys<'_>| keys.rows.clone().unwrap_or_else(|| (0..keys.n_rows).collect());
-    Ok((join(&numbers(first), &numbers(second), names, may_lack)?, PairedBy::Rows))
+    if let (None, None, [false, false]) = (&first.rows, &second.rows, may_lack) {
+        return Ok(((0..first.n_samples).map(Some).collect(), by));
+    }
+    Ok((join(&first.numbers(), &second.numbers(), names, may_lack)?, by))
 }
 
 /// For each of `first`, where it is in `second`.
@@ -81,14 +111,14 @@ pub(crate) fn pair_ids(
     second: &[String],
     names: [&str; 2],
 ) -> Result<Vec<usize>, DataError> {
-    Ok(join(first, second, names, false)?.into_iter().flatten().collect())
+    Ok(join(first, second, names, [false; 2])?.into_iter().flatten().collect())
 }
 
 fn join<K: Hash + Eq + Display>(
     first: &[K],
     second: &[K],
     names: [&str; 2],
-    may_lack: bool,
+    may_lack: [bool; 2],
 ) -> Result<Vec<Option<usize>>, DataError> {
     let twice =
         |key: &K, name: &str| DataError::IdTwice { source_name: name.into(), id: key.to_string() };
@@ -115,7 +145,7 @@ fn join<K: Hash + Eq + Display>(
         if !is_new {
             return Err(twice(key, names[0]));
         }
-        if place.is_none() && !may_lack {
+        if place.is_none() && !may_lack[1] {
             return Err(alone(key, 0));
         }
         paired.push(place.map(|place| {
@@ -124,8 +154,8 @@ fn join<K: Hash + Eq + Display>(
         }));
     }
     match second.iter().find(|key| places.get(key).is_some_and(|place| !place.1)) {
-        Some(key) => Err(alone(key, 1)),
-        None => Ok(paired),
+        Some(key) if !may_lack[0] => Err(alone(key, 1)),
+        _ => Ok(paired),
     }
 }
 
@@ -133,17 +163,20 @@ fn join<K: Hash + Eq + Display>(
 mod tests {
     use super::*;
 
-    fn keys(ids: &[&str]) -> Keys<'static> {
+    fn keys(ids: &[&str]) -> SampleKeys<'static> {
         let owned: Vec<String> = ids.iter().map(|id| (*id).into()).collect();
-        Keys { n_rows: ids.len(), ids: Some(owned.into()), rows: None }
+        SampleKeys { n_samples: ids.len(), ids: Some(owned.into()), ..SampleKeys::default() }
     }
 
-    fn unnamed(n_rows: usize) -> Keys<'static> {
-        Keys { n_rows, ..Keys::default() }
+    fn unnamed(n_samples: usize) -> SampleKeys<'static> {
+        SampleKeys::new(n_samples, None, None)
     }
 
-    fn paired(first: &Keys<'_>, second: &Keys<'_>) -> Result<(Vec<usize>, PairedBy), String> {
-        let paired = pair(first, second, ["a", "b"], false).map_err(|error| error.to_string());
+    type Found = Result<(Vec<usize>, PairedBy), String>;
+
+    fn paired(first: &SampleKeys<'_>, second: &SampleKeys<'_>) -> Found {
+        let lacks = [first.is_part, second.is_part];
+        let paired = pair(first, second, ["a", "b"], lacks).map_err(|error| error.to_string());
         paired.map(|(rows, by)| (rows.into_iter().flatten().collect(), by))
     }
 
@@ -151,7 +184,7 @@ mod tests {
     fn rows_meet_by_ids_then_by_numbers_then_in_order() {
         let (ids, others) = (keys(&["p", "q", "r"]), keys(&["r", "p", "q"]));
         assert_eq!(paired(&ids, &others), Ok((vec![1, 2, 0], PairedBy::Ids)));
-        let sorted = Keys { rows: Some(vec![2, 0, 1]), ..others.clone() };
+        let sorted = SampleKeys { rows: Some(vec![2, 0, 1].into()), ..others.clone() };
         assert_eq!(paired(&unnamed(3), &sorted), Ok((vec![1, 2, 0], PairedBy::Rows)));
         // An index of pandas after a shuffle is no number of a row.
         let shuffled = paired(&keys(&["2", "0", "1"]), &unnamed(3));
@@ -176,8 +209,19 @@ mod tests {
         }
         let error = paired(&keys(&["p", "p"]), &keys(&["p", "q"])).unwrap_err();
         assert!(error.contains("a: 'p' is there twice"), "{error}");
-        let lacking = pair(&ids, &keys(&["r"]), ["a", "b"], true).unwrap().0;
+        let lacking = pair(&ids, &keys(&["r"]), ["a", "b"], [false, true]).unwrap().0;
         assert_eq!(lacking, [None, None, Some(0)]);
-        assert!(pair(&keys(&["p", "p"]), &keys(&["r"]), ["a", "b"], true).is_err());
+        assert!(pair(&keys(&["p", "p"]), &keys(&["r"]), ["a", "b"], [false, true]).is_err());
+    }
+
+    #[test]
+    fn what_was_left_out_keeps_the_others_in_place() {
+        let left = SampleKeys::new(2, None, Some(&[0, 2]));
+        assert_eq!(paired(&left, &unnamed(3)), Ok((vec![0, 2], PairedBy::Rows)));
+        assert_eq!(paired(&unnamed(3), &left), Ok((vec![0, 1], PairedBy::Rows)));
+        let error = paired(&left, &unnamed(2)).unwrap_err();
+        assert!(error.contains("a: '2' is not in b"), "{error}");
+        let by = paired(&left, &keys(&["p", "q", "r"])).unwrap().1;
+        assert_eq!(by, PairedBy::OrderAndIdsOfOne);
     }
 }

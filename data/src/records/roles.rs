@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Column, Kind, PartInfo, Request, Role, Schema, Wanted};
-use crate::{DataError, ReadOptions};
+use crate::DataError;
 
 /// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
 pub(super) const IDS: [&str; 8] =
@@ -21,6 +21,12 @@ const LISTS: [&str; 5] = ["embedding", "embeddings", "vector", "vectors", "featu
 pub(crate) fn is_usual_name(name: &str) -> bool {
     let name = name.to_lowercase();
     name.len() > 1 && (IDS.contains(&name.as_str()) || LABELS.contains(&name.as_str()))
+}
+
+/// Whether a column of this name holds labels.
+#[cfg_attr(not(feature = "hdf5"), expect(dead_code, reason = "of HDF5 alone"))]
+pub(crate) fn is_usual_label(name: &str) -> bool {
+    LABELS.contains(&name.to_lowercase().as_str())
 }
 
 /// Where the features come from.
@@ -58,18 +64,11 @@ impl Roles {
     ///
     /// Columns that are called like labels or ids are never features unless `request.wanted` has them. O(columns).
     ///
-    /// `words`: of each column that is to become a feature for each of its words, in the order of the options; those of
-    /// `request.wanted` come first.
-    ///
     /// # Errors
     ///
     /// A named column that isn't there, several columns of lists none of which is called so, no features, and a column that
     /// can't be what it was named for.
-    pub(crate) fn choose(
-        schema: &mut Schema,
-        request: Request<'_>,
-        words: Vec<Vec<String>>,
-    ) -> Result<Self, DataError> {
+    pub(crate) fn choose(schema: &mut Schema, request: Request<'_>) -> Result<Self, DataError> {
         let find = Finder::new(schema);
         let options = request.options;
         let optional = |name: &Option<String>| match name {
@@ -89,11 +88,16 @@ impl Roles {
             ignored.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
         let by_recipe = request.wanted.filter(|_| text.is_none() && list.is_none());
         let by_recipe = by_recipe.filter(|_| schema.has_names && schema.array.is_none());
-        let mut one_hot = one_hot(schema, &find, options, words)?;
+        let columns = positions(schema, &find, &options.one_hot_columns)?;
+        let words = request.fitted.words.iter().cloned();
+        let one_hot: Vec<OneHot> = columns
+            .into_iter()
+            .zip(words)
+            .map(|(column, words)| OneHot { column, words })
+            .collect();
         let by_recipe: Option<Vec<usize>> = by_recipe
             .map(|wanted| {
-                let numbers = by_words(schema, &mut one_hot, wanted);
-                numbers.into_iter().map(|name| find.named(name)).collect()
+                numbers_of(&one_hot, wanted).iter().map(|name| find.named(name)).collect()
             })
             .transpose()?;
         let given: HashSet<usize> =
@@ -153,28 +157,42 @@ impl Roles {
     /// Number of features, if it is known before the first row.
     pub(crate) fn n_features(&self, schema: &Schema) -> Option<usize> {
         match &self.features {
-            Features::Columns(columns) => {
-                let more = self.one_hot.iter().map(|one_hot| one_hot.words.len());
-                Some(columns.len() + more.sum::<usize>())
-            }
+            Features::Columns(columns) => Some(columns.len()),
             Features::List(_) => schema.array.as_ref().map(|array| array.width),
             Features::Text(_) => None,
         }
+        .map(|numbers| numbers + n_words(&self.one_hot))
+    }
+
+    /// Of the names of features, those of numbers: behind them come columns and their words.
+    pub(crate) fn numbers_of<'a>(&self, names: &'a [String]) -> &'a [String] {
+        numbers_of(&self.one_hot, names)
+    }
+
+    /// The column that a feature is made of.
+    pub(crate) fn column_of(&self, feature: usize) -> Option<usize> {
+        let columns = match &self.features {
+            Features::Columns(columns) => columns.as_slice(),
+            Features::List(column) | Features::Text(column) => return Some(*column),
+        };
+        let words = self.one_hot.iter().flat_map(|it| it.words.iter().map(|_| it.column));
+        columns.iter().copied().chain(words).nth(feature)
     }
 
     /// Names of the features, if each has a column with a name of its own.
     pub(crate) fn feature_names(&self, schema: &Schema) -> Option<Vec<String>> {
-        match &self.features {
+        let name = |index: usize| schema.columns[index].name.clone();
+        let numbers: Vec<String> = match &self.features {
             Features::Columns(columns) if schema.has_names => {
-                let name = |index: usize| schema.columns[index].name.clone();
-                let words = self.one_hot.iter().flat_map(|OneHot { column, words }| {
-                    words.iter().map(move |word| format!("{}={word}", name(*column)))
-                });
-                Some(columns.iter().map(|&index| name(index)).chain(words).collect())
+                columns.iter().map(|&index| name(index)).collect()
             }
-            Features::List(_) => schema.array.as_ref()?.item_names.clone(),
-            _ => None,
-        }
+            Features::List(_) => schema.array.as_ref()?.item_names.clone()?,
+            _ => return None,
+        };
+        let words = self.one_hot.iter().flat_map(|OneHot { column, words }| {
+            words.iter().map(move |word| format!("{}={word}", name(*column)))
+        });
+        Some(numbers.into_iter().chain(words).collect())
     }
 
     /// Says what each column was taken for.
@@ -241,16 +259,12 @@ impl Roles {
     }
 }
 
-/// The columns of words that become features.
-fn one_hot(
-    schema: &Schema,
-    find: &Finder,
-    options: &ReadOptions,
-    words: Vec<Vec<String>>,
-) -> Result<Vec<OneHot>, DataError> {
-    let columns = positions(schema, find, &options.one_hot_columns)?;
-    let words = words.into_iter().chain(std::iter::repeat_with(Vec::new));
-    Ok(columns.into_iter().zip(words).map(|(column, words)| OneHot { column, words }).collect())
+fn n_words(one_hot: &[OneHot]) -> usize {
+    one_hot.iter().map(|one_hot| one_hot.words.len()).sum()
+}
+
+fn numbers_of<'a>(one_hot: &[OneHot], names: &'a [String]) -> &'a [String] {
+    &names[..names.len().saturating_sub(n_words(one_hot))]
 }
 
 fn positions(schema: &Schema, find: &Finder, names: &[String]) -> Result<Vec<usize>, DataError> {
@@ -273,23 +287,6 @@ fn positions(schema: &Schema, find: &Finder, names: &[String]) -> Result<Vec<usi
 /// Where the columns of these names, or numbers, are, whose words can become features.
 pub(crate) fn columns_of_words(schema: &Schema, names: &[String]) -> Result<Vec<usize>, DataError> {
     positions(schema, &Finder::new(schema), names)
-}
-
-/// Takes from the names of features those that are a column and its word, such as `island=Biscoe`; gives the others.
-fn by_words<'a>(schema: &Schema, one_hot: &mut [OneHot], wanted: &'a [String]) -> Vec<&'a String> {
-    one_hot.iter_mut().for_each(|one_hot| one_hot.words.clear());
-    let mut numbers = Vec::new();
-    for name in wanted {
-        let found = one_hot.iter_mut().find_map(|OneHot { column, words }| {
-            let word = name.strip_prefix(&schema.columns[*column].name)?.strip_prefix('=')?;
-            Some((words, word))
-        });
-        match found {
-            Some((words, word)) => words.push(word.into()),
-            None => numbers.push(name),
-        }
-    }
-    numbers
 }
 
 /// Finds columns by name, else by number: from 1, and -1 is the last.

@@ -4,7 +4,7 @@ use consilience_truth::classes;
 
 use super::cells::is_missing;
 use super::labels::{Labels, from_words};
-use super::pairing::{Keys, PairedBy, pair};
+use super::pairing::{PairedBy, SampleKeys, pair};
 use super::{Batch, LabelRoles, Place, Records};
 use crate::{DataError, Truth};
 
@@ -20,9 +20,7 @@ pub struct SampleLabels {
     labels: Labels,
     /// Where its rows are; `None` for rows from 0.
     place: Option<Place>,
-    keys: Keys<'static>,
-    /// Whether samples may be left out.
-    is_partial: bool,
+    keys: SampleKeys<'static>,
 }
 
 /// True classes and clusters of the same samples, in the same order.
@@ -44,7 +42,7 @@ impl SampleLabels {
         for (label, row) in labels.into_iter().zip(0..) {
             read.labels.push(label, row);
         }
-        read.keys.n_rows = read.labels.len();
+        read.keys.n_samples = read.labels.len();
         read
     }
 
@@ -61,7 +59,6 @@ impl SampleLabels {
     /// All labels of a source.
     pub(crate) fn read(mut records: Records, roles: &LabelRoles) -> Result<Self, DataError> {
         let mut read = Self { name: records.schema.name.clone(), ..Self::default() };
-        read.is_partial = roles.is_partial;
         read.place = Some(records.schema.place);
         let wanted = roles.wanted();
         let (mut ids, mut rows) = (Vec::new(), Vec::new());
@@ -91,19 +88,27 @@ impl SampleLabels {
                 };
                 rows.push(found.parse().map_err(not_a_row)?);
             }
-            read.keys.n_rows += n_rows;
+            read.keys.n_samples += n_rows;
         }
-        if read.keys.n_rows == 0 {
+        if read.keys.n_samples == 0 {
             return Err(DataError::NoLabels { source_name: read.name });
         }
         read.keys.ids = roles.id.map(|_| ids.into());
-        read.keys.rows = roles.sample.map(|_| rows);
+        // Rows between those that are there were left out.
+        read.keys.is_part = roles.is_partial || rows.iter().any(|&row| row >= read.keys.n_samples);
+        read.keys.rows = roles.sample.map(|_| rows.into());
         Ok(read)
+    }
+
+    /// These labels, if they are those of a run that left out rows of its data. Without the numbers of rows, any could be meant.
+    pub(crate) fn of_part(mut self) -> Self {
+        self.keys.is_part |= self.keys.rows.is_some();
+        self
     }
 
     /// Adds another file's samples. Numbers of rows are counted on.
     pub(crate) fn extend(&mut self, other: &Self) -> Result<(), DataError> {
-        let n_rows = self.keys.n_rows;
+        let n_rows = self.keys.n_samples;
         if self.has_ids() != other.has_ids() {
             let (first, other) = (self.name.clone(), other.name.clone());
             let [first, other] = if self.has_ids() { [first, other] } else { [other, first] };
@@ -111,16 +116,19 @@ impl SampleLabels {
         }
         let ids = self.keys.ids.take().zip(other.keys.ids.as_deref());
         self.keys.ids = ids.map(|(ids, others)| [&ids, others].concat().into());
-        let rows = self.keys.rows.take().zip(other.keys.rows.as_ref());
-        self.keys.rows = rows.map(|(mut rows, others)| {
-            rows.extend(others.iter().map(|row| row.saturating_add(n_rows)));
-            rows
-        });
+        if self.keys.rows.is_some() || other.keys.rows.is_some() {
+            let mut rows = self.keys.numbers().into_owned();
+            if rows.iter().any(|&row| row >= n_rows) {
+                return Err(DataError::RowsLeftOut { source_name: self.name.clone() });
+            }
+            rows.extend(other.keys.numbers().iter().map(|row| row.saturating_add(n_rows)));
+            self.keys.rows = Some(rows.into());
+        }
         self.name = format!("{}, {}", self.name, other.name);
-        self.is_partial |= other.is_partial;
+        self.keys.is_part |= other.keys.is_part;
         for label in other.labels.words() {
-            self.labels.push(label.into(), self.keys.n_rows as u64);
-            self.keys.n_rows += 1;
+            self.labels.push(label.into(), self.keys.n_samples as u64);
+            self.keys.n_samples += 1;
         }
         Ok(())
     }
@@ -134,7 +142,7 @@ impl SampleLabels {
     /// Number of labels.
     #[must_use]
     pub fn n_samples(&self) -> usize {
-        self.keys.n_rows
+        self.keys.n_samples
     }
 
     /// Whether the files say what the samples are called.
@@ -165,7 +173,7 @@ impl SampleLabels {
     /// # Arguments
     ///
     /// * `name`: how messages call the samples.
-    /// * `ids`: what they are called, length n_samples, if they are called anything.
+    /// * `samples`: what tells them apart. Labels of samples that were left out of them aren't used.
     ///
     /// # Errors
     ///
@@ -174,11 +182,10 @@ impl SampleLabels {
     pub fn truth_of(
         &self,
         name: &str,
-        n_samples: usize,
-        ids: Option<&[String]>,
+        samples: &SampleKeys<'_>,
     ) -> Result<(Truth, PairedBy), DataError> {
-        let samples = Keys { n_rows: n_samples, ids: ids.map(Into::into), rows: None };
-        let (rows, by) = pair(&samples, &self.keys, [name, &self.name], false)?;
+        let may_lack = [samples.is_part, false];
+        let (rows, by) = pair(samples, &self.keys, [name, &self.name], may_lack)?;
         Ok((self.select(&rows, true)?, by))
     }
 
@@ -195,10 +202,10 @@ impl SampleLabels {
     ///
     /// # Errors
     ///
-    /// As [`SampleLabels::truth_of`]; samples may be missing in files of pseudo-labels.
+    /// As [`SampleLabels::truth_of`]; samples may be missing in files of pseudo-labels, and where rows of the data were left out.
     pub fn pair(&self, found: &Self) -> Result<Paired, DataError> {
         let names = [self.name.as_str(), found.name.as_str()];
-        let (rows, by) = pair(&self.keys, &found.keys, names, found.is_partial)?;
+        let (rows, by) = pair(&self.keys, &found.keys, names, [false, found.keys.is_part])?;
         Ok(Paired { truth: self.truth()?, found: found.select(&rows, false)?, by })
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Samples {
     pub(crate) texts: Vec<String>,
     pub(crate) ids: Vec<String>,
     pub(crate) labels: Labels,
+    /// Which row of the source each is, where some may be left out.
+    pub(crate) rows: Vec<usize>,
     /// All rows so far, those included whose values were taken away, without those that were dropped.
     pub(crate) n_rows: usize,
     pub(crate) fitted: Fitted,
@@ -26,11 +28,12 @@ pub(crate) struct Samples {
     /// Bytes of ids and texts.
     n_bytes: u64,
     /// Rows of the source so far, and those that were dropped.
-    n_read: usize,
-    n_dropped: usize,
-    /// Missing values, and whole numbers that were rounded, of each feature.
+    pub(crate) n_read: usize,
+    pub(crate) n_dropped: usize,
+    /// Of each feature: missing values, whole numbers that were rounded to 32-bit floats, and those that were as 64-bit floats.
     n_missing: Vec<u64>,
     n_rounded: Vec<u64>,
+    n_inexact: Vec<u64>,
 }
 
 impl Samples {
@@ -51,7 +54,7 @@ impl Samples {
             table.check_size(samples.values.len() as u64 + words, 1)?;
             samples.reserve(table.schema.about_rows);
         }
-        samples.finish(table)?;
+        samples.finish();
         Ok(samples)
     }
 
@@ -61,11 +64,13 @@ impl Samples {
         self.width = width;
         self.n_missing.resize(width, 0);
         self.n_rounded.resize(width, 0);
+        self.n_inexact.resize(width, 0);
+        batch.inexact.iter().for_each(|place| self.n_inexact[place % width] += 1);
         let kept = self.count_missing(&batch, table)?;
-        if self.names_rows(table) {
+        if self.policy == Missing::Drop {
             let is_kept = |row: &usize| kept.as_ref().is_none_or(|kept| kept[*row]);
             let rows = (0..batch.n_rows).filter(is_kept);
-            self.ids.extend(rows.map(|row| (self.n_read + row).to_string()));
+            self.rows.extend(rows.map(|row| self.n_read + row));
         }
         self.n_read += batch.n_rows;
         if let Some(kept) = kept {
@@ -103,17 +108,11 @@ impl Samples {
         Ok(())
     }
 
-    /// Adds what was held back, and fills in means. After the last row.
-    pub(crate) fn finish(&mut self, table: &Table) -> Result<(), DataError> {
+    /// Adds what was held back. After the last row.
+    pub(crate) fn finish(&mut self) {
         if !self.held.is_empty() {
             self.decide();
         }
-        if self.policy == Missing::Mean && self.fitted.means.is_none() && self.width > 0 {
-            let means = (0..self.width).map(|feature| self.mean(feature, table));
-            self.fitted.means = Some(means.collect::<Result<_, _>>()?);
-            self.fill(0);
-        }
-        Ok(())
     }
 
     /// What each column was taken for, with what is missing of it as far as it was read.
@@ -141,11 +140,6 @@ impl Samples {
         }
     }
 
-    /// Whether rows are called by their numbers, as some may be dropped, and nothing else says which.
-    pub(crate) fn names_rows(&self, table: &Table) -> bool {
-        self.policy == Missing::Drop && table.roles.id.is_none()
-    }
-
     /// Counts missing numbers; which rows are kept, if some aren't.
     fn count_missing(
         &mut self,
@@ -156,7 +150,7 @@ impl Samples {
         match &batch.numbers {
             Numbers::F32(values) => places_of(values, |value| value.is_nan(), &mut missing),
             Numbers::F64(values) => places_of(values, |value| value.is_nan(), &mut missing),
-            Numbers::I64(_) => {}
+            Numbers::I64(_) | Numbers::U64(_) => {}
         }
         let Some(first) = missing.first() else { return Ok(None) };
         if self.policy == Missing::Refuse && table.schema.array.is_some() {
@@ -165,10 +159,7 @@ impl Samples {
             return Err(DataError::NotFinite { source_name, row, column, value: f32::NAN });
         }
         if self.policy == Missing::Refuse {
-            let column = match &table.roles.features {
-                Features::Columns(columns) => columns.get(first % self.width).copied(),
-                Features::List(column) | Features::Text(column) => Some(*column),
-            };
+            let column = table.roles.column_of(first % self.width);
             return Err(DataError::Null {
                 source_name: table.schema.name.clone(),
                 place: table.schema.place.word(),
@@ -253,22 +244,6 @@ impl Samples {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a mean")]
-    fn mean(&self, feature: usize, table: &Table) -> Result<f32, DataError> {
-        let values = self.values.iter().skip(feature).step_by(self.width);
-        let there = values.filter(|value| !value.is_nan());
-        let (sum, count) =
-            there.fold((0.0, 0_u64), |(sum, count), &value| (sum + f64::from(value), count + 1));
-        if count == 0 {
-            let names = table.feature_names().unwrap_or_default();
-            return Err(DataError::NothingIn {
-                source_name: table.schema.name.clone(),
-                column: names.get(feature).cloned().unwrap_or_else(|| (feature + 1).to_string()),
-            });
-        }
-        Ok((sum / count as f64) as f32)
-    }
-
     /// Missing values of each column of a source; `None` if it isn't read.
     pub(crate) fn missing(&self, roles: &Roles, n_columns: usize) -> Vec<Option<u64>> {
         let mut missing = vec![None; n_columns];
@@ -316,6 +291,12 @@ impl Samples {
         } else if self.n_missing.iter().any(|&count| count > 0) {
             let missing = of(&self.n_missing);
             notes.push(format!("missing values replaced by their feature's mean: {missing}"));
+        }
+        if self.n_inexact.iter().any(|&count| count > 0) {
+            notes.push(format!(
+                "whole numbers beyond 9,007,199,254,740,992 are rounded to 53 bits: {}",
+                of(&self.n_inexact)
+            ));
         }
         if self.n_rounded.iter().any(|&count| count > 0) {
             notes.push(format!(

@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use super::cells::{is_boolean, is_date, is_decimal_comma, is_missing};
+use super::cells::{
+    is_boolean, is_date, is_decimal_comma, is_dressed_number, is_missing, may_be_thousands,
+};
 use super::{Column, Features, Kind, Place, Records, Roles, Wanted, some};
 use crate::DataError;
 
@@ -22,6 +24,10 @@ struct Seen {
     booleans: u64,
     dates: u64,
     decimal_commas: u64,
+    /// Of these, those that may be thousands.
+    thousands: u64,
+    /// Numbers with units, or with their digits in groups.
+    dressed: u64,
     others: u64,
     /// The first that is none of the others, and its place.
     first: Option<(u64, String)>,
@@ -44,6 +50,9 @@ impl Seen {
                 self.dates += 1;
             } else if is_decimal_comma(cell) {
                 self.decimal_commas += 1;
+                self.thousands += u64::from(may_be_thousands(cell));
+            } else if is_dressed_number(cell) {
+                self.dressed += 1;
             } else {
                 self.others += 1;
             }
@@ -67,8 +76,9 @@ pub(crate) fn in_the_way(
 ) -> Result<Option<DataError>, DataError> {
     let Features::Columns(columns) = &roles.features else { return Ok(None) };
     let readable = |index: &usize| records.schema.columns[*index].kind.is_simple();
+    let one_hot: Vec<usize> = roles.one_hot.iter().map(|one_hot| one_hot.column).collect();
     let (read, unreadable): (Vec<usize>, Vec<usize>) =
-        columns.iter().partition(|index| readable(index));
+        columns.iter().chain(&one_hot).partition(|index| readable(index));
     let wanted = Wanted { numbers: Vec::new(), words: read.clone() };
     let mut seen: Vec<Seen> = read.iter().map(|_| Seen::default()).collect();
     let mut n_rows = 0_u64;
@@ -84,12 +94,13 @@ pub(crate) fn in_the_way(
     }
     let mut told = Told::new(n_rows, records.schema.place);
     for (&index, seen) in read.iter().zip(&seen) {
-        told.add(&records.schema.columns[index], seen, options);
+        told.add(&records.schema.columns[index], seen, one_hot.contains(&index));
     }
     for index in unreadable {
         let Column { name, kind, .. } = &records.schema.columns[index];
         told.others.push(format!("{name} holds {}", kind.words()));
         told.ignore.push(name.clone());
+        told.no_numbers.push(name.clone());
     }
     Ok(told.error(&records.schema.name, options))
 }
@@ -105,35 +116,49 @@ struct Told {
     others: Vec<String>,
     one_hot: Vec<String>,
     ignore: Vec<String>,
+    /// Columns with something else than numbers.
+    no_numbers: Vec<String>,
 }
 
 impl Told {
     fn new(n_rows: u64, place: Place) -> Self {
-        let [words, dates, commas, missing, others, one_hot, ignore] = Default::default();
-        Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore }
+        let [words, dates, commas, missing, others, one_hot, ignore, no_numbers] =
+            Default::default();
+        Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore, no_numbers }
     }
 
-    fn add(&mut self, column: &Column, seen: &Seen, options: &crate::ReadOptions) {
+    fn add(&mut self, column: &Column, seen: &Seen, is_one_hot: bool) {
         let name = &column.name;
-        let there = seen.numbers + seen.booleans + seen.dates + seen.decimal_commas + seen.others;
-        let is_one_hot = options.one_hot_columns.contains(name);
+        let bad = seen.dates + seen.decimal_commas + seen.dressed + seen.others;
+        let there = seen.numbers + seen.booleans + bad;
         let (at, first) = seen.first.as_ref().map_or((0, ""), |(at, cell)| (*at, cell.as_str()));
         let place = self.place.word();
         if there == 0 {
             self.others.push(format!("{name} has no value at all"));
             self.ignore.push(name.clone());
+            self.no_numbers.push(name.clone());
             return;
         }
         if seen.missing > 0 {
             self.missing.push(format!("{name} ({})", seen.missing));
         }
-        let bad = seen.dates + seen.decimal_commas + seen.others;
         let is_mixed = seen.booleans > 0 && column.kind != Kind::Booleans;
         if is_one_hot || (bad == 0 && !is_mixed) {
             return;
         }
+        self.no_numbers.push(name.clone());
         if seen.dates > 0 && seen.dates == bad {
             self.dates.push(format!("{name} (such as {first:?})"));
+            self.ignore.push(name.clone());
+        } else if seen.thousands > 0 && seen.thousands == bad {
+            self.others.push(format!(
+                "{name} has numbers such as {first:?}, a thousand or one: write thousands without commas, or say --decimal ,"
+            ));
+            self.ignore.push(name.clone());
+        } else if seen.dressed > 0 && seen.dressed + seen.decimal_commas == bad {
+            self.others.push(format!(
+                "{name} has numbers with units or digits in groups (such as {first:?}): write them without"
+            ));
             self.ignore.push(name.clone());
         } else if seen.decimal_commas > 0 && seen.decimal_commas == bad {
             self.commas.push(format!("{name} (such as {first:?})"));
@@ -198,6 +223,7 @@ impl Told {
             }
         };
         Some(DataError::InTheWay {
+            columns: self.no_numbers,
             source_name: source_name.into(),
             problems: problems.join("; "),
             advice: format!("{}{ids}", flags.join(" ")),

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Again, Array, Batch, PartInfo, Records, Request, Roles, Rows, Schema, Wanted, one_hot, roles,
-    survey,
+    Again, Array, Batch, PartInfo, Records, Request, Roles, Rows, Schema, Wanted, one_hot, survey,
 };
 use crate::{DataError, Missing, ReadOptions};
 
@@ -32,12 +31,7 @@ impl Table {
     pub(crate) fn new(again: Again, request: Request<'_>) -> Result<Self, DataError> {
         let Records { mut info, mut schema, rows } = again()?;
         let options = request.options.clone();
-        let words = match options.one_hot_columns.as_slice() {
-            [] => Vec::new(),
-            _ if request.wanted.is_some() => Vec::new(),
-            names => one_hot::words(again()?, &roles::columns_of_words(&schema, names)?)?,
-        };
-        let roles = Roles::choose(&mut schema, request, words)?;
+        let roles = Roles::choose(&mut schema, request)?;
         roles.tell(&schema, &mut info);
         let wanted = roles.wanted();
         let items = match &mut schema.array {
@@ -100,6 +94,10 @@ impl Table {
             batch.numbers = batch.numbers.at(places);
         }
         if !self.roles.one_hot.is_empty() {
+            if let Some(width) = self.n_features() {
+                // Refused before there is memory for it.
+                self.check_size(batch.n_rows as u64, width as u64)?;
+            }
             one_hot::widen(&mut batch, &self.roles, &self.schema)?;
         }
         Ok(Some(batch))
@@ -122,6 +120,7 @@ fn select(
     let (Some(names), Some(wanted)) = (&array.item_names, request.wanted) else {
         return Ok(None);
     };
+    let wanted = roles.numbers_of(wanted);
     if names == wanted {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
+use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
 
 use crate::error::EnsembleError;
 use crate::preparation::prepared::Prepared;
@@ -13,7 +13,7 @@ use crate::profile::Profile;
 /// Write your own, and it can vote beside ours. It is called in a rayon pool whose threads are all its own (often there
 /// is only one); what comes out may not depend on their number.
 pub trait Clusterer: Send + Sync {
-    /// What kind of model this is, for people: `ladder`, `vat-im`, `k-means`.
+    /// What kind of model this is, for people: `ladder`, `vat-im`, `communities`, `mixture`, `k-means`.
     fn kind(&self) -> &'static str;
 
     /// Trains from where the last phase ended. `labels` are to be learnt from beside the clustering losses, in the model's
@@ -21,7 +21,8 @@ pub trait Clusterer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError`] if the model can't be fitted to this data.
+    /// [`EnsembleError`] if the model can't be fitted to this data. [`EnsembleError::Lost`] costs the ensemble this model, any other error
+    /// the run.
     fn train(
         &mut self,
         data: &Prepared,
@@ -30,13 +31,18 @@ pub trait Clusterer: Send + Sync {
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError>;
 
-    /// Probabilities of samples, those that it was trained on or others: `features` are as [`Prepared::features`] and
+    /// Answers to samples, those that it was trained on or others, probabilities or a cluster and a confidence each: `features` are as [`Prepared::features`] and
     /// [`Transform::apply`](crate::Transform::apply) give them. A sample's result depends on itself and on the model alone.
     ///
     /// # Errors
     ///
     /// [`EnsembleError::Untrained`] before the first phase.
-    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError>;
+    fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError>;
+
+    /// Whether nothing moves it after the first phase, so that its answers stay what they are.
+    fn votes_once(&self) -> bool {
+        false
+    }
 
     /// Time that training has taken so far, by what was done; zero if nobody measures.
     fn profile(&self) -> Profile {
@@ -66,6 +72,9 @@ pub struct Phase {
 pub trait Progress: Sync {
     /// Called after every epoch, from the thread that trains the model.
     fn epoch_end(&self, _epoch: EpochEnd) {}
+
+    /// Called when an ensemble goes on without a model, with its kind and the reason.
+    fn model_lost(&self, _model: ModelIdx, _kind: &'static str, _reason: &str) {}
 }
 
 /// Nobody.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience_data::{Assignments, Features, ModelIdx, PseudoLabels, SoftAssignments, Stream};
+use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use linfa::DatasetBase;
 use linfa::prelude::Fit;
 use linfa_clustering::KMeans;
@@ -21,8 +21,9 @@ use crate::threads::pool;
 /// Runs from other starting points, of which the one of lowest inertia is kept.
 const RUNS: usize = 10;
 
-/// The tensor that a model of this kind is saved as.
+/// The tensors that a model of this kind is saved as.
 pub(crate) const CENTROIDS: &str = "centroids";
+const SPREAD: &str = "centroids.spread";
 
 /// Centroids of more samples hardly differ, and take linfa minutes.
 const SAMPLES: usize = 5_000;
@@ -33,18 +34,25 @@ const SAMPLES_PER_CLUSTER: usize = 100;
 pub struct KMeansModel {
     model: ModelIdx,
     n_clusters: usize,
+    fitted: Option<Fitted>,
+}
+
+#[derive(Debug, Clone)]
+struct Fitted {
     /// Shape (n_clusters, n_features).
-    centroids: Option<Array2<f32>>,
+    centroids: Array2<f32>,
+    /// Mean squared distance of samples to their centroid.
+    spread: f32,
 }
 
 impl KMeansModel {
     /// For `n_clusters` clusters.
     #[must_use]
     pub fn new(model: ModelIdx, n_clusters: usize) -> Self {
-        Self { model, n_clusters, centroids: None }
+        Self { model, n_clusters, fitted: None }
     }
 
-    /// Fits centroids to `data`, on `threads` threads; the model, and every sample's cluster.
+    /// Fits centroids to `data`, on `threads` threads; the model, and its answers.
     ///
     /// # Errors
     ///
@@ -54,13 +62,13 @@ impl KMeansModel {
         data: &Prepared,
         n_clusters: usize,
         threads: usize,
-    ) -> Result<(Self, Assignments), EnsembleError> {
+    ) -> Result<(Self, ModelAnswers), EnsembleError> {
         pool(threads)?.install(|| {
             let mut fitted = Self::new(model, n_clusters);
             let phase = Phase { round: 0, epochs: 1, anneal: false };
             fitted.train(data, &phase, &PseudoLabels::default(), &())?;
-            let assignments = fitted.predict(data.features())?.harden().0;
-            Ok((fitted, assignments))
+            let answers = fitted.predict(data.features())?;
+            Ok((fitted, answers))
         })
     }
 
@@ -82,11 +90,18 @@ impl KMeansModel {
     ///
     /// [`EnsembleError::Load`] if the file is missing or damaged, or of another kind of model.
     pub fn load(model: ModelIdx, path: &Path) -> Result<Self, EnsembleError> {
-        Ok(Self::of_centroids(model, Arrays::read(path)?.take_matrix(CENTROIDS)?))
+        Self::read(model, &mut Arrays::read(path)?)
     }
 
-    pub(crate) fn of_centroids(model: ModelIdx, centroids: Array2<f32>) -> Self {
-        Self { model, n_clusters: centroids.nrows(), centroids: Some(centroids) }
+    /// From the tensors of a file.
+    pub(crate) fn read(model: ModelIdx, arrays: &mut Arrays) -> Result<Self, EnsembleError> {
+        let centroids = arrays.take_matrix(CENTROIDS)?;
+        let spread = arrays.take_vector(SPREAD, 1)?[0];
+        Ok(Self {
+            model,
+            n_clusters: centroids.nrows(),
+            fitted: Some(Fitted { centroids, spread }),
+        })
     }
 
     /// Number of clusters.
@@ -98,11 +113,16 @@ impl KMeansModel {
     /// Number of features that it was fitted to, if it was.
     #[must_use]
     pub fn n_features(&self) -> Option<usize> {
-        self.centroids.as_ref().map(Array2::ncols)
+        self.shape().map(|(n_features, _)| n_features)
     }
 
-    fn centroids(&self) -> Result<&Array2<f32>, EnsembleError> {
-        self.centroids.as_ref().ok_or(EnsembleError::Untrained { model: self.model.0 })
+    /// Number of features and of clusters, if it was fitted.
+    pub(crate) fn shape(&self) -> Option<(usize, usize)> {
+        self.fitted.as_ref().map(|Fitted { centroids, .. }| (centroids.ncols(), centroids.nrows()))
+    }
+
+    fn get_fitted(&self) -> Result<&Fitted, EnsembleError> {
+        self.fitted.as_ref().ok_or(EnsembleError::Untrained { model: self.model.0 })
     }
 }
 
@@ -118,47 +138,75 @@ impl Clusterer for KMeansModel {
         _labels: &PseudoLabels,
         _progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
-        if self.centroids.is_some() {
+        if self.fitted.is_some() {
             return Ok(());
         }
         let bits = data.rng(Stream::Centroids { model: self.model.0.into() }).bits();
         let rng = Xoshiro256Plus::seed_from_u64(bits);
+        let samples = DatasetBase::from(self.subset(data));
         let fitted = KMeans::params_with_rng(self.n_clusters, rng)
             .n_runs(RUNS)
-            .fit(&DatasetBase::from(self.subset(data)))
+            .fit(&samples)
             .map_err(|error| EnsembleError::KMeans(error.to_string()))?;
-        self.centroids = Some(fitted.centroids().clone());
+        let centroids = fitted.centroids().clone();
+        let rows = samples.records.rows().into_iter();
+        let sum: f64 = rows.map(|row| lowest(&squared_distances(&centroids, row))).sum();
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            reason = "f32 storage of a mean"
+        )]
+        let spread = (sum / samples.records.nrows() as f64) as f32;
+        self.fitted = Some(Fitted { centroids, spread });
         Ok(())
     }
 
-    /// The nearest centroid with probability 1: k-means has no doubts.
-    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
+    /// The probabilities that samples would have in a mixture of Gaussians around the centroids, each with half of the mean squared
+    /// distance of samples to their centroids in place of the variance of every feature: those of features that vary together
+    /// would be sure of everything.
+    fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
         // Not linfa's memberships: they may be the last run's, with the best run's centroids.
-        let centroids = self.centroids()?;
+        let Fitted { centroids, spread } = self.get_fitted()?;
+        let spread = f64::from(spread.max(f32::MIN_POSITIVE));
         let mut probabilities = Array2::zeros((features.n_samples(), self.n_clusters));
         let rows = probabilities.axis_iter_mut(Axis(0)).into_par_iter();
-        rows.zip(features.view().axis_iter(Axis(0)).into_par_iter())
-            .for_each(|(mut row, sample)| row[nearest(centroids, sample)] = 1.0);
-        Ok(SoftAssignments::new(probabilities))
+        rows.zip(features.view().axis_iter(Axis(0)).into_par_iter()).for_each(
+            |(mut row, sample)| {
+                let distances = squared_distances(centroids, sample);
+                let nearest = lowest(&distances);
+                let weight = |distance: f64| ((nearest - distance) / spread).exp();
+                let total: f64 = distances.iter().map(|&distance| weight(distance)).sum();
+                #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+                row.iter_mut().zip(&distances).for_each(|(probability, &distance)| {
+                    *probability = (weight(distance) / total) as f32;
+                });
+            },
+        );
+        Ok(SoftAssignments::new(probabilities).into())
+    }
+
+    fn votes_once(&self) -> bool {
+        true
     }
 
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {
-        let centroids = self.centroids()?;
+        let Fitted { centroids, spread } = self.get_fitted()?;
         let values: Vec<f32> = centroids.iter().copied().collect();
         let (rows, columns) = centroids.dim();
-        save_arrays(&[(CENTROIDS.into(), vec![rows, columns], values)], path)
+        let centroids = (CENTROIDS.into(), vec![rows, columns], values);
+        save_arrays(&[centroids, (SPREAD.into(), vec![1], vec![*spread])], path)
     }
 }
 
-/// The centroid nearest to a sample (ties: the first), as linfa finds it.
-fn nearest(centroids: &Array2<f32>, sample: ArrayView1<'_, f32>) -> usize {
-    let distance = |centroid| L2Dist.rdistance(centroid, sample);
-    let mut best = (0, f32::INFINITY);
-    for (index, centroid) in centroids.rows().into_iter().enumerate() {
-        let distance = distance(centroid);
-        if distance < best.1 {
-            best = (index, distance);
-        }
-    }
-    best.0
+/// Of a sample to every centroid, as linfa computes them; the largest number where they overflow.
+fn squared_distances(centroids: &Array2<f32>, sample: ArrayView1<'_, f32>) -> Vec<f64> {
+    let distance = |centroid| match L2Dist.rdistance(centroid, sample) {
+        distance if distance.is_finite() => f64::from(distance),
+        _ => f64::from(f32::MAX),
+    };
+    centroids.rows().into_iter().map(distance).collect()
+}
+
+fn lowest(distances: &[f64]) -> f64 {
+    distances.iter().copied().fold(f64::INFINITY, f64::min)
 }

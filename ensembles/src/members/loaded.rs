@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
+use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
 use ndarray::Array2;
 
 use crate::engine::inference::answers;
 use crate::error::EnsembleError;
 use crate::members::clusterer::{Clusterer, Phase, Progress};
-use crate::members::kmeans::CENTROIDS;
-use crate::members::kmeans::KMeansModel;
+use crate::members::communities::Communities;
+use crate::members::kmeans::{CENTROIDS, KMeansModel};
+use crate::members::mixture::{Mixture, WEIGHTS};
+use crate::members::neighbour_vote::{LABELS, NeighbourVote};
 use crate::members::save::{Arrays, save_weights};
 use crate::members::weights::{EncoderLayer, Parameter, Statistics, Weights};
 use crate::preparation::prepared::Prepared;
@@ -22,9 +24,19 @@ pub(crate) fn load(
 ) -> Result<Box<dyn Clusterer>, EnsembleError> {
     let mut arrays = Arrays::read(path)?;
     if arrays.has(CENTROIDS) {
-        let found = arrays.take_matrix(CENTROIDS)?;
-        check_shape(&arrays, (found.ncols(), found.nrows()), shape)?;
-        return Ok(Box::new(KMeansModel::of_centroids(model, found)));
+        let found = KMeansModel::read(model, &mut arrays)?;
+        check_shape(&arrays, found.shape().unwrap_or_default(), shape)?;
+        return Ok(Box::new(found));
+    }
+    if arrays.has(LABELS) {
+        let found = NeighbourVote::read(&mut arrays)?;
+        check_shape(&arrays, (found.n_features(), found.n_clusters()), shape)?;
+        return Ok(Box::new(Communities::of_vote(model, found)));
+    }
+    if arrays.has(WEIGHTS) {
+        let found = Mixture::read(model, &mut arrays)?;
+        check_shape(&arrays, found.shape().unwrap_or_default(), shape)?;
+        return Ok(Box::new(found));
     }
     let weights = encoder(&mut arrays)?;
     check_shape(&arrays, (weights.widths()[0], weights.n_clusters()), shape)?;
@@ -49,7 +61,7 @@ fn encoder(arrays: &mut Arrays) -> Result<Weights, EnsembleError> {
     let name = |index: usize, part: &str| format!("encoder.{index}.{part}");
     let layers = (0..).take_while(|&index| arrays.has(&name(index, "weight"))).count();
     if layers == 0 {
-        return Err(arrays.damaged("it has neither encoder.0.weight nor centroids"));
+        return Err(arrays.damaged("it has no encoder.0.weight, and is no other kind of model"));
     }
     let mut encoder: Vec<EncoderLayer> = Vec::new();
     for index in 0..layers {
@@ -111,8 +123,9 @@ impl Clusterer for LoadedNetwork {
         Err(EnsembleError::LoadedModel)
     }
 
-    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
-        answers(&self.weights, features).ok_or(EnsembleError::NotFinite { model: self.model.0 })
+    fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
+        let answers = answers(&self.weights, features).map(Into::into);
+        answers.ok_or(EnsembleError::NotFinite { model: self.model.0 })
     }
 
     fn save(&self, path: &Path) -> Result<(), EnsembleError> {
@@ -152,7 +165,8 @@ mod tests {
         let path = folder.path().join("model.safetensors");
         save_weights(&weights, &path).unwrap();
         let mut loaded = load(ModelIdx(0), &path, (3, 2)).unwrap();
-        assert_eq!(loaded.predict(&features()).unwrap(), answers(&weights, &features()).unwrap());
+        let expected = answers(&weights, &features()).unwrap();
+        assert_eq!(loaded.predict(&features()).unwrap(), expected.into());
         let again = folder.path().join("again.safetensors");
         loaded.save(&again).unwrap();
         let reloaded = load(ModelIdx(0), &again, (3, 2)).unwrap();
@@ -182,7 +196,7 @@ mod tests {
     #[test]
     fn damage_is_told() {
         let without = |part: &'static str| problem(|arrays| arrays.retain(|a| a.0 != part));
-        assert!(without("encoder.0.weight").contains("neither encoder.0.weight nor centroids"));
+        assert!(without("encoder.0.weight").contains("no encoder.0.weight"));
         assert!(without("encoder.0.shift").contains("it has no encoder.0.shift"));
         let mean = without("encoder.0.population.mean");
         assert!(mean.contains("it has no encoder.0.population.mean"), "{mean}");

@@ -1,9 +1,13 @@
-//! The models that vote: networks and k-means, their settings, and models as files.
+//! The models that vote: networks, communities, mixtures and k-means, their settings, and models as files.
 
 pub(crate) mod clusterer;
+pub(crate) mod communities;
 pub(crate) mod kmeans;
 pub(crate) mod labels;
+mod leiden;
 pub(crate) mod loaded;
+pub(crate) mod mixture;
+mod neighbour_vote;
 pub(crate) mod network;
 pub(crate) mod params;
 pub(crate) mod save;

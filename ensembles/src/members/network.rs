@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments, Stream};
+use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, Stream};
 
 use crate::device::Device;
 use crate::engine::candle::Candle;
@@ -101,10 +101,10 @@ impl Clusterer for Network {
         Ok(())
     }
 
-    fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError> {
+    fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
         self.need_trained()?;
         // The last step's weights have no loss that would show that they diverged.
-        answers(&self.weights, features).ok_or_else(|| {
+        answers(&self.weights, features).map(Into::into).ok_or_else(|| {
             EnsembleError::diverged(self.model, self.epochs_done, self.params.learning_rate)
         })
     }

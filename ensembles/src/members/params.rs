@@ -14,18 +14,31 @@ pub enum MemberKind {
     Ladder,
     /// Plain network, as in IMSAT (VAT): the ladder's encoder alone, without noise or decoder.
     VatIm,
+    /// Communities of the neighbour graph, however many there are. They don't learn from pseudo-labels.
+    Communities,
+    /// linfa's mixture of Gaussians. It doesn't learn from pseudo-labels.
+    Mixture,
     /// linfa's k-means: the baseline. It doesn't learn from pseudo-labels.
     KMeans,
 }
 
 impl MemberKind {
     /// What people call it.
-    pub(crate) fn name(self) -> &'static str {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Ladder => "ladder",
             Self::VatIm => "vat-im",
+            Self::Communities => "communities",
+            Self::Mixture => "mixture",
             Self::KMeans => "k-means",
         }
+    }
+
+    /// Whether it is a network: trained in epochs, and on pseudo-labels.
+    #[must_use]
+    pub fn is_network(self) -> bool {
+        matches!(self, Self::Ladder | Self::VatIm)
     }
 
     /// The settings of a network of this kind, given those of the run; `None` if it is none.
@@ -36,7 +49,7 @@ impl MemberKind {
         Ok(match self {
             Self::Ladder => Some(params.clone()),
             Self::VatIm => Some((**params).clone().plain().check()?),
-            Self::KMeans => None,
+            Self::Communities | Self::Mixture | Self::KMeans => None,
         })
     }
 }

@@ -7,13 +7,13 @@ use ndarray::Array1;
 /// DataKinds of data that want settings of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DataKind {
-    /// Pixels, spectra, curves: features that lie beside one another are alike.
+    /// Pixels: features that lie beside or below one another are alike.
     Image,
     /// Counts of words or TF-IDF: many features, nearly all zero.
     Text,
     /// What some other model made of its input: many features of one scale, in no order.
     Embedding,
-    /// Anything else: features of different units.
+    /// Anything else: features of different units, and curves and spectra, whose features are alike along one line.
     Tabular,
 }
 
@@ -26,11 +26,14 @@ const ALIKE: f64 = 0.15;
 const ZEROS: f64 = 0.8;
 /// Fewer features are a table, and a handful of words is.
 const MANY: usize = 64;
-/// Rows of an image are at least so long, and so many.
-const SIDE: usize = 4;
+/// Rows of an image are at least so many, and so many pixels long: with fewer, a table of a few bands or measurements is like one.
+const SIDE: usize = 6;
 /// What tells that pixels below one another are alike, not just features at some distance: their mean correlation is greater by
 /// this than that of features a pixel nearer or farther. Digits: 0.1 to 0.3; curves: below 0.
 const PEAK: f64 = 0.03;
+/// Pixels beside one another are not much less alike than those below one another: 1 less their correlation is at most this
+/// many times as large. Digits: 1.4; objects turned around: 2; four bands of a satellite's pixels taken for a row: 7.
+const UNEVEN: f64 = 4.0;
 /// Features share a scale if the largest standard deviation is at most this many times the median one.
 const SHARED_SCALE: f64 = 20.0;
 
@@ -56,6 +59,16 @@ pub struct Look {
     features: Vec<Array1<f32>>,
     /// Of every feature less its mean, the root of its squares' sum.
     norms: Vec<f64>,
+}
+
+/// The rows of an image.
+struct Rows {
+    /// Features in a row.
+    length: usize,
+    /// Colours of a pixel, side by side.
+    channels: usize,
+    /// Whether the colours' planes follow one another instead.
+    planes: bool,
 }
 
 impl Look {
@@ -92,11 +105,12 @@ impl Look {
     pub fn kind(&self) -> DataKind {
         let width = self.features.len();
         let many = width >= MANY;
-        if self.correlation(1) >= ALIKE && self.one_scale() && width >= SIDE * SIDE {
+        let in_line = self.correlation(1) >= ALIKE;
+        if in_line && self.one_scale() && self.rows().is_some() {
             DataKind::Image
         } else if many && self.smallest >= 0.0 && self.zeros >= ZEROS {
             DataKind::Text
-        } else if many && self.one_scale() {
+        } else if many && self.one_scale() && !in_line {
             DataKind::Embedding
         } else {
             DataKind::Tabular
@@ -108,20 +122,28 @@ impl Look {
     /// fold d features into rows.
     #[must_use]
     pub fn image(&self) -> Option<Image> {
+        let Rows { length, channels, planes } = self.rows()?;
+        let width = self.features.len();
+        // Not in planes: a move would go from one colour to the next.
+        (!planes).then_some(Image { rows: width / length, columns: length / channels, channels })
+    }
+
+    /// The rows of an image, if there are any.
+    fn rows(&self) -> Option<Rows> {
         let width = self.features.len();
         let row_lengths = (SIDE..=width / SIDE).filter(|&length| width.is_multiple_of(length));
         let peaks = row_lengths.filter_map(|length| Some((length, self.peak(length)?)));
-        let (length, _) = peaks.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let (length, below) = peaks.max_by(|a, b| a.1.total_cmp(&b.1))?;
         // With one colour's plane after another, a third of the features apart is nearer than a row less.
         let plane = width / 3;
         let in_planes = width.is_multiple_of(3) && plane.is_multiple_of(length) && plane > length;
-        if in_planes && self.correlation(plane) - self.correlation(plane - length) >= PEAK {
-            return None;
-        }
+        let planes =
+            in_planes && self.correlation(plane) - self.correlation(plane - length) >= PEAK;
         // A colour's next pixel is more like it than the colour beside that.
         let coloured = length % 3 == 0 && self.correlation(3) > self.correlation(2).max(ALIKE);
         let channels = if coloured { 3 } else { 1 };
-        Some(Image { rows: width / length, columns: length / channels, channels })
+        let even = 1.0 - self.correlation(channels) <= UNEVEN * (1.0 - below);
+        (even && length / channels >= SIDE).then_some(Rows { length, channels, planes })
     }
 
     /// How alike features at this distance are, if more so than those a little nearer or farther.
@@ -179,14 +201,57 @@ mod tests {
     }
 
     #[test]
-    fn pixels_and_curves_are_images() {
+    fn pixels_are_images_and_curves_are_tables() {
         assert_eq!(kind(&read_dataset(&["digits".into()], &[]).unwrap().features), DataKind::Image);
         // A wave of another phase in every row, below zero half of the time.
         let wave = |row: usize, column: usize, noise| {
             let phase = f32::from(u16::try_from(row * 37 % 100 + column).unwrap());
             (phase / 10.0).sin() + 0.1 * noise
         };
-        assert_eq!(kind(&features(300, 100, wave)), DataKind::Image);
+        assert_eq!(kind(&features(300, 100, wave)), DataKind::Tabular);
+    }
+
+    /// Nine pixels of four bands each, as a satellite sees a field: pixels are alike, bands in part.
+    #[test]
+    fn bands_and_measurements_are_tables() {
+        let bands = Seed(2).rng(Stream::Subset).normal(400 * 4);
+        let field = |row: usize, column: usize, noise: f32| {
+            let own = bands[row * 4 + column % 4];
+            let shared = bands[row * 4 + (column % 4) / 2 * 2];
+            0.6 * own + 0.8 * shared + 0.2 * noise
+        };
+        let field = features(400, 36, field);
+        assert!(Look::at(&field).correlation(1) > ALIKE && Look::at(&field).peak(4).is_some());
+        assert_eq!((kind(&field), image(&field)), (DataKind::Tabular, None));
+        // More bands of more pixels: long enough for rows.
+        let spectra = features(400, 72, |row, column, noise| {
+            let place = row * 4 + (column % 8) / 2;
+            bands[place] + 0.2 * noise
+        });
+        assert!(Look::at(&spectra).peak(8).is_some());
+        assert_eq!((kind(&spectra), image(&spectra)), (DataKind::Tabular, None));
+        let measured = features(400, 16, |row, column, noise| bands[row * 4 + column / 4] + noise);
+        assert_eq!(kind(&measured), DataKind::Tabular);
+    }
+
+    #[test]
+    fn benchmark_sets_are_what_they_are() {
+        let sets = [
+            ("optdigits/optdigits.npz", DataKind::Image),
+            ("mnist/t10k-images-idx3-ubyte.gz", DataKind::Image),
+            ("more/coil20.npz", DataKind::Image),
+            ("more/optdigits-uneven.npz", DataKind::Image),
+            ("more/satimage.npz", DataKind::Tabular),
+            ("more/r8-tfidf2000.npz", DataKind::Text),
+        ];
+        let Some(paths) = consilience_testing::benchmark_files(&sets.map(|(name, _)| name)) else {
+            return;
+        };
+        for (path, (name, expected)) in paths.into_iter().zip(sets) {
+            let features = read_dataset(&[path], &[]).unwrap().features;
+            assert_eq!(kind(&features), expected, "{name}");
+            assert_eq!(image(&features).is_some(), expected == DataKind::Image, "{name}");
+        }
     }
 
     #[test]
@@ -219,6 +284,7 @@ mod tests {
         assert_eq!(image(&pixels), Some(Image { rows: 6, columns: 8, channels: 3 }));
         let planes = blobs(|feature| (feature / 8 % 6, feature % 8, feature / 48));
         assert_eq!(image(&planes), None, "a move would go from one colour to the next");
+        assert_eq!(kind(&planes), DataKind::Image);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //! leave an image what it is.
 
 pub(crate) mod data_kind;
-pub(crate) mod neighbours;
+pub(crate) mod directions;
+pub(crate) mod exact_search;
+pub(crate) mod inverted_lists;
+pub(crate) mod neighbour_graph;
 pub(crate) mod prepared;
 pub(crate) mod reduction;
 pub(crate) mod shift;

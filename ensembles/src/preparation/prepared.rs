@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use consilience_data::{Assignments, Features, Seed, Stream};
 
 use crate::error::EnsembleError;
-use crate::preparation::neighbours::{Neighbourhoods, neighbourhoods};
+use crate::preparation::neighbour_graph::NeighbourGraph;
 use crate::preparation::transform::{Preparation, Transform, finite, moments};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.
 const NEIGHBOUR: usize = 10;
+/// Neighbours that are sought: those who look for communities may look at more than are near.
+const GRAPH: usize = 30;
 
 /// Features on a common scale, and what is known of their geometry. Shared by all models.
 #[derive(Debug, Clone)]
@@ -21,7 +23,7 @@ pub struct Prepared {
     /// Samples with something in them, ascending.
     trainable: Vec<u32>,
     distances: Option<Vec<f32>>,
-    neighbours: Option<Neighbourhoods>,
+    graph: Option<NeighbourGraph>,
     spread: f32,
     seed: Seed,
 }
@@ -59,38 +61,32 @@ impl Prepared {
         let (_, variance) = moments(&features.view());
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let spread = variance.iter().sum::<f64>().sqrt() as f32;
-        let (distances, neighbours) = (None, None);
-        Ok(Self {
-            features,
-            transform,
-            unprojected,
-            trainable,
-            distances,
-            neighbours,
-            spread,
-            seed,
-        })
+        let (distances, graph) = (None, None);
+        Ok(Self { features, transform, unprojected, trainable, distances, graph, spread, seed })
     }
 
-    /// Finds every sample's ten nearest neighbours, by the scaled features before they are projected, and its distance to the
-    /// tenth after that.
-    ///
-    /// O(n min(n, 20,000) d), on `threads` threads; the result doesn't depend on their number.
+    /// Finds every sample's thirty nearest neighbours, by the scaled features before they are projected, and its distance to the
+    /// tenth after that, on `threads` threads; the result doesn't depend on their number. Complexity: see [`NeighbourGraph`].
     ///
     /// # Errors
     ///
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn measure_distances(&mut self, threads: usize) -> Result<(), EnsembleError> {
-        let found =
-            |features| neighbourhoods(features, &self.trainable, NEIGHBOUR, self.seed, threads);
-        let near = found(&self.features)?;
-        self.distances = Some(near.distances.clone());
-        self.neighbours = Some(match self.unprojected.take() {
+        let graph = |features: &Features, k| {
+            NeighbourGraph::new(features, &self.trainable, k, self.seed, threads)
+        };
+        let (near, distances) = match self.unprojected.take() {
             Some(unprojected) => {
-                neighbourhoods(&unprojected, &self.trainable, NEIGHBOUR, self.seed, threads)?
+                let projected = graph(&self.features, NEIGHBOUR)?;
+                (graph(&unprojected, GRAPH)?, scales(&projected))
             }
-            None => near,
-        });
+            None => {
+                let near = graph(&self.features, GRAPH)?;
+                let distances = scales(&near);
+                (near, distances)
+            }
+        };
+        (self.graph, self.distances) = (Some(near), Some(distances));
         Ok(())
     }
 
@@ -112,9 +108,15 @@ impl Prepared {
         self.distances.as_deref()
     }
 
-    /// The ten nearest other samples of `sample`, nearest first, if measured; among a random subset, if there are many.
+    /// What is near what, if measured: by the scaled features before they were projected.
+    #[must_use]
+    pub fn neighbour_graph(&self) -> Option<&NeighbourGraph> {
+        self.graph.as_ref()
+    }
+
+    /// The ten nearest other samples of `sample`, nearest first, if measured.
     pub(crate) fn neighbours(&self, sample: usize) -> Option<&[u32]> {
-        self.neighbours.as_ref().map(|found| found.of(sample))
+        self.graph.as_ref().map(|graph| &graph.of(sample)[..NEIGHBOUR.min(graph.k())])
     }
 
     /// What a sample's cluster tells of its neighbours' clusters: the mutual information, in nats, of the clusters of a sample and of one
@@ -126,12 +128,12 @@ impl Prepared {
     /// O(n log K).
     #[must_use]
     pub fn neighbour_information(&self, found: &Assignments) -> Option<f64> {
-        let neighbours = self.neighbours.as_ref()?;
+        self.graph.as_ref()?;
         let (mut pairs, mut single) = (BTreeMap::new(), BTreeMap::new());
         let mut total = 0.0;
         for &sample in &self.trainable {
             let own = found.clusters()[sample as usize].0;
-            for &neighbour in neighbours.of(sample as usize) {
+            for &neighbour in self.neighbours(sample as usize).unwrap_or(&[]) {
                 let other = found.clusters()[neighbour as usize].0;
                 // Each pair in both orders, so that both have the same share of each cluster.
                 *pairs.entry((own.min(other), own.max(other))).or_insert(0.0) += 1.0;
@@ -149,17 +151,25 @@ impl Prepared {
         Some(pairs.iter().map(information).sum())
     }
 
-    /// For every sample, the share of its ten nearest neighbours that are in its cluster, length n_samples; 0 without neighbours.
+    /// How often neighbours are in two clusters, as a share of how often two samples at random are: 0 where no border goes between
+    /// neighbours, 1 if clusters have nothing to do with them. `None` if neighbours weren't measured; 0 with a single cluster. O(n).
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "ten neighbours")]
-    pub fn neighbours_alike(&self, found: &Assignments) -> Vec<f32> {
+    pub fn neighbours_separated(&self, found: &Assignments) -> Option<f64> {
+        self.graph.as_ref()?;
         let clusters = found.clusters();
-        let share = |sample: usize| {
-            let near = self.neighbours(sample).unwrap_or(&[]);
-            let alike = near.iter().filter(|&&other| clusters[other as usize] == clusters[sample]);
-            alike.count() as f32 / near.len().max(1) as f32
-        };
-        (0..found.n_samples()).map(share).collect()
+        let mut sizes = vec![0.0_f64; found.n_clusters()];
+        let (mut apart, mut pairs) = (0.0, 0.0);
+        for &sample in &self.trainable {
+            let own = clusters[sample as usize];
+            sizes[own.index()] += 1.0;
+            for &neighbour in self.neighbours(sample as usize).unwrap_or(&[]) {
+                apart += f64::from(u8::from(clusters[neighbour as usize] != own));
+                pairs += 1.0;
+            }
+        }
+        let n: f64 = sizes.iter().sum();
+        let by_chance = 1.0 - sizes.iter().map(|size| (size / n).powi(2)).sum::<f64>();
+        Some(if by_chance > 0.0 && pairs > 0.0 { apart / pairs / by_chance } else { 0.0 })
     }
 
     /// The root of the total variance of the scaled features: the root mean square distance of samples to their mean.
@@ -184,6 +194,15 @@ impl Prepared {
     pub(crate) fn rng(&self, stream: Stream) -> consilience_data::Rng {
         self.seed.rng(stream)
     }
+}
+
+/// Every sample's distance to its 10th neighbour (the farthest, if there are fewer), length n_samples; 0 without neighbours.
+fn scales(graph: &NeighbourGraph) -> Vec<f32> {
+    let scale = |sample| {
+        let distances = graph.distances(sample);
+        distances.get(NEIGHBOUR - 1).or(distances.last()).copied().unwrap_or(0.0)
+    };
+    (0..graph.n_samples()).map(scale).collect()
 }
 
 #[cfg(test)]
@@ -252,5 +271,13 @@ mod tests {
         let split = of(&data, |sample| u16::from(sample % 2 == 0)).unwrap();
         let shifted = of(&data, |sample| u16::from(sample >= 14)).unwrap();
         assert!(split < shifted && shifted < groups, "{split} {shifted} {groups}");
+        let apart = |cluster: fn(usize) -> u16| {
+            let clusters = (0..40).map(|sample| ClusterId(cluster(sample))).collect();
+            data.neighbours_separated(&Assignments::new(clusters, 3)).unwrap()
+        };
+        assert_eq!((apart(|sample| u16::from(sample >= 20)), apart(|_| 2)), (0.0, 0.0));
+        let (shifted, split) =
+            (apart(|sample| u16::from(sample >= 14)), apart(|sample| u16::from(sample % 2 == 0)));
+        assert!(0.0 < shifted && shifted < split && split < 1.5, "{shifted} {split}");
     }
 }

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by tests that each use a part")]
 
-use consilience_data::{Features, Seed, SoftAssignments, Stream};
+use consilience_data::{Features, ModelAnswers, Seed, Stream};
 use consilience_ensembles::{
     Compute, EngineChoice, Ensemble, MemberKind, NetworkParams, Phase, Prepared, Scaling,
 };
@@ -21,7 +21,7 @@ pub(crate) fn data() -> Prepared {
 }
 
 /// Both kinds of networks and k-means, wide enough for products and layers to be shared among threads.
-pub(crate) fn fit(engine: EngineChoice, threads: usize) -> Vec<SoftAssignments> {
+pub(crate) fn fit(engine: EngineChoice, threads: usize) -> Vec<ModelAnswers> {
     let params = NetworkParams { hidden: vec![300], batch_size: 200, ..NetworkParams::default() };
     let compute = Compute { engine, ..Compute::cpu(threads) };
     let kinds = [MemberKind::Ladder, MemberKind::VatIm, MemberKind::KMeans];

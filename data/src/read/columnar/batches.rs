@@ -7,7 +7,8 @@ use super::cells::Cells;
 use crate::DataError;
 use crate::read::no_panic::no_panic;
 use crate::records::{
-    Batch, Column, Kind, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width, unique,
+    Batch, Column, Kind, Numbers, PartInfo, Place, Places, Records, Rows, Schema, Wanted, Width,
+    unique,
 };
 
 /// Batches of rows as a format's own library gives them.
@@ -121,8 +122,13 @@ impl Table {
         };
         let n_rows = batch.num_rows();
         let places = Places::From(self.n_rows as u64);
+        let mut read = Batch::new(n_rows, numbers, words, places);
+        if let Numbers::F64(_) = read.numbers {
+            let columns: Vec<_> = wanted.numbers.iter().map(cells).collect();
+            read.inexact = Cells::inexact(&columns);
+        }
         self.n_rows += n_rows;
-        Ok(Batch { n_rows, numbers, words, places })
+        Ok(read)
     }
 }
 

@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, OffsetSizeTrait};
 use arrow_schema::DataType;
 
 use crate::DataError;
-use crate::records::{Numbers, Place, Width};
+use crate::records::{Numbers, Place, Width, rounds};
 
 /// Rows whose numbers are put side by side at a time: what a cache holds.
 const BLOCK: usize = 64;
@@ -44,6 +44,27 @@ impl Cells<'_> {
         }
         let columns = columns.iter().map(|cells| cells.f64(cells.array));
         Ok(Numbers::F64(side_by_side(&columns.collect::<Result<Vec<_>, _>>()?)))
+    }
+
+    /// Places, row after row, of whole numbers of 64 bits that are rounded beside numbers of other types.
+    pub(super) fn inexact(columns: &[Self]) -> Vec<usize> {
+        let width = columns.len();
+        let of = |(column, cells): (usize, &Self)| {
+            let rounded = |row: &usize| match cells.array.data_type() {
+                DataType::Int64 => {
+                    rounds(cells.array.as_primitive::<Int64Type>().value(*row).into())
+                }
+                DataType::UInt64 => {
+                    rounds(cells.array.as_primitive::<UInt64Type>().value(*row).into())
+                }
+                _ => false,
+            };
+            let is_whole = matches!(cells.array.data_type(), DataType::Int64 | DataType::UInt64);
+            let rows = 0..if is_whole { cells.array.len() } else { 0 };
+            let rows = rows.filter(|row| cells.array.is_valid(*row)).filter(rounded);
+            rows.map(|row| row * width + column).collect::<Vec<_>>()
+        };
+        columns.iter().enumerate().flat_map(of).collect()
     }
 
     /// The numbers of all lists, which have to be equally long; none may be missing.

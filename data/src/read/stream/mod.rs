@@ -10,12 +10,13 @@ use std::path::PathBuf;
 
 use ndarray::Array2;
 
-use self::part::Part;
+use self::part::{Names, Part};
+use super::assemble::{check_ids, complete_words};
 use super::dataset::dataset_name;
 use super::labels::read_sample_labels;
 use super::numbers::reserve;
 use super::part::check_count;
-use crate::records::{Fitted, LabelsAs, Request, SampleLabels};
+use crate::records::{Fitted, LabelsAs, PairedBy, Request, SampleKeys, SampleLabels};
 use crate::{DataError, DataHash, Features, Recipe, Truth};
 
 /// Chunks are a multiple of so many rows, the last one apart.
@@ -30,9 +31,10 @@ const MAX_STEPS: usize = 20;
 pub struct FeaturesChunk {
     /// Their features.
     pub features: Features,
-    /// What they are called, if the files say it. Of files that have to be read whole the first alone is asked before: a sample
-    /// of a later one that doesn't say it is called by its row.
+    /// What they are called, if the files say it.
     pub ids: Option<Vec<String>>,
+    /// Which row each is, counted from 0 over all files, if rows with missing values are left out.
+    pub rows: Option<Vec<usize>>,
 }
 
 /// Features of files of any size, read a chunk of rows at a time: those that
@@ -68,15 +70,18 @@ pub struct FeaturesReader {
     width: Option<(String, usize)>,
     /// Files that haven't been read to their end; those that have to be read whole aren't open yet.
     waiting: VecDeque<Waiting>,
-    /// Labels from files of their own, and what the samples so far are called, if these say it.
+    /// Labels from files of their own, and what tells the samples so far apart, if there are such.
     labels: Option<SampleLabels>,
-    ids: Vec<String>,
+    names: Names,
     /// Labels from beside the data, of the files read so far.
     beside: Vec<Option<Truth>>,
     given: usize,
+    /// Rows of the files that were read to their end, those included that were left out.
+    n_read: usize,
     hash: DataHash,
-    /// Whether every file that was opened at the start says what samples are called.
-    with_ids: bool,
+    /// The files so far, and whether they say what samples are called.
+    with_ids: Vec<(String, bool)>,
+    notes: Vec<String>,
 }
 
 enum Waiting {
@@ -99,6 +104,9 @@ impl FeaturesReader {
     /// [`DataError`] for a file that can't be opened or understood, and widths that differ.
     pub fn open(paths: &[PathBuf], labels: &[PathBuf], recipe: &Recipe) -> Result<Self, DataError> {
         let first = paths.first().ok_or(DataError::NoFiles)?;
+        let mut recipe = recipe.clone();
+        complete_words(paths, &mut recipe)?;
+        let recipe = &recipe;
         let labels = match labels {
             [] => None,
             labels => Some(read_sample_labels(
@@ -115,9 +123,11 @@ impl FeaturesReader {
             n_samples: None,
             width: None,
             waiting: VecDeque::new(),
-            with_ids: true,
+            with_ids: Vec::new(),
+            notes: Vec::new(),
+            n_read: 0,
             labels,
-            ids: Vec::new(),
+            names: Names::default(),
             beside: Vec::new(),
             given: 0,
             hash: DataHash::default(),
@@ -144,7 +154,7 @@ impl FeaturesReader {
                 reader.check_width(&part.name, width)?;
             }
             n_samples = n_samples.zip(part.n_rows).map(|(before, rows)| before + rows);
-            reader.with_ids &= part.has_ids;
+            reader.check_ids(&part)?;
             if is_first && !words && known.is_none() {
                 // Columns are found by the names of the first file.
                 known = part.feature_names.clone();
@@ -194,27 +204,31 @@ impl FeaturesReader {
     /// [`DataError`] for a file that is damaged, has no rows or another width, and values that aren't finite (rows counted within
     /// their file).
     pub fn next_chunk(&mut self) -> Result<Option<FeaturesChunk>, DataError> {
-        let (mut values, mut ids) = (Vec::new(), None);
+        let (mut values, mut names) = (Vec::new(), Names::default());
         let (mut rows, mut limit) = (0, usize::MAX);
         while rows < limit {
+            let n_read = self.n_read;
             let Some(part) = self.front()? else { break };
             if limit == usize::MAX {
                 let width = part.width.unwrap_or(1).max(1);
                 limit = STEP * (MAX_VALUES / width / STEP).clamp(1, MAX_STEPS);
                 values = reserve(limit * width, &part.name)?;
             }
-            let mut of_part = None;
-            let read = part.next(limit - rows, &mut values, &mut of_part)?;
+            let named = names.rows.len();
+            let read = part.next(limit - rows, &mut values, &mut names)?;
+            names.rows[named..].iter_mut().for_each(|row| *row += n_read);
             if read == 0 {
                 if part.given == 0 {
                     return Err(DataError::Empty { source_name: part.name.clone() });
                 }
-                let truth = part.truth()?;
+                let name = part.name.clone();
+                let (truth, notes, of_part) = (part.truth()?, part.notes(), part.n_read());
                 self.beside.push(truth);
+                self.notes.extend(notes.into_iter().map(|note| format!("{name}: {note}")));
+                self.n_read += of_part;
                 self.waiting.pop_front();
                 continue;
             }
-            self.name_rows(read, of_part, &mut ids);
             self.given += read;
             rows += read;
         }
@@ -223,14 +237,24 @@ impl FeaturesReader {
         }
         let width = values.len() / rows;
         let values = Array2::from_shape_vec((rows, width), values).expect("whole rows");
-        if let Some(ids) =
-            ids.as_ref().filter(|_| self.labels.as_ref().is_some_and(SampleLabels::has_ids))
-        {
-            self.ids.extend_from_slice(ids);
+        if let Some(labels) = &self.labels {
+            self.names.rows.extend_from_slice(&names.rows);
+            if labels.has_ids() {
+                self.names.ids.extend_from_slice(&names.ids);
+            }
         }
         let features = Features::new(values, &self.name)?;
         self.hash.push(&features);
-        Ok(Some(FeaturesChunk { features, ids }))
+        let Names { ids, rows } = names;
+        let (ids, rows) =
+            (Some(ids).filter(|ids| !ids.is_empty()), Some(rows).filter(|rows| !rows.is_empty()));
+        Ok(Some(FeaturesChunk { features, ids, rows }))
+    }
+
+    /// What a person should know of how the files were read, as far as they were read to their end.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The hash of all features so far.
@@ -239,28 +263,33 @@ impl FeaturesReader {
         self.hash.finish()
     }
 
-    /// The true classes of all samples, if known. For scores only.
+    /// The true classes of all samples, if known, and how labels of other files were paired with them. For scores only.
     ///
     /// # Errors
     ///
     /// As [`SampleLabels::truth_of`], and another number of labels than samples: before the last chunk, that is so.
-    pub fn truth(&self) -> Result<Option<Truth>, DataError> {
+    pub fn truth(&self) -> Result<Option<(Truth, Option<PairedBy>)>, DataError> {
         if let Some(labels) = &self.labels {
-            let ids = Some(&self.ids[..]).filter(|ids| ids.len() == self.given);
-            return Ok(Some(labels.truth_of(&self.name, self.given, ids)?.0));
+            let Names { ids, rows } = &self.names;
+            let ids = Some(&ids[..]).filter(|ids| ids.len() == self.given);
+            let rows = Some(&rows[..]).filter(|rows| rows.len() == self.given);
+            let samples = SampleKeys::new(self.given, ids, rows);
+            let (truth, by) = labels.truth_of(&self.name, &samples)?;
+            return Ok(Some((truth, Some(by))));
         }
         let beside: Option<Vec<Truth>> = self.beside.iter().cloned().collect();
         let truth = beside.map(|parts| Truth::stack(&parts)).transpose()?;
         if let Some(truth) = &truth {
             check_count(truth, self.given, "labels")?;
         }
-        Ok(truth)
+        Ok(truth.map(|truth| (truth, None)))
     }
 
     /// The file that is being read, opened if it wasn't.
     fn front(&mut self) -> Result<Option<&mut Part>, DataError> {
         if let Some(Waiting::Whole(path)) = self.waiting.front() {
             let part = Part::whole(path, &self.recipe)?;
+            self.check_ids(&part)?;
             self.waiting[0] = Waiting::Open(Box::new(part));
         }
         if let Some(Waiting::Open(part)) = self.waiting.front_mut()
@@ -275,6 +304,12 @@ impl FeaturesReader {
         })
     }
 
+    /// Refuses a file that doesn't say what samples are called, where others do, or the other way round.
+    fn check_ids(&mut self, part: &Part) -> Result<(), DataError> {
+        self.with_ids.push((part.name.clone(), part.has_ids));
+        check_ids(self.with_ids.iter().map(|(name, has_ids)| (name.as_str(), *has_ids)))
+    }
+
     fn check_width(&mut self, name: &str, width: usize) -> Result<(), DataError> {
         let (first, first_columns) = self.width.get_or_insert_with(|| (name.into(), width));
         if *first_columns == width {
@@ -286,18 +321,5 @@ impl FeaturesReader {
             other: name.into(),
             other_columns: width,
         })
-    }
-
-    /// Adds what `rows` further samples are called, if samples are called anything.
-    fn name_rows(
-        &mut self,
-        rows: usize,
-        found: Option<Vec<String>>,
-        ids: &mut Option<Vec<String>>,
-    ) {
-        if self.with_ids {
-            let numbers = || (self.given..self.given + rows).map(|row| row.to_string()).collect();
-            ids.get_or_insert_default().extend(found.unwrap_or_else(numbers));
-        }
     }
 }

@@ -9,7 +9,15 @@ use crate::read::path::{files, open_table};
 use crate::read::read_dataset_as;
 use crate::read::source::{Location, Stamp};
 use crate::records::{self, PartInfo, Request, Samples, Table};
-use crate::{DataError, Features, Missing, Recipe, Truth};
+use crate::{DataError, Features, Recipe, Truth};
+
+/// What tells samples apart: each empty, or one a sample.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) ids: Vec<String>,
+    /// Rows of the file.
+    pub(super) rows: Vec<usize>,
+}
 
 /// A file that was opened.
 pub(super) struct Part {
@@ -50,7 +58,7 @@ impl Part {
             width: table.n_features(),
             n_rows: table.n_rows(),
             may_have_truth: table.roles.label.is_some() && request.with_truth,
-            has_ids: table.roles.id.is_some() || request.options.missing == Missing::Drop,
+            has_ids: table.roles.id.is_some(),
             feature_names: table.feature_names(),
             given: 0,
             rows: Rows::Table(Box::new(TableRows::new(table, request))),
@@ -79,12 +87,12 @@ impl Part {
                 next: 0,
                 truth: data.truth,
                 ids: data.ids.map(Vec::into_iter),
+                notes: data.parts.into_iter().flat_map(|part| part.notes).collect(),
             }),
         })
     }
 
-    /// Appends the values of the next rows, `limit` at most, and what these are called if the file says it; the number of rows.
-    /// 0 after the last.
+    /// Appends the values of the next rows, `limit` at most, and what tells these apart; the number of rows. 0 after the last.
     ///
     /// # Errors
     ///
@@ -93,12 +101,12 @@ impl Part {
         &mut self,
         limit: usize,
         values: &mut Vec<f32>,
-        ids: &mut Option<Vec<String>>,
+        names: &mut Names,
     ) -> Result<usize, DataError> {
         let before = values.len();
         let read = match &mut self.rows {
-            Rows::Table(rows) => rows.next(limit, values, ids)?,
-            Rows::Whole(rows) => rows.next(limit, values, ids),
+            Rows::Table(rows) => rows.next(limit, values, names)?,
+            Rows::Whole(rows) => rows.next(limit, values, names),
         };
         if read == 0 {
             self.stamp.check(&self.location)?;
@@ -117,6 +125,25 @@ impl Part {
         }
         let width = self.width.filter(|&width| width > 0);
         width.ok_or_else(|| DataError::Empty { source_name: self.name.clone() })
+    }
+
+    /// Rows of the file, those included that were left out, after the last.
+    pub(super) fn n_read(&self) -> usize {
+        match &self.rows {
+            Rows::Table(rows) => rows.block.n_read,
+            Rows::Whole(_) => self.given,
+        }
+    }
+
+    /// What a person should know of how it was read, after the last row.
+    pub(super) fn notes(&self) -> Vec<String> {
+        match &self.rows {
+            Rows::Table(rows) => {
+                let of_rows = rows.block.notes(&rows.table);
+                rows.table.info.notes.iter().cloned().chain(of_rows).collect()
+            }
+            Rows::Whole(rows) => rows.notes.clone(),
+        }
     }
 
     /// The classes of all rows, after the last.
@@ -163,6 +190,7 @@ impl TableRows {
         while self.used == self.rows {
             self.block.values.clear();
             self.block.ids.clear();
+            self.block.rows.clear();
             let before = self.block.n_rows;
             if self.ended {
                 return Ok(false);
@@ -173,7 +201,7 @@ impl TableRows {
                     pushed.map_err(|error| self.table.explain(error))?;
                 }
                 None => {
-                    self.block.finish(&self.table)?;
+                    self.block.finish();
                     self.ended = true;
                 }
             }
@@ -186,18 +214,18 @@ impl TableRows {
         &mut self,
         limit: usize,
         values: &mut Vec<f32>,
-        ids: &mut Option<Vec<String>>,
+        names: &mut Names,
     ) -> Result<usize, DataError> {
-        if self.table.roles.id.is_some() || self.block.names_rows(&self.table) {
-            ids.get_or_insert_default();
-        }
         let mut given = 0;
         while given < limit && self.fill()? {
             let width = self.block.values.len() / self.rows;
             let rows = self.used..self.rows.min(self.used + limit - given);
             values.extend_from_slice(&self.block.values[rows.start * width..rows.end * width]);
-            if let Some(ids) = ids.as_mut().filter(|_| !self.block.ids.is_empty()) {
-                ids.extend(self.block.ids[rows.clone()].iter_mut().map(std::mem::take));
+            if !self.block.ids.is_empty() {
+                names.ids.extend(self.block.ids[rows.clone()].iter_mut().map(std::mem::take));
+            }
+            if !self.block.rows.is_empty() {
+                names.rows.extend_from_slice(&self.block.rows[rows.clone()]);
             }
             given += rows.len();
             self.used = rows.end;
@@ -216,21 +244,17 @@ struct Whole {
     next: usize,
     truth: Option<Truth>,
     ids: Option<IntoIter<String>>,
+    notes: Vec<String>,
 }
 
 impl Whole {
-    fn next(
-        &mut self,
-        limit: usize,
-        values: &mut Vec<f32>,
-        ids: &mut Option<Vec<String>>,
-    ) -> usize {
+    fn next(&mut self, limit: usize, values: &mut Vec<f32>, names: &mut Names) -> usize {
         let rows = self.next..(self.next.saturating_add(limit)).min(self.features.n_samples());
         let width = self.features.n_features();
         values.extend_from_slice(&self.features.as_slice()[rows.start * width..rows.end * width]);
         self.next = rows.end;
         if let Some(all) = &mut self.ids {
-            *ids = Some(all.take(rows.len()).collect());
+            names.ids.extend(all.take(rows.len()));
         }
         rows.len()
     }

@@ -1,8 +1,13 @@
 //! What files say of samples beside votes: what these are called, and their true classes.
 
-use crate::records::SampleLabels;
+use std::path::Path;
+use std::vec::IntoIter;
+
+use crate::read::path::open_records;
+use crate::read::source::Location;
 use crate::records::labels::Labels;
-use crate::{DataError, Truth};
+use crate::records::{Batch, Records, SampleLabels, VoteRoles, Wanted};
+use crate::{DataError, ReadOptions, Truth};
 
 /// Of one file, as far as it has been read.
 #[derive(Debug, Default)]
@@ -16,7 +21,7 @@ pub(super) struct Beside {
 
 impl Beside {
     /// Adds a sample: what the columns for ids, numbers of rows and labels have, where there are such. `at`: its line or row.
-    pub(super) fn push(
+    fn push(
         &mut self,
         id: Option<Option<String>>,
         row: Option<Option<String>>,
@@ -42,13 +47,54 @@ impl Beside {
         Ok(())
     }
 
-    /// What samples are called: their ids, else the numbers of their rows in the data, if these are in another order.
-    pub(super) fn names(&self) -> Option<Vec<String>> {
-        if !self.ids.is_empty() {
-            return Some(self.ids.clone());
+    /// What the assignments of a run say of its samples.
+    pub(super) fn of_assignments(path: &Path) -> Result<Self, DataError> {
+        let location = Location::File { path: path.into(), dataset: None };
+        let Records { mut schema, mut rows, .. } =
+            open_records(&location, &ReadOptions::default())?;
+        let roles = VoteRoles::choose(&mut schema, &ReadOptions::default())?;
+        let wanted = Wanted { numbers: Vec::new(), words: roles.beside().collect() };
+        let mut beside = Self::default();
+        while let Some(batch) = rows.next(&schema, &wanted)? {
+            beside.extend(batch, &roles, &schema.name)?;
         }
+        Ok(beside)
+    }
+
+    /// Adds what is [`VoteRoles::beside`] the votes of a batch.
+    pub(super) fn extend(
+        &mut self,
+        batch: Batch,
+        roles: &VoteRoles,
+        name: &str,
+    ) -> Result<(), DataError> {
+        let Batch { n_rows, words, places, .. } = batch;
+        let mut words = words.into_iter().map(Vec::into_iter);
+        let mut column = |column: Option<usize>| column.and_then(|_| words.next());
+        let (mut ids, mut rows, mut labels) =
+            (column(roles.id), column(roles.sample), column(roles.label));
+        let cell = |words: &mut Option<IntoIter<Option<String>>>| {
+            words.as_mut().map(|words| words.next().flatten())
+        };
+        for row in 0..n_rows {
+            let (id, number, label) = (cell(&mut ids), cell(&mut rows), cell(&mut labels));
+            self.push(id, number, label, name, places.at(row))?;
+        }
+        Ok(())
+    }
+
+    /// Numbers of rows in the data, if they aren't one after the other from 0.
+    pub(super) fn own_rows(&self) -> Option<&[usize]> {
         let is_sorted = self.rows.iter().enumerate().all(|(row, &number)| row == number);
-        (!is_sorted).then(|| self.rows.iter().map(ToString::to_string).collect())
+        (!is_sorted).then_some(&self.rows[..])
+    }
+
+    /// The number of each sample's row in the data, as text: without any that are said, one after the other.
+    pub(super) fn row_names(&self, n_samples: usize) -> Vec<String> {
+        match self.rows.as_slice() {
+            [] => (0..n_samples).map(|row| row.to_string()).collect(),
+            rows => rows.iter().map(ToString::to_string).collect(),
+        }
     }
 
     /// The true classes, if there is a column of them.

@@ -182,7 +182,7 @@ impl VotesReader {
             return Err(mismatch((&self.infos[a], in_a?), (&self.infos[b], in_b?)));
         }
         if self.beside.is_empty() {
-            self.beside = self.parts.iter_mut().map(|part| part.blocks.beside()).collect();
+            self.beside = self.parts.iter_mut().map(Part::beside).collect();
             self.check_order()?;
             self.tell_ids();
         }
@@ -206,26 +206,30 @@ impl VotesReader {
         }
     }
 
-    /// Refuses files that call their samples differently, row by row. Files that don't say it are taken to be in order.
+    /// Refuses files of other samples, or in another order, row by row: by ids where two files have them, else by the rows of the
+    /// data. Files that say neither are taken to have all rows in order.
     fn check_order(&self) -> Result<(), DataError> {
         let path = |part: usize| self.infos[part].path.display().to_string();
-        let mut first: Option<(usize, Vec<String>)> = None;
-        for (part, beside) in self.beside.iter().enumerate() {
-            let by_rows = beside.ids.is_empty();
-            let Some(names) = beside.names() else { continue };
-            let in_order = || (0..names.len()).map(|row| row.to_string()).collect();
-            if by_rows && self.parts.len() > 1 {
-                // The other files are in the data's order, as far as they say.
-                first.get_or_insert_with(|| (usize::from(part == 0), in_order()));
+        for part in 1..self.parts.len() {
+            let named = |&first: &usize| !self.beside[first].ids.is_empty();
+            let with_ids = (0..part).find(named).filter(|_| named(&part));
+            let in_order = |part: usize| self.beside[part].own_rows().is_none();
+            if with_ids.is_none() && in_order(0) && in_order(part) {
+                continue;
             }
-            let (known, expected) = first.get_or_insert_with(|| (part, names.clone()));
+            let names = |part: usize| match with_ids {
+                Some(_) => self.beside[part].ids.clone(),
+                None => self.beside[part].row_names(self.parts[part].read),
+            };
+            let first = with_ids.unwrap_or(0);
+            let (expected, found) = (names(first), names(part));
             let differs = |(found, expected): (&String, &String)| found != expected;
-            if let Some(row) = names.iter().zip(&*expected).position(differs) {
+            if let Some(row) = found.iter().zip(&expected).position(differs) {
                 return Err(DataError::OtherOrder {
-                    first: path(*known),
+                    first: path(first),
                     expected: expected[row].clone(),
                     other: path(part),
-                    found: names[row].clone(),
+                    found: found[row].clone(),
                     row,
                 });
             }
@@ -233,11 +237,17 @@ impl VotesReader {
         Ok(())
     }
 
-    /// What samples are called, length n_samples, if a file says it: ids, or the numbers of rows in the data where these aren't in
-    /// order. Known after the last sample.
+    /// What samples are called, length n_samples, if a file says it. Known after the last sample.
     #[must_use]
-    pub fn ids(&self) -> Option<Vec<String>> {
-        self.beside.iter().find_map(Beside::names)
+    pub fn ids(&self) -> Option<&[String]> {
+        self.beside.iter().map(|beside| &beside.ids[..]).find(|ids| !ids.is_empty())
+    }
+
+    /// Which row of the data each sample is, length n_samples, if a file says it and they aren't one after the other from 0. Known
+    /// after the last sample.
+    #[must_use]
+    pub fn rows(&self) -> Option<&[usize]> {
+        self.beside.iter().find_map(Beside::own_rows)
     }
 
     /// The true classes, if there is a column of them beside the votes. Known after the last sample. For scores only.

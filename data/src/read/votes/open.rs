@@ -4,6 +4,7 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::array::{Array, Bytes, Grid, block};
+use super::beside::Beside;
 use super::candidates::{Candidate, stack};
 use super::models::Models;
 use super::part::{Blocks, Part, VotesInfo, Whole};
@@ -21,6 +22,8 @@ use crate::{DataError, ReadOptions};
 const IN_FOLDER: [&str; 2] = ["votes.npz", "run.h5"];
 /// What every run folder holds: the clusters of one model, and no votes.
 const ASSIGNMENTS: &str = "assignments.npy";
+/// What says which samples the votes of a run are of.
+const SAMPLES: &str = "assignments.csv";
 /// The member beside `votes` that says how sure each model is.
 const CONFIDENCES: &str = "confidences";
 /// The member with the version of the format, in the votes of runs, and the newest that is known.
@@ -51,18 +54,24 @@ pub(super) fn open(
     let short = short_name(argument);
     let (source, format) = open_file(&path, dataset.as_deref())?;
     let request = Request { path: &path, member: dataset.as_deref(), short: &short, samples };
-    match format {
-        Format::Npy => Ok(vec![npy(source, &request)?]),
-        Format::Npz => archive(&source, &request),
-        Format::Idx => Ok(vec![idx(source, &request)?]),
+    let mut parts = match format {
+        Format::Npy => vec![npy(source, &request)?],
+        Format::Npz => archive(&source, &request)?,
+        Format::Idx => vec![idx(source, &request)?],
         #[cfg(feature = "hdf5")]
-        Format::Hdf5 => super::h5::open(&request),
+        Format::Hdf5 => super::h5::open(&request)?,
         #[cfg(not(feature = "hdf5"))]
-        Format::Hdf5 => Err(crate::read::path::without(&source, "HDF5", "hdf5")),
+        Format::Hdf5 => return Err(crate::read::path::without(&source, "HDF5", "hdf5")),
         Format::Text | Format::Parquet | Format::Arrow | Format::JsonLines => {
-            Ok(vec![table::open(&request, format == Format::Text, options)?])
+            vec![table::open(&request, format == Format::Text, options)?]
         }
+    };
+    let table = path.with_file_name(SAMPLES);
+    let is_run = IN_FOLDER.iter().any(|name| path.ends_with(name)) && table.is_file();
+    if let Some(part) = parts.first_mut().filter(|_| is_run) {
+        part.of_run = Some(Beside::of_assignments(&table)?);
     }
+    Ok(parts)
 }
 
 fn in_folder(folder: &Path) -> Result<PathBuf, DataError> {

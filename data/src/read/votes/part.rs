@@ -70,6 +70,8 @@ pub(super) struct Part {
     /// Where models are columns: which, counted from 0.
     pub(super) columns: Option<Vec<usize>>,
     pub(super) blocks: Box<dyn Blocks>,
+    /// What the run says of its samples, if the votes are a run's.
+    pub(super) of_run: Option<Beside>,
     pub(super) block: Option<VotesChunk>,
     pub(super) used: usize,
     /// Number of samples read.
@@ -134,7 +136,13 @@ impl Part {
         blocks: Box<dyn Blocks>,
     ) -> Self {
         let fits = fits.to_vec();
-        Self { info, fits, models, columns: None, blocks, block: None, used: 0, read: 0 }
+        let (columns, of_run, block) = (None, None, None);
+        Self { info, fits, models, columns, blocks, of_run, block, used: 0, read: 0 }
+    }
+
+    /// What is said beside the votes, after the last.
+    pub(super) fn beside(&mut self) -> Beside {
+        self.of_run.take().unwrap_or_else(|| self.blocks.beside())
     }
 }
 

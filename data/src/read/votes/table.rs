@@ -1,7 +1,6 @@
 //! Votes in a table (text, Parquet, Arrow, JSON Lines): a sample a row and a model a column, or, as text, the other way round.
 
 use std::collections::VecDeque;
-use std::vec::IntoIter;
 
 use super::array::block;
 use super::beside::Beside;
@@ -182,6 +181,8 @@ impl Table {
         let width = self.wanted.numbers.len();
         let id = |index: usize| match &batch.numbers {
             Numbers::I64(ids) => Ok(ids[index]),
+            #[expect(clippy::cast_precision_loss, reason = "for a message")]
+            Numbers::U64(ids) => i64::try_from(ids[index]).map_err(|_| ids[index] as f64),
             Numbers::F64(ids) => whole(ids[index]),
             Numbers::F32(ids) => whole(ids[index].into()),
         };
@@ -225,24 +226,6 @@ impl Table {
         };
         DataError::NotAnId { source_name, line, column, text, advice }
     }
-
-    /// Keeps what is beside the votes of a batch.
-    fn keep(&mut self, batch: Batch) -> Result<(), DataError> {
-        let Batch { n_rows, words, places, .. } = batch;
-        let mut words = words.into_iter().map(Vec::into_iter);
-        let VoteRoles { id, sample, label, .. } = self.roles;
-        let mut column = |column: Option<usize>| column.and_then(|_| words.next());
-        let (mut ids, mut samples, mut labels) = (column(id), column(sample), column(label));
-        let cell = |words: &mut Option<IntoIter<Option<String>>>| {
-            words.as_mut().map(|words| words.next().flatten())
-        };
-        for row in 0..n_rows {
-            let (id, sample) = (cell(&mut ids), cell(&mut samples));
-            let label = cell(&mut labels);
-            self.beside.push(id, sample, label, &self.schema.name, places.at(row))?;
-        }
-        Ok(())
-    }
 }
 
 impl Blocks for Table {
@@ -255,7 +238,7 @@ impl Blocks for Table {
             let batch = self.next_batch().map_err(|error| self.explain(error, models))?;
             let Some(batch) = batch else { break };
             self.number(&batch, models, &mut clusters)?;
-            self.keep(batch)?;
+            self.beside.extend(batch, &self.roles, &self.schema.name)?;
         }
         let is_transposed = self.models_in_rows.is_some();
         Ok((!clusters.is_empty()).then(|| VotesChunk {

@@ -1,0 +1,206 @@
+//! The cluster of a sample by those of its nearest neighbours among some that are kept: a rule for new samples, and for those of the
+//! run alike, where a model as such has clusters for the latter alone.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use consilience_data::{Assignments, ClusterId, Features, ModelAnswers, Stream};
+use ndarray::{Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::error::EnsembleError;
+use crate::members::save::{Array, Arrays};
+use crate::numerics::matrix::{CHUNK, row};
+use crate::preparation::directions::Directions;
+use crate::preparation::exact_search::{Search, squared_distance};
+use crate::preparation::prepared::Prepared;
+
+/// Samples that are kept, at most.
+const KEPT: usize = 20_000;
+/// With more than twice as many features, samples are kept, and compared, in so many principal directions.
+const DIRECTIONS: usize = 64;
+
+/// The names of tensors in a file. There is always the first.
+pub(crate) const LABELS: &str = "neighbours.labels";
+const ROWS: &str = "neighbours.rows";
+const COUNTS: &str = "neighbours.counts";
+const MEAN: &str = "neighbours.directions.mean";
+const BASIS: &str = "neighbours.directions.basis";
+
+/// Labels numbered by size, the largest first (ties: the one that comes first).
+fn numbered(labels: &[usize]) -> Vec<usize> {
+    let mut sizes: BTreeMap<usize, (usize, usize)> = BTreeMap::new();
+    for (index, &label) in labels.iter().enumerate() {
+        sizes.entry(label).or_insert((0, index)).0 += 1;
+    }
+    let mut order: Vec<(usize, (usize, usize))> = sizes.into_iter().collect();
+    order.sort_by_key(|&(_, (size, first))| (Reverse(size), first));
+    let number: BTreeMap<usize, usize> =
+        order.into_iter().map(|(label, _)| label).zip(0..).collect();
+    labels.iter().map(|label| number[label]).collect()
+}
+
+/// Labelled samples, of which the nearest vote.
+///
+/// A vote weighs exp(-d^2 / r^2), d being the voter's distance and r that of the farthest that votes; the confidence is the
+/// share of the weight that the cluster has.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NeighbourVote {
+    /// Shape (n_kept, n_features or n_directions).
+    rows: Array2<f32>,
+    /// Cluster of each, length n_kept.
+    labels: Vec<ClusterId>,
+    n_clusters: usize,
+    /// How many vote.
+    count: usize,
+    directions: Option<Directions>,
+    /// Of samples before they are projected.
+    n_features: usize,
+}
+
+impl NeighbourVote {
+    /// Keeps up to 20,000 of the trainable samples in `data`, drawn from a stream of the run: the same for all models. `labels` are those
+    /// of all trainable samples, and are numbered anew: by size, as far as any of their samples is kept.
+    pub(crate) fn new(data: &Prepared, labels: &[usize], count: usize) -> Self {
+        let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
+        if kept.len() > KEPT {
+            data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
+            kept.truncate(KEPT);
+            kept.sort_unstable();
+        }
+        let labels: Vec<usize> = kept.iter().map(|&index| labels[index]).collect();
+        let labels = numbered(&labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
+        let samples: Vec<usize> =
+            kept.iter().map(|&index| data.trainable()[index] as usize).collect();
+        let view = data.features().view();
+        let directions = (view.ncols() > 2 * DIRECTIONS).then(|| {
+            let mut rng = data.rng(Stream::References { part: 1 });
+            let threads = rayon::current_num_threads();
+            Directions::fit(&view, data.trainable(), DIRECTIONS, &mut rng, threads)
+        });
+        let rows = view.select(Axis(0), &samples);
+        let rows = match &directions {
+            Some(directions) => directions.of(&rows.view()),
+            None => rows,
+        };
+        let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
+        let count = count.clamp(1, rows.nrows());
+        Self { rows, labels, n_clusters, count, directions, n_features: view.ncols() }
+    }
+
+    pub(crate) fn n_clusters(&self) -> usize {
+        self.n_clusters
+    }
+
+    pub(crate) fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    /// Votes on samples, a thousand rows at a time, on the threads of the current pool. O(n n_kept n_features).
+    pub(crate) fn answers(&self, features: &Features) -> ModelAnswers {
+        #[expect(clippy::cast_possible_truncation, reason = "at most 20,000 are kept")]
+        let all: Vec<u32> = (0..self.rows.nrows() as u32).collect();
+        let search = Search::new(self.rows.view(), &all);
+        let view = features.view();
+        let chunks: Vec<_> = view.axis_chunks_iter(Axis(0), CHUNK).collect();
+        let answer = |rows: ArrayView2<'_, f32>| match &self.directions {
+            Some(directions) => self.of_rows(&search, &directions.of(&rows).view()),
+            None => self.of_rows(&search, &rows),
+        };
+        let answers: Vec<_> = chunks.into_par_iter().map(answer).collect();
+        let (clusters, confidences) = answers.into_iter().flatten().unzip();
+        let assignments = Assignments::new(clusters, self.n_clusters);
+        ModelAnswers::Hard { assignments, confidences }
+    }
+
+    fn of_rows(&self, search: &Search<'_>, rows: &ArrayView2<'_, f32>) -> Vec<(ClusterId, f32)> {
+        let nearest = search.of_rows(rows, self.count);
+        let mut weights = vec![0.0_f64; self.n_clusters];
+        let vote = |(index, nearest): (usize, Vec<(f32, u32)>)| {
+            // By differences, as those of equal rows are 0 then, and nothing is rounded by the block that a row is in.
+            let mut near: Vec<(f32, u32)> = nearest
+                .into_iter()
+                .map(|(_, kept)| {
+                    (squared_distance(row(rows, index), row(&self.rows, kept as usize)), kept)
+                })
+                .collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let farthest = f64::from(near.last().map_or(0.0, |&(squared, _)| squared));
+            weights.fill(0.0);
+            for &(squared, kept) in &near {
+                let share = if farthest > 0.0 { f64::from(squared) / farthest } else { 0.0 };
+                let weight = if share.is_finite() { (-share).exp() } else { 1.0 };
+                weights[self.labels[kept as usize].index()] += weight;
+            }
+            let total: f64 = weights.iter().sum();
+            let mut best = 0;
+            for cluster in 1..weights.len() {
+                if weights[cluster] > weights[best] {
+                    best = cluster;
+                }
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+            let confidence = (weights[best] / total) as f32;
+            (ClusterId::from_index(best), confidence)
+        };
+        nearest.into_iter().enumerate().map(vote).collect()
+    }
+
+    /// As tensors of a file: 4 bytes for each number of each sample that is kept.
+    pub(crate) fn arrays(&self) -> Vec<Array> {
+        let values = |matrix: &Array2<f32>| matrix.iter().copied().collect::<Vec<f32>>();
+        let shape = |matrix: &Array2<f32>| vec![matrix.nrows(), matrix.ncols()];
+        let labels: Vec<f32> = self.labels.iter().map(|label| f32::from(label.0)).collect();
+        #[expect(clippy::cast_precision_loss, reason = "at most 65,535 and 20,000")]
+        let counts = vec![self.n_clusters as f32, self.count as f32];
+        let mut arrays = vec![
+            (LABELS.into(), vec![labels.len()], labels),
+            (ROWS.into(), shape(&self.rows), values(&self.rows)),
+            (COUNTS.into(), vec![2], counts),
+        ];
+        if let Some(Directions { mean, basis }) = &self.directions {
+            arrays.push((MEAN.into(), vec![mean.len()], mean.clone()));
+            arrays.push((BASIS.into(), shape(basis), values(basis)));
+        }
+        arrays
+    }
+
+    /// From the tensors of a file.
+    pub(crate) fn read(arrays: &mut Arrays) -> Result<Self, EnsembleError> {
+        let rows = arrays.take_matrix(ROWS)?;
+        let labels = arrays.take_vector(LABELS, rows.nrows())?;
+        let counts = arrays.take_vector(COUNTS, 2)?;
+        let whole = |value: f32, limit: usize| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "compared with what it came from"
+            )]
+            let number = value as usize;
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            let exact = number as f32 == value && number < limit;
+            exact.then_some(number)
+        };
+        let n_clusters = whole(counts[0], 65_536).filter(|&count| count > 0);
+        let count = whole(counts[1], rows.nrows() + 1).filter(|&count| count > 0);
+        let (Some(n_clusters), Some(count)) = (n_clusters, count) else {
+            return Err(arrays.damaged(&format!("{COUNTS} holds {counts:?}")));
+        };
+        let label = |&label: &f32| whole(label, n_clusters).map(ClusterId::from_index);
+        let labels: Option<Vec<ClusterId>> = labels.iter().map(label).collect();
+        let Some(labels) = labels else {
+            return Err(arrays.damaged(&format!("{LABELS} isn't of {n_clusters} clusters")));
+        };
+        let directions = if arrays.has(BASIS) {
+            let basis = arrays.take_matrix(BASIS)?;
+            if basis.ncols() != rows.ncols() {
+                return Err(arrays.damaged(&format!("{BASIS} doesn't fit {ROWS}")));
+            }
+            Some(Directions { mean: arrays.take_vector(MEAN, basis.nrows())?, basis })
+        } else {
+            None
+        };
+        let n_features = directions.as_ref().map_or(rows.ncols(), |found| found.mean.len());
+        Ok(Self { rows, labels, n_clusters, count, directions, n_features })
+    }
+}
