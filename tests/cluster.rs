@@ -159,7 +159,7 @@ fn the_hdf5_file_says_the_same_as_the_others() {
     }
     let assignments: Array1<u16> = file.read("assignments").unwrap();
     assert_eq!(assignments.map(|&id| i64::from(id)).to_vec(), sandbox.assignments("run"));
-    let labelled: Array1<u32> = file.read("pseudo_labels/sample").unwrap();
+    let labelled: Array1<i64> = file.read("pseudo_labels/sample").unwrap();
     let agreement: Array1<u16> = file.read("pseudo_labels/agreement").unwrap();
     let count = &sandbox.json("run/metrics.json")["pseudo_labels"]["count"];
     assert_eq!((count, agreement.len()), (&Value::from(labelled.len()), labelled.len()));
