@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::RunError;
 
 /// Signatures in the tree of average linkage, at most: 144 MB, and two seconds.
-const MAX_SIGNATURES: usize = 6000;
+pub(crate) const MAX_SIGNATURES: usize = 6000;
 /// What a cluster of the tree has at least, as a share of the samples that there are for each of K: islands are no clusters.
 const MIN_SHARE: f64 = 0.05;
 

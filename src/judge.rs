@@ -15,6 +15,7 @@ use consilience_graph::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
@@ -32,8 +33,6 @@ const BACKED: f64 = 0.8;
 /// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
 /// cluster but an island of the neighbour graph.
 const MIN_SHARE: f64 = 0.2;
-/// Distinct votes that the tree is of: 144 MB.
-const MAX_SIGNATURES: usize = 6000;
 
 /// Which clustering a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,12 +107,21 @@ pub struct Answer {
 /// What an answer is judged by.
 pub(crate) struct Case<'a> {
     pub(crate) round: &'a Round,
-    /// The networks' votes in that round, on all samples, and what kind each of them is.
+    /// The networks' votes in that round, on all samples.
     pub(crate) votes: &'a Votes,
     pub(crate) voters: Option<&'a Voters>,
     pub(crate) data: &'a Prepared,
     pub(crate) k: usize,
     pub(crate) threads: &'a Threads,
+}
+
+impl Answer {
+    /// Whether every cluster has pseudo-labels.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let labelled = self.pseudo_labels.sizes();
+        labelled.len() == self.assignments.n_clusters() && !labelled.contains(&0)
+    }
 }
 
 impl Case<'_> {

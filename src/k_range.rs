@@ -33,13 +33,13 @@ pub struct KRow {
 }
 
 /// Models that name as many clusters, and how well they agree.
-struct Voters {
+struct SameK {
     n_models: usize,
     unambiguous: Option<f64>,
     ari: Option<f64>,
 }
 
-impl Voters {
+impl SameK {
     fn of(signatures: &Signatures, models: &[ModelIdx], threads: &Threads) -> Self {
         let n_models = models.len();
         if n_models < 2 {
@@ -56,7 +56,7 @@ impl Voters {
 
 impl KRow {
     /// `found`: the last point of an extraction with this k, if it found anything.
-    fn new(k: usize, found: Option<&KPoint>, voters: Voters) -> Self {
+    fn new(k: usize, found: Option<&KPoint>, voters: SameK) -> Self {
         Self {
             k,
             n_found: found.map_or(0, |point| point.k),
@@ -95,7 +95,7 @@ pub fn of_votes(
         let voters = models.iter().filter(|&&(_, n_clusters)| n_clusters == k);
         let voters: Vec<ModelIdx> = voters.map(|&(model, _)| model).collect();
         let found = points.get(..k.min(points.len())).and_then(<[_]>::last);
-        KRow::new(k, found, Voters::of(signatures, &voters, threads))
+        KRow::new(k, found, SameK::of(signatures, &voters, threads))
     };
     Ok(ks.map(row).collect())
 }
@@ -119,7 +119,9 @@ pub fn of_runs(
     observer: &dyn Observer,
     mut observe: impl FnMut(&KRow),
 ) -> Result<Vec<KRow>, RunError> {
-    let with = |k| Config { n_clusters: k, ..config.clone() }.check(features, compute);
+    // Votes are looked at, and no answer.
+    let with =
+        |k| Config { n_clusters: k, judge: false, ..config.clone() }.check(features, compute);
     // Both ends, so that nothing is refused after hours.
     with(*ks.start())?;
     with(*ks.end())?;
@@ -131,7 +133,7 @@ pub fn of_runs(
         let graph = AgreementGraph::new(&signatures, &config.agreement)?;
         let points = graph.curve_over_k(&graph.extract(k, &pool)?, &pool);
         let models: Vec<_> = (0..signatures.n_models()).map(ModelIdx::from_index).collect();
-        let row = KRow::new(k, points.last(), Voters::of(&signatures, &models, &pool));
+        let row = KRow::new(k, points.last(), SameK::of(&signatures, &models, &pool));
         observe(&row);
         Ok(row)
     };

@@ -4,7 +4,7 @@
 //! Communities are told neither sizes nor what samples look like, only which are near which. What both kinds agree on has evidence
 //! of two kinds.
 
-use consilience_data::{Assignments, ClusterId, ModelIdx, SampleIdx, Votes};
+use consilience_data::{Assignments, ClusterId, Contingency, ModelIdx, SampleIdx, Votes};
 use consilience_ensembles::{
     Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared, Progress,
 };
@@ -99,15 +99,22 @@ impl Backing {
         let of_voter = |model: usize| {
             let model = ModelIdx::from_index(model);
             let (own, n_own) = (votes.of_model(model), votes.n_clusters(model));
-            let mut counts = vec![vec![0_usize; k]; n_own];
-            for (&own, cluster) in own.iter().zip(answer) {
-                if let (true, Some(cluster)) = (own != Votes::MISSING, cluster) {
-                    counts[usize::from(own)][cluster.index()] += 1;
+            let met = own.iter().zip(answer).filter_map(|(&own, cluster)| {
+                (own != Votes::MISSING).then_some((usize::from(own), cluster.as_ref()?.index()))
+            });
+            let overlap = Contingency::count(met, n_own, k);
+            let (mut majority, mut home) = (vec![0; n_own], vec![0; k]);
+            let (mut of_own, mut of_cluster) = (vec![0; n_own], vec![0; k]);
+            // The first of equals: cells are in order.
+            for cell in overlap.rows().flatten() {
+                if cell.n_samples > of_own[cell.first] {
+                    (of_own[cell.first], majority[cell.first]) = (cell.n_samples, cell.second);
+                }
+                if cell.n_samples > of_cluster[cell.second] {
+                    (of_cluster[cell.second], home[cell.second]) = (cell.n_samples, cell.first);
                 }
             }
-            let majority = counts.iter().map(|row| first_largest(row.iter().copied())).collect();
-            let home = |cluster: usize| first_largest(counts.iter().map(|row| row[cluster]));
-            (majority, (0..k).map(home).collect())
+            (majority, home)
         };
         Self { voters: (0..votes.n_models()).map(of_voter).collect() }
     }
@@ -122,17 +129,6 @@ impl Backing {
         };
         self.voters.iter().enumerate().filter(|&voter| stands(voter)).count()
     }
-}
-
-/// The index of the largest number, the first of equals.
-fn first_largest(numbers: impl Iterator<Item = usize>) -> usize {
-    let mut best = (0, 0);
-    for (at, number) in numbers.enumerate() {
-        if number > best.1 {
-            best = (at, number);
-        }
-    }
-    best.0
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ pub struct Metrics {
     pub n_without_votes: usize,
     /// Samples in which every model that voted is more confident than `agreement.min_confidence`: only these can be agreed on.
     pub n_passing_gate: usize,
-    /// Whether the final set of pseudo-labels has all K mini-clusters.
+    /// Whether each of the K clusters has final pseudo-labels.
     pub complete: bool,
     /// Which clustering was chosen; `None` where there was no other.
     pub chosen: Option<Chosen>,
@@ -67,6 +67,8 @@ pub struct Metrics {
     pub answers: Option<Vec<AnswerMetrics>>,
     /// How far communities of neighbouring granularities agree: mean adjusted Rand index; `None` without communities.
     pub communities_coherence: Option<f64>,
+    /// Kinds of models that stand behind every pseudo-label; `None` where votes were given.
+    pub pseudo_label_kinds: Option<Vec<&'static str>>,
     /// Mean confidence of the assignments, over the samples that have any.
     pub mean_confidence: f64,
     /// The final pseudo-labels.

@@ -98,6 +98,7 @@ impl Metrics {
             chosen: None,
             answers: None,
             communities_coherence: None,
+            pseudo_label_kinds: None,
             mean_confidence: mean_confidence(outcome),
             pseudo_labels,
             graph: GraphMetrics {

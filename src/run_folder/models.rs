@@ -6,7 +6,7 @@ use std::path::Path;
 use consilience_data::write::npz;
 use consilience_data::{ClusterId, ModelIdx, read_npz};
 use consilience_ensembles::{Clusterer, Ensemble, KMeansModel, Transform};
-use consilience_graph::{Alignment, Placer};
+use consilience_graph::{Alignment, Placer, PlacerParts};
 use ndarray::{ArrayD, ArrayView1, Ix2};
 use serde::{Deserialize, Serialize};
 
@@ -132,9 +132,12 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
 
 /// Reads where votes are placed, of models of so many clusters each.
 fn read_places(path: &Path, n_clusters: &[usize]) -> Result<Placer, RunError> {
-    let placer = Placer::from_parts(&json(path)?);
-    let fits = |placer: &Placer| placer.n_models() == n_clusters.len();
-    placer.filter(fits).ok_or_else(|| damaged(path, "it doesn't fit the models"))
+    let parts: PlacerParts = json(path)?;
+    let known = parts.n_clusters.iter().map(|&n| n as usize);
+    let fits = parts.n_clusters.len() == n_clusters.len()
+        && known.zip(n_clusters).all(|(known, &all)| known <= all);
+    let placer = Placer::from_parts(&parts).filter(|_| fits);
+    placer.ok_or_else(|| damaged(path, "it doesn't fit the models"))
 }
 
 fn write_transform(path: &Path, transform: &Transform) -> Result<(), RunError> {
