@@ -2,8 +2,8 @@
 //!
 //! Answers on the table: the networks' consensus; that of communities; that of both kinds, by average linkage; and k-means. What is
 //! known of each is how it lies on the neighbour graph. That alone doesn't choose: communities were found on this graph, and cut through fewer of its
-//! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth, or both together tell less
-//! of neighbours than networks alone.
+//! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth, and an
+//! answer that tells less of neighbours than that of both kinds, or both less than networks alone, isn't taken.
 
 use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -281,14 +281,15 @@ fn choose(
     let networks = &candidates[0];
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     let is_noise = coherence.is_none_or(|coherence| coherence < COHERENT);
-    let best = match (of(Chosen::Communities), of(Chosen::AcrossKinds)) {
-        (Some(communities), _)
-            if !is_noise && separated(networks) > CUT_THROUGH * separated(communities) =>
-        {
-            communities
-        }
-        (_, Some(both)) if !is_noise && told(both) >= told(networks) => both,
-        _ => networks,
+    let both = of(Chosen::AcrossKinds);
+    let tells_most = |candidate: &Candidate| both.is_none_or(|both| told(candidate) >= told(both));
+    let out_of_depth =
+        |by: &&Candidate| separated(networks) > CUT_THROUGH * separated(by) && tells_most(by);
+    let communities = of(Chosen::Communities).filter(out_of_depth);
+    let best = if is_noise {
+        networks
+    } else {
+        communities.or(both.filter(|both| told(both) >= told(networks))).unwrap_or(networks)
     };
     #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
     let margin = MARGIN * (k as f64).ln();
@@ -334,7 +335,7 @@ mod tests {
         let chosen = |separated: f64, coherence: Option<f64>, k_means: f64| {
             let mut all = vec![candidate(Ensemble, 2.0, separated)];
             if coherence.is_some() {
-                all.push(candidate(Communities, 1.9, 0.02));
+                all.push(candidate(Communities, 2.02, 0.02));
                 all.push(candidate(AcrossKinds, 2.01, 0.025));
             }
             choose(&all, coherence, &candidate(KMeans, k_means, 0.1), 10)
@@ -345,6 +346,17 @@ mod tests {
         assert_eq!(chosen(0.04, None, 1.5), Ensemble, "there are no communities");
         assert_eq!(chosen(0.03, Some(0.8), 2.1), AcrossKinds, "not far enough ahead");
         assert_eq!(chosen(0.03, Some(0.8), 2.3), KMeans);
+    }
+
+    #[test]
+    fn communities_that_tell_less_of_neighbours_do_not_count_alone() {
+        let all = [
+            candidate(Chosen::Ensemble, 2.0, 0.05),
+            candidate(Chosen::Communities, 1.9, 0.02),
+            candidate(Chosen::AcrossKinds, 2.01, 0.045),
+        ];
+        let k_means = candidate(Chosen::KMeans, 1.8, 0.1);
+        assert_eq!(choose(&all, Some(0.8), &k_means, 10), Chosen::AcrossKinds);
     }
 
     #[test]
