@@ -8,6 +8,7 @@ use consilience_ensembles::{
 use consilience_graph::{AgreementParams, ValidAgreement};
 use serde::{Deserialize, Serialize};
 
+use crate::cut::{self, Cut};
 use crate::error::RunError;
 use crate::labelling::Labelling;
 use crate::outcome::StopReason;
@@ -49,6 +50,9 @@ pub struct Config {
     pub agreement: AgreementParams,
     /// The networks.
     pub network: NetworkParams,
+    /// How far training went, where the time was up before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
 /// How long a phase of training is.
@@ -87,6 +91,9 @@ impl Config {
             return Err(RunError::TooFewDistinct { k, distinct });
         }
         need(self.rounds >= 1, "rounds", "at least 1", &self.rounds)?;
+        if let Some(cut) = &self.cut {
+            need(cut.rounds >= 1, "cut.rounds", "at least 1", &cut.rounds)?;
+        }
         need(!self.stable_ari.is_nan(), "stable_ari", "a number", &self.stable_ari)?;
         need(
             (1..=65_535).contains(&self.members.len()),
@@ -171,16 +178,27 @@ impl ValidConfig {
         self.members.iter().copied().cycle().take(count).collect()
     }
 
-    /// The agreement graph's settings with so many further models.
-    pub(crate) fn agreement_with(&self, further: usize) -> Result<ValidAgreement, RunError> {
-        Ok(self.config.agreement.check(self.members.len() + further)?)
+    /// The agreement graph's settings for an ensemble of `n_models`: those asked for, or shares of them where fewer members than
+    /// planned could be trained in time.
+    pub(crate) fn agreement_of(&self, n_models: usize) -> AgreementParams {
+        let planned = self.members.len();
+        if n_models < planned {
+            cut::scaled(&self.config.agreement, planned)
+        } else {
+            self.config.agreement.clone()
+        }
+    }
+
+    /// Steps of a round's training, of each network.
+    pub(crate) fn steps(&self, round: usize) -> usize {
+        self.phase(round).epochs * self.batches
     }
 
     /// The training of a round, without the pseudo-labels.
     pub(crate) fn phase(&self, round: usize) -> Phase {
         let schedule = if round == 0 { self.first } else { self.retrain };
         let epochs = schedule.epochs.max(schedule.min_steps.div_ceil(self.batches));
-        Phase { round, epochs, anneal: schedule.anneal }
+        Phase { round, epochs, anneal: schedule.anneal, most_steps: None }
     }
 
     /// Why there should be no further round, if so.
@@ -189,6 +207,9 @@ impl ValidConfig {
         match last.ari_to_previous {
             Some(ari_to_previous) if ari_to_previous >= self.stable_ari && last.complete => {
                 Some(StopReason::Stable { ari_to_previous })
+            }
+            _ if self.cut.as_ref().is_some_and(|cut| rounds.len() >= cut.rounds) => {
+                Some(StopReason::TimeLimit)
             }
             _ if rounds.len() < self.rounds => None,
             _ if rounds.iter().any(|round| round.complete) => Some(StopReason::RoundLimit),

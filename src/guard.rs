@@ -1,7 +1,7 @@
 //! k-means as a guard: its answer is taken where it is far better, as far as can be seen without the truth.
 
 use consilience_data::{Assignments, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx};
-use consilience_ensembles::{KMeansModel, Prepared};
+use consilience_ensembles::{KMeansModel, Prepared, Progress};
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -84,8 +84,13 @@ impl Answer {
 }
 
 /// k-means on what the models saw.
-pub(crate) fn k_means(data: &Prepared, k: usize, threads: usize) -> Result<Baseline, RunError> {
-    let (model, assignments) = KMeansModel::fitted(ModelIdx(u16::MAX), data, k, threads)?;
+pub(crate) fn k_means(
+    data: &Prepared,
+    k: usize,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<Baseline, RunError> {
+    let (model, assignments) = KMeansModel::fitted(ModelIdx(u16::MAX), data, k, threads, progress)?;
     let information = data.neighbour_information(&assignments).unwrap_or(0.0);
     Ok(Baseline { model, assignments, information })
 }

@@ -30,6 +30,7 @@
 pub mod algorithm;
 mod choice;
 pub mod config;
+pub mod cut;
 mod error;
 pub mod evaluation;
 pub mod export;
@@ -41,6 +42,7 @@ pub mod labelling;
 pub mod linfa;
 pub mod metrics;
 pub mod outcome;
+pub mod output;
 pub mod predict;
 mod presets;
 pub mod progress;

@@ -1,12 +1,12 @@
 //! What a run leaves behind: a record of every round, from which everything else is derived.
 
+use crate::cut::Cut;
+use crate::guard::Answer;
+use crate::round::Round;
 use consilience_data::{SoftAssignments, Votes};
 use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::Alignment;
 use serde::Serialize;
-
-use crate::guard::Answer;
-use crate::round::Round;
 
 /// The result of a run.
 pub struct Outcome {
@@ -14,6 +14,8 @@ pub struct Outcome {
     pub rounds: Vec<Round>,
     /// Why there was no further round.
     pub stop: StopReason,
+    /// What was done until the time was up, if it was: with it in its settings, a run does the same without a clock.
+    pub cut: Option<Cut>,
     /// What came out.
     pub answer: Answer,
     /// All models' votes in the last round.
@@ -45,6 +47,8 @@ pub enum StopReason {
     /// The consensus hardly changed any more.
     #[expect(missing_docs, reason = "adjusted Rand index of the last two rounds' consensus")]
     Stable { ari_to_previous: f64 },
+    /// The time was up.
+    TimeLimit,
     /// All rounds were done, and none found K mini-clusters.
     NoCluster,
     /// The votes were given: there was nothing to train.

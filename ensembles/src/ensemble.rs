@@ -2,25 +2,27 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
 
+use crate::checkpoints::Checkpoints;
 use crate::device::Device;
 use crate::engine::candle::Candle;
 use crate::engine::choice::{EngineChoice, EngineName};
 use crate::engine::driver;
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::member::{Member, Model};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::kmeans::KMeansModel;
 use crate::members::loaded::load;
 use crate::members::network::Network;
 use crate::members::params::{MemberKind, NetworkParams, ValidNetworkParams};
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
+use crate::progress::Progress;
+use crate::side_by_side::side_by_side;
 use crate::threads::pool;
 
 /// What models are trained on.
@@ -97,20 +99,6 @@ pub struct Ensemble {
     predicting: AtomicU64,
 }
 
-enum Member {
-    Network(Box<Network>),
-    Other(Box<dyn Clusterer>),
-}
-
-impl Member {
-    fn clusterer(&self) -> &dyn Clusterer {
-        match self {
-            Self::Network(network) => &**network,
-            Self::Other(other) => &**other,
-        }
-    }
-}
-
 impl Ensemble {
     /// Puts models together, to be trained on the CPU.
     ///
@@ -118,7 +106,9 @@ impl Ensemble {
     ///
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn new(members: Vec<Box<dyn Clusterer>>, threads: usize) -> Result<Self, EnsembleError> {
-        Self::of_members(members.into_iter().map(Member::Other).collect(), threads, None)
+        let members =
+            (0..).zip(members).map(|(number, model)| Member::new(number, Model::Other(model)));
+        Self::of_members(members.collect(), threads, None)
     }
 
     /// Makes a model of each of the `kinds`, with random weights of its own.
@@ -155,11 +145,12 @@ impl Ensemble {
         let member = |(index, kind): (usize, &MemberKind)| -> Result<Member, EnsembleError> {
             let model = ModelIdx::from_index(first.index() + index);
             let Some(params) = kind.settings(params)? else {
-                return Ok(Member::Other(Box::new(KMeansModel::new(model, n_clusters))));
+                let k_means = Box::new(KMeansModel::new(model, n_clusters));
+                return Ok(Member::new(index, Model::Other(k_means)));
             };
             let network =
                 Network::new(model, kind.name(), params, data, n_clusters, engine.into())?;
-            Ok(Member::Network(Box::new(network)))
+            Ok(Member::new(index, Model::Network(Box::new(network))))
         };
         let members = kinds.iter().enumerate().map(member).collect::<Result<_, _>>()?;
         let gpu = match compute.device {
@@ -195,19 +186,42 @@ impl Ensemble {
 
     /// Adds models of any kind behind those that are there.
     pub fn add(&mut self, models: Vec<Box<dyn Clusterer>>) {
-        self.members.extend(models.into_iter().map(Member::Other));
+        let first = self.members.last().map_or(0, |last| last.number + 1);
+        let members = (first..).zip(models);
+        self.members.extend(members.map(|(number, own)| Member::new(number, Model::Other(own))));
     }
 
     /// Number of models that are trained in epochs.
     #[must_use]
     pub fn n_networks(&self) -> usize {
-        self.members.iter().filter(|member| matches!(member, Member::Network(_))).count()
+        let networks =
+            self.members.iter().filter(|member| matches!(member.model, Model::Network(_)));
+        networks.count()
     }
 
     /// Leaves only the models of these indices, which are ascending.
     pub fn keep(&mut self, models: &[usize]) {
         let mut index = 0..;
         self.members.retain(|_| models.binary_search(&index.next().unwrap_or(0)).is_ok());
+    }
+
+    /// The numbers of its models among all that it was made of, ascending, length n_models.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<usize> {
+        self.members.iter().map(|member| member.number).collect()
+    }
+
+    /// After how many steps the next phase of each model, by its number, has to end. Those that aren't named train to the end.
+    pub fn limit(&mut self, most_steps: &[usize]) {
+        for member in &mut self.members {
+            member.most_steps = most_steps.get(member.number).copied();
+        }
+    }
+
+    /// After how many steps the time was up in the last phase, length n_models: see [`Clusterer::cut`].
+    #[must_use]
+    pub fn cuts(&self) -> Vec<Option<usize>> {
+        self.members.iter().map(|member| member.clusterer().cut()).collect()
     }
 
     /// Trains every model for one phase. `pseudo_labels` holds each model's labels in its own numbering, or is empty.
@@ -225,29 +239,81 @@ impl Ensemble {
     ) -> Result<(), EnsembleError> {
         let none = PseudoLabels::default();
         let labels = |index: usize| pseudo_labels.get(index).unwrap_or(&none);
+        let (checkpoints, round) = (progress.checkpoints(), phase.round);
         let (mut stacked, mut jobs) = (Vec::new(), Vec::new());
-        let on_gpu = self.gpu.is_some();
         for (index, member) in self.members.iter_mut().enumerate() {
-            match (member, on_gpu) {
-                (Member::Network(network), true) => stacked.push((index, network)),
-                (Member::Network(network), false) => {
-                    jobs.push((index, &mut **network as &mut dyn Clusterer))
-                }
-                (Member::Other(other), _) => jobs.push((index, &mut **other)),
+            if !member.resume(round, checkpoints)? {
+                let on_gpu = self.gpu.is_some() && matches!(member.model, Model::Network(_));
+                if on_gpu { &mut stacked } else { &mut jobs }.push((index, member));
             }
         }
         let done = side_by_side(jobs, self.threads, |(index, member)| {
-            member.train(data, phase, labels(index), progress)
+            let phase = Phase { most_steps: member.most_steps.or(phase.most_steps), ..*phase };
+            member.clusterer_mut().train(data, &phase, labels(index), progress)?;
+            member.keep(round, checkpoints);
+            Ok(())
         });
-        done?.into_iter().collect::<Result<(), _>>()?;
-        if let Some(gpu) = &self.gpu {
+        done?.into_iter().collect::<Result<(), EnsembleError>>()?;
+        if let Some(gpu) = self.gpu.as_ref().filter(|_| !stacked.is_empty()) {
             let labels: Vec<_> = stacked.iter().map(|&(index, _)| labels(index)).collect();
-            let trainees = stacked.iter_mut().map(|(_, network)| network.trainee()).collect();
+            let trainees = stacked.iter_mut().filter_map(|(_, member)| match &mut member.model {
+                Model::Network(network) => {
+                    Some(network.trainee(member.most_steps.or(phase.most_steps)))
+                }
+                Model::Other(_) => None,
+            });
+            let trainees = trainees.collect();
             let train = || driver::train(gpu, trainees, &labels, data, phase, progress);
             self.on_gpu += pool(self.threads)?.install(train)?;
-            stacked.iter_mut().for_each(|(_, network)| network.has_been_trained());
+            for (_, member) in stacked {
+                if let Model::Network(network) = &mut member.model {
+                    network.has_been_trained();
+                }
+                member.keep(round, checkpoints);
+            }
         }
         Ok(())
+    }
+
+    /// Whether [`Ensemble::go_back`] can come back to where the models are now: whether a checkpoint has their states.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.members.iter().all(Member::is_kept)
+    }
+
+    /// Makes all models what they were after the phase of `round`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::NoState`] if a state wasn't kept: of every model, those of the last two rounds are.
+    pub fn go_back(
+        &mut self,
+        round: usize,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<(), EnsembleError> {
+        self.members.iter_mut().try_for_each(|member| member.go_back(round, checkpoints))
+    }
+
+    /// As [`Ensemble::predict`], of the phase of `round`: votes that were kept are taken, and the others given to be kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ensemble::predict_new`], and [`EnsembleError::Cancelled`].
+    pub fn vote(
+        &self,
+        data: &Prepared,
+        round: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<SoftAssignments>, EnsembleError> {
+        let checkpoints = progress.checkpoints();
+        self.answers(data.features(), |member| {
+            if let Some(votes) = member.kept_votes(round, checkpoints) {
+                return Ok(votes);
+            }
+            let votes = member.clusterer().predict_watched(data.features(), progress)?;
+            member.keep_votes(round, &votes, checkpoints);
+            Ok(votes)
+        })
     }
 
     /// Every model's probabilities of the samples that they were trained on, in the order of models: by the CPU, as those of any
@@ -276,9 +342,17 @@ impl Ensemble {
     ///
     /// The first model's error, in the order of models; [`EnsembleError::Rows`] if it doesn't answer for every sample.
     pub fn predict_new(&self, features: &Features) -> Result<Vec<SoftAssignments>, EnsembleError> {
-        let jobs: Vec<_> = self.members.iter().map(Member::clusterer).collect();
-        let done =
-            side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)));
+        self.answers(features, |member| member.clusterer().predict(features))
+    }
+
+    /// What `answer` says of every model, checked to be for all samples.
+    fn answers(
+        &self,
+        features: &Features,
+        answer: impl Fn(&Member) -> Result<SoftAssignments, EnsembleError> + Sync,
+    ) -> Result<Vec<SoftAssignments>, EnsembleError> {
+        let jobs: Vec<_> = self.members.iter().collect();
+        let done = side_by_side(jobs, self.threads, |member| self.timed(|| answer(member)));
         let expected = features.n_samples();
         let complete = |(model, soft): (usize, Result<SoftAssignments, EnsembleError>)| {
             let soft = soft?;
@@ -305,10 +379,11 @@ impl Ensemble {
     ) -> Result<Self, EnsembleError> {
         let member = |(index, &clusters): (usize, &usize)| {
             let (model, path) = (ModelIdx::from_index(index), path_of(folder, index));
-            load(model, &path, (n_features, clusters)).map(Member::Other)
+            let loaded = load(model, &path, (n_features, clusters))?;
+            Ok(Member::new(index, Model::Other(loaded)))
         };
-        let members = n_clusters.iter().enumerate().map(member).collect::<Result<_, _>>()?;
-        Self::of_members(members, threads, None)
+        let members: Result<_, EnsembleError> = n_clusters.iter().enumerate().map(member).collect();
+        Self::of_members(members?, threads, None)
     }
 
     fn timed<R>(&self, predict: impl FnOnce() -> R) -> R {
@@ -345,46 +420,6 @@ impl Ensemble {
 /// Where a model is saved.
 fn path_of(folder: &Path, index: usize) -> PathBuf {
     folder.join(format!("model-{index:02}.safetensors"))
-}
-
-/// Does every one of `jobs`, whose results come in the same order, on `threads` threads: see [`Ensemble`].
-fn side_by_side<J: Send, R: Send>(
-    mut jobs: Vec<J>,
-    threads: usize,
-    work: impl Fn(J) -> R + Sync,
-) -> Result<Vec<R>, EnsembleError> {
-    let left_over = jobs.split_off(jobs.len() - jobs.len() % threads);
-    let mut done = spread(jobs, vec![1; threads], &work)?;
-    let n = left_over.len();
-    let shares = (0..n).map(|index| threads / n + usize::from(index < threads % n));
-    done.extend(spread(left_over, shares.collect(), &work)?);
-    Ok(done)
-}
-
-/// Does `jobs` in pools of as many threads as `sizes` say, each taking the next job when it is free.
-fn spread<J: Send, R: Send>(
-    jobs: Vec<J>,
-    sizes: Vec<usize>,
-    work: &(impl Fn(J) -> R + Sync),
-) -> Result<Vec<R>, EnsembleError> {
-    if jobs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let pools = sizes.into_iter().map(pool).collect::<Result<Vec<_>, _>>()?;
-    let results: Vec<Mutex<Option<R>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    let queue = Mutex::new(jobs.into_iter().zip(&results));
-    let next = || queue.lock().expect("nobody panics with the queue in hand").next();
-    thread::scope(|scope| {
-        for pool in &pools {
-            scope.spawn(|| {
-                while let Some((job, result)) = next() {
-                    *result.lock().expect("its only user") = Some(pool.install(|| work(job)));
-                }
-            });
-        }
-    });
-    let result = |result: Mutex<Option<R>>| result.into_inner().ok().flatten();
-    Ok(results.into_iter().map(|r| result(r).expect("every job is taken")).collect())
 }
 
 #[cfg(test)]
@@ -429,23 +464,5 @@ mod tests {
         let ensemble = Ensemble::new(vec![Box::new(Short)], 1).unwrap();
         let error = ensemble.predict(&data).unwrap_err().to_string();
         assert!(error.contains("model 0: 1 rows of probabilities for 3 samples"), "{error}");
-    }
-
-    #[test]
-    fn left_over_jobs_share_the_threads() {
-        for (jobs, threads, alone, left_over) in [
-            (5, 2, 4, 2..=2),
-            (4, 2, 4, 1..=1),
-            (3, 8, 0, 2..=3),
-            (1, 4, 0, 4..=4),
-            (7, 1, 7, 1..=1),
-        ] {
-            let work = |job: usize| (job, rayon::current_num_threads());
-            let done = side_by_side((0..jobs).collect(), threads, work).unwrap();
-            let (order, sizes): (Vec<_>, Vec<_>) = done.into_iter().unzip();
-            assert_eq!(order, (0..jobs).collect::<Vec<_>>());
-            assert!(sizes[..alone].iter().all(|&size| size == 1), "{sizes:?}");
-            assert!(sizes[alone..].iter().all(|size| left_over.contains(size)), "{sizes:?}");
-        }
     }
 }

@@ -59,7 +59,7 @@ const MAX_UNKNOWN: usize = 1 << 27;
 /// # Errors
 ///
 /// [`GraphError::SampleCount`] if the pseudo-labels are of other samples, [`GraphError::ConsensusSize`] if K times the number
-/// of models is over 2²⁷.
+/// of models is over 2²⁷, [`GraphError::Cancelled`] if whoever watches the threads says so.
 ///
 /// # Complexity
 ///
@@ -71,7 +71,7 @@ const MAX_UNKNOWN: usize = 1 << 27;
 pub fn consensus_of_votes(
     signatures: &Signatures,
     pseudo_labels: &PseudoLabels,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<VoteConsensus, GraphError> {
     let (found, expected) = (pseudo_labels.n_samples(), signatures.n_samples());
     if found != expected {
@@ -83,12 +83,13 @@ pub fn consensus_of_votes(
         return Ok(VoteConsensus { clusters, confidences, n_clusters });
     }
     check_consensus_size(signatures, n_clusters)?;
-    Ok(threads.run(|| {
+    threads.run(|| {
         let mut observers = Observers::new(signatures, n_clusters);
         observers.start(pseudo_labels);
-        observers.fit(&draw(signatures, pseudo_labels, BOUNDS), MAX_ITERATIONS);
-        observers.consensus()
-    }))
+        observers.fit(&draw(signatures, pseudo_labels, BOUNDS), MAX_ITERATIONS, threads)?;
+        threads.go_on()?;
+        Ok(observers.consensus())
+    })
 }
 
 /// Checks that [`consensus_of_votes`] can be had for `k` mini-clusters, before they are looked for.
@@ -171,10 +172,16 @@ impl<'a> Observers<'a> {
     }
 
     /// Expectation maximisation, of at most so many iterations.
-    fn fit(&mut self, nodes: &[(SignatureIdx, f64)], iterations: usize) {
+    fn fit(
+        &mut self,
+        nodes: &[(SignatureIdx, f64)],
+        iterations: usize,
+        threads: &Threads<'_>,
+    ) -> Result<(), GraphError> {
         let most = self.most_probable(nodes.len());
         let mut probabilities: Vec<Sparse<f32>> = vec![Vec::new(); nodes.len()];
         for _ in 0..iterations {
+            threads.go_on()?;
             let change = nodes
                 .par_iter()
                 .zip(&mut probabilities)
@@ -189,10 +196,11 @@ impl<'a> Observers<'a> {
                 )
                 .reduce(|| 0.0, f32::max);
             if change < TOLERANCE {
-                return;
+                break;
             }
             self.maximise(nodes, &probabilities);
         }
+        Ok(())
     }
 
     /// How many mini-clusters of each of so many nodes can be kept: all, but where memory might not suffice.
@@ -450,7 +458,7 @@ mod tests {
             }
             let mut observers = Observers::new(&signatures, labels.n_clusters());
             observers.start(&labels);
-            observers.fit(&draw(&signatures, &labels, BOUNDS), ITERATIONS);
+            observers.fit(&draw(&signatures, &labels, BOUNDS), ITERATIONS, &threads).unwrap();
             let found = observers.consensus();
             let expected = dense(&votes, &labels);
             for (sample, cluster) in found.clusters.iter().enumerate() {
@@ -485,7 +493,7 @@ mod tests {
             observers.start(&labels);
             let nodes = draw(&signatures, &labels, bounds);
             assert_eq!(nodes.iter().map(|(_, weight)| weight).sum::<f64>(), 5000.0);
-            observers.fit(&nodes, MAX_ITERATIONS);
+            observers.fit(&nodes, MAX_ITERATIONS, &threads).unwrap();
             let found = observers.consensus().clusters;
             for entry in labels.entries() {
                 assert_eq!(found[entry.sample.index()], Some(entry.label), "period {period}");
@@ -535,7 +543,7 @@ mod tests {
         assert_eq!(labels.n_clusters(), k);
         let mut observers = Observers::new(&signatures, k);
         observers.start(&labels);
-        observers.fit(&draw(&signatures, &labels, BOUNDS), MAX_ITERATIONS);
+        observers.fit(&draw(&signatures, &labels, BOUNDS), MAX_ITERATIONS, &threads).unwrap();
         let n_known: usize = observers.known.iter().map(Vec::len).sum();
         assert!(n_known < 4 * 10 * n, "{n_known}");
         let found = observers.consensus().clusters;

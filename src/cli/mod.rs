@@ -1,7 +1,7 @@
 //! The command line: arguments and output.
 //!
 //! Results go to standard output, progress and errors to standard error. Exit codes: 0 done; 1 done, but fewer
-//! mini-clusters than K; 2 error, told in one line.
+//! mini-clusters than K; 2 error, told in one line; 128 + the number of a signal, such as 130 for Ctrl-C.
 
 mod args;
 mod cluster;
@@ -22,11 +22,13 @@ mod predictions;
 mod pseudo_label;
 mod reading;
 mod report;
+mod resume;
 mod settings;
 mod style;
 mod summary;
 mod values;
 mod watcher;
+mod writing;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -49,13 +51,15 @@ pub(crate) fn main() -> ExitCode {
         Err(told) => told.exit(),
     };
     let done = match cli.command {
-        Command::Cluster(args) => cluster::run(&args),
-        Command::PseudoLabel(args) => pseudo_label::run(&args),
-        Command::Predict(args) => predict::run(&args),
+        Command::Cluster(args) => {
+            resume::resolve(*args, std::env::args_os().skip(1).collect()).and_then(cluster::run)
+        }
+        Command::PseudoLabel(args) => interrupt::watched(move || pseudo_label::run(&args)),
+        Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),
-        Command::Report(args) => report::run(&args),
+        Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
-        Command::Export(args) => export::run(&args),
+        Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     };
@@ -69,10 +73,22 @@ fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> clap::e
     Cli::from_arg_matches(&command.try_get_matches_from(line)?)
 }
 
+/// As [`parse`], of the words of an earlier line with others behind them, of which the last count.
+fn parse_again(words: &[String]) -> clap::error::Result<Cli> {
+    let command =
+        Cli::command().mut_subcommand("cluster", |cluster| cluster.args_override_self(true));
+    let line = std::iter::once("consilience").chain(words.iter().map(String::as_str));
+    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
+}
+
 fn refuse(problem: &str) -> ExitCode {
-    // If not even this can be written, the exit code has to do.
-    let _ = writeln!(anstream::stderr(), "{} {problem}", style::error("error:"));
+    tell(&format!("{} {problem}", style::error("error:")));
     ExitCode::from(2)
+}
+
+/// Says a line on standard error. If not even this can be written, the exit code has to do.
+fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// What is wrong with a command line, in one line: what the parser says up to its first empty line, and its tips.

@@ -114,12 +114,11 @@ impl Curve {
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
         let threads = Threads::new(config.compute.threads)?;
-        let n_own = outcome.ensemble.n_models() - config.members.len();
-        let agreement = config.agreement_with(n_own)?;
-        let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
+        let n_models = outcome.ensemble.n_models();
+        let agreement = config.agreement_of(n_models);
+        let signatures = Signatures::group(&outcome.votes, &agreement.check(n_models)?, &threads)?;
         let work = Work::of_run(outcome, config, &signatures);
-        let settings: &Config = config;
-        let asked = (&signatures, &settings.agreement, config.n_clusters);
+        let asked = (&signatures, &agreement, config.n_clusters);
         Self::follow(asked, Vec::new(), work, &threads, truth, |_, _| {})
     }
 
@@ -140,7 +139,7 @@ impl Curve {
         asked: (&Signatures, &AgreementParams, usize),
         known: Vec<CurvePoint>,
         before: Work,
-        threads: &Threads,
+        threads: &Threads<'_>,
         truth: Option<&Truth>,
         observe: impl FnMut(Strictness, &Extraction),
     ) -> Result<Self, RunError> {
@@ -153,7 +152,7 @@ impl Curve {
         most: Work,
         (signatures, agreement, k): (&Signatures, &AgreementParams, usize),
         known: Vec<CurvePoint>,
-        threads: &Threads,
+        threads: &Threads<'_>,
         truth: Option<&Truth>,
         mut observe: impl FnMut(Strictness, &Extraction),
     ) -> Result<Self, RunError> {

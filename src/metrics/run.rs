@@ -44,8 +44,8 @@ impl Metrics {
         let rounds: Result<Vec<_>, DataError> =
             outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
         let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
-        let n_own = outcome.ensemble.n_models() - config.members.len();
-        let agreement = config.agreement_with(n_own)?;
+        let n_models = outcome.ensemble.n_models();
+        let agreement = config.agreement_of(n_models).check(n_models)?;
         let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
         let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
         let found = Found {

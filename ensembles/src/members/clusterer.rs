@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelIdx, PseudoLabels, SoftAssignments};
+use consilience_data::{Features, PseudoLabels, SoftAssignments};
 
+use crate::checkpoints::Record;
 use crate::error::EnsembleError;
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
+use crate::progress::Progress;
 
 /// A clustering model that can be trained on, again and again.
 ///
@@ -21,7 +23,7 @@ pub trait Clusterer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError`] if the model can't be fitted to this data.
+    /// [`EnsembleError`] if the model can't be fitted to this data, [`EnsembleError::Cancelled`] if `progress` says so.
     fn train(
         &mut self,
         data: &Prepared,
@@ -37,6 +39,35 @@ pub trait Clusterer: Send + Sync {
     ///
     /// [`EnsembleError::Untrained`] before the first phase.
     fn predict(&self, features: &Features) -> Result<SoftAssignments, EnsembleError>;
+
+    /// As [`Clusterer::predict`], given up if `progress` says so. Models that take long should ask it at least every half second.
+    ///
+    /// # Errors
+    ///
+    /// As [`Clusterer::predict`], and [`EnsembleError::Cancelled`].
+    fn predict_watched(
+        &self,
+        features: &Features,
+        _progress: &dyn Progress,
+    ) -> Result<SoftAssignments, EnsembleError> {
+        self.predict(features)
+    }
+
+    /// After how many steps the time was up in the last phase; `None` if the phase was taken to its end.
+    fn cut(&self) -> Option<usize> {
+        None
+    }
+
+    /// All that further training and prediction depend on, for a checkpoint. `None` if the model doesn't say: it is then trained
+    /// again in a run that goes on.
+    fn state(&self) -> Option<Record> {
+        None
+    }
+
+    /// Becomes as it was when [`Clusterer::state`] was asked, at the end of a whole phase; false if that was another model's state.
+    fn restore(&mut self, _state: Record) -> bool {
+        false
+    }
 
     /// Time that training has taken so far, by what was done; zero if nobody measures.
     fn profile(&self) -> Profile {
@@ -60,26 +91,6 @@ pub struct Phase {
     pub epochs: usize,
     /// Whether the learning rate falls linearly to zero, instead of staying as it is.
     pub anneal: bool,
-}
-
-/// An observer of training.
-pub trait Progress: Sync {
-    /// Called after every epoch, from the thread that trains the model.
-    fn epoch_end(&self, _epoch: EpochEnd) {}
-}
-
-/// Nobody.
-impl Progress for () {}
-
-/// Where a model stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochEnd {
-    /// Which model.
-    pub model: ModelIdx,
-    /// Epochs done in this phase.
-    pub epoch: usize,
-    /// Epochs of this phase.
-    pub epochs: usize,
-    /// Mean loss over the epoch.
-    pub loss: f64,
+    /// Steps after which it ends early, as if the time were up then.
+    pub most_steps: Option<usize>,
 }

@@ -12,10 +12,12 @@ use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
+use crate::checkpoints::Record;
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::save::{Arrays, save_arrays};
 use crate::preparation::prepared::Prepared;
+use crate::progress::{Progress, apart};
 use crate::threads::pool;
 
 /// Runs from other starting points, of which the one of lowest inertia is kept.
@@ -48,17 +50,19 @@ impl KMeansModel {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::KMeans`] if linfa can't fit any, [`EnsembleError::Threads`] if the threads can't be started.
+    /// [`EnsembleError::KMeans`] if linfa can't fit any, [`EnsembleError::Threads`] if the threads can't be started,
+    /// [`EnsembleError::Cancelled`] if `progress` says so.
     pub fn fitted(
         model: ModelIdx,
         data: &Prepared,
         n_clusters: usize,
         threads: usize,
+        progress: &dyn Progress,
     ) -> Result<(Self, Assignments), EnsembleError> {
         pool(threads)?.install(|| {
             let mut fitted = Self::new(model, n_clusters);
-            let phase = Phase { round: 0, epochs: 1, anneal: false };
-            fitted.train(data, &phase, &PseudoLabels::default(), &())?;
+            let phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+            fitted.train(data, &phase, &PseudoLabels::default(), progress)?;
             let assignments = fitted.predict(data.features())?.harden().0;
             Ok((fitted, assignments))
         })
@@ -116,19 +120,35 @@ impl Clusterer for KMeansModel {
         data: &Prepared,
         _phase: &Phase,
         _labels: &PseudoLabels,
-        _progress: &dyn Progress,
+        progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
         if self.centroids.is_some() {
             return Ok(());
         }
         let bits = data.rng(Stream::Centroids { model: self.model.0.into() }).bits();
         let rng = Xoshiro256Plus::seed_from_u64(bits);
-        let fitted = KMeans::params_with_rng(self.n_clusters, rng)
-            .n_runs(RUNS)
-            .fit(&DatasetBase::from(self.subset(data)))
-            .map_err(|error| EnsembleError::KMeans(error.to_string()))?;
+        let (k, subset) = (self.n_clusters, DatasetBase::from(self.subset(data)));
+        let fit = move || KMeans::params_with_rng(k, rng).n_runs(RUNS).fit(&subset);
+        let fitted =
+            apart(progress, fit)?.map_err(|error| EnsembleError::KMeans(error.to_string()))?;
         self.centroids = Some(fitted.centroids().clone());
         Ok(())
+    }
+
+    fn state(&self) -> Option<Record> {
+        let centroids = self.centroids.as_ref()?;
+        let mut state = Record::default();
+        state.push(CENTROIDS, centroids.shape(), centroids.iter().copied().collect());
+        Some(state)
+    }
+
+    fn restore(&mut self, mut state: Record) -> bool {
+        let centroids = state.take(CENTROIDS).and_then(|(shape, values)| {
+            let shape: [usize; 2] = shape.try_into().ok()?;
+            Array2::from_shape_vec(shape, values).ok()
+        });
+        self.centroids = centroids.filter(|centroids| centroids.nrows() == self.n_clusters);
+        self.centroids.is_some()
     }
 
     /// The nearest centroid with probability 1: k-means has no doubts.

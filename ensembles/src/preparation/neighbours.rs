@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::error::EnsembleError;
 use crate::numerics::matrix::{Write, multiply};
+use crate::progress::{Progress, go_on};
 
 /// Samples whose neighbours are sought at a time, and samples among which.
 const QUERIES: usize = 500;
@@ -43,6 +44,7 @@ pub(crate) fn neighbourhoods(
     rank: usize,
     seed: Seed,
     threads: usize,
+    progress: &dyn Progress,
 ) -> Result<Neighbourhoods, EnsembleError> {
     let n = features.n_samples();
     let mut references: Vec<usize> = among.iter().map(|&sample| sample as usize).collect();
@@ -60,8 +62,10 @@ pub(crate) fn neighbourhoods(
     let search =
         Search { features, mean: &mean, references, squared_lengths: &squared_lengths, count };
     let blocks = n.div_ceil(QUERIES);
-    let found: Vec<Vec<Vec<(f32, u32)>>> =
-        pool.install(|| (0..blocks).into_par_iter().map(|block| search.block(block)).collect());
+    let found: Result<Vec<Vec<Vec<(f32, u32)>>>, _> = pool.install(|| {
+        (0..blocks).into_par_iter().map(|block| search.block(block, progress)).collect()
+    });
+    let found = found?;
     let of_samples = || found.iter().flatten();
     let distance = |nearest: &Vec<(f32, u32)>| {
         let last = rank.min(count).checked_sub(1).map(|last| nearest[last].0);
@@ -106,12 +110,17 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Squared distances and neighbours of [`QUERIES`] samples, nearest first.
-    fn block(&self, block: usize) -> Vec<Vec<(f32, u32)>> {
+    fn block(
+        &self,
+        block: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<(f32, u32)>>, EnsembleError> {
         let last = ((block + 1) * QUERIES).min(self.features.n_samples());
         let queries: Vec<usize> = (block * QUERIES..last).collect();
         let of_queries = self.rows(&queries);
         let mut nearest = vec![Vec::with_capacity(self.count + 1); queries.len()];
         for candidates in self.references.chunks(CANDIDATES) {
+            go_on(progress)?;
             let rows = self.rows(candidates);
             let mut products = Array2::zeros((queries.len(), candidates.len()));
             multiply(of_queries.view(), rows.t(), products.view_mut(), Write::Replace, 1);
@@ -129,7 +138,7 @@ impl Search<'_> {
                 }
             }
         }
-        nearest
+        Ok(nearest)
     }
 
     /// Centred rows of some samples, shape (samples, n_features).
@@ -191,8 +200,8 @@ mod tests {
     #[test]
     fn equals_sorting_all_distances() {
         let features = normal(1, 2100, 3);
-        let found = neighbourhoods(&features, &all(&features), 10, Seed(1), 2).unwrap();
-        let other = neighbourhoods(&features, &all(&features), 10, Seed(1), 3).unwrap();
+        let found = neighbourhoods(&features, &all(&features), 10, Seed(1), 2, &()).unwrap();
+        let other = neighbourhoods(&features, &all(&features), 10, Seed(1), 3, &()).unwrap();
         assert_eq!((&found.distances, &found.nearest), (&other.distances, &other.nearest));
         for sample in (0..2100).step_by(97) {
             let all = sorted(&features, sample);
@@ -209,7 +218,8 @@ mod tests {
     #[test]
     fn of_many_samples_the_scale_is_estimated() {
         let features = normal(2, 22_000, 2);
-        let found = neighbourhoods(&features, &all(&features), 10, Seed(1), 2).unwrap().distances;
+        let found =
+            neighbourhoods(&features, &all(&features), 10, Seed(1), 2, &()).unwrap().distances;
         let ratios =
             (0..22_000).step_by(220).map(|sample| found[sample] / tenth(&features, sample));
         let mean = ratios.sum::<f32>() / 100.0;
@@ -220,7 +230,8 @@ mod tests {
     fn a_large_offset_costs_no_digits() {
         let values = [0.0, 0.1, 0.3].map(|value| 1000.0 + value).to_vec();
         let features = Features::new(Array2::from_shape_vec((3, 1), values).unwrap(), "x").unwrap();
-        let found = neighbourhoods(&features, &all(&features), 1, Seed(1), 1).unwrap().distances;
+        let found =
+            neighbourhoods(&features, &all(&features), 1, Seed(1), 1, &()).unwrap().distances;
         assert!(found.iter().zip([0.1, 0.1, 0.2]).all(|(a, b)| (a - b).abs() < 1e-3), "{found:?}");
     }
 
@@ -229,7 +240,7 @@ mod tests {
         let features =
             Features::new(Array2::from_shape_vec((3, 1), vec![0.0, 1.0, 3.0]).unwrap(), "x");
         assert_eq!(
-            neighbourhoods(&features.unwrap(), &[0, 1, 2], 10, Seed(1), 1).unwrap().distances,
+            neighbourhoods(&features.unwrap(), &[0, 1, 2], 10, Seed(1), 1, &()).unwrap().distances,
             [3.0, 2.0, 3.0]
         );
     }

@@ -1,0 +1,504 @@
+//! Finished steps of a run, as files that a later process finds again.
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `index` | a checksum, and JSON: what the checkpoint is of, and the file, size and checksum of every step |
+//! | `index.previous` | the same, of the checkpoint before, whose files are kept as long |
+//! | `<number>.safetensors` | a [`Record`] |
+//!
+//! A thread of its own writes: all that has been finished since the last time, then, when that is on the disk, the index. So a
+//! checkpoint is whole or isn't there, whenever the process dies.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use consilience_ensembles::{Checkpoints, Record};
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::origin::Origin;
+use crate::RunError;
+use crate::output::sync_folder;
+
+const INDEX: &str = "index";
+const NEW: &str = "index.new";
+const PREVIOUS: &str = "index.previous";
+
+/// The version of these files.
+const FORMAT: u32 = 1;
+
+/// Runs shorter than this have no checkpoint, unless they are asked to.
+const FIRST: Duration = Duration::from_secs(5);
+
+/// Whether there is a checkpoint in `folder`, whole or not.
+pub(super) fn is_there(folder: &Path) -> bool {
+    [INDEX, NEW, PREVIOUS].iter().any(|name| folder.join(name).exists())
+}
+
+/// What the checkpoint in `folder` is of.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] if there is none, or none that is whole.
+pub(super) fn read_origin(folder: &Path) -> Result<Origin, RunError> {
+    Ok(find(folder)?.0.origin)
+}
+
+impl Origin {
+    /// Checks that the checkpoint in `folder` is of a run that is made of this.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] with the first thing that differs; and if no checkpoint there is whole.
+    pub fn fits(&self, folder: &Path) -> Result<(), RunError> {
+        read_origin(folder)?.check(self, folder)
+    }
+}
+
+/// An index.
+#[derive(Debug, Serialize, Deserialize)]
+struct Index {
+    format: u32,
+    origin: Origin,
+    /// By the names of steps.
+    steps: BTreeMap<String, Stored>,
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Stored {
+    file: String,
+    bytes: u64,
+    xxh3: String,
+}
+
+/// The checkpoints of a run, in a folder.
+pub struct CheckpointFolder {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    origin: Origin,
+    /// Time between two checkpoints, at least.
+    every: Duration,
+    /// Is told what a person has to know.
+    tell: Box<dyn Fn(&str) + Send + Sync>,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Held while files are written.
+    writing: Mutex<()>,
+}
+
+struct State {
+    /// What is on the disk.
+    kept: BTreeMap<String, Stored>,
+    /// Files of the checkpoint before.
+    previous: BTreeSet<String>,
+    /// What isn't yet: records, and steps to forget.
+    pending: BTreeMap<String, Option<Arc<Record>>>,
+    next_file: u64,
+    due: Instant,
+    closed: bool,
+    has_failed: bool,
+}
+
+impl CheckpointFolder {
+    /// Keeps the steps of a run that is made of `origin` in `folder`, which is made when there is something to keep, every so
+    /// often. If there is a checkpoint, it is gone on with; `tell` is told what a person has to know of that.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] if the checkpoint is of another run, or damaged with the one before it.
+    pub fn open(
+        folder: PathBuf,
+        origin: Origin,
+        every: Duration,
+        tell: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self, RunError> {
+        let mut kept = BTreeMap::new();
+        if is_there(&folder) {
+            let (index, is_newest) = find(&folder)?;
+            index.origin.check(&origin, &folder)?;
+            if !is_newest {
+                tell(&format!(
+                    "{}: the newest checkpoint is damaged; going on from the one before",
+                    folder.display()
+                ));
+            }
+            kept = index.steps;
+        }
+        let number = |stored: &Stored| stored.file.split('.').next()?.parse::<u64>().ok();
+        let state = State {
+            next_file: kept.values().filter_map(number).max().map_or(0, |last| last + 1),
+            previous: kept.values().map(|stored| stored.file.clone()).collect(),
+            kept,
+            pending: BTreeMap::new(),
+            due: Instant::now() + every.min(FIRST),
+            closed: false,
+            has_failed: false,
+        };
+        let shared = Arc::new(Shared {
+            folder,
+            origin,
+            every,
+            tell: Box::new(tell),
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            writing: Mutex::new(()),
+        });
+        let writer = Arc::clone(&shared);
+        let writer = thread::Builder::new().name("checkpoint".into()).spawn(move || writer.serve());
+        // Without the thread, a checkpoint is written in the end alone.
+        Ok(Self { shared, writer: writer.ok() })
+    }
+
+    /// Number of steps that were found or finished.
+    #[must_use]
+    pub fn n_steps(&self) -> usize {
+        let state = self.shared.state();
+        let new = state
+            .pending
+            .iter()
+            .filter(|(step, record)| record.is_some() && !state.kept.contains_key(step.as_str()));
+        state.kept.len() + new.count()
+    }
+
+    /// Writes what isn't on the disk yet, and nothing after that.
+    pub fn close(&self) {
+        self.stop();
+        self.shared.write();
+    }
+
+    /// Writes nothing any more.
+    pub fn stop(&self) {
+        self.shared.state().closed = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for CheckpointFolder {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Checkpoints for CheckpointFolder {
+    fn load(&self, step: &str) -> Option<Record> {
+        let stored = {
+            let state = self.shared.state();
+            match state.pending.get(step) {
+                Some(record) => return record.as_deref().cloned(),
+                None => state.kept.get(step)?.clone(),
+            }
+        };
+        Record::of_bytes(&stored.read(&self.shared.folder)?)
+    }
+
+    fn save(&self, step: &str, record: Record, outdated: Option<&str>) {
+        let mut state = self.shared.state();
+        state.pending.insert(step.into(), Some(Arc::new(record)));
+        if let Some(outdated) = outdated {
+            state.pending.insert(outdated.into(), None);
+        }
+        self.shared.changed.notify_all();
+    }
+
+    fn keeps(&self) -> bool {
+        true
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes whenever there is something to write and it is time.
+    fn serve(&self) {
+        let mut state = self.state();
+        while !state.closed {
+            let wait = state.due.saturating_duration_since(Instant::now());
+            if state.pending.is_empty() {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else if !wait.is_zero() {
+                let waited = self.changed.wait_timeout(state, wait);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            } else {
+                drop(state);
+                self.write();
+                state = self.state();
+                state.due = Instant::now() + self.every;
+            }
+        }
+    }
+
+    /// Writes a checkpoint of all that is pending. A run goes on without one, but says so.
+    fn write(&self) {
+        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (pending, mut steps, first, previous) = {
+            let state = self.state();
+            if state.pending.is_empty() {
+                return;
+            }
+            let previous = state.previous.clone();
+            (state.pending.clone(), state.kept.clone(), state.next_file, previous)
+        };
+        let written = self.write_files(&pending, &mut steps, first);
+        let mut state = self.state();
+        match written {
+            Ok(()) => {
+                let kept: BTreeSet<String> =
+                    state.kept.values().map(|stored| stored.file.clone()).collect();
+                let now: BTreeSet<&String> = steps.values().map(|stored| &stored.file).collect();
+                for file in
+                    previous.iter().filter(|file| !kept.contains(*file) && !now.contains(file))
+                {
+                    let _ = fs::remove_file(self.folder.join(file));
+                }
+                state.previous = kept;
+                state.kept = steps;
+                let is_same =
+                    |old: &Option<Arc<Record>>, new: &Option<Arc<Record>>| match (old, new) {
+                        (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+                        (old, new) => old.is_none() && new.is_none(),
+                    };
+                state
+                    .pending
+                    .retain(|step, new| !pending.get(step).is_some_and(|old| is_same(old, new)));
+            }
+            Err(error) if !state.has_failed => {
+                state.has_failed = true;
+                drop(state);
+                (self.tell)(&format!(
+                    "{}: no checkpoint can be written: {error}; the run goes on without",
+                    self.folder.display()
+                ));
+            }
+            Err(_) => {}
+        }
+        self.state().next_file = first + pending.len() as u64;
+    }
+
+    fn write_files(
+        &self,
+        pending: &BTreeMap<String, Option<Arc<Record>>>,
+        steps: &mut BTreeMap<String, Stored>,
+        first: u64,
+    ) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        for (number, (step, record)) in (first..).zip(pending) {
+            let Some(record) = record else {
+                steps.remove(step);
+                continue;
+            };
+            let (file, bytes) = (format!("{number:06}.safetensors"), record.to_bytes());
+            write_through(&self.folder.join(&file), &bytes)?;
+            let xxh3 = format!("{:016x}", xxh3_64(&bytes));
+            steps.insert(step.clone(), Stored { file, bytes: bytes.len() as u64, xxh3 });
+        }
+        // Files are there before an index names them.
+        sync_folder(&self.folder)?;
+        let index = Index { format: FORMAT, origin: self.origin.clone(), steps: steps.clone() };
+        let path = |name: &str| self.folder.join(name);
+        write_through(&path(NEW), index.text().as_bytes())?;
+        if path(INDEX).exists() {
+            fs::rename(path(INDEX), path(PREVIOUS))?;
+        }
+        fs::rename(path(NEW), path(INDEX))?;
+        sync_folder(&self.folder)
+    }
+}
+
+impl Index {
+    fn text(&self) -> String {
+        let json = serde_json::to_string_pretty(self).expect("plain data");
+        format!("{:016x}\n{json}\n", xxh3_64(json.as_bytes()))
+    }
+
+    /// An index that is whole, and whose files are.
+    fn read(folder: &Path, name: &str) -> Option<Self> {
+        let text = fs::read_to_string(folder.join(name)).ok()?;
+        let (checksum, json) = text.split_once('\n')?;
+        let json = json.strip_suffix('\n')?;
+        if checksum != format!("{:016x}", xxh3_64(json.as_bytes())) {
+            return None;
+        }
+        let index: Self = serde_json::from_str(json).ok()?;
+        let whole = index.format == FORMAT
+            && index.steps.values().all(|stored| stored.read(folder).is_some());
+        whole.then_some(index)
+    }
+}
+
+impl Stored {
+    /// The content, if it is what was written.
+    fn read(&self, folder: &Path) -> Option<Vec<u8>> {
+        let bytes = fs::read(folder.join(&self.file)).ok()?;
+        let whole =
+            bytes.len() as u64 == self.bytes && format!("{:016x}", xxh3_64(&bytes)) == self.xxh3;
+        whole.then_some(bytes)
+    }
+}
+
+/// The newest checkpoint in `folder` that is whole, and whether it is the newest that was written.
+fn find(folder: &Path) -> Result<(Index, bool), RunError> {
+    // Between two renames there is no index; the new one is whole then.
+    let newest = if folder.join(INDEX).exists() { INDEX } else { NEW };
+    for name in [newest, PREVIOUS] {
+        if let Some(index) = Index::read(folder, name) {
+            return Ok((index, name == newest));
+        }
+    }
+    let problem = if is_there(folder) {
+        "the checkpoint is damaged, and so is the one before, or it is of another version; remove that folder to start anew"
+    } else {
+        "there is no checkpoint to resume"
+    };
+    Err(RunError::folder(folder, &problem))
+}
+
+fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin() -> Origin {
+        Origin {
+            version: "1".into(),
+            settings: "seed = 1\n".into(),
+            command: Vec::new(),
+            folder: "/".into(),
+        }
+    }
+
+    fn open(folder: &Path) -> Result<(CheckpointFolder, Arc<Mutex<Vec<String>>>), RunError> {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let teller = Arc::clone(&told);
+        let tell = move |line: &str| teller.lock().unwrap().push(line.to_owned());
+        let hour = Duration::from_secs(3600);
+        Ok((CheckpointFolder::open(folder.join("checkpoint"), origin(), hour, tell)?, told))
+    }
+
+    fn record(value: f32) -> Record {
+        let mut record = Record::default();
+        record.push("values", &[1], vec![value]);
+        record
+    }
+
+    /// A checkpoint of a and b, then one of a, b and c, with b anew.
+    fn twice(folder: &Path) {
+        let (store, _) = open(folder).unwrap();
+        store.save("a", record(1.0), None);
+        store.save("b", record(2.0), None);
+        store.shared.write();
+        store.save("c", record(3.0), Some("gone"));
+        store.save("b", record(4.0), None);
+        assert_eq!(store.load("b"), Some(record(4.0)), "what isn't written is found, too");
+        store.close();
+    }
+
+    fn found(store: &CheckpointFolder) -> [Option<Record>; 3] {
+        ["a", "b", "c"].map(|step| store.load(step))
+    }
+
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder.join("checkpoint")).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn steps_are_found_again_and_outdated_ones_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        twice(folder.path());
+        let (store, told) = open(folder.path()).unwrap();
+        assert_eq!(found(&store), [1.0, 4.0, 3.0].map(|value| Some(record(value))));
+        store.save("d", record(5.0), Some("a"));
+        store.close();
+        drop(store);
+        let (store, _) = open(folder.path()).unwrap();
+        assert_eq!((store.load("a"), store.load("d")), (None, Some(record(5.0))));
+        store.save("e", record(6.0), None);
+        store.close();
+        // a is in neither of the last two any more.
+        let names = files(folder.path());
+        assert_eq!(
+            names.iter().filter(|name| name.ends_with("safetensors")).count(),
+            4,
+            "{names:?}"
+        );
+        assert!(told.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn of_a_damaged_checkpoint_the_one_before_is_taken_and_said() {
+        let newest_of_b = "000004.safetensors";
+        for damage in ["index", newest_of_b] {
+            let folder = tempfile::tempdir().unwrap();
+            twice(folder.path());
+            let path = folder.path().join("checkpoint").join(damage);
+            let mut bytes = fs::read(&path).unwrap();
+            let last = bytes.len() - 3;
+            bytes[last] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            let (store, told) = open(folder.path()).unwrap();
+            assert_eq!(found(&store), [Some(record(1.0)), Some(record(2.0)), None], "{damage}");
+            let told = told.lock().unwrap().join("\n");
+            assert!(
+                told.contains("the newest checkpoint is damaged; going on from the one before")
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        twice(folder.path());
+        fs::write(folder.path().join("checkpoint/000000.safetensors"), "both have it").unwrap();
+        let error = open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains("is damaged, and so is the one before"), "{error}");
+    }
+
+    /// Whenever the process dies between two writes, one of the two checkpoints is found.
+    #[test]
+    fn between_two_renames_the_new_one_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        twice(folder.path());
+        let path = |name: &str| folder.path().join("checkpoint").join(name);
+        fs::write(path(NEW), "half an ind").unwrap();
+        assert!(found(&open(folder.path()).unwrap().0)[2].is_some());
+        fs::rename(path(INDEX), path(NEW)).unwrap();
+        let (store, told) = open(folder.path()).unwrap();
+        assert!(found(&store)[2].is_some() && told.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_short_run_writes_nothing_and_a_thread_writes_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(folder.path()).unwrap();
+        store.save("a", record(1.0), None);
+        drop(store);
+        assert!(!folder.path().join("checkpoint").exists());
+        let at = folder.path().join("checkpoint");
+        let store = CheckpointFolder::open(at.clone(), origin(), Duration::ZERO, |_| ()).unwrap();
+        store.save("a", record(1.0), None);
+        let start = Instant::now();
+        while !at.join(INDEX).exists() {
+            assert!(start.elapsed() < Duration::from_secs(30));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
