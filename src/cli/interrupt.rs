@@ -132,8 +132,8 @@ fn leave() -> Option<(Staging, usize)> {
 fn end() -> ! {
     let line = match leave() {
         Some((staging, n)) => format!(
-            "stopped; {} of the run kept: go on with: consilience cluster --resume {}",
-            if n == 1 { "1 step is".into() } else { format!("{} are", plural(n, "step")) },
+            "stopped, with {} kept; go on with: consilience cluster --resume {}",
+            plural(n, "finished step"),
             word(staging.out()),
         ),
         None => "stopped; nothing was written".into(),

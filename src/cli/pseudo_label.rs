@@ -145,6 +145,7 @@ fn read(
     look: &Look,
 ) -> Result<Given> {
     let start = Instant::now();
+    args.votes.iter().try_for_each(|votes| run_folder::verify_found(votes))?;
     let n_known = args.samples.or(labels.map(SampleLabels::n_samples));
     let mut reader = VotesReader::open_on(&args.votes, n_known, &args.reading.options())?;
     let agreement = config.agreement.check(reader.n_models());

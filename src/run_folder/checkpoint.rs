@@ -255,6 +255,7 @@ impl Shared {
         };
         let written = self.write_files(&pending, &mut steps, first);
         let mut state = self.state();
+        state.next_file = first + pending.len() as u64;
         match written {
             Ok(()) => {
                 let kept: BTreeSet<String> =
@@ -286,7 +287,6 @@ impl Shared {
             }
             Err(_) => {}
         }
-        self.state().next_file = first + pending.len() as u64;
     }
 
     fn write_files(

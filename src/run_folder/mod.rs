@@ -31,7 +31,7 @@ pub use self::estimate::estimated_bytes;
 pub(crate) use self::h5::Documented;
 pub(crate) use self::models::read as read_models;
 pub use self::origin::Origin;
-pub use self::read::{RunFolder, read_recipe, read_source, verify};
+pub use self::read::{RunFolder, read_recipe, read_source, verify_found};
 pub(crate) use self::results::{Columns, PSEUDO_LABELS};
 pub use self::source::{CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml};
 pub use self::staging::Staging;

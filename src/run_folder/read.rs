@@ -213,15 +213,22 @@ pub fn read_source(path: &Path) -> Result<Source, RunError> {
     Ok(source_of(&read_config(path)?))
 }
 
-/// Checks that those of the files of the run in `path` whose names begin with one of `names` are as it wrote them. Runs of older
-/// versions don't know.
+/// Checks that results that are read without [`RunFolder`] are as a run has written them, if `path` is a run folder or one of its
+/// files. Runs of older versions don't know.
 ///
 /// # Errors
 ///
 /// [`RunError::Folder`] with the first file that is damaged, missing or of another run; and if the run is of a newer version.
-pub fn verify(path: &Path, names: &[&str]) -> Result<(), RunError> {
-    check(path)?;
-    manifest::verify(path, names)
+pub fn verify_found(path: &Path) -> Result<(), RunError> {
+    if path.join(CONFIG).is_file() {
+        return manifest::verify(path, &["assignments.", "votes."]);
+    }
+    match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+        (Some(folder), Some(name)) if path.is_file() && folder.join(CONFIG).is_file() => {
+            manifest::verify(folder, &[name])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read_config(path: &Path) -> Result<toml::Table, RunError> {
