@@ -23,8 +23,10 @@ use super::summary::Summary;
 use super::watcher::Watcher;
 use super::{ClusterArgs, answer, curve, interrupt, reading, settings, writing};
 
-/// Share of the time asked for in which models are trained; the rest is for votes, the answer and the report.
-const TRAINING: f64 = 0.85;
+/// Time that is not for training but for votes, the answer and the report: a share of the time asked for, or so many seconds where that
+/// is more, but never more than half of it.
+const REST: f64 = 0.15;
+const LEAST_REST: Duration = Duration::from_millis(2500);
 
 /// Time that the report may take: it is left out if there is less.
 const REPORTING: Duration = Duration::from_secs(8);
@@ -58,7 +60,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     interrupt::hold(&staging);
     need_space(staging.out(), run_folder::estimated_bytes(&data.features, &config))?;
     let mut watcher = Watcher::new(args.told.quiet);
-    watcher.deadline = args.max_time.map(|time| Instant::now() + time.mul_f64(TRAINING));
+    watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
     let limit = args.max_time.map(|time| Instant::now() + time);
     let checkpoints = keep(&staging, origin, args, &watcher)?;
     reading::notes(&data).for_each(|note| watcher.note(&note));
@@ -107,6 +109,11 @@ const COMMAND: &str = "cluster DATA...";
 
 /// Why there is no report.
 const LATE: &str = "there was no time for it; consilience report writes it";
+
+/// How much of a time is not for training.
+fn rest(time: Duration) -> Duration {
+    time.mul_f64(REST).max(LEAST_REST).min(time / 2)
+}
 
 /// What a checkpoint of this run is of.
 fn origin(args: &ClusterArgs, settings: String) -> Result<Origin> {

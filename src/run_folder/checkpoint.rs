@@ -254,6 +254,13 @@ impl Shared {
             (state.pending.clone(), state.kept.clone(), state.next_file, previous)
         };
         let written = self.write_files(&pending, &mut steps, first);
+        if written.is_err() {
+            // The disk may be full: halves of files help nobody.
+            let names = (first..).take(pending.len()).map(file_name);
+            for name in names.chain([NEW.into()]) {
+                let _ = fs::remove_file(self.folder.join(name));
+            }
+        }
         let mut state = self.state();
         state.next_file = first + pending.len() as u64;
         match written {
@@ -301,7 +308,7 @@ impl Shared {
                 steps.remove(step);
                 continue;
             };
-            let (file, bytes) = (format!("{number:06}.safetensors"), record.to_bytes());
+            let (file, bytes) = (file_name(number), record.to_bytes());
             write_through(&self.folder.join(&file), &bytes)?;
             let xxh3 = format!("{:016x}", xxh3_64(&bytes));
             steps.insert(step.clone(), Stored { file, bytes: bytes.len() as u64, xxh3 });
@@ -365,6 +372,10 @@ fn find(folder: &Path) -> Result<(Index, bool), RunError> {
         "there is no checkpoint to resume"
     };
     Err(RunError::folder(folder, &problem))
+}
+
+fn file_name(number: u64) -> String {
+    format!("{number:06}.safetensors")
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
