@@ -140,11 +140,16 @@ fn runs_that_were_killed_end_as_if_they_never_had_been() {
 #[test]
 fn what_is_ended_while_it_is_written_is_whole_or_absent() {
     let sandbox = Sandbox::new();
+    let mut run = start(&sandbox, &format!("{QUICK} --out run"));
+    let _reader = wait_for(&mut run, "round 2 of 2: models agree");
+    let writing = ended(&mut run).1.as_secs_f64();
+    fs::remove_dir_all(sandbox.path("run")).unwrap();
     let (mut published, mut absent, mut longest) = (0, 0, Duration::ZERO);
     for index in 0..times(6) {
         let mut run = start(&sandbox, &format!("{QUICK} --out run"));
         let _reader = wait_for(&mut run, "round 2 of 2: models agree");
-        sleep(Duration::from_secs_f64(3.0 * spread(index) * spread(index * 7 + 3)));
+        // Most of them near the end.
+        sleep(Duration::from_secs_f64(1.1 * writing * spread(index).sqrt()));
         signal(&run, "TERM");
         let (status, took) = ended(&mut run);
         let folder = sandbox.path("run");
@@ -165,7 +170,7 @@ fn what_is_ended_while_it_is_written_is_whole_or_absent() {
         let _ = fs::remove_dir_all(sandbox.path("run.partial"));
     }
     println!(
-        "ended while writing: {published} published and whole, {absent} absent, {longest:?} at most"
+        "ended in the {writing:.2} s after training: {published} published and whole, {absent} absent, {longest:?} at most"
     );
 }
 

@@ -17,8 +17,8 @@ use consilience::output::Aside;
 use consilience::run_folder::{CheckpointFolder, Staging};
 use consilience_ensembles::EnsembleError;
 
+use super::output::tell;
 use super::style::{plural, word};
-use super::tell;
 
 /// The signal that came; 0: none.
 static SIGNAL: AtomicI32 = AtomicI32::new(0);

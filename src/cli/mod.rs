@@ -17,6 +17,7 @@ mod k_range;
 mod left;
 mod look;
 mod output;
+mod parsing;
 mod predict;
 mod predictions;
 mod pseudo_label;
@@ -30,17 +31,14 @@ mod values;
 mod watcher;
 mod writing;
 
-use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
-
-use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{
     AgreementArgs, Cli, ClusterArgs, Command, CompletionsArgs, DataCommand, EvaluateArgs, InfoArgs,
     ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs,
 };
-use self::output::{answer, answer_bytes};
+use self::output::{answer, answer_bytes, tell};
+use self::parsing::{parse, usage};
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
@@ -66,43 +64,9 @@ pub(crate) fn main() -> ExitCode {
     done.unwrap_or_else(|error| refuse(&one_line(&error)))
 }
 
-/// Parses a command line. A missing command is an error as any other, where clap would give help.
-fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> clap::error::Result<Cli> {
-    let plain = |command: clap::Command| command.arg_required_else_help(false);
-    let command = plain(Cli::command()).mut_subcommand("data", plain);
-    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
-}
-
-/// As [`parse`], of the words of an earlier line with others behind them, of which the last count.
-fn parse_again(words: &[String]) -> clap::error::Result<Cli> {
-    let command =
-        Cli::command().mut_subcommand("cluster", |cluster| cluster.args_override_self(true));
-    let line = std::iter::once("consilience").chain(words.iter().map(String::as_str));
-    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
-}
-
 fn refuse(problem: &str) -> ExitCode {
     tell(&format!("{} {problem}", style::error("error:")));
     ExitCode::from(2)
-}
-
-/// Says a line on standard error. If not even this can be written, the exit code has to do.
-fn tell(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
-}
-
-/// What is wrong with a command line, in one line: what the parser says up to its first empty line, and its tips.
-fn usage(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let problem = lines.iter().take_while(|line| !line.is_empty()).copied().collect::<Vec<_>>();
-    let problem = problem.join(" ");
-    // Clap takes a negative number for a flag; how to pass one as a file is no help.
-    let is_help = |line: &&&str| line.starts_with("tip:") && !line.contains("to pass '-");
-    let tips = lines.iter().filter(is_help);
-    let tips: String = tips.map(|tip| format!("; {}", &tip["tip:".len()..].trim())).collect();
-    let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
-    format!("{problem}{tips}; 'consilience help' lists the options")
 }
 
 /// An error and its causes in one line, none of them told twice.
@@ -119,6 +83,8 @@ fn one_line(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

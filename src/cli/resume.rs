@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use consilience::run_folder;
 
 use super::args::{ClusterArgs, Command};
-use super::{parse_again, usage};
+use super::parsing::{parse_again, usage};
 
 /// What is to be done: what was typed or, with `--resume RUN`, what was typed when the run was started, and the flags beside it.
 /// `words`: the command line, the program's name left out.
