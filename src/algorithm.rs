@@ -131,7 +131,7 @@ pub fn run_with(
         Answer::of_round(last)
     };
     let (votes, probabilities, alignment) = latest.expect("a run has at least one round");
-    let cut = (stop == StopReason::TimeLimit).then(|| Cut { rounds: rounds.len(), steps });
+    let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
     Ok(Outcome { answer, rounds, stop, cut, votes, probabilities, ensemble, alignment, data })
 }
 

@@ -28,6 +28,8 @@ use crate::output::sync_folder;
 const INDEX: &str = "index";
 const NEW: &str = "index.new";
 const PREVIOUS: &str = "index.previous";
+/// How names of records end.
+const RECORD: &str = ".safetensors";
 
 /// The version of these files.
 const FORMAT: u32 = 1;
@@ -99,8 +101,6 @@ struct Shared {
 struct State {
     /// What is on the disk.
     kept: BTreeMap<String, Stored>,
-    /// Files of the checkpoint before.
-    previous: BTreeSet<String>,
     /// What isn't yet: records, and steps to forget.
     pending: BTreeMap<String, Option<Arc<Record>>>,
     next_file: u64,
@@ -137,7 +137,6 @@ impl CheckpointFolder {
         let number = |stored: &Stored| stored.file.split('.').next()?.parse::<u64>().ok();
         let state = State {
             next_file: kept.values().filter_map(number).max().map_or(0, |last| last + 1),
-            previous: kept.values().map(|stored| stored.file.clone()).collect(),
             kept,
             pending: BTreeMap::new(),
             due: Instant::now() + every.min(FIRST),
@@ -245,13 +244,12 @@ impl Shared {
     /// Writes a checkpoint of all that is pending. A run goes on without one, but says so.
     fn write(&self) {
         let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (pending, mut steps, first, previous) = {
+        let (pending, mut steps, first) = {
             let state = self.state();
             if state.pending.is_empty() {
                 return;
             }
-            let previous = state.previous.clone();
-            (state.pending.clone(), state.kept.clone(), state.next_file, previous)
+            (state.pending.clone(), state.kept.clone(), state.next_file)
         };
         let written = self.write_files(&pending, &mut steps, first);
         if written.is_err() {
@@ -265,15 +263,10 @@ impl Shared {
         state.next_file = first + pending.len() as u64;
         match written {
             Ok(()) => {
-                let kept: BTreeSet<String> =
-                    state.kept.values().map(|stored| stored.file.clone()).collect();
-                let now: BTreeSet<&String> = steps.values().map(|stored| &stored.file).collect();
-                for file in
-                    previous.iter().filter(|file| !kept.contains(*file) && !now.contains(file))
-                {
-                    let _ = fs::remove_file(self.folder.join(file));
-                }
-                state.previous = kept;
+                // What neither this checkpoint nor the one before names.
+                let named = state.kept.values().chain(steps.values());
+                let named: BTreeSet<&str> = named.map(|stored| stored.file.as_str()).collect();
+                self.remove_others(&named);
                 state.kept = steps;
                 let is_same =
                     |old: &Option<Arc<Record>>, new: &Option<Arc<Record>>| match (old, new) {
@@ -293,6 +286,17 @@ impl Shared {
                 ));
             }
             Err(_) => {}
+        }
+    }
+
+    /// Removes records that aren't named any more, also those that a dead process had begun.
+    fn remove_others(&self, named: &BTreeSet<&str>) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.ends_with(RECORD) && !named.contains(&*name) {
+                let _ = fs::remove_file(entry.path());
+            }
         }
     }
 
@@ -375,7 +379,7 @@ fn find(folder: &Path) -> Result<(Index, bool), RunError> {
 }
 
 fn file_name(number: u64) -> String {
-    format!("{number:06}.safetensors")
+    format!("{number:06}{RECORD}")
 }
 
 fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -397,7 +401,10 @@ mod tests {
         }
     }
 
-    fn open(folder: &Path) -> Result<(CheckpointFolder, Arc<Mutex<Vec<String>>>), RunError> {
+    /// What was told.
+    type Told = Arc<Mutex<Vec<String>>>;
+
+    fn open(folder: &Path) -> Result<(CheckpointFolder, Told), RunError> {
         let told = Arc::new(Mutex::new(Vec::new()));
         let teller = Arc::clone(&told);
         let tell = move |line: &str| teller.lock().unwrap().push(line.to_owned());
@@ -460,7 +467,7 @@ mod tests {
 
     #[test]
     fn of_a_damaged_checkpoint_the_one_before_is_taken_and_said() {
-        let newest_of_b = "000004.safetensors";
+        let newest_of_b = "000002.safetensors";
         for damage in ["index", newest_of_b] {
             let folder = tempfile::tempdir().unwrap();
             twice(folder.path());

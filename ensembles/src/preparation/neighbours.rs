@@ -17,6 +17,9 @@ const CANDIDATES: usize = 2000;
 /// an epoch of training.
 const REFERENCES: usize = 20_000;
 
+/// Squared distances and neighbours of some samples, nearest first.
+type Block = Vec<Vec<(f32, u32)>>;
+
 /// What is near every sample.
 #[derive(Debug, Clone)]
 pub(crate) struct Neighbourhoods {
@@ -62,7 +65,7 @@ pub(crate) fn neighbourhoods(
     let search =
         Search { features, mean: &mean, references, squared_lengths: &squared_lengths, count };
     let blocks = n.div_ceil(QUERIES);
-    let found: Result<Vec<Vec<Vec<(f32, u32)>>>, _> = pool.install(|| {
+    let found: Result<Vec<Block>, EnsembleError> = pool.install(|| {
         (0..blocks).into_par_iter().map(|block| search.block(block, progress)).collect()
     });
     let found = found?;
@@ -110,11 +113,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Squared distances and neighbours of [`QUERIES`] samples, nearest first.
-    fn block(
-        &self,
-        block: usize,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<(f32, u32)>>, EnsembleError> {
+    fn block(&self, block: usize, progress: &dyn Progress) -> Result<Block, EnsembleError> {
         let last = ((block + 1) * QUERIES).min(self.features.n_samples());
         let queries: Vec<usize> = (block * QUERIES..last).collect();
         let of_queries = self.rows(&queries);
