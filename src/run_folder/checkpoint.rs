@@ -10,74 +10,22 @@
 //! checkpoint is whole or isn't there, whenever the process dies.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use consilience_ensembles::{Checkpoints, Record};
-use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
+use super::index::{self, Index, NEW, RECORD, Stored, file_name, write_through};
 use super::origin::Origin;
 use crate::RunError;
 use crate::output::sync_folder;
 
-const INDEX: &str = "index";
-const NEW: &str = "index.new";
-const PREVIOUS: &str = "index.previous";
-/// How names of records end.
-const RECORD: &str = ".safetensors";
-
-/// The version of these files.
-const FORMAT: u32 = 1;
-
 /// Runs shorter than this have no checkpoint, unless they are asked to.
 const FIRST: Duration = Duration::from_secs(5);
-
-/// Whether there is a checkpoint in `folder`, whole or not.
-pub(super) fn is_there(folder: &Path) -> bool {
-    [INDEX, NEW, PREVIOUS].iter().any(|name| folder.join(name).exists())
-}
-
-/// What the checkpoint in `folder` is of.
-///
-/// # Errors
-///
-/// [`RunError::Folder`] if there is none, or none that is whole.
-pub(super) fn read_origin(folder: &Path) -> Result<Origin, RunError> {
-    Ok(find(folder)?.0.origin)
-}
-
-impl Origin {
-    /// Checks that the checkpoint in `folder` is of a run that is made of this.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Folder`] with the first thing that differs; and if no checkpoint there is whole.
-    pub fn fits(&self, folder: &Path) -> Result<(), RunError> {
-        read_origin(folder)?.check(self, folder)
-    }
-}
-
-/// An index.
-#[derive(Debug, Serialize, Deserialize)]
-struct Index {
-    format: u32,
-    origin: Origin,
-    /// By the names of steps.
-    steps: BTreeMap<String, Stored>,
-}
-
-/// Where a record is.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Stored {
-    file: String,
-    bytes: u64,
-    xxh3: String,
-}
 
 /// The checkpoints of a run, in a folder.
 pub struct CheckpointFolder {
@@ -123,8 +71,8 @@ impl CheckpointFolder {
         tell: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self, RunError> {
         let mut kept = BTreeMap::new();
-        if is_there(&folder) {
-            let (index, is_newest) = find(&folder)?;
+        if index::is_there(&folder) {
+            let (index, is_newest) = index::find(&folder)?;
             index.origin.check(&origin, &folder)?;
             if !is_newest {
                 tell(&format!(
@@ -314,82 +262,19 @@ impl Shared {
             };
             let (file, bytes) = (file_name(number), record.to_bytes());
             write_through(&self.folder.join(&file), &bytes)?;
-            let xxh3 = format!("{:016x}", xxh3_64(&bytes));
-            steps.insert(step.clone(), Stored { file, bytes: bytes.len() as u64, xxh3 });
+            steps.insert(step.clone(), Stored::of(file, &bytes));
         }
         // Files are there before an index names them.
         sync_folder(&self.folder)?;
-        let index = Index { format: FORMAT, origin: self.origin.clone(), steps: steps.clone() };
-        let path = |name: &str| self.folder.join(name);
-        write_through(&path(NEW), index.text().as_bytes())?;
-        if path(INDEX).exists() {
-            fs::rename(path(INDEX), path(PREVIOUS))?;
-        }
-        fs::rename(path(NEW), path(INDEX))?;
-        sync_folder(&self.folder)
+        Index::new(&self.origin, steps).write(&self.folder)
     }
-}
-
-impl Index {
-    fn text(&self) -> String {
-        let json = serde_json::to_string_pretty(self).expect("plain data");
-        format!("{:016x}\n{json}\n", xxh3_64(json.as_bytes()))
-    }
-
-    /// An index that is whole, and whose files are.
-    fn read(folder: &Path, name: &str) -> Option<Self> {
-        let text = fs::read_to_string(folder.join(name)).ok()?;
-        let (checksum, json) = text.split_once('\n')?;
-        let json = json.strip_suffix('\n')?;
-        if checksum != format!("{:016x}", xxh3_64(json.as_bytes())) {
-            return None;
-        }
-        let index: Self = serde_json::from_str(json).ok()?;
-        let whole = index.format == FORMAT
-            && index.steps.values().all(|stored| stored.read(folder).is_some());
-        whole.then_some(index)
-    }
-}
-
-impl Stored {
-    /// The content, if it is what was written.
-    fn read(&self, folder: &Path) -> Option<Vec<u8>> {
-        let bytes = fs::read(folder.join(&self.file)).ok()?;
-        let whole =
-            bytes.len() as u64 == self.bytes && format!("{:016x}", xxh3_64(&bytes)) == self.xxh3;
-        whole.then_some(bytes)
-    }
-}
-
-/// The newest checkpoint in `folder` that is whole, and whether it is the newest that was written.
-fn find(folder: &Path) -> Result<(Index, bool), RunError> {
-    // Between two renames there is no index; the new one is whole then.
-    let newest = if folder.join(INDEX).exists() { INDEX } else { NEW };
-    for name in [newest, PREVIOUS] {
-        if let Some(index) = Index::read(folder, name) {
-            return Ok((index, name == newest));
-        }
-    }
-    let problem = if is_there(folder) {
-        "the checkpoint is damaged, and so is the one before, or it is of another version; remove that folder to start anew"
-    } else {
-        "there is no checkpoint to resume"
-    };
-    Err(RunError::folder(folder, &problem))
-}
-
-fn file_name(number: u64) -> String {
-    format!("{number:06}{RECORD}")
-}
-
-fn write_through(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::index::INDEX;
     use super::*;
 
     fn origin() -> Origin {

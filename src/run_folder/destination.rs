@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::checkpoint;
+use super::index;
 use super::source::CONFIG;
 use super::staging::Staging;
 use crate::RunError;
@@ -52,7 +52,7 @@ impl Destination {
             return Err(finished(out));
         }
         let out = whole(out)?;
-        if !resume && checkpoint::is_there(&checkpoint_of(&out)) {
+        if !resume && index::is_there(&checkpoint_of(&out)) {
             let aside = aside_of(&out);
             let problem = format!(
                 "{} has a checkpoint of a run that was ended: go on with it with --resume, or remove that folder to start anew",
@@ -92,7 +92,7 @@ impl Destination {
             // Oldest first; numbers that were removed meanwhile are gaps.
             for number in 1..=last_number(&parent, data) {
                 let checkpoint = checkpoint_of(&name(number));
-                if !checkpoint::is_there(&checkpoint) {
+                if !index::is_there(&checkpoint) {
                     continue;
                 }
                 match fits(&checkpoint) {
@@ -108,7 +108,7 @@ impl Destination {
         loop {
             let out = name(number);
             number += 1;
-            if out.symlink_metadata().is_ok() || checkpoint::is_there(&checkpoint_of(&out)) {
+            if out.symlink_metadata().is_ok() || index::is_there(&checkpoint_of(&out)) {
                 continue;
             }
             match Staging::hold(&out) {

@@ -8,6 +8,7 @@ mod destination;
 mod estimate;
 #[cfg(feature = "hdf5")]
 mod h5;
+mod index;
 mod manifest;
 mod models;
 mod origin;

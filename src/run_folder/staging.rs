@@ -15,8 +15,8 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::manifest;
 use super::unwritable;
+use super::{index, manifest};
 use crate::RunError;
 use crate::output::{
     Lock, Taken, aside_of, check_name, rename_new, sync_file, sync_folder, sync_tree,
@@ -202,7 +202,7 @@ impl Staging {
                 break;
             }
         }
-        if super::checkpoint::is_there(&self.checkpoint()) {
+        if index::is_there(&self.checkpoint()) {
             return true;
         }
         let _ = fs::remove_dir_all(&self.0.aside);

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkpoint::read_origin;
 use super::destination::{checkpoint_of, finished};
+use super::index::read_origin;
 use super::origin::Origin;
 use super::source::CONFIG;
 use crate::RunError;
