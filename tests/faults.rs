@@ -175,7 +175,7 @@ fn what_is_ended_while_it_is_written_is_whole_or_absent() {
 }
 
 #[test]
-fn ctrl_c_is_answered_at_once_and_twice_ends_it() {
+fn ctrl_c_is_answered_at_once() {
     let sandbox = Sandbox::new();
     let mut longest = Duration::ZERO;
     for (words, pause) in [
