@@ -83,7 +83,7 @@ impl Bench {
     fn time(&mut self, epochs: usize) -> Duration {
         let clock = Clock::default();
         // A decoder at rest in the first round works from the next on.
-        let phase = Phase { round: 1, epochs: epochs + 1, anneal: false };
+        let phase = Phase { round: 1, epochs: epochs + 1, anneal: false, most_steps: None };
         self.ensemble.train(&self.data, &phase, &self.labels, &clock).expect("it trains");
         clock.longest()
     }
@@ -224,7 +224,7 @@ fn losses(folder: &Path) -> Value {
                 ensemble(&[kind], params, &data, EngineChoice::Auto)
             };
             let clock = Clock::default();
-            let phase = Phase { round: 1, epochs, anneal: false };
+            let phase = Phase { round: 1, epochs, anneal: false, most_steps: None };
             ensemble.train(&data, &phase, labels, &clock).expect("it trains");
             (ensemble, clock.losses())
         };

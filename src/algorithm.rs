@@ -7,28 +7,31 @@
 use std::time::Instant;
 
 use consilience_data::{Features, ModelIdx, PseudoLabels, Votes};
-use consilience_ensembles::{Clusterer, Ensemble, Prepared};
+use consilience_ensembles::{Clusterer, Ensemble, Prepared, Progress};
 use consilience_graph::{AgreementGraph, Alignment, Diversity, Signatures, Threads, consensus};
 
 use crate::choice::Choice;
 use crate::config::ValidConfig;
+use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
 use crate::judge::Case;
 use crate::labeller::Labeller;
-use crate::outcome::Outcome;
-use crate::progress::{Observer, Step};
+use crate::outcome::{Outcome, StopReason};
+use crate::progress::{Observer, Step, Unhurried};
 use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
 use crate::voters::Voters;
 
 /// Clusters `features`, shape (n_samples, n_features).
 ///
-/// The same features and configuration give the same outcome, whatever the number of threads. Ground truth isn't
+/// The same features and configuration give the same outcome, whatever the number of threads, and whether or not steps were found
+/// among the observer's checkpoints. Ground truth isn't
 /// among the arguments: scores are computed afterwards, from the outcome.
 ///
 /// # Errors
 ///
-/// [`RunError`] if the data can't be clustered with this configuration, or if a model can't be trained.
+/// [`RunError`] if the data can't be clustered with this configuration, or if a model can't be trained; [`RunError::Cancelled`] if
+/// `observer` gives the run up.
 pub fn run(
     features: &Features,
     config: &ValidConfig,
@@ -49,41 +52,57 @@ pub fn run_with(
     own: Vec<Box<dyn Clusterer>>,
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
-    let (k, n_own) = (config.n_clusters, own.len());
+    let (k, n_own, n_threads) = (config.n_clusters, own.len(), config.compute.threads);
     config.agreement_for(config.members.len() + n_own)?;
-    let threads = Threads::new(config.compute.threads)?;
+    let cancelled = || observer.cancelled();
+    let threads = Threads::watched(n_threads, &cancelled)?;
     observer.step(&Step::Prepare);
-    let mut data =
-        Prepared::new(features, config.preparation, config.seed, config.compute.threads)?;
-    data.measure_distances(config.compute.threads)?;
+    let (preparation, seed) = (config.preparation, config.seed);
+    let mut data = Prepared::new_watched(features, preparation, seed, n_threads, observer)?;
+    data.measure_distances_watched(n_threads, observer)?;
     let labeller = Labeller::new(config, &data, observer)?;
     let mut ensemble =
         Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
     ensemble.add(own);
+    ensemble.limit(config.cut.as_ref().map_or(&[], |cut| &cut.steps));
 
     let voters = match config.n_communities() {
         0 => None,
         count => {
             observer.step(&Step::Communities);
-            Voters::find(&data, k, count, config.compute.threads, observer)?
+            Voters::find(&data, k, count, n_threads, observer)?
         }
     };
 
-    let mut rounds: Vec<Round> = Vec::new();
+    let (mut rounds, mut latest): (Vec<Round>, _) = (Vec::new(), None);
     let mut choice = Choice::new(features.n_samples());
     // What each model learns from next, in its own numbering. Nothing in the first round.
     let mut targets: Vec<PseudoLabels> = Vec::new();
-    let (stop, votes, answers, alignment) = loop {
+    let mut steps = Vec::new();
+    let stop = loop {
         let (round, start) = (rounds.len(), Instant::now());
         let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
-        ensemble.train(&data, &config.phase(round), &targets, observer)?;
-        let mut answers = ensemble.predict(&data)?;
+        // A round that couldn't be taken back is finished, whatever the time.
+        let unhurried = Unhurried { observer, checkpoints: observer.checkpoints() };
+        let hurried = round == 0 || ensemble.is_kept();
+        let trainer: &dyn Progress = if hurried { observer } else { &unhurried };
+        ensemble.train(&data, &config.phase(round), &targets, trainer)?;
+        if round == 0 {
+            steps = leave_untrained(&mut ensemble, config.steps(round));
+        } else if ensemble.cuts().iter().any(Option::is_some) {
+            ensemble.go_back(round - 1, observer.checkpoints())?;
+            break StopReason::TimeLimit;
+        }
+        if ensemble.n_models() == 0 {
+            return Err(RunError::NoTime);
+        }
+        let mut answers = ensemble.vote(&data, round, observer)?;
         if round == 0 {
             answers = keep_best(&mut ensemble, answers, &data, &config.members);
         }
         let votes = Votes::from_answers(&answers)?.of_samples(data.trainable());
-        // A model may have been lost.
+        // A model may have been lost, or not been trained in time.
         let agreement = &config.agreement_for(votes.n_models())?;
 
         observer.step(&Step::Agree);
@@ -110,19 +129,33 @@ pub fn run_with(
         record.information = data.neighbour_information(&record.consensus).unwrap_or(0.0);
         observer.step(&Step::Record(&record));
         rounds.push(record);
+        latest = Some((votes, answers, alignment));
         if let Some(stop) = config.stop(&rounds) {
-            break (stop, votes, answers, alignment);
+            break stop;
+        }
+        if observer.time_is_up() {
+            break StopReason::TimeLimit;
         }
     };
+    let (votes, answers, alignment) = latest.expect("a run has at least one round");
     let round = rounds.last().expect("a run has at least one round");
-    let all = Votes::from_answers(&answers)?;
-    let voters_of = voters.as_ref();
-    let case = Case { round, votes: &all, voters: voters_of, data: &data, k, threads: &threads };
+    let (all, voters_of) = (Votes::from_answers(&answers)?, voters.as_ref());
+    let (data_of, threads) = (&data, &threads);
+    let case = Case {
+        round,
+        votes: &all,
+        voters: voters_of,
+        data: data_of,
+        k,
+        threads,
+        progress: observer,
+    };
     let answer = if config.judge {
         observer.step(&Step::Judge);
-        case.judged(config.compute.threads)?
+        case.judged(n_threads)?
     } else {
         case.unjudged()
     };
-    Ok(Outcome { answer, rounds, stop, votes, answers, ensemble, voters, alignment, data })
+    let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
+    Ok(Outcome { answer, rounds, stop, cut, votes, answers, ensemble, voters, alignment, data })
 }

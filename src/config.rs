@@ -8,6 +8,7 @@ use consilience_ensembles::{
 use consilience_graph::{AgreementParams, ValidAgreement};
 use serde::{Deserialize, Serialize};
 
+use crate::cut::{self, Cut};
 use crate::error::RunError;
 use crate::labelling::Labelling;
 use crate::outcome::StopReason;
@@ -53,6 +54,9 @@ pub struct Config {
     pub agreement: AgreementParams,
     /// The networks.
     pub network: NetworkParams,
+    /// How far training went, where the time was up before its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
 }
 
 /// How long a phase of training is.
@@ -94,6 +98,9 @@ impl Config {
             return Err(RunError::TooFewDistinct { k, distinct });
         }
         need(self.rounds >= 1, "rounds", "at least 1", &self.rounds)?;
+        if let Some(cut) = &self.cut {
+            need(cut.rounds >= 1, "cut.rounds", "at least 1", &cut.rounds)?;
+        }
         need(!self.stable_ari.is_nan(), "stable_ari", "a number", &self.stable_ari)?;
         need(
             (1..=65_535).contains(&self.members.len()),
@@ -186,20 +193,32 @@ impl ValidConfig {
         if wanted { self.communities } else { 0 }
     }
 
-    /// The agreement graph's settings for so many models. If some were lost, those that are left can't be more that agree.
-    pub(crate) fn agreement_for(&self, n_models: usize) -> Result<ValidAgreement, RunError> {
-        let mut agreement = self.config.agreement.clone();
-        if n_models < self.members.len() {
-            agreement = agreement.at_most(n_models);
+    /// The agreement graph's settings for so many models: those asked for, or shares of them where models were lost, or couldn't be
+    /// trained in time.
+    pub(crate) fn agreement_of(&self, n_models: usize) -> AgreementParams {
+        let planned = self.members.len();
+        if n_models < planned {
+            cut::scaled(&self.config.agreement, planned)
+        } else {
+            self.config.agreement.clone()
         }
-        Ok(agreement.check(n_models)?)
+    }
+
+    /// The same, checked.
+    pub(crate) fn agreement_for(&self, n_models: usize) -> Result<ValidAgreement, RunError> {
+        Ok(self.agreement_of(n_models).check(n_models)?)
+    }
+
+    /// Steps of a round's training, of each network.
+    pub(crate) fn steps(&self, round: usize) -> usize {
+        self.phase(round).epochs * self.batches
     }
 
     /// The training of a round, without the pseudo-labels.
     pub(crate) fn phase(&self, round: usize) -> Phase {
         let schedule = if round == 0 { self.first } else { self.retrain };
         let epochs = schedule.epochs.max(schedule.min_steps.div_ceil(self.batches));
-        Phase { round, epochs, anneal: schedule.anneal }
+        Phase { round, epochs, anneal: schedule.anneal, most_steps: None }
     }
 
     /// Why there should be no further round, if so.
@@ -208,6 +227,9 @@ impl ValidConfig {
         match last.ari_to_previous {
             Some(ari_to_previous) if ari_to_previous >= self.stable_ari && last.complete => {
                 Some(StopReason::Stable { ari_to_previous })
+            }
+            _ if self.cut.as_ref().is_some_and(|cut| rounds.len() >= cut.rounds) => {
+                Some(StopReason::TimeLimit)
             }
             _ if rounds.len() < self.rounds => None,
             _ if rounds.iter().any(|round| round.complete) => Some(StopReason::RoundLimit),

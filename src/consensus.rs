@@ -52,7 +52,7 @@ pub(crate) fn by_linkage(
     signatures: &Signatures,
     k: usize,
     method: ConsensusMethod,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<VoteConsensus, RunError> {
     let equal = VoteWeights::equal(signatures);
     let linkage = Linkage::new(signatures, equal, MAX_SIGNATURES, threads)?;

@@ -37,10 +37,34 @@ pub enum RunError {
     Data(#[from] DataError),
 
     #[error(transparent)]
-    Ensemble(#[from] EnsembleError),
+    Ensemble(EnsembleError),
 
     #[error(transparent)]
-    Graph(#[from] GraphError),
+    Graph(GraphError),
+
+    #[error("the time was up before any model had learnt anything; give --max-time more")]
+    NoTime,
+
+    #[error("the run was given up")]
+    Cancelled,
+}
+
+impl From<EnsembleError> for RunError {
+    fn from(error: EnsembleError) -> Self {
+        match error {
+            EnsembleError::Cancelled => Self::Cancelled,
+            error => Self::Ensemble(error),
+        }
+    }
+}
+
+impl From<GraphError> for RunError {
+    fn from(error: GraphError) -> Self {
+        match error {
+            GraphError::Cancelled => Self::Cancelled,
+            error => Self::Graph(error),
+        }
+    }
 }
 
 impl RunError {

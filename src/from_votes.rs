@@ -84,7 +84,7 @@ pub struct VotesSeconds {
 pub fn from_votes(
     signatures: &Signatures,
     config: &VotesConfig,
-    threads: &Threads,
+    threads: &Threads<'_>,
     mut observe: impl FnMut(Strictness, &Extraction),
 ) -> Result<VotesOutcome, RunError> {
     let (k, n_models) = (config.n_clusters, signatures.n_models());

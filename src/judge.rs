@@ -8,7 +8,7 @@
 use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
 };
-use consilience_ensembles::{KMeansModel, Prepared};
+use consilience_ensembles::{KMeansModel, Prepared, Progress};
 use consilience_graph::{
     AgreementParams, Alignment, GraphError, Linkage, Placer, Signatures, Threads, Tree,
     VoteWeights, consensus,
@@ -112,7 +112,8 @@ pub(crate) struct Case<'a> {
     pub(crate) voters: Option<&'a Voters>,
     pub(crate) data: &'a Prepared,
     pub(crate) k: usize,
-    pub(crate) threads: &'a Threads,
+    pub(crate) threads: &'a Threads<'a>,
+    pub(crate) progress: &'a dyn Progress,
 }
 
 impl Answer {
@@ -160,7 +161,8 @@ impl Case<'_> {
     }
 
     fn k_means(&self, threads: usize) -> Result<(KMeansModel, Candidate), RunError> {
-        let (model, answers) = KMeansModel::fitted(ModelIdx(u16::MAX), self.data, self.k, threads)?;
+        let own = ModelIdx(u16::MAX);
+        let (model, answers) = KMeansModel::fitted(own, self.data, self.k, threads, self.progress)?;
         // As it will predict: alone, and by the way of an ensemble.
         let (assignments, confidence) = consensus(&[answers], &own_numbering(self.k)?)?.harden();
         let evidence = Evidence::of(&assignments, self.data);

@@ -40,7 +40,7 @@ struct SameK {
 }
 
 impl SameK {
-    fn of(signatures: &Signatures, models: &[ModelIdx], threads: &Threads) -> Self {
+    fn of(signatures: &Signatures, models: &[ModelIdx], threads: &Threads<'_>) -> Self {
         let n_models = models.len();
         if n_models < 2 {
             return Self { n_models, unambiguous: None, ari: None };
@@ -83,7 +83,7 @@ pub fn of_votes(
     signatures: &Signatures,
     agreement: &AgreementParams,
     ks: RangeInclusive<usize>,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<Vec<KRow>, RunError> {
     signatures.check_k(*ks.end())?;
     let agreement = agreement.check(signatures.n_models())?;

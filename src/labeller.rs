@@ -9,7 +9,7 @@ use consilience_graph::{AgreementGraph, Extraction, GraphError, Threads};
 use crate::config::ValidConfig;
 use crate::error::RunError;
 use crate::labelling::{Labelling, OVER_CLUSTERS};
-use crate::progress::{Observer, Step};
+use crate::progress::{Observer, Step, Unhurried};
 
 /// Labels the samples of every round.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ impl Labeller {
         graph: &AgreementGraph<'_>,
         votes: &Votes,
         k: usize,
-        threads: &Threads,
+        threads: &Threads<'_>,
     ) -> Result<Extraction, GraphError> {
         match self {
             Self::Agreement => graph.extract(k, threads),
@@ -70,7 +70,8 @@ fn over_cluster(
         Ensemble::of_kinds_from(model, kind, network, data, n_clusters, &config.compute)?;
     let networks = ensemble.n_networks();
     observer.step(&Step::Train { round: 0, rounds: config.rounds, models: 1, networks });
-    ensemble.train(data, &config.phase(0), &[], observer)?;
+    // In time or not: without it nothing can be labelled. Its number is that of a candidate, so it keeps out of their checkpoints.
+    ensemble.train(data, &config.phase(0), &[], &Unhurried { observer, checkpoints: &() })?;
     Ok(Votes::from_answers(&ensemble.predict(data)?)?.of_samples(data.trainable()))
 }
 

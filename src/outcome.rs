@@ -5,6 +5,7 @@ use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::Alignment;
 use serde::Serialize;
 
+use crate::cut::Cut;
 use crate::judge::Answer;
 use crate::round::Round;
 use crate::voters::Voters;
@@ -15,6 +16,8 @@ pub struct Outcome {
     pub rounds: Vec<Round>,
     /// Why there was no further round.
     pub stop: StopReason,
+    /// What was done until the time was up, if it was: with it in its settings, a run does the same without a clock.
+    pub cut: Option<Cut>,
     /// What came out.
     pub answer: Answer,
     /// All models' votes in the last round.
@@ -48,6 +51,8 @@ pub enum StopReason {
     /// The consensus hardly changed any more.
     #[expect(missing_docs, reason = "adjusted Rand index of the last two rounds' consensus")]
     Stable { ari_to_previous: f64 },
+    /// The time was up.
+    TimeLimit,
     /// All rounds were done, and none found K mini-clusters.
     NoCluster,
     /// The votes were given: there was nothing to train.

@@ -111,6 +111,7 @@ impl Config {
         };
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
+            cut: None,
             preset: kind.name().into(),
             n_clusters: k,
             seed: Seed(0),

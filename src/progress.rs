@@ -1,6 +1,7 @@
 //! Progress of a run, for observers.
 
-use consilience_ensembles::Progress;
+use consilience_data::ModelIdx;
+use consilience_ensembles::{Checkpoints, EpochEnd, Progress};
 
 use crate::round::Round;
 
@@ -25,7 +26,8 @@ pub enum Step<'a> {
     Record(&'a Round),
 }
 
-/// An observer of a run. [`Progress`] reports epochs, from the threads that train.
+/// An observer of a run. [`Progress`] reports epochs, from the threads that train, asks whether the run is to be given up or ended in
+/// time, and has the checkpoints.
 pub trait Observer: Progress {
     /// Called before every step, and after every round.
     fn step(&self, _step: &Step<'_>) {}
@@ -33,3 +35,27 @@ pub trait Observer: Progress {
 
 /// No observer.
 impl Observer for () {}
+
+/// An observer that has time until a round is over: for rounds that couldn't be taken back.
+pub(crate) struct Unhurried<'a> {
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) checkpoints: &'a dyn Checkpoints,
+}
+
+impl Progress for Unhurried<'_> {
+    fn epoch_end(&self, end: EpochEnd) {
+        self.observer.epoch_end(end);
+    }
+
+    fn model_lost(&self, model: ModelIdx, kind: &'static str, reason: &str) {
+        self.observer.model_lost(model, kind, reason);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.observer.cancelled()
+    }
+
+    fn checkpoints(&self) -> &dyn Checkpoints {
+        self.checkpoints
+    }
+}

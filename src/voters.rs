@@ -5,11 +5,10 @@
 //! of two kinds.
 
 use consilience_data::{Assignments, ClusterId, Contingency, ModelIdx, SampleIdx, Votes};
-use consilience_ensembles::{
-    Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared, Progress,
-};
+use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared};
 
 use crate::error::RunError;
+use crate::progress::{Observer, Unhurried};
 
 /// Communities of two neighbouring granularities agree at least so far (adjusted Rand index), or the neighbour graph is noise. Seen:
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
@@ -42,7 +41,7 @@ impl Voters {
         k: usize,
         count: usize,
         threads: usize,
-        progress: &dyn Progress,
+        observer: &dyn Observer,
     ) -> Result<Option<Self>, RunError> {
         if count < 2 {
             return Ok(None);
@@ -53,9 +52,11 @@ impl Voters {
             Box::new(Communities::new(ModelIdx::from_index(at), k, params))
         };
         let mut ensemble = Ensemble::new((0..count).map(model).collect(), threads)?;
-        let once = Phase { round: 0, epochs: 1, anneal: false };
-        ensemble.train(data, &once, &[], progress)?;
-        let votes = Votes::from_answers(&ensemble.predict(data)?)?;
+        let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+        // Their numbers are those of candidates, so they keep out of their checkpoints.
+        let progress = Unhurried { observer, checkpoints: &() };
+        ensemble.train(data, &once, &[], &progress)?;
+        let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         if votes.n_models() < 2 {
             return Ok(None);
         }

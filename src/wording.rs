@@ -29,6 +29,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `512 KiB`, `1.5 GiB`.
+#[must_use]
+pub fn bytes(number: u64) -> String {
+    indicatif::HumanBytes(number).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

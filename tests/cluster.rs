@@ -39,6 +39,7 @@ fn digits_from_end_to_end() {
         "assignments.csv",
         "assignments.npy",
         "config.toml",
+        "manifest.json",
         "metrics.json",
         "models/ensemble.json",
         "models/model-00.safetensors",
@@ -288,7 +289,8 @@ fn labels_change_scores_and_nothing_else() {
     assert!(sandbox.json("wrong/metrics.json")["acc"].as_f64().unwrap() < 0.4);
     assert_eq!(sandbox.json("wrong/metrics.json")["scores"]["n_classes"], 4);
     for file in sandbox.files("right") {
-        if !["config.toml", "metrics.json", "report.html"].contains(&file.as_str()) {
+        if !["config.toml", "manifest.json", "metrics.json", "report.html"].contains(&file.as_str())
+        {
             let read = |run: &str| fs::read(sandbox.path(run).join(&file)).unwrap();
             assert!(read("right") == read("wrong"), "{file}");
         }

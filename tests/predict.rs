@@ -203,7 +203,8 @@ fn what_cannot_be_predicted_is_told_in_one_line_and_leaves_nothing() {
     sandbox.file("taken.csv", "mine");
     let copy = |to: &str| {
         fs::create_dir_all(sandbox.path(to).join("models")).unwrap();
-        for file in sandbox.files("run") {
+        // As an older version left it: with a manifest, all that is damaged is told alike.
+        for file in sandbox.files("run").into_iter().filter(|file| file != "manifest.json") {
             fs::copy(sandbox.path("run").join(&file), sandbox.path(to).join(&file)).unwrap();
         }
     };

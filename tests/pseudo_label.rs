@@ -59,8 +59,8 @@ fn votes_become_a_run_folder() {
     ] {
         assert!(told.contains(part), "no {part:?} in {told}");
     }
-    let mut files = vec!["assignments.csv", "assignments.npy", "config.toml", "metrics.json"];
-    files.extend(["pseudo_labels.csv", "pseudo_labels.npz"]);
+    let mut files = vec!["assignments.csv", "assignments.npy", "config.toml", "manifest.json"];
+    files.extend(["metrics.json", "pseudo_labels.csv", "pseudo_labels.npz"]);
     files.extend(cfg!(feature = "hdf5").then_some("run.h5"));
     files.push("votes.npz");
     assert_eq!(sandbox.files("run"), files);
@@ -373,7 +373,8 @@ fn one_and_two_threads_give_the_same_bytes() {
             ["1", "2"].map(|run| sandbox.json(&format!("{run}/metrics.json"))[field].clone());
         assert_eq!(one, two);
     }
-    for file in sandbox.files("1").iter().filter(|file| *file != "metrics.json") {
+    let has_times = |file: &str| ["manifest.json", "metrics.json"].contains(&file);
+    for file in sandbox.files("1").iter().filter(|file| !has_times(file)) {
         let [one, two] = ["1", "2"].map(|run| std::fs::read(sandbox.path(run).join(file)).unwrap());
         assert!(one == two, "{file}");
     }

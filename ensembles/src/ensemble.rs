@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
 
+use crate::checkpoints::Checkpoints;
 use crate::device::Device;
 use crate::engine::candle::Candle;
 use crate::engine::choice::{EngineChoice, EngineName};
 use crate::engine::driver;
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::member::{Member, Model};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::communities::{Communities, CommunityParams};
 use crate::members::kmeans::KMeansModel;
 use crate::members::loaded::load;
@@ -21,7 +23,9 @@ use crate::members::network::Network;
 use crate::members::params::{MemberKind, NetworkParams, ValidNetworkParams};
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
-use crate::threads::{pool, side_by_side};
+use crate::progress::Progress;
+use crate::side_by_side::side_by_side;
+use crate::threads::pool;
 
 /// What models are trained on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +92,6 @@ impl From<usize> for Compute {
 /// doesn't depend on how many it has. On a GPU, networks are trained as one stack.
 pub struct Ensemble {
     members: Vec<Member>,
-    /// What models that vote once have said of the samples that they were trained on, length n_models.
-    said: Vec<Option<ModelAnswers>>,
     threads: usize,
     /// With a GPU, the engine that has it.
     gpu: Option<Candle>,
@@ -99,20 +101,6 @@ pub struct Ensemble {
     predicting: AtomicU64,
 }
 
-enum Member {
-    Network(Box<Network>),
-    Other(Box<dyn Clusterer>),
-}
-
-impl Member {
-    fn clusterer(&self) -> &dyn Clusterer {
-        match self {
-            Self::Network(network) => &**network,
-            Self::Other(other) => &**other,
-        }
-    }
-}
-
 impl Ensemble {
     /// Puts models together, to be trained on the CPU.
     ///
@@ -120,7 +108,9 @@ impl Ensemble {
     ///
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn new(members: Vec<Box<dyn Clusterer>>, threads: usize) -> Result<Self, EnsembleError> {
-        Self::of_members(members.into_iter().map(Member::Other).collect(), threads, None)
+        let members =
+            (0..).zip(members).map(|(number, model)| Member::new(number, Model::Other(model)));
+        Self::of_members(members.collect(), threads, None)
     }
 
     /// Makes a model of each of the `kinds`, with random weights of its own.
@@ -157,11 +147,12 @@ impl Ensemble {
         let member = |(index, kind): (usize, &MemberKind)| -> Result<Member, EnsembleError> {
             let model = ModelIdx::from_index(first.index() + index);
             let Some(params) = kind.settings(params)? else {
-                return Ok(Member::Other(other(*kind, model, n_clusters)));
+                let other = other(*kind, model, n_clusters);
+                return Ok(Member::new(index, Model::Other(other)));
             };
             let network =
                 Network::new(model, kind.name(), params, data, n_clusters, engine.into())?;
-            Ok(Member::Network(Box::new(network)))
+            Ok(Member::new(index, Model::Network(Box::new(network))))
         };
         let members = kinds.iter().enumerate().map(member).collect::<Result<_, _>>()?;
         let gpu = match compute.device {
@@ -180,8 +171,7 @@ impl Ensemble {
         pool(threads)?;
         let threads = threads.max(1);
         let (on_gpu, predicting) = (Profile::default(), AtomicU64::new(0));
-        let said = members.iter().map(|_| None).collect();
-        Ok(Self { members, said, threads, gpu, on_gpu, predicting })
+        Ok(Self { members, threads, gpu, on_gpu, predicting })
     }
 
     /// Number of models.
@@ -198,28 +188,46 @@ impl Ensemble {
 
     /// Adds models of any kind behind those that are there.
     pub fn add(&mut self, models: Vec<Box<dyn Clusterer>>) {
-        self.members.extend(models.into_iter().map(Member::Other));
-        self.said.resize(self.members.len(), None);
+        let first = self.members.last().map_or(0, |last| last.number + 1);
+        let members = (first..).zip(models);
+        self.members.extend(members.map(|(number, own)| Member::new(number, Model::Other(own))));
     }
 
     /// Number of models that are trained in epochs.
     #[must_use]
     pub fn n_networks(&self) -> usize {
-        self.members.iter().filter(|member| matches!(member, Member::Network(_))).count()
+        self.networks().into_iter().filter(|&network| network).count()
     }
 
     /// Whether each model is trained in epochs, length n_models.
     #[must_use]
     pub fn networks(&self) -> Vec<bool> {
-        self.members.iter().map(|member| matches!(member, Member::Network(_))).collect()
+        self.members.iter().map(|member| matches!(member.model, Model::Network(_))).collect()
     }
 
     /// Leaves only the models of these indices, which are ascending.
     pub fn keep(&mut self, models: &[usize]) {
-        let kept = |index: usize| models.binary_search(&index).is_ok();
-        let (mut of_members, mut of_said) = (0.., 0..);
-        self.members.retain(|_| of_members.next().is_some_and(kept));
-        self.said.retain(|_| of_said.next().is_some_and(kept));
+        let mut index = 0..;
+        self.members.retain(|_| models.binary_search(&index.next().unwrap_or(0)).is_ok());
+    }
+
+    /// The numbers of its models among all that it was made of, ascending, length n_models.
+    #[must_use]
+    pub fn numbers(&self) -> Vec<usize> {
+        self.members.iter().map(|member| member.number).collect()
+    }
+
+    /// After how many steps the next phase of each model, by its number, has to end. Those that aren't named train to the end.
+    pub fn limit(&mut self, most_steps: &[usize]) {
+        for member in &mut self.members {
+            member.most_steps = most_steps.get(member.number).copied();
+        }
+    }
+
+    /// After how many steps the time was up in the last phase, length n_models: see [`Clusterer::cut`].
+    #[must_use]
+    pub fn cuts(&self) -> Vec<Option<usize>> {
+        self.members.iter().map(|member| member.clusterer().cut()).collect()
     }
 
     /// Trains every model for one phase. `pseudo_labels` holds each model's labels in its own numbering, or is empty.
@@ -239,19 +247,18 @@ impl Ensemble {
     ) -> Result<(), EnsembleError> {
         let none = PseudoLabels::default();
         let labels = |index: usize| pseudo_labels.get(index).unwrap_or(&none);
+        let (checkpoints, round) = (progress.checkpoints(), phase.round);
         let (mut stacked, mut jobs) = (Vec::new(), Vec::new());
-        let on_gpu = self.gpu.is_some();
         for (index, member) in self.members.iter_mut().enumerate() {
-            match (member, on_gpu) {
-                (Member::Network(network), true) => stacked.push((index, network)),
-                (Member::Network(network), false) => {
-                    jobs.push((index, &mut **network as &mut dyn Clusterer))
-                }
-                (Member::Other(other), _) => jobs.push((index, &mut **other)),
+            if !member.resume(round, checkpoints)? {
+                let on_gpu = self.gpu.is_some() && matches!(member.model, Model::Network(_));
+                if on_gpu { &mut stacked } else { &mut jobs }.push((index, member));
             }
         }
         let done = side_by_side(jobs, self.threads, |(index, member)| {
-            (index, member.train(data, phase, labels(index), progress))
+            let phase = Phase { most_steps: member.most_steps.or(phase.most_steps), ..*phase };
+            let trained = member.clusterer_mut().train(data, &phase, labels(index), progress);
+            (index, trained.map(|()| member.keep(round, checkpoints)))
         });
         let mut lost = Vec::new();
         for (index, result) in done? {
@@ -260,12 +267,23 @@ impl Ensemble {
                 result => result?,
             }
         }
-        if let Some(gpu) = &self.gpu {
+        if let Some(gpu) = self.gpu.as_ref().filter(|_| !stacked.is_empty()) {
             let labels: Vec<_> = stacked.iter().map(|&(index, _)| labels(index)).collect();
-            let trainees = stacked.iter_mut().map(|(_, network)| network.trainee()).collect();
+            let trainees = stacked.iter_mut().filter_map(|(_, member)| match &mut member.model {
+                Model::Network(network) => {
+                    Some(network.trainee(member.most_steps.or(phase.most_steps)))
+                }
+                Model::Other(_) => None,
+            });
+            let trainees = trainees.collect();
             let train = || driver::train(gpu, trainees, &labels, data, phase, progress);
             self.on_gpu += pool(self.threads)?.install(train)?;
-            stacked.iter_mut().for_each(|(_, network)| network.has_been_trained());
+            for (_, member) in stacked {
+                if let Model::Network(network) = &mut member.model {
+                    network.has_been_trained();
+                }
+                member.keep(round, checkpoints);
+            }
         }
         self.leave_out(lost, progress)
     }
@@ -290,29 +308,52 @@ impl Ensemble {
         Ok(())
     }
 
+    /// Whether [`Ensemble::go_back`] can come back to where the models are now: whether a checkpoint has their states.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.members.iter().all(Member::is_kept)
+    }
+
+    /// Makes all models what they were after the phase of `round`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::NoState`] if a state wasn't kept: of every model, those of the last two rounds are.
+    pub fn go_back(
+        &mut self,
+        round: usize,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<(), EnsembleError> {
+        self.members.iter_mut().try_for_each(|member| member.go_back(round, checkpoints))
+    }
+
     /// Every model's answers to the samples that they were trained on, in the order of models: by the CPU, as those to any
-    /// other samples, so that a run's own data get the run's own answers. Models that vote once are asked once; `data` has to stay the same.
+    /// other samples, so that a run's own data get the run's own answers. Models that vote once are asked once; `data` has to stay
+    /// the same. Answers that were kept after the phase of `round` are taken, and the others given to be kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ensemble::predict_new`], and [`EnsembleError::Cancelled`].
+    pub fn vote(
+        &mut self,
+        data: &Prepared,
+        round: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<ModelAnswers>, EnsembleError> {
+        let (features, predicting) = (data.features(), &self.predicting);
+        let done = side_by_side(self.members.iter_mut().collect(), self.threads, |member| {
+            timed(predicting, || member.vote(features, round, progress))
+        });
+        complete(done?, features)
+    }
+
+    /// As [`Ensemble::vote`], of models that nobody keeps and nobody watches.
     ///
     /// # Errors
     ///
     /// As [`Ensemble::predict_new`].
     pub fn predict(&mut self, data: &Prepared) -> Result<Vec<ModelAnswers>, EnsembleError> {
-        let unasked: Vec<usize> =
-            (0..self.members.len()).filter(|&index| self.said[index].is_none()).collect();
-        let mut answers = self.answers_of(&unasked, data.features())?.into_iter();
-        let mut all = Vec::new();
-        for (member, said) in self.members.iter().zip(&mut self.said) {
-            if let Some(said) = said {
-                all.push(said.clone());
-                continue;
-            }
-            let answer = answers.next().expect("one for each that was asked");
-            if member.clusterer().votes_once() {
-                *said = Some(answer.clone());
-            }
-            all.push(answer);
-        }
-        Ok(all)
+        self.vote(data, 0, &())
     }
 
     /// The same models without their GPU, on `threads` threads: enough to predict.
@@ -331,27 +372,10 @@ impl Ensemble {
     ///
     /// The first model's error, in the order of models; [`EnsembleError::Rows`] if it doesn't answer for every sample.
     pub fn predict_new(&self, features: &Features) -> Result<Vec<ModelAnswers>, EnsembleError> {
-        self.answers_of(&(0..self.members.len()).collect::<Vec<_>>(), features)
-    }
-
-    /// The answers of some models.
-    fn answers_of(
-        &self,
-        models: &[usize],
-        features: &Features,
-    ) -> Result<Vec<ModelAnswers>, EnsembleError> {
-        let jobs: Vec<_> = models.iter().map(|&model| self.members[model].clusterer()).collect();
-        let done =
-            side_by_side(jobs, self.threads, |member| self.timed(|| member.predict(features)));
-        let expected = features.n_samples();
-        let complete = |(&model, answers): (&usize, Result<ModelAnswers, EnsembleError>)| {
-            let answers = answers?;
-            match answers.n_samples() {
-                found if found == expected => Ok(answers),
-                found => Err(EnsembleError::Rows { model, found, expected }),
-            }
-        };
-        models.iter().zip(done?).map(complete).collect()
+        let done = side_by_side(self.members.iter().collect(), self.threads, |member| {
+            timed(&self.predicting, || member.clusterer().predict(features))
+        });
+        complete(done?, features)
     }
 
     /// Reads models that [`Ensemble::save`] wrote, to predict with on the CPU. `n_clusters` has the number of
@@ -369,18 +393,11 @@ impl Ensemble {
     ) -> Result<Self, EnsembleError> {
         let member = |(index, &clusters): (usize, &usize)| {
             let (model, path) = (ModelIdx::from_index(index), path_of(folder, index));
-            load(model, &path, (n_features, clusters)).map(Member::Other)
+            let loaded = load(model, &path, (n_features, clusters))?;
+            Ok(Member::new(index, Model::Other(loaded)))
         };
-        let members = n_clusters.iter().enumerate().map(member).collect::<Result<_, _>>()?;
-        Self::of_members(members, threads, None)
-    }
-
-    fn timed<R>(&self, predict: impl FnOnce() -> R) -> R {
-        let start = Instant::now();
-        let result = predict();
-        let spent = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        self.predicting.fetch_add(spent, Ordering::Relaxed);
-        result
+        let members: Result<_, EnsembleError> = n_clusters.iter().enumerate().map(member).collect();
+        Self::of_members(members?, threads, None)
     }
 
     /// Time that models have spent so far, summed over them.
@@ -404,6 +421,33 @@ impl Ensemble {
         }
         Ok(())
     }
+}
+
+/// The answers of all models, if each has one for every sample.
+fn complete(
+    answers: Vec<Result<ModelAnswers, EnsembleError>>,
+    features: &Features,
+) -> Result<Vec<ModelAnswers>, EnsembleError> {
+    let expected = features.n_samples();
+    let of = |(model, answers): (usize, Result<ModelAnswers, EnsembleError>)| {
+        let answers = answers?;
+        match answers.n_samples() {
+            found if found == expected => Ok(answers),
+            found => Err(EnsembleError::Rows { model, found, expected }),
+        }
+    };
+    answers.into_iter().enumerate().map(of).collect()
+}
+
+/// Adds the time that `predict` takes to `spent`, in nanoseconds.
+fn timed<R>(spent: &AtomicU64, predict: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = predict();
+    spent.fetch_add(
+        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+        Ordering::Relaxed,
+    );
+    result
 }
 
 /// A model that is no network.

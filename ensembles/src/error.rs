@@ -42,6 +42,14 @@ pub enum EnsembleError {
     )]
     NotFinite { model: u16 },
 
+    #[error("the work was given up")]
+    Cancelled,
+
+    #[error(
+        "model {model}: the checkpoint doesn't have its state; remove it, and start the run anew"
+    )]
+    NoState { model: u16 },
+
     #[error("a model that was loaded can't be trained any further; train a new one")]
     LoadedModel,
 

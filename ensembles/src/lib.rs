@@ -7,21 +7,26 @@
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
 
+mod checkpoints;
 mod device;
 mod engine;
 mod ensemble;
 mod error;
+mod member;
 mod members;
 mod numerics;
 mod preparation;
 mod profile;
+mod progress;
+mod side_by_side;
 mod threads;
 
+pub use checkpoints::{Checkpoints, Record, Value, Values};
 pub use device::Device;
 pub use engine::choice::{EngineChoice, EngineName};
 pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
-pub use members::clusterer::{Clusterer, EpochEnd, Phase, Progress};
+pub use members::clusterer::{Clusterer, Phase};
 pub use members::communities::{Communities, CommunityParams};
 pub use members::kmeans::KMeansModel;
 pub use members::mixture::Mixture;
@@ -37,3 +42,4 @@ pub use preparation::reduction::principal_directions;
 pub use preparation::shift::Image;
 pub use preparation::transform::{Preparation, Scaling, Transform};
 pub use profile::Profile;
+pub use progress::{EpochEnd, Progress};

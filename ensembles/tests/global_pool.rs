@@ -16,7 +16,7 @@ fn the_global_pool_is_never_used() {
         }
     }
     let data = data();
-    let clusters = |threads| KMeansModel::fitted(ModelIdx(0), &data, 3, threads).unwrap().1;
+    let clusters = |threads| KMeansModel::fitted(ModelIdx(0), &data, 3, threads, &()).unwrap().1;
     assert_eq!(clusters(1), clusters(3));
     let made = rayon::ThreadPoolBuilder::new().num_threads(1).build_global();
     assert!(made.is_ok(), "somebody used the global pool: {made:?}");

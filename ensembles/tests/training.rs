@@ -52,7 +52,7 @@ fn ensemble(
 }
 
 fn phase(round: usize, epochs: usize) -> Phase {
-    Phase { round, epochs, anneal: round > 0 }
+    Phase { round, epochs, anneal: round > 0, most_steps: None }
 }
 
 /// The blob of each sample, as [`blobs`] made them.

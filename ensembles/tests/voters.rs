@@ -11,7 +11,7 @@ use consilience_ensembles::{
 };
 use ndarray::{Array2, s};
 
-const PHASE: Phase = Phase { round: 0, epochs: 1, anneal: false };
+const PHASE: Phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
 const VOTERS: [MemberKind; 3] = [MemberKind::Communities, MemberKind::Mixture, MemberKind::KMeans];
 
 fn features(values: Array2<f32>) -> Features {
@@ -219,7 +219,7 @@ fn a_mixture_finds_clusters_of_unequal_widths() {
     let mut mixture = Mixture::new(ModelIdx(0), 2);
     mixture.train(&data, &PHASE, &PseudoLabels::default(), &()).unwrap();
     let mixture = clusters(&mixture.predict(data.features()).unwrap());
-    let (_, k_means) = KMeansModel::fitted(ModelIdx(0), &data, 2, 1).unwrap();
+    let (_, k_means) = KMeansModel::fitted(ModelIdx(0), &data, 2, 1, &()).unwrap();
     let accuracy = |found: &[usize]| consilience_testing::accuracy(&truth, found);
     let (mixture, k_means) = (accuracy(&mixture), accuracy(&clusters(&k_means)));
     assert!(mixture > 0.97 && k_means < 0.94, "{mixture} {k_means}");

@@ -79,7 +79,7 @@ fn measure(
     noise: f64,
     min_agree: u16,
     n: usize,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<(), Box<dyn Error>> {
     let votes = noisy_votes(N_MODELS, n, k, noise);
     let min_agree_of = Strictness::Count(min_agree);

@@ -36,7 +36,7 @@ const MAX_UNKNOWN: usize = 1 << 27;
 /// # Errors
 ///
 /// [`GraphError::SampleCount`] if the pseudo-labels are of other samples, [`GraphError::ConsensusSize`] if K times the number
-/// of models is over 2²⁷.
+/// of models is over 2²⁷, [`GraphError::Cancelled`] if whoever watches the threads says so.
 ///
 /// # Complexity
 ///
@@ -48,7 +48,7 @@ const MAX_UNKNOWN: usize = 1 << 27;
 pub fn consensus_of_votes(
     signatures: &Signatures,
     pseudo_labels: &PseudoLabels,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<VoteConsensus, GraphError> {
     let (found, expected) = (pseudo_labels.n_samples(), signatures.n_samples());
     if found != expected {
@@ -66,12 +66,12 @@ pub fn consensus_of_votes(
 ///
 /// # Errors
 ///
-/// [`GraphError::SignatureCount`] if the start is of other signatures, [`GraphError::ConsensusSize`].
+/// [`GraphError::SignatureCount`] if the start is of other signatures, [`GraphError::ConsensusSize`], [`GraphError::Cancelled`].
 pub fn consensus_from(
     signatures: &Signatures,
     start: &[Option<ClusterId>],
     k: usize,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<VoteConsensus, GraphError> {
     let (found, expected) = (start.len(), signatures.len());
     if found != expected {
@@ -81,12 +81,13 @@ pub fn consensus_from(
         return Ok(VoteConsensus::of_signatures(signatures, &vec![(None, 0.0); expected], k));
     }
     check_consensus_size(signatures, k)?;
-    Ok(threads.run(|| {
+    threads.run(|| {
         let mut observers = Observers::new(signatures, k);
         observers.start(start);
-        observers.fit(&draw(signatures, start, k, BOUNDS), MAX_ITERATIONS);
-        observers.consensus()
-    }))
+        observers.fit(&draw(signatures, start, k, BOUNDS), MAX_ITERATIONS, threads)?;
+        threads.go_on()?;
+        Ok(observers.consensus())
+    })
 }
 
 /// The label of each signature, shape (n_signatures): its samples are labelled alike.
@@ -164,10 +165,16 @@ impl<'a> Observers<'a> {
     }
 
     /// Expectation maximisation, of at most so many iterations.
-    fn fit(&mut self, nodes: &[(SignatureIdx, f64)], iterations: usize) {
+    fn fit(
+        &mut self,
+        nodes: &[(SignatureIdx, f64)],
+        iterations: usize,
+        threads: &Threads<'_>,
+    ) -> Result<(), GraphError> {
         let most = self.most_probable(nodes.len());
         let mut probabilities: Vec<Sparse<f32>> = vec![Vec::new(); nodes.len()];
         for _ in 0..iterations {
+            threads.go_on()?;
             let change = nodes
                 .par_iter()
                 .zip(&mut probabilities)
@@ -182,10 +189,11 @@ impl<'a> Observers<'a> {
                 )
                 .reduce(|| 0.0, f32::max);
             if change < TOLERANCE {
-                return;
+                break;
             }
             self.maximise(nodes, &probabilities);
         }
+        Ok(())
     }
 
     /// How many mini-clusters of each of so many nodes can be kept: all, but where memory might not suffice.

@@ -19,7 +19,7 @@ impl AgreementGraph<'_> {
     /// `min_agree` near the number of models, that is near-linear. Subsets in which a signature is alone are not
     /// looked at; where there are many clusters, most are.
     #[must_use]
-    pub fn degrees(&self, threads: &Threads) -> Vec<u64> {
+    pub fn degrees(&self, threads: &Threads<'_>) -> Vec<u64> {
         let all: Vec<SignatureIdx> = self.signatures().iter().collect();
         threads.run(|| Counting::among(self, &all, Method::Cheapest).run())
     }

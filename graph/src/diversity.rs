@@ -18,7 +18,7 @@ impl Diversity {
     ///
     /// O(n_models² * n_signatures), in parallel over pairs.
     #[must_use]
-    pub fn of(signatures: &Signatures, threads: &Threads) -> Self {
+    pub fn of(signatures: &Signatures, threads: &Threads<'_>) -> Self {
         let n_models = signatures.n_models();
         let pairs: Vec<(usize, usize)> =
             (0..n_models).flat_map(|b| (0..b).map(move |a| (a, b))).collect();

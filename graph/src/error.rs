@@ -75,6 +75,9 @@ pub enum GraphError {
     #[error("'{name}' is no format for graphs: give graphml or dot")]
     GraphFormat { name: String },
 
+    #[error("the work was given up")]
+    Cancelled,
+
     #[error("cannot start {threads} threads: {reason}")]
     Threads { threads: usize, reason: String },
 }

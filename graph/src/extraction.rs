@@ -50,7 +50,7 @@ pub fn extract(
     votes: &Votes,
     k: usize,
     agreement: &ValidAgreement,
-    threads: &Threads,
+    threads: &Threads<'_>,
 ) -> Result<Extraction, GraphError> {
     let signatures = Signatures::group(votes, agreement, threads)?;
     AgreementGraph::new(&signatures, agreement)?.extract(k, threads)
@@ -80,8 +80,8 @@ impl AgreementGraph<'_> {
     ///
     /// # Errors
     ///
-    /// [`GraphError::ClusterCount`] unless 1 <= k <= 65535.
-    pub fn extract(&self, k: usize, threads: &Threads) -> Result<Extraction, GraphError> {
+    /// [`GraphError::ClusterCount`] unless 1 <= k <= 65535, [`GraphError::Cancelled`] if whoever watches the threads says so.
+    pub fn extract(&self, k: usize, threads: &Threads<'_>) -> Result<Extraction, GraphError> {
         if !(1..=usize::from(u16::MAX)).contains(&k) {
             return Err(GraphError::ClusterCount { k });
         }
@@ -91,6 +91,7 @@ impl AgreementGraph<'_> {
         let mut minis: Vec<Vec<SignatureIdx>> = Vec::new();
         threads.run(|| {
             while minis.len() < k {
+                threads.go_on()?;
                 let Some((anchor, degree)) = queue.pop(self, &left) else {
                     break;
                 };
@@ -103,7 +104,8 @@ impl AgreementGraph<'_> {
                 queue.remove(&removed);
                 left.retain(|&node| queue.is_left(node));
             }
-        });
+            Ok::<_, GraphError>(())
+        })?;
         Ok(threads.run(|| self.extraction(&minis)))
     }
 

@@ -33,7 +33,7 @@ impl Signatures {
     pub fn group(
         votes: &Votes,
         agreement: &ValidAgreement,
-        threads: &Threads,
+        threads: &Threads<'_>,
     ) -> Result<Self, GraphError> {
         let mut builder = SignaturesBuilder::new(agreement);
         builder.push(votes.clusters(), Some(votes.confidences()), threads)?;
@@ -110,16 +110,17 @@ impl SignaturesBuilder {
     /// # Errors
     ///
     /// [`GraphError::OtherModelCount`] or [`GraphError::SampleCount`] if shapes don't fit,
-    /// [`GraphError::TooManySamples`] over 4,294,967,295 in all.
+    /// [`GraphError::TooManySamples`] over 4,294,967,295 in all, [`GraphError::Cancelled`] if whoever watches the threads says so.
     pub fn push(
         &mut self,
         clusters: ArrayView2<'_, u16>,
         confidences: Option<ArrayView2<'_, f32>>,
-        threads: &Threads,
+        threads: &Threads<'_>,
     ) -> Result<(), GraphError> {
         self.check(clusters, confidences)?;
         threads.run(|| {
             for start in (0..clusters.ncols()).step_by(CHUNK) {
+                threads.go_on()?;
                 let end = clusters.ncols().min(start + CHUNK);
                 let clusters = clusters.slice(s![.., start..end]);
                 self.widen(clusters);
@@ -127,8 +128,8 @@ impl SignaturesBuilder {
                     self.pack(clusters, confidences.map(|c| c.slice_move(s![.., start..end])));
                 self.add(packed);
             }
-        });
-        Ok(())
+            Ok(())
+        })
     }
 
     /// All that was pushed.

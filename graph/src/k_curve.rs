@@ -46,7 +46,7 @@ impl AgreementGraph<'_> {
     ///
     /// O(labelled signatures * K).
     #[must_use]
-    pub fn curve_over_k(&self, extraction: &Extraction, threads: &Threads) -> Vec<KPoint> {
+    pub fn curve_over_k(&self, extraction: &Extraction, threads: &Threads<'_>) -> Vec<KPoint> {
         let signatures = self.signatures();
         let sizes = extraction.pseudo_labels.sizes();
         // A signature's samples are labelled alike; its first one stands for them.

@@ -48,7 +48,7 @@ impl Signatures {
     ///
     /// The smaller of O(n_signatures²) and O(n_signatures * 2^n_models): near-linear for few models.
     #[must_use]
-    pub fn pair_counts(&self, threads: &Threads) -> PairCounts {
+    pub fn pair_counts(&self, threads: &Threads<'_>) -> PairCounts {
         let n_subsets = 1u64.checked_shl(u32::try_from(self.n_models()).unwrap_or(u32::MAX));
         let by_subsets =
             n_subsets.map_or(u64::MAX, |n| n.saturating_mul(PAIRS_PER_ENTRY * self.len() as u64));

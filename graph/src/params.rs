@@ -83,22 +83,6 @@ impl AgreementParams {
         })
     }
 
-    /// The same for so many models, where counts were meant for more: what all have to do, all that are left have to do.
-    #[must_use]
-    pub fn at_most(mut self, n_models: usize) -> Self {
-        let most = u16::try_from(n_models).unwrap_or(u16::MAX);
-        for (strictness, most) in [
-            (&mut self.min_agree, most),
-            (&mut self.min_common, most),
-            (&mut self.max_agree, most.saturating_sub(1)),
-        ] {
-            if let Strictness::Count(count) = strictness {
-                *count = (*count).min(most);
-            }
-        }
-        self
-    }
-
     /// What decides on a pair on which `common` models voted, enough of them.
     fn thresholds(&self, common: u16) -> Thresholds {
         let min_agree = self.min_agree.at_least(common);

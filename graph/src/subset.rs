@@ -118,7 +118,7 @@ mod tests {
     use super::*;
     use crate::{AgreementParams, Threads, common::votes};
 
-    fn grouped(votes: &Votes, threads: &Threads) -> Signatures {
+    fn grouped(votes: &Votes, threads: &Threads<'_>) -> Signatures {
         let agreement = AgreementParams::default().check(votes.n_models()).unwrap();
         Signatures::group(votes, &agreement, threads).unwrap()
     }

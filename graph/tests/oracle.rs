@@ -18,7 +18,7 @@ use petgraph::{
 };
 use proptest::prelude::*;
 
-fn threads() -> Threads {
+fn threads() -> Threads<'static> {
     Threads::new(2).expect("two threads")
 }
 

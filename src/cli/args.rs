@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -64,7 +65,7 @@ pub(super) enum DataCommand {
 pub(super) struct ClusterArgs {
     /// Files to be stacked (.npy, .npz, IDX, .csv, .tsv, .parquet, .arrow, .feather, .jsonl, HDF5 as file.h5:/dataset), images
     /// (a folder or .zip of .png and .jpg), texts (a folder of .txt, or a line each), or the embedded set `digits`
-    #[arg(required = true)]
+    #[arg(required_unless_present = "resume")]
     pub(super) data: Vec<PathBuf>,
     /// Number of clusters; not needed if the data or the settings have it
     #[arg(short = 'k', value_name = "K")]
@@ -81,6 +82,19 @@ pub(super) struct ClusterArgs {
     /// Folder for the results, which has to be new or empty [default: runs/<data>-<n>]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Go on with a run that was ended: with the same command again, or with --resume RUN alone. The result is that of a run that
+    /// was never ended
+    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "k_range")]
+    pub(super) resume: Option<Option<PathBuf>>,
+    /// Time after reading, such as 90s, 10m or 2h, in which there is to be an answer: that of the rounds finished by then
+    #[arg(long, value_name = "TIME", value_parser = values::time, conflicts_with = "k_range")]
+    pub(super) max_time: Option<Duration>,
+    /// Time between two checkpoints, at least; 0s: after every model
+    #[arg(long, value_name = "TIME", value_parser = values::pause, default_value = "60s")]
+    pub(super) checkpoint_every: Duration,
+    /// The command line, as it was typed when the run was started
+    #[arg(skip)]
+    pub(super) words: Vec<String>,
     /// Seed of all random numbers; the same seed gives the same bytes [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,

@@ -1,31 +1,50 @@
 //! `consilience cluster`.
 
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use consilience::k_range::KRow;
 use consilience::metrics::{Curve, Metrics};
-use consilience::report::{self, Data};
-use consilience::run_folder::{self, Destination, Provenance, RunFolder};
-use consilience_data::{DataHash, PairedBy, read_dataset_with};
+use consilience::output::need_space;
+use consilience::report::{self, Data, REPORT};
+use consilience::run_folder::{
+    self, CheckpointFolder, Destination, Origin, Provenance, RunFolder, Staging,
+};
+use consilience::{Config, Outcome, ValidConfig};
+use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Compute;
 
 use super::k_range::{self, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
-use super::{ClusterArgs, answer, curve, interrupt, reading, settings};
+use super::{ClusterArgs, answer, curve, interrupt, reading, settings, writing};
 
-/// Clusters data into a run folder. Everything that can be refused is refused before any work is done.
-pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
+/// Time that is not for training but for votes, the answer and the report: a share of the time asked for, or so many seconds where that
+/// is more, but never more than half of it.
+const REST: f64 = 0.15;
+const LEAST_REST: Duration = Duration::from_millis(2500);
+
+/// Time that the report may take: it is left out if there is less.
+const REPORTING: Duration = Duration::from_secs(8);
+
+/// Clusters data into a run folder.
+pub(super) fn run(args: ClusterArgs) -> Result<ExitCode> {
+    interrupt::watched(move || cluster(&args))
+}
+
+/// Everything that can be refused is refused before any work is done.
+fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let start = Instant::now();
-    interrupt::install()?;
     let compute = settings::compute(args)?;
     if let Some(range) = &args.k_range {
         return try_out(range, compute, args);
     }
-    let destination = Destination::new(args.out.as_deref())?;
+    let destination = Destination::new(args.out.as_deref(), args.resume.is_some())?;
+    destination.held().inspect(|staging| interrupt::hold(staging));
     let mut options = args.reading.options();
     options.labels_column.clone_from(&args.labels_column);
     let data = read_dataset_with(&args.data, &args.labels, &options)?;
@@ -35,41 +54,46 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     config.n_clusters = settings::n_clusters(args, &config, &data)?;
     let source =
         run_folder::Source { data_hash: Some(DataHash::of(&data.features)), ..source(args) };
-    let written = run_folder::config_toml("cluster DATA...", &config, &source)?;
+    let origin = origin(args, run_folder::config_toml(COMMAND, &config, &source)?)?;
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
+    interrupt::go_on()?;
 
-    let watcher = Watcher::new(args.told.quiet);
+    let staging = destination.stage(&data.name, |checkpoint| origin.fits(checkpoint))?;
+    interrupt::hold(&staging);
+    need_space(staging.out(), run_folder::estimated_bytes(&data.features, &config))?;
+    let mut watcher = Watcher::new(args.told.quiet);
+    watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
+    let limit = args.max_time.map(|time| Instant::now() + time);
+    let checkpoints = keep(&staging, origin, args, &watcher)?;
     reading::roles(&data).for_each(|line| watcher.say(&line));
     reading::notes(&data).for_each(|note| watcher.note(&note));
     if in_order {
         watcher.note("--labels: paired with the data row by row, as only one of them has ids");
     }
     let outcome = consilience::run(&data.features, &config, &watcher)?;
-    watcher.mention("writing");
 
     let seconds = start.elapsed().as_secs_f64();
+    let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
+    let written = run_folder::config_toml(COMMAND, &written, &source)?;
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
-    let staging = destination.stage(&data.name)?;
-    interrupt::remove_on_exit(staging.leftovers());
-    let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
-    let provenance = Provenance { ids, rows, recipe: &data.recipe };
-    run_folder::write(staging.path(), &outcome, &metrics, &written, &provenance)?;
-    let folder = staging.publish()?;
-    if !args.no_curve {
-        watcher.mention("curve of strictness");
-        let curve = Curve::of_run(&outcome, &config, data.truth.as_ref())?;
-        if !curve.left_out.is_empty() {
-            watcher.note(&curve::left_out(&curve.left_out));
-        }
-        metrics.set_curve(curve);
-        run_folder::rewrite_metrics(&folder, &metrics)?;
+    interrupt::go_on()?;
+    let in_time = || limit.is_none_or(|limit| Instant::now() + REPORTING < limit);
+    if !args.no_curve && in_time() {
+        metrics.set_curve(trace(&outcome, &config, &data, &watcher)?);
     }
-    watcher.mention("report");
-    // A page that can't be made is no reason to lose the run.
-    let page = RunFolder::open(&folder);
-    if let Err(error) = page.and_then(|run| report::write(&run, Data::Features(&data.features))) {
-        watcher.note(&format!("no {}: {error}", report::REPORT));
-    }
+    interrupt::go_on()?;
+    watcher.mention("writing");
+    let folder = writing::publish(&staging, |folder| {
+        let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
+        let provenance = Provenance { ids, rows, recipe: &data.recipe };
+        run_folder::write(folder, &outcome, &metrics, &written, &provenance)?;
+        let page = if in_time() { page(folder, &data, &watcher) } else { Err(LATE.into()) };
+        let absent = page.err().map(|why| (REPORT.to_owned(), why));
+        absent.iter().for_each(|(name, why)| watcher.note(&format!("no {name}: {why}")));
+        interrupt::go_on()?;
+        Ok(absent.into_iter().collect())
+    })?;
+    checkpoints.stop();
     watcher.finish();
 
     let text = if args.told.json {
@@ -82,6 +106,67 @@ pub(super) fn run(args: &ClusterArgs) -> Result<ExitCode> {
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What a run's `config.toml` says that it repeats.
+const COMMAND: &str = "cluster DATA...";
+
+/// Why there is no report.
+const LATE: &str = "there was no time for it; consilience report writes it";
+
+/// How much of a time is not for training.
+fn rest(time: Duration) -> Duration {
+    time.mul_f64(REST).max(LEAST_REST).min(time / 2)
+}
+
+/// What a checkpoint of this run is of.
+fn origin(args: &ClusterArgs, settings: String) -> Result<Origin> {
+    let version = env!("CARGO_PKG_VERSION").into();
+    Ok(Origin { version, settings, command: args.words.clone(), folder: env::current_dir()? })
+}
+
+/// Has the run's finished steps kept, and those found that were.
+fn keep(
+    staging: &Staging,
+    origin: Origin,
+    args: &ClusterArgs,
+    watcher: &Watcher,
+) -> Result<Arc<CheckpointFolder>> {
+    let every = args.checkpoint_every;
+    let kept = CheckpointFolder::open(staging.checkpoint(), origin, every, watcher.teller())?;
+    if args.resume.is_some() {
+        watcher.say(&match kept.n_steps() {
+            0 => "nothing to resume: starting anew".into(),
+            n => format!("going on from a checkpoint of {n} steps"),
+        });
+    }
+    let kept = Arc::new(kept);
+    interrupt::keep(&kept);
+    watcher.keep(Arc::clone(&kept));
+    Ok(kept)
+}
+
+/// The curve of strictness.
+fn trace(
+    outcome: &Outcome,
+    config: &ValidConfig,
+    data: &Dataset,
+    watcher: &Watcher,
+) -> Result<Curve> {
+    watcher.mention("curve of strictness");
+    let curve = Curve::of_run(outcome, config, data.truth.as_ref())?;
+    if !curve.left_out.is_empty() {
+        watcher.note(&curve::left_out(&curve.left_out));
+    }
+    Ok(curve)
+}
+
+/// Writes the report. A page that can't be made is no reason to lose the run: why it can't is said.
+fn page(folder: &Path, data: &Dataset, watcher: &Watcher) -> Result<PathBuf, String> {
+    watcher.mention("report");
+    let page =
+        RunFolder::open(folder).and_then(|run| report::write(&run, Data::Features(&data.features)));
+    page.map_err(|error| error.to_string())
 }
 
 /// A run for each K, of which only a line is kept.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use consilience::evaluation::{ClassScores, CoveredScores, Scores};
+use consilience::run_folder;
 use consilience_data::{LabelsAs, Paired, PairedBy, ReadOptions, read_sample_labels};
 use serde::Serialize;
 
@@ -33,6 +34,7 @@ struct Evaluation<'a> {
 
 /// Scores clusters against the truth.
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
+    run_folder::verify_found(&args.found)?;
     let options = args.reading.options();
     let read = |path: &Path, options: &ReadOptions, purpose, lenient| {
         read_sample_labels(&[path.into()], options, purpose, lenient)

@@ -122,13 +122,14 @@ fn pair(text: &str) -> Result<(usize, String), String> {
 
 /// Writes pseudo-labels of a run for other tools. Everything that can be refused is refused before anything is written.
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
-    interrupt::install()?;
     let run = RunFolder::open(&args.run)?;
     args.out.as_deref().map_or(Ok(()), check_new)?;
     let kind = args.kind()?;
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.run, kind));
     check_new(&out)?;
-    let destination = Destination::new(Some(&out))?;
+    let destination = Destination::new(Some(&out), false)?;
+    destination.held().inspect(|staging| interrupt::hold(staging));
+    let staging = destination.stage("labels", |_| Ok(()))?;
     let names = args.names(&run)?;
     let subset = Subset {
         min_agree: args.min_agree,
@@ -150,20 +151,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
         let table = FeatureTable { features: &data.features, names, offsets };
         export = export.with_features(&run, table, data.ids.as_deref())?;
     }
-    let staging = destination.stage("labels")?;
-    interrupt::remove_on_exit(staging.leftovers());
     match kind {
         Target::Folders => {
-            export.link(&args.images(&run)?, staging.path(), &out)?;
-            staging.publish()?;
+            export.link(&args.images(&run)?, &staging.folder()?, &out)?;
+            staging.publish_links()?;
         }
         Target::File(format) => {
-            let aside = staging.path().join("labels");
+            let aside = staging.folder()?.join("labels");
             export.write(format, &aside)?;
-            // Unlike a rename, this can't replace a file that came meanwhile.
-            tempfile::TempPath::try_from_path(aside)
-                .and_then(|aside| aside.persist_noclobber(&out).map_err(|error| error.error))
-                .with_context(|| format!("{}: cannot be written", out.display()))?;
+            interrupt::go_on()?;
+            staging.publish_file(&aside)?;
         }
     }
     let written = Written::new(&out, kind, &run, &export);

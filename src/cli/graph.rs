@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
-use consilience::run_folder;
+use consilience::output;
 use consilience_data::PseudoLabels;
 use consilience_graph::{AgreementGraph, GraphFormat, Signatures};
 
@@ -77,6 +77,6 @@ impl GraphFile {
             Some(labels),
             &mut text,
         )?;
-        Ok(run_folder::replace(&self.path, &text)?)
+        Ok(output::replace(&self.path, &text)?)
     }
 }

@@ -1,7 +1,7 @@
 //! The command line: arguments and output.
 //!
 //! Results go to standard output, progress and errors to standard error. Exit codes: 0 done; 1 done, but fewer
-//! mini-clusters than K; 2 error, told in one line.
+//! mini-clusters than K; 2 error, told in one line; 128 + the number of a signal, such as 130 for Ctrl-C.
 
 mod args;
 mod cluster;
@@ -17,28 +17,28 @@ mod k_range;
 mod left;
 mod look;
 mod output;
+mod parsing;
 mod predict;
 mod predictions;
 mod pseudo_label;
 mod reading;
 mod report;
+mod resume;
 mod settings;
 mod style;
 mod summary;
 mod values;
 mod watcher;
+mod writing;
 
-use std::ffi::OsString;
-use std::io::Write;
 use std::process::ExitCode;
-
-use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{
     AgreementArgs, Cli, ClusterArgs, Command, CompletionsArgs, DataCommand, EvaluateArgs, InfoArgs,
     ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs,
 };
-use self::output::{answer, answer_bytes};
+use self::output::{answer, answer_bytes, tell};
+use self::parsing::{parse, usage};
 
 /// Does what the command line says.
 pub(crate) fn main() -> ExitCode {
@@ -49,44 +49,24 @@ pub(crate) fn main() -> ExitCode {
         Err(told) => told.exit(),
     };
     let done = match cli.command {
-        Command::Cluster(args) => cluster::run(&args),
-        Command::PseudoLabel(args) => pseudo_label::run(&args),
-        Command::Predict(args) => predict::run(&args),
+        Command::Cluster(args) => {
+            resume::resolve(*args, std::env::args_os().skip(1).collect()).and_then(cluster::run)
+        }
+        Command::PseudoLabel(args) => interrupt::watched(move || pseudo_label::run(&args)),
+        Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),
-        Command::Report(args) => report::run(&args),
+        Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
-        Command::Export(args) => export::run(&args),
+        Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
     };
     done.unwrap_or_else(|error| refuse(&one_line(&error)))
 }
 
-/// Parses a command line. A missing command is an error as any other, where clap would give help.
-fn parse(line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> clap::error::Result<Cli> {
-    let plain = |command: clap::Command| command.arg_required_else_help(false);
-    let command = plain(Cli::command()).mut_subcommand("data", plain);
-    Cli::from_arg_matches(&command.try_get_matches_from(line)?)
-}
-
 fn refuse(problem: &str) -> ExitCode {
-    // If not even this can be written, the exit code has to do.
-    let _ = writeln!(anstream::stderr(), "{} {problem}", style::error("error:"));
+    tell(&format!("{} {problem}", style::error("error:")));
     ExitCode::from(2)
-}
-
-/// What is wrong with a command line, in one line: what the parser says up to its first empty line, and its tips.
-fn usage(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim).collect();
-    let problem = lines.iter().take_while(|line| !line.is_empty()).copied().collect::<Vec<_>>();
-    let problem = problem.join(" ");
-    // Clap takes a negative number for a flag; how to pass one as a file is no help.
-    let is_help = |line: &&&str| line.starts_with("tip:") && !line.contains("to pass '-");
-    let tips = lines.iter().filter(is_help);
-    let tips: String = tips.map(|tip| format!("; {}", &tip["tip:".len()..].trim())).collect();
-    let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
-    format!("{problem}{tips}; 'consilience help' lists the options")
 }
 
 /// An error and its causes in one line, none of them told twice.
@@ -103,6 +83,8 @@ fn one_line(error: &anyhow::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

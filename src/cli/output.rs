@@ -1,4 +1,4 @@
-//! What the program says on standard output.
+//! What the program says on standard output and standard error.
 
 use std::io::{self, ErrorKind, Write};
 
@@ -20,4 +20,9 @@ fn write_out(out: &mut dyn Write, bytes: &[u8]) -> anyhow::Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says a line on standard error. If not even this can be written, the exit code has to do.
+pub(super) fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

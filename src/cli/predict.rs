@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use consilience::Predictor;
 use consilience::evaluation::Scores;
-use consilience::run_folder::{Leftovers, read_recipe, read_source};
+use consilience::run_folder::{read_recipe, read_source};
 use consilience_data::{ClusterId, DataError, FeaturesReader, PairedBy, Truth};
 use serde::Serialize;
 
@@ -57,7 +57,6 @@ fn without_options(error: anyhow::Error) -> anyhow::Error {
 
 fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let start = Instant::now();
-    interrupt::install()?;
     let to_stdout = args.out.as_deref() == Some(Path::new(STDOUT));
     if to_stdout && args.json {
         bail!("--out - and --json would both be written to standard output; leave one out");
@@ -78,8 +77,8 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         None => Some(format!("{}-clusters.csv", reader.name()).into()),
     };
     let mut predictions = Predictions::create(out.as_deref())?;
-    if let Some(path) = predictions.path() {
-        interrupt::remove_on_exit(Leftovers::of_file(path));
+    if let Some(aside) = predictions.aside() {
+        interrupt::hold_file(aside);
     }
     let mut found = Found::new(&predictor, reader.may_have_truth());
     let look = Look::new("{bar:24.cyan/dim} {msg}", args.quiet);
@@ -88,6 +87,7 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         bar.set_length(total as u64);
     }
     let done = predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
+        interrupt::go_on()?;
         let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
         let clusters: Vec<_> = prediction.confident(least).collect();
         predictions.write(chunk, &clusters, &prediction.confidences)?;

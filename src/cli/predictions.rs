@@ -1,19 +1,19 @@
 //! Predicted clusters as a file: written aside, and complete or absent.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
+use consilience::output::Aside;
 use consilience_data::{ClusterId, FeaturesChunk};
-use tempfile::{Builder, NamedTempFile};
 
 /// Bytes of an `.npy` header, whatever it says.
 const HEADER: usize = 128;
 
 /// A file of clusters in the making.
 pub(super) struct Predictions {
-    destination: Option<(PathBuf, NamedTempFile)>,
+    destination: Option<(PathBuf, Aside)>,
     format: Format,
     written: usize,
 }
@@ -43,17 +43,8 @@ impl Predictions {
         if out.symlink_metadata().is_ok() {
             return Err(taken(out));
         }
-        let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let name = out.file_name().unwrap_or_default().to_string_lossy();
-        let prefix = format!(".{name}.partial-");
-        let mut builder = Builder::new();
-        builder.prefix(&prefix);
-        // Else only its owner could read it.
-        #[cfg(unix)]
-        builder.permissions(<Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
-        let file = builder.tempfile_in(folder.unwrap_or(Path::new(".")));
-        let file = file.map_err(|error| unwritable(out, &error))?;
-        let writer = file.reopen().map_err(|error| unwritable(out, &error))?;
+        let file = Aside::new(out)?;
+        let writer = file.writer().map_err(|error| unwritable(out, &error))?;
         let format = if is_npy {
             let mut writer = BufWriter::new(writer);
             writer.write_all(&[0; HEADER]).map_err(|error| unwritable(out, &error))?;
@@ -65,8 +56,8 @@ impl Predictions {
     }
 
     /// The file that is written aside.
-    pub(super) fn path(&self) -> Option<&Path> {
-        self.destination.as_ref().map(|(_, file)| file.path())
+    pub(super) fn aside(&self) -> Option<&Aside> {
+        self.destination.as_ref().map(|(_, aside)| aside)
     }
 
     /// Appends samples, with ids if there are any.
@@ -96,12 +87,13 @@ impl Predictions {
             Format::Npy(writer) => complete(writer, written),
         };
         done.map_err(|error| self.failed(&error))?;
-        let Some((out, file)) = self.destination else { return Ok(None) };
-        match file.persist_noclobber(&out) {
-            Ok(_) => Ok(Some(out)),
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&out)),
-            Err(error) => Err(unwritable(&out, &error.error)),
-        }
+        let Some((out, aside)) = self.destination.take() else { return Ok(None) };
+        let published = aside.publish(false).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => taken(&out),
+            _ => unwritable(&out, &error),
+        });
+        aside.remove();
+        published.map(|()| Some(out))
     }
 
     /// Whether `error` is that the reader of standard output has closed it.
@@ -115,6 +107,15 @@ impl Predictions {
             Some((out, _)) => unwritable(out, error),
             None => Error::new(io::Error::from(error.kind()))
                 .context("standard output can't be written"),
+        }
+    }
+}
+
+impl Drop for Predictions {
+    /// What wasn't published isn't left behind.
+    fn drop(&mut self) {
+        if let Some((_, aside)) = &self.destination {
+            aside.remove();
         }
     }
 }

@@ -8,6 +8,7 @@ use anyhow::{Result, bail};
 use consilience::from_votes;
 use consilience::from_votes::{VotesConfig, VotesOutcome};
 use consilience::metrics::{Curve, CurvePoint, Metrics, VotesContext, Work};
+use consilience::report::REPORT;
 use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
 use consilience_data::{
     DataError, LabelsAs, PairedBy, SampleKeys, SampleLabels, Truth, VotesInfo, VotesReader,
@@ -19,16 +20,17 @@ use super::graph::GraphFile;
 use super::left;
 use super::look::Look;
 use super::style::{bold, count, duration, percent, plural, table, warning};
-use super::{PseudoLabelArgs, answer, curve, interrupt, k_range, settings, summary, values};
+use super::{
+    PseudoLabelArgs, answer, curve, interrupt, k_range, settings, summary, values, writing,
+};
 
 /// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
 /// can be known.
 pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let start = Instant::now();
-    interrupt::install()?;
     let config = settings::for_votes(args)?;
     let n_threads = args.threads.unwrap_or_else(values::cores);
-    let threads = Threads::new(n_threads)?;
+    let threads = Threads::watched(n_threads, &interrupt::cancelled)?;
     if let Some(range) = &args.k_range {
         let look = look(args);
         let signatures = read(args, &config, None, &threads, &look)?.signatures;
@@ -39,7 +41,8 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     settings::given_k(args.clusters, config.n_clusters)?;
-    let destination = Destination::new(args.out.as_deref())?;
+    let destination = Destination::new(args.out.as_deref(), false)?;
+    destination.held().inspect(|staging| interrupt::hold(staging));
     let graph = args.graph.as_deref().map(GraphFile::new).transpose()?;
     let labels = match args.labels.as_slice() {
         [] => None,
@@ -84,20 +87,21 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
     let written =
         run_folder::config_toml("pseudo-label VOTES...", &config, &source(args, run.as_ref()))?;
-    let staging = destination.stage(&given.name)?;
-    interrupt::remove_on_exit(staging.leftovers());
-    run_folder::write_from_votes(staging.path(), &outcome, &votes, &metrics, &written)?;
-    let folder = staging.publish()?;
-    if let Some(graph) = &graph {
-        graph.write(&given.signatures, &config, &outcome.pseudo_labels)?;
-    }
     if !args.no_curve {
         let work = Work::of_votes(&given.signatures, k);
         let asked = (&given.signatures, &config.agreement, k);
         metrics.set_curve(Curve::follow(asked, points, work, &threads, truth, |min, found| {
             tell(&look, min, found);
         })?);
-        run_folder::rewrite_metrics(&folder, &metrics)?;
+    }
+    let staging = destination.stage(&given.name, |_| Ok(()))?;
+    interrupt::hold(&staging);
+    let folder = writing::publish(&staging, |folder| {
+        run_folder::write_from_votes(folder, &outcome, &votes, &metrics, &written)?;
+        Ok(vec![(REPORT.into(), "consilience report writes it".into())])
+    })?;
+    if let Some(graph) = &graph {
+        graph.write(&given.signatures, &config, &outcome.pseudo_labels)?;
     }
     look.finish();
 
@@ -145,10 +149,11 @@ fn read(
     args: &PseudoLabelArgs,
     config: &VotesConfig,
     labels: Option<&SampleLabels>,
-    threads: &Threads,
+    threads: &Threads<'_>,
     look: &Look,
 ) -> Result<Given> {
     let start = Instant::now();
+    args.votes.iter().try_for_each(|votes| run_folder::verify_found(votes))?;
     let n_known = args.samples.or(labels.map(SampleLabels::n_samples));
     let mut reader = VotesReader::open_on(&args.votes, n_known, &args.reading.options())?;
     let agreement = config.agreement.check(reader.n_models());
@@ -156,6 +161,7 @@ fn read(
     let mut builder = SignaturesBuilder::new(&agreement);
     let mut n_samples = 0;
     while let Some(chunk) = reader.next_chunk()? {
+        interrupt::go_on()?;
         n_samples += chunk.clusters.ncols();
         let confidences = chunk.confidences.as_ref().map(|confidences| confidences.view());
         builder.push(chunk.clusters.view(), confidences, threads)?;

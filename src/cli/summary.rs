@@ -115,6 +115,7 @@ impl Summary<'_> {
                     "after {rounds}: the answer is stable (ARI {ari_to_previous:.4} to the previous round)"
                 )
             }
+            StopReason::TimeLimit => format!("after {rounds}, as the time was up"),
             StopReason::NoTraining => "after 1 round: there is nothing to train".into(),
             StopReason::NoCluster => format!(
                 "after {rounds}, the limit; no round found {} mini-clusters",

@@ -1,14 +1,16 @@
 //! Progress of a run, for people.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use consilience::Round;
 use consilience::progress::{Observer, Step};
+use consilience::run_folder::CheckpointFolder;
 use consilience_data::ModelIdx;
-use consilience_ensembles::{EpochEnd, Progress};
+use consilience_ensembles::{Checkpoints, EpochEnd, Progress};
 
+use super::interrupt;
 use super::look::Look;
 use super::style::{count, duration, percent, plural};
 
@@ -17,8 +19,11 @@ const LINES: usize = 10;
 
 /// Shows the progress of a run.
 pub(super) struct Watcher {
-    look: Look,
+    look: Arc<Look>,
     phase: Mutex<Phase>,
+    /// Until when there is time to train.
+    pub(super) deadline: Option<Instant>,
+    checkpoints: OnceLock<Arc<CheckpointFolder>>,
 }
 
 /// Where training stands.
@@ -36,7 +41,19 @@ struct Phase {
 impl Watcher {
     pub(super) fn new(quiet: bool) -> Self {
         let look = Look::new("{prefix} {bar:24.cyan/dim} {msg}", quiet);
-        Self { look, phase: Mutex::new(Phase::new(0, 0, 0)) }
+        let (look, phase) = (Arc::new(look), Mutex::new(Phase::new(0, 0, 0)));
+        Self { look, phase, deadline: None, checkpoints: OnceLock::new() }
+    }
+
+    /// Finished steps are looked for and kept there.
+    pub(super) fn keep(&self, checkpoints: Arc<CheckpointFolder>) {
+        let _ = self.checkpoints.set(checkpoints);
+    }
+
+    /// As [`Watcher::note`], from any thread, as long as it likes.
+    pub(super) fn teller(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let look = Arc::clone(&self.look);
+        move |line| look.note(line)
     }
 
     /// Says something that stays on the screen.
@@ -63,7 +80,7 @@ impl Watcher {
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         *phase = Phase::new(round, rounds, networks);
         let doing = format!("training {}", plural(models, "model"));
-        match &self.look {
+        match &*self.look {
             Look::Bar(bar) => {
                 bar.set_prefix(phase.name());
                 bar.set_length(1);
@@ -123,8 +140,23 @@ impl Progress for Watcher {
         self.look.say(&format!("going on without model {} ({kind}): {reason}", model.0 + 1));
     }
 
+    fn cancelled(&self) -> bool {
+        interrupt::cancelled()
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+
+    fn checkpoints(&self) -> &dyn Checkpoints {
+        match self.checkpoints.get() {
+            Some(checkpoints) => &**checkpoints,
+            None => &(),
+        }
+    }
+
     fn epoch_end(&self, end: EpochEnd) {
-        if matches!(self.look, Look::Nothing) {
+        if matches!(*self.look, Look::Nothing) {
             return;
         }
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,7 +170,7 @@ impl Progress for Watcher {
             phase.start.elapsed().as_secs_f64() * (total - done) as f64 / done as f64,
         );
         let told = format!("loss {loss:.3}, {} left", duration(left));
-        match &self.look {
+        match &*self.look {
             Look::Bar(bar) => {
                 bar.set_length(total as u64);
                 bar.set_position(done as u64);

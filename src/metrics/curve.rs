@@ -112,11 +112,11 @@ impl Curve {
         truth: Option<&Truth>,
     ) -> Result<Self, RunError> {
         let threads = Threads::new(config.compute.threads)?;
-        let agreement = config.agreement_for(outcome.ensemble.n_models())?;
-        let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
+        let n_models = outcome.ensemble.n_models();
+        let agreement = config.agreement_of(n_models);
+        let signatures = Signatures::group(&outcome.votes, &agreement.check(n_models)?, &threads)?;
         let work = Work::of_run(outcome, config, &signatures);
-        let settings: &Config = config;
-        let asked = (&signatures, &settings.agreement, config.n_clusters);
+        let asked = (&signatures, &agreement, config.n_clusters);
         Self::follow(asked, Vec::new(), work, &threads, truth, |_, _| {})
     }
 
@@ -137,7 +137,7 @@ impl Curve {
         asked: (&Signatures, &AgreementParams, usize),
         known: Vec<CurvePoint>,
         before: Work,
-        threads: &Threads,
+        threads: &Threads<'_>,
         truth: Option<&Truth>,
         observe: impl FnMut(Strictness, &Extraction),
     ) -> Result<Self, RunError> {
@@ -150,7 +150,7 @@ impl Curve {
         most: Work,
         (signatures, agreement, k): (&Signatures, &AgreementParams, usize),
         known: Vec<CurvePoint>,
-        threads: &Threads,
+        threads: &Threads<'_>,
         truth: Option<&Truth>,
         mut observe: impl FnMut(Strictness, &Extraction),
     ) -> Result<Self, RunError> {

@@ -36,7 +36,7 @@ use self::overview::Overview;
 use self::provenance::Provenance;
 use self::trust::Trust;
 use crate::RunError;
-use crate::run_folder::{RunFolder, replace};
+use crate::run_folder::{RunFolder, add_file};
 
 /// The name of the file.
 pub const REPORT: &str = "report.html";
@@ -117,9 +117,8 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
 /// As [`render`], and [`DataError::Unwritable`](consilience_data::DataError::Unwritable).
 pub fn write(run: &RunFolder, data: Data<'_>) -> Result<PathBuf, RunError> {
     let page = render(run, data)?;
-    let path = run.path.join(REPORT);
-    replace(&path, page.as_bytes())?;
-    Ok(path)
+    add_file(&run.path, REPORT, page.as_bytes())?;
+    Ok(run.path.join(REPORT))
 }
 
 /// Refuses data that aren't the run's.

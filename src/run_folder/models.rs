@@ -10,8 +10,8 @@ use consilience_graph::{Alignment, Placer, PlacerParts};
 use ndarray::{ArrayD, ArrayView1, Ix2};
 use serde::{Deserialize, Serialize};
 
-use super::read::{check, damaged, json};
-use super::{MAX_CLUSTERS, unwritable, write_text};
+use super::read::{check, json};
+use super::{MAX_CLUSTERS, damaged, manifest, unwritable, write_text};
 use crate::RunError;
 use crate::judge::Chosen;
 use crate::outcome::Outcome;
@@ -87,6 +87,7 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
             "the run has no models, as its votes were given; name one of 'consilience cluster'";
         return Err(RunError::folder(folder, &why));
     }
+    manifest::verify(folder, &["models/"])?;
     let path = models.join(ENSEMBLE);
     if !path.exists() {
         let why =

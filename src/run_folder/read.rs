@@ -12,9 +12,13 @@ use serde::de::DeserializeOwned;
 
 use super::results::row;
 use super::source::{CONFIG, RECIPE, Source};
-use super::{MAX_CLUSTERS, METRICS};
+use super::{MAX_CLUSTERS, METRICS, damaged, manifest};
 use crate::RunError;
 use crate::wording::count;
+
+/// Names of files with results.
+const ASSIGNMENTS: &str = "assignments.csv";
+const PSEUDO_LABELS: &str = "pseudo_labels.csv";
 
 /// What a run left, in memory: everything but the votes and the models.
 #[derive(Debug, Clone)]
@@ -68,12 +72,13 @@ impl RunFolder {
     /// [`RunError::Folder`] if it is no run folder, and for a file in it that is missing or damaged.
     pub fn open(path: &Path) -> Result<Self, RunError> {
         check(path)?;
+        manifest::verify(path, &[CONFIG, METRICS, RECIPE, ASSIGNMENTS, PSEUDO_LABELS])?;
         let config = read_config(path)?;
         let source = source_of(&config);
         let metrics: serde_json::Value = json(&path.join(METRICS))?;
         let recipe = read_recipe(path)?;
 
-        let assigned_path = path.join("assignments.csv");
+        let assigned_path = path.join(ASSIGNMENTS);
         let (has_ids, assigned): (bool, Vec<Assigned>) = lines(&assigned_path)?;
         let n_samples = assigned.len();
         let in_order = assigned.iter().zip(0..).all(|(row, sample)| row.sample == sample);
@@ -101,7 +106,7 @@ impl RunFolder {
             return Err(damaged(&assigned_path, &format!("a cluster of {n_clusters} or more")));
         }
 
-        let labels_path = path.join("pseudo_labels.csv");
+        let labels_path = path.join(PSEUDO_LABELS);
         let (_, labelled): (bool, Vec<Labelled>) = lines(&labels_path)?;
         let entry = |row: &Labelled| {
             Some(PseudoLabel {
@@ -215,6 +220,7 @@ impl RunFolder {
 /// [`RunError::Folder`] if it is no run folder, and for a file that is damaged.
 pub fn read_recipe(path: &Path) -> Result<Recipe, RunError> {
     check(path)?;
+    manifest::verify(path, &[RECIPE])?;
     let recipe = path.join(RECIPE);
     if recipe.exists() { json(&recipe) } else { Ok(Recipe::default()) }
 }
@@ -226,7 +232,26 @@ pub fn read_recipe(path: &Path) -> Result<Recipe, RunError> {
 /// [`RunError::Folder`] if it is no run folder, and for settings that are damaged.
 pub fn read_source(path: &Path) -> Result<Source, RunError> {
     check(path)?;
+    manifest::verify(path, &[CONFIG])?;
     Ok(source_of(&read_config(path)?))
+}
+
+/// Checks that results that are read without [`RunFolder`] are as a run has written them, if `path` is a run folder or one of its
+/// files. Runs of older versions don't know.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] with the first file that is damaged, missing or of another run; and if the run is of a newer version.
+pub fn verify_found(path: &Path) -> Result<(), RunError> {
+    if path.join(CONFIG).is_file() {
+        return manifest::verify(path, &["assignments.", "votes."]);
+    }
+    match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+        (Some(folder), Some(name)) if path.is_file() && folder.join(CONFIG).is_file() => {
+            manifest::verify(folder, &[name])
+        }
+        _ => Ok(()),
+    }
 }
 
 fn read_config(path: &Path) -> Result<toml::Table, RunError> {
@@ -270,13 +295,6 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
         Ok((has_ids, reader.into_deserialize().collect::<Result<_, _>>()?))
     };
     read().map_err(|error| damaged(path, &error.to_string()))
-}
-
-pub(super) fn damaged(path: &Path, why: &str) -> RunError {
-    RunError::folder(
-        path,
-        &format!("can't be read as part of a run: {why}; run 'consilience cluster' again"),
-    )
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
 //!
 //! | `report.html` | all of it on one page: see [`report`](crate::report), which writes it |
+//! | `manifest.json` | the version of all this, and the size and checksum of every file; what is absent, and why |
 //!
 //! Runs that had their votes given leave no models.
 //!
@@ -34,9 +35,10 @@ use ndarray::ArrayView1;
 use super::results::{Results, write_results};
 use super::source::{GivenVotes, Provenance, RECIPE};
 use super::votes::VOTES;
-use super::{METRICS, replace, write_text};
+use super::{manifest, write_text};
 use crate::from_votes::VotesOutcome;
 use crate::outcome::Outcome;
+use crate::output::replace;
 use crate::{Metrics, RunError};
 
 /// Writes all files of a run into `folder`, which exists and is empty.
@@ -82,13 +84,14 @@ fn write_tree(path: &Path, tree: &Tree) -> Result<(), DataError> {
     npz(path, &members)
 }
 
-/// Writes the metrics of the run in `folder` anew, in place of those that are there.
+/// Writes a file of the run in `folder` anew, in place of one that may be there, and enters it into the manifest.
 ///
 /// # Errors
 ///
-/// [`DataError::Unwritable`].
-pub fn rewrite_metrics(folder: &Path, metrics: &Metrics) -> Result<(), RunError> {
-    Ok(replace(&folder.join(METRICS), metrics.to_json().as_bytes())?)
+/// [`RunError::Folder`] if another process is writing it, [`DataError::Unwritable`].
+pub fn add_file(folder: &Path, name: &str, content: &[u8]) -> Result<(), RunError> {
+    replace(&folder.join(name), content)?;
+    manifest::renew(folder, name)
 }
 
 fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {

@@ -8,13 +8,14 @@ use crate::engine::batches::{Epoch, rates};
 use crate::engine::inference::{fit_population, probabilities};
 use crate::engine::terms::{Term, View};
 use crate::error::EnsembleError;
-use crate::members::clusterer::{EpochEnd, Phase, Progress};
+use crate::members::clusterer::Phase;
 use crate::members::labels::LabelCycle;
 use crate::members::params::ValidNetworkParams;
 use crate::members::sizes::Prior;
 use crate::members::weights::Weights;
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
+use crate::progress::{EpochEnd, Progress, go_on};
 
 /// A way to take steps.
 pub(crate) trait Engine {
@@ -53,12 +54,18 @@ pub(crate) struct Setup<'a> {
 
 /// Networks on their way through a phase.
 pub(crate) trait Session {
-    /// Takes the steps of an epoch, at one learning rate each; every network's mean loss before its steps.
+    /// Takes the steps of an epoch, at one learning rate each, the first of them in any case, and further ones as long as `go_on`
+    /// says so.
     ///
     /// # Errors
     ///
     /// As [`Engine::open`].
-    fn epoch(&mut self, epochs: &[Epoch], rates: &[f64]) -> Result<Vec<f64>, EnsembleError>;
+    fn epoch(
+        &mut self,
+        epochs: &[Epoch],
+        rates: &[f64],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Steps, EnsembleError>;
 
     /// Leaves what was learnt in the networks; where the time went.
     ///
@@ -66,6 +73,13 @@ pub(crate) trait Session {
     ///
     /// As [`Engine::open`].
     fn close(self) -> Result<Profile, EnsembleError>;
+}
+
+/// Steps that were taken.
+pub(crate) struct Steps {
+    pub(crate) taken: usize,
+    /// Every network's mean loss before them.
+    pub(crate) losses: Vec<f64>,
 }
 
 /// A network to be trained.
@@ -76,6 +90,10 @@ pub(crate) struct Trainee<'a> {
     pub(crate) weights: &'a mut Weights,
     /// Epochs over all phases, which number the random streams.
     pub(crate) epochs_done: &'a mut u64,
+    /// After how many steps it has to end.
+    pub(crate) most_steps: Option<usize>,
+    /// After how many it ended, if before the phase's end.
+    pub(crate) cut: &'a mut Option<usize>,
 }
 
 /// Trains all `trainees` for one phase, and computes their population statistics, on the threads of the current pool;
@@ -86,7 +104,7 @@ pub(crate) struct Trainee<'a> {
 /// # Errors
 ///
 /// [`EnsembleError::Diverged`] with the first network whose loss isn't finite, [`EnsembleError::Setting`] if distances are
-/// missing or settings don't fit the data, and the engine's own. The networks can't be used after it.
+/// missing or settings don't fit the data, [`EnsembleError::Cancelled`], and the engine's own. The networks can't be used after it.
 pub(crate) fn train<E: Engine>(
     engine: &E,
     trainees: Vec<Trainee<'_>>,
@@ -133,12 +151,14 @@ struct Shape {
     labelled: Option<usize>,
     /// Steps of every parameter.
     steps: Vec<i32>,
+    most_steps: Option<usize>,
 }
 
 impl Waiting<'_> {
     fn shape(&self) -> Shape {
-        let Trainee { params, weights, .. } = &self.trainee;
+        let Trainee { params, weights, most_steps, .. } = &self.trainee;
         Shape {
+            most_steps: *most_steps,
             params: (*params).clone(),
             widths: weights.widths(),
             labelled: self.cycle.as_ref().map(LabelCycle::batch_len),
@@ -157,9 +177,14 @@ fn train_together<E: Engine>(
 ) -> Result<Profile, EnsembleError> {
     let (mut trainees, mut cycles): (Vec<_>, Vec<_>) =
         waiting.into_iter().map(|waiting| (waiting.trainee, waiting.cycle)).unzip();
+    if progress.time_is_up() || trainees[0].most_steps == Some(0) {
+        trainees.iter_mut().for_each(|trainee| *trainee.cut = Some(0));
+        return Ok(Profile::default());
+    }
     let params = trainees[0].params;
     let start = Instant::now();
-    let priors = trainees.iter().map(|trainee| prior(trainee, data, phase)).collect();
+    let priors = trainees.iter().map(|trainee| prior(trainee, data, phase, progress));
+    let priors = priors.collect::<Result<_, _>>()?;
     let mut profile = Profile { prediction: start.elapsed(), ..Profile::default() };
 
     let batch = params.batch_size.min(data.trainable().len());
@@ -170,17 +195,28 @@ fn train_together<E: Engine>(
     let rates = rates(params.learning_rate, phase.epochs * steps, phase.anneal);
     let setup = Setup { data, params, terms: terms.clone(), rows: (batch, labelled), priors };
 
-    let (mut networks, mut counters): (Vec<_>, Vec<_>) = trainees
-        .iter_mut()
-        .map(|trainee| (&mut *trainee.weights, (trainee.model, &mut *trainee.epochs_done)))
-        .unzip();
+    let most_steps = trainees[0].most_steps.unwrap_or(rates.len()).min(rates.len());
+    let (mut networks, mut counters, mut cuts) = (Vec::new(), Vec::new(), Vec::new());
+    for trainee in &mut trainees {
+        networks.push(&mut *trainee.weights);
+        counters.push((trainee.model, &mut *trainee.epochs_done));
+        cuts.push(&mut *trainee.cut);
+    }
     let mut session =
         engine.open(setup, networks.iter_mut().map(|weights| &mut **weights).collect())?;
-    for (epoch, rates) in rates.chunks(steps).enumerate() {
+    let mut taken = 0;
+    for (epoch, rates) in rates[..most_steps].chunks(steps).enumerate() {
+        if progress.time_is_up() {
+            break;
+        }
         let drawn = counters.iter().zip(&mut cycles).map(|((model, done), cycle)| {
             Epoch::new(data, (*model, **done), params, &terms, cycle.as_mut())
         });
-        let losses = session.epoch(&drawn.collect::<Vec<_>>(), rates)?;
+        let more = || !progress.cancelled() && !progress.time_is_up();
+        let done = session.epoch(&drawn.collect::<Vec<_>>(), rates, &more)?;
+        go_on(progress)?;
+        taken += done.taken;
+        let losses = done.losses;
         for ((model, done), &loss) in counters.iter_mut().zip(&losses) {
             **done += 1;
             if !loss.is_finite() {
@@ -193,24 +229,33 @@ fn train_together<E: Engine>(
         }
     }
     profile += session.close()?;
+    for cut in cuts {
+        *cut = (taken < rates.len()).then_some(taken);
+    }
 
     let start = Instant::now();
     for weights in networks {
-        fit_population(weights, data.features(), rayon::current_num_threads());
+        fit_population(weights, data.features(), rayon::current_num_threads(), progress)?;
     }
     profile.prediction += start.elapsed();
     Ok(profile)
 }
 
 /// The prior over cluster sizes for a phase.
-fn prior(trainee: &Trainee<'_>, data: &Prepared, phase: &Phase) -> Prior {
+fn prior(
+    trainee: &Trainee<'_>,
+    data: &Prepared,
+    phase: &Phase,
+    progress: &dyn Progress,
+) -> Result<Prior, EnsembleError> {
     let Trainee { params, weights, .. } = trainee;
-    if params.sizes.learns_in(phase.round) && weights.is_fitted() {
+    Ok(if params.sizes.learns_in(phase.round) && weights.is_fitted() {
         let threads = rayon::current_num_threads();
-        Prior::learned(&probabilities(weights, data.features(), threads), weights.n_clusters())
+        let found = probabilities(weights, data.features(), threads, progress)?;
+        Prior::learned(&found, weights.n_clusters())
     } else {
         params.sizes.unlearned(weights.n_clusters())
-    }
+    })
 }
 
 /// Whether the settings fit the data.

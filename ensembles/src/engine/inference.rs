@@ -6,13 +6,24 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis};
 use rayon::prelude::*;
 
 use crate::engine::fast::losses::Answers;
+use crate::error::EnsembleError;
 use crate::members::weights::{EncoderLayer, Statistics, Weights};
 use crate::numerics::elementary::vectorised;
 use crate::numerics::matrix::{CHUNK, Write, multiply, row_mut};
+use crate::progress::{Progress, go_on};
 
 /// Probabilities, shape (n_samples, n_clusters), row after row. O(n parameters).
-pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usize) -> Vec<f32> {
-    let answers = for_chunks(features, threads, |chunk| {
+///
+/// # Errors
+///
+/// [`EnsembleError::Cancelled`], as for all here.
+pub(crate) fn probabilities(
+    weights: &Weights,
+    features: &Features,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<Vec<f32>, EnsembleError> {
+    let answers = for_chunks(features, threads, progress, |chunk| {
         let mut logits = hidden(&weights.encoder, chunk, weights.encoder.len() - 1);
         if let Some(scale) = weights.encoder.last().and_then(|layer| layer.scale.as_ref()) {
             logits *= &scale.matrix();
@@ -21,27 +32,36 @@ pub(crate) fn probabilities(weights: &Weights, features: &Features, threads: usi
         answers.of(&logits.view());
         answers.p.into_raw_vec_and_offset().0
     });
-    answers.concat()
+    Ok(answers?.concat())
 }
 
 /// Predictions of a trained network, on the threads of the current pool; `None` if they aren't finite.
-pub(crate) fn answers(weights: &Weights, features: &Features) -> Option<SoftAssignments> {
-    let probabilities = probabilities(weights, features, rayon::current_num_threads());
+pub(crate) fn answers(
+    weights: &Weights,
+    features: &Features,
+    progress: &dyn Progress,
+) -> Result<Option<SoftAssignments>, EnsembleError> {
+    let probabilities = probabilities(weights, features, rayon::current_num_threads(), progress)?;
     let finite = probabilities.iter().all(|probability| probability.is_finite());
     let shape = (features.n_samples(), weights.n_clusters());
     let shaped = || Array2::from_shape_vec(shape, probabilities);
-    finite.then(|| SoftAssignments::new(shaped().expect("a row of probabilities for every sample")))
+    Ok(finite.then(|| SoftAssignments::new(shaped().expect("a row for every sample"))))
 }
 
 /// Computes and stores the statistics of every normalised layer over all samples, from the first layer up, each with the
 /// stored statistics of those below. O(layers) passes over the data.
-pub(crate) fn fit_population(weights: &mut Weights, features: &Features, threads: usize) {
+pub(crate) fn fit_population(
+    weights: &mut Weights,
+    features: &Features,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<(), EnsembleError> {
     for index in 0..weights.encoder.len() {
         if !weights.encoder[index].normalised {
             continue;
         }
         let (below, layer) = (&weights.encoder[..index], &weights.encoder[index].weight);
-        let sums = for_chunks(features, threads, |chunk| {
+        let sums = for_chunks(features, threads, progress, |chunk| {
             let product = product(hidden(below, chunk, index).view(), layer.matrix());
             let mut sums = Array2::<f64>::zeros((2, product.ncols()));
             for row in product.rows() {
@@ -53,9 +73,10 @@ pub(crate) fn fit_population(weights: &mut Weights, features: &Features, threads
             }
             sums
         });
-        let sums = sums.into_iter().reduce(|all, chunk| all + chunk).expect("there are samples");
+        let sums = sums?.into_iter().reduce(|all, chunk| all + chunk).expect("there are samples");
         weights.encoder[index].population = Some(from_sums(&sums, features.n_samples()));
     }
+    Ok(())
 }
 
 #[expect(
@@ -121,8 +142,10 @@ fn product(input: ArrayView2<'_, f32>, weight: ArrayView2<'_, f32>) -> Array2<f3
 fn for_chunks<R: Send>(
     features: &Features,
     threads: usize,
+    progress: &dyn Progress,
     answer: impl Fn(ArrayView2<'_, f32>) -> R + Send + Sync,
-) -> Vec<R> {
+) -> Result<Vec<R>, EnsembleError> {
+    let answer = |chunk: ArrayView2<'_, f32>| go_on(progress).map(|()| answer(chunk));
     if threads > 1 {
         let chunks = features.view();
         let chunks: Vec<_> = chunks.axis_chunks_iter(Axis(0), CHUNK).collect();

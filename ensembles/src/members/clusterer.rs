@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
+use consilience_data::{Features, ModelAnswers, PseudoLabels};
 
+use crate::checkpoints::Record;
 use crate::error::EnsembleError;
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
+use crate::progress::Progress;
 
 /// A clustering model that can be trained on, again and again.
 ///
@@ -21,8 +23,8 @@ pub trait Clusterer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError`] if the model can't be fitted to this data. [`EnsembleError::Lost`] costs the ensemble this model, any other error
-    /// the run.
+    /// [`EnsembleError`] if the model can't be fitted to this data, [`EnsembleError::Cancelled`] if `progress` says so.
+    /// [`EnsembleError::Lost`] costs the ensemble this model, any other error the run.
     fn train(
         &mut self,
         data: &Prepared,
@@ -41,6 +43,35 @@ pub trait Clusterer: Send + Sync {
 
     /// Whether nothing moves it after the first phase, so that its answers stay what they are.
     fn votes_once(&self) -> bool {
+        false
+    }
+
+    /// As [`Clusterer::predict`], given up if `progress` says so. Models that take long should ask it at least every half second.
+    ///
+    /// # Errors
+    ///
+    /// As [`Clusterer::predict`], and [`EnsembleError::Cancelled`].
+    fn predict_watched(
+        &self,
+        features: &Features,
+        _progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
+        self.predict(features)
+    }
+
+    /// After how many steps the time was up in the last phase; `None` if the phase was taken to its end.
+    fn cut(&self) -> Option<usize> {
+        None
+    }
+
+    /// All that further training and prediction depend on, for a checkpoint. `None` if the model doesn't say: it is then trained
+    /// again in a run that goes on.
+    fn state(&self) -> Option<Record> {
+        None
+    }
+
+    /// Becomes as it was when [`Clusterer::state`] was asked, at the end of a whole phase; false if that was another model's state.
+    fn restore(&mut self, _state: Record) -> bool {
         false
     }
 
@@ -66,29 +97,6 @@ pub struct Phase {
     pub epochs: usize,
     /// Whether the learning rate falls linearly to zero, instead of staying as it is.
     pub anneal: bool,
-}
-
-/// An observer of training.
-pub trait Progress: Sync {
-    /// Called after every epoch, from the thread that trains the model.
-    fn epoch_end(&self, _epoch: EpochEnd) {}
-
-    /// Called when an ensemble goes on without a model, with its kind and the reason.
-    fn model_lost(&self, _model: ModelIdx, _kind: &'static str, _reason: &str) {}
-}
-
-/// Nobody.
-impl Progress for () {}
-
-/// Where a model stands.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct EpochEnd {
-    /// Which model.
-    pub model: ModelIdx,
-    /// Epochs done in this phase.
-    pub epoch: usize,
-    /// Epochs of this phase.
-    pub epochs: usize,
-    /// Mean loss over the epoch.
-    pub loss: f64,
+    /// Steps after which it ends early, as if the time were up then.
+    pub most_steps: Option<usize>,
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, Rng, Stream};
 
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::leiden::communities;
 use crate::members::neighbour_vote::NeighbourVote;
 use crate::members::params::MemberKind;
 use crate::members::save::save_arrays;
 use crate::preparation::prepared::Prepared;
+use crate::progress::{Progress, apart};
 
 /// The name of this kind.
 const NAME: &str = MemberKind::Communities.name();
@@ -102,7 +103,7 @@ impl Clusterer for Communities {
         data: &Prepared,
         _phase: &Phase,
         _labels: &PseudoLabels,
-        _progress: &dyn Progress,
+        progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
         if self.vote.is_some() {
             return Ok(());
@@ -130,14 +131,23 @@ impl Clusterer for Communities {
         }
         let smallest = trainable.len().div_ceil(SMALLEST * self.n_clusters.max(1));
         let lost = |reason: String| EnsembleError::Lost { model: self.model.0, kind: NAME, reason };
-        let found = communities(&edges, trainable.len(), wanted, smallest, seed);
-        let found = found.map_err(|error| lost(error.to_string()))?;
-        self.vote = Some(NeighbourVote::new(data, &found, neighbours));
+        let n_nodes = trainable.len();
+        let find = move || communities(&edges, n_nodes, wanted, smallest, seed);
+        let found = apart(progress, find)?.map_err(|error| lost(error.to_string()))?;
+        self.vote = Some(NeighbourVote::new(data, &found, neighbours, progress)?);
         Ok(())
     }
 
     fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
-        Ok(self.vote()?.answers(features))
+        self.predict_watched(features, &())
+    }
+
+    fn predict_watched(
+        &self,
+        features: &Features,
+        progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
+        self.vote()?.answers(features, progress)
     }
 
     fn votes_once(&self) -> bool {

@@ -13,9 +13,10 @@ use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::save::{Arrays, save_arrays};
 use crate::preparation::prepared::Prepared;
+use crate::progress::{Progress, apart};
 use crate::threads::pool;
 
 /// Runs from other starting points, of which the one of lowest inertia is kept.
@@ -56,17 +57,19 @@ impl KMeansModel {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::KMeans`] if linfa can't fit any, [`EnsembleError::Threads`] if the threads can't be started.
+    /// [`EnsembleError::KMeans`] if linfa can't fit any, [`EnsembleError::Threads`] if the threads can't be started,
+    /// [`EnsembleError::Cancelled`] if `progress` says so.
     pub fn fitted(
         model: ModelIdx,
         data: &Prepared,
         n_clusters: usize,
         threads: usize,
+        progress: &dyn Progress,
     ) -> Result<(Self, ModelAnswers), EnsembleError> {
         pool(threads)?.install(|| {
             let mut fitted = Self::new(model, n_clusters);
-            let phase = Phase { round: 0, epochs: 1, anneal: false };
-            fitted.train(data, &phase, &PseudoLabels::default(), &())?;
+            let phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+            fitted.train(data, &phase, &PseudoLabels::default(), progress)?;
             let answers = fitted.predict(data.features())?;
             Ok((fitted, answers))
         })
@@ -136,27 +139,29 @@ impl Clusterer for KMeansModel {
         data: &Prepared,
         _phase: &Phase,
         _labels: &PseudoLabels,
-        _progress: &dyn Progress,
+        progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
         if self.fitted.is_some() {
             return Ok(());
         }
         let bits = data.rng(Stream::Centroids { model: self.model.0.into() }).bits();
         let rng = Xoshiro256Plus::seed_from_u64(bits);
-        let samples = DatasetBase::from(self.subset(data));
-        let fitted = KMeans::params_with_rng(self.n_clusters, rng)
-            .n_runs(RUNS)
-            .fit(&samples)
-            .map_err(|error| EnsembleError::KMeans(error.to_string()))?;
+        let (k, subset) = (self.n_clusters, DatasetBase::from(self.subset(data)));
+        let fit = move || {
+            let fitted = KMeans::params_with_rng(k, rng).n_runs(RUNS).fit(&subset);
+            (fitted, subset.records)
+        };
+        let (fitted, samples) = apart(progress, fit)?;
+        let fitted = fitted.map_err(|error| EnsembleError::KMeans(error.to_string()))?;
         let centroids = fitted.centroids().clone();
-        let rows = samples.records.rows().into_iter();
+        let rows = samples.rows().into_iter();
         let sum: f64 = rows.map(|row| lowest(&squared_distances(&centroids, row))).sum();
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
             reason = "f32 storage of a mean"
         )]
-        let spread = (sum / samples.records.nrows() as f64) as f32;
+        let spread = (sum / samples.nrows() as f64) as f32;
         self.fitted = Some(Fitted { centroids, spread });
         Ok(())
     }

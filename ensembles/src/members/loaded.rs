@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use crate::engine::inference::answers;
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::communities::Communities;
 use crate::members::kmeans::{CENTROIDS, KMeansModel};
 use crate::members::mixture::{Mixture, WEIGHTS};
@@ -15,6 +15,7 @@ use crate::members::neighbour_vote::{LABELS, NeighbourVote};
 use crate::members::save::{Arrays, save_weights};
 use crate::members::weights::{EncoderLayer, Parameter, Statistics, Weights};
 use crate::preparation::prepared::Prepared;
+use crate::progress::Progress;
 
 /// Reads a model that [`Clusterer::save`] wrote, of any of our kinds; `shape` is (n_features, n_clusters).
 pub(crate) fn load(
@@ -124,7 +125,15 @@ impl Clusterer for LoadedNetwork {
     }
 
     fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
-        let answers = answers(&self.weights, features).map(Into::into);
+        self.predict_watched(features, &())
+    }
+
+    fn predict_watched(
+        &self,
+        features: &Features,
+        progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
+        let answers = answers(&self.weights, features, progress)?.map(Into::into);
         answers.ok_or(EnsembleError::NotFinite { model: self.model.0 })
     }
 
@@ -165,14 +174,14 @@ mod tests {
         let path = folder.path().join("model.safetensors");
         save_weights(&weights, &path).unwrap();
         let mut loaded = load(ModelIdx(0), &path, (3, 2)).unwrap();
-        let expected = answers(&weights, &features()).unwrap();
+        let expected = answers(&weights, &features(), &()).unwrap().unwrap();
         assert_eq!(loaded.predict(&features()).unwrap(), expected.into());
         let again = folder.path().join("again.safetensors");
         loaded.save(&again).unwrap();
         let reloaded = load(ModelIdx(0), &again, (3, 2)).unwrap();
         assert_eq!(reloaded.predict(&features()).unwrap(), loaded.predict(&features()).unwrap());
         let data = Prepared::new(&features(), crate::Scaling::None, Seed(1), 1).unwrap();
-        let phase = Phase { round: 0, epochs: 1, anneal: false };
+        let phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
         let refused = loaded.train(&data, &phase, &PseudoLabels::default(), &());
         assert!(matches!(refused, Err(EnsembleError::LoadedModel)));
     }

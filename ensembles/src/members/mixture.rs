@@ -2,6 +2,7 @@
 
 use std::f64::consts::TAU;
 use std::path::Path;
+use std::sync::Arc;
 
 use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, SoftAssignments, Stream};
 use linfa::DatasetBase;
@@ -14,12 +15,13 @@ use rand_xoshiro::rand_core::SeedableRng;
 use rayon::prelude::*;
 
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::params::MemberKind;
 use crate::members::save::{Array, Arrays, save_arrays};
 use crate::numerics::matrix::CHUNK;
 use crate::preparation::directions::Directions;
 use crate::preparation::prepared::Prepared;
+use crate::progress::{Progress, apart, go_on};
 
 /// The name of this kind.
 const NAME: &str = MemberKind::Mixture.name();
@@ -189,7 +191,7 @@ impl Clusterer for Mixture {
         data: &Prepared,
         _phase: &Phase,
         _labels: &PseudoLabels,
-        _progress: &dyn Progress,
+        progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
         if self.fitted.is_some() {
             return Ok(());
@@ -198,7 +200,8 @@ impl Clusterer for Mixture {
         let mut rng = data.rng(Stream::Mixture { model });
         let view = data.features().view();
         let wanted = DIRECTIONS.min(view.ncols());
-        let directions = Directions::fit(&view, data.trainable(), wanted, &mut rng, threads);
+        let among = data.trainable();
+        let directions = Directions::fit(&view, among, wanted, &mut rng, threads, progress)?;
         let mut samples: Vec<usize> =
             data.trainable().iter().map(|&sample| sample as usize).collect();
         let limit = SAMPLES.max(SAMPLES_PER_CLUSTER * self.n_clusters);
@@ -209,7 +212,7 @@ impl Clusterer for Mixture {
         let rows = directions.of(&view.select(Axis(0), &samples).view());
         let exact = rows.mapv(f64::from);
         let variance = exact.var_axis(Axis(0), 0.0).mean().unwrap_or(0.0);
-        let dataset = DatasetBase::from(exact);
+        let dataset = Arc::new(DatasetBase::from(exact));
         let mut best: Option<(f64, Fitted)> = None;
         let mut reason = "all samples are alike".to_owned();
         for _ in 0..STARTS {
@@ -217,13 +220,13 @@ impl Clusterer for Mixture {
             if variance <= 0.0 {
                 continue;
             }
-            let mixture = GaussianMixtureModel::params_with_rng(self.n_clusters, rng)
+            let settings = GaussianMixtureModel::params_with_rng(self.n_clusters, rng)
                 .reg_covariance(LEAST_VARIANCE * variance)
                 .tolerance(TOLERANCE)
                 .max_n_iterations(STEPS)
-                .n_runs(1)
-                .fit(&dataset);
-            let fitted = match mixture {
+                .n_runs(1);
+            let dataset = Arc::clone(&dataset);
+            let fitted = match apart(progress, move || settings.fit(&*dataset))? {
                 Ok(mixture) => Fitted::of(directions.clone(), &mixture),
                 Err(error) => {
                     reason = error.to_string();
@@ -252,6 +255,14 @@ impl Clusterer for Mixture {
 
     /// The probability that a sample is from each component: in 64 bits, a sample at a time.
     fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
+        self.predict_watched(features, &())
+    }
+
+    fn predict_watched(
+        &self,
+        features: &Features,
+        progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
         let fitted = self.fitted()?;
         let mut probabilities = Array2::zeros((features.n_samples(), fitted.means.nrows()));
         let view = features.view();
@@ -259,7 +270,8 @@ impl Clusterer for Mixture {
             .axis_chunks_iter_mut(Axis(0), CHUNK)
             .zip(view.axis_chunks_iter(Axis(0), CHUNK))
             .collect();
-        chunks.into_par_iter().for_each(|(mut out, rows)| {
+        chunks.into_par_iter().try_for_each(|(mut out, rows)| {
+            go_on(progress)?;
             let rows = fitted.directions.of(&rows);
             for (mut out, row) in out.rows_mut().into_iter().zip(rows.rows()) {
                 let densities = fitted.log_densities(row);
@@ -270,7 +282,8 @@ impl Clusterer for Mixture {
                     *out = ((density - highest).exp() / total) as f32;
                 });
             }
-        });
+            Ok::<_, EnsembleError>(())
+        })?;
         Ok(SoftAssignments::new(probabilities).into())
     }
 

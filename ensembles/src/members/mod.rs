@@ -12,4 +12,5 @@ pub(crate) mod network;
 pub(crate) mod params;
 pub(crate) mod save;
 pub(crate) mod sizes;
+pub(crate) mod state;
 pub(crate) mod weights;

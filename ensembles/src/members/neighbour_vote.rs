@@ -14,6 +14,7 @@ use crate::numerics::matrix::{CHUNK, row};
 use crate::preparation::directions::Directions;
 use crate::preparation::exact_search::{Search, squared_distance};
 use crate::preparation::prepared::Prepared;
+use crate::progress::{Progress, go_on};
 
 /// Samples that are kept, at most.
 const KEPT: usize = 20_000;
@@ -61,7 +62,12 @@ pub(crate) struct NeighbourVote {
 impl NeighbourVote {
     /// Keeps up to 20,000 of the trainable samples in `data`, drawn from a stream of the run: the same for all models. `labels` are those
     /// of all trainable samples, and are numbered anew: by size, as far as any of their samples is kept.
-    pub(crate) fn new(data: &Prepared, labels: &[usize], count: usize) -> Self {
+    pub(crate) fn new(
+        data: &Prepared,
+        labels: &[usize],
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
         if kept.len() > KEPT {
             data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
@@ -73,11 +79,14 @@ impl NeighbourVote {
         let samples: Vec<usize> =
             kept.iter().map(|&index| data.trainable()[index] as usize).collect();
         let view = data.features().view();
-        let directions = (view.ncols() > 2 * DIRECTIONS).then(|| {
-            let mut rng = data.rng(Stream::References { part: 1 });
-            let threads = rayon::current_num_threads();
-            Directions::fit(&view, data.trainable(), DIRECTIONS, &mut rng, threads)
-        });
+        let directions = if view.ncols() > 2 * DIRECTIONS {
+            let (mut rng, threads) =
+                (data.rng(Stream::References { part: 1 }), rayon::current_num_threads());
+            let among = data.trainable();
+            Some(Directions::fit(&view, among, DIRECTIONS, &mut rng, threads, progress)?)
+        } else {
+            None
+        };
         let rows = view.select(Axis(0), &samples);
         let rows = match &directions {
             Some(directions) => directions.of(&rows.view()),
@@ -85,7 +94,7 @@ impl NeighbourVote {
         };
         let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
         let count = count.clamp(1, rows.nrows());
-        Self { rows, labels, n_clusters, count, directions, n_features: view.ncols() }
+        Ok(Self { rows, labels, n_clusters, count, directions, n_features: view.ncols() })
     }
 
     pub(crate) fn n_clusters(&self) -> usize {
@@ -96,21 +105,29 @@ impl NeighbourVote {
         self.n_features
     }
 
-    /// Votes on samples, a thousand rows at a time, on the threads of the current pool. O(n n_kept n_features).
-    pub(crate) fn answers(&self, features: &Features) -> ModelAnswers {
+    /// Votes on samples, a thousand rows at a time, on the threads of the current pool; given up if `progress` says so.
+    /// O(n n_kept n_features).
+    pub(crate) fn answers(
+        &self,
+        features: &Features,
+        progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
         #[expect(clippy::cast_possible_truncation, reason = "at most 20,000 are kept")]
         let all: Vec<u32> = (0..self.rows.nrows() as u32).collect();
         let search = Search::new(self.rows.view(), &all);
         let view = features.view();
         let chunks: Vec<_> = view.axis_chunks_iter(Axis(0), CHUNK).collect();
-        let answer = |rows: ArrayView2<'_, f32>| match &self.directions {
-            Some(directions) => self.of_rows(&search, &directions.of(&rows).view()),
-            None => self.of_rows(&search, &rows),
+        let answer = |rows: ArrayView2<'_, f32>| {
+            go_on(progress)?;
+            Ok(match &self.directions {
+                Some(directions) => self.of_rows(&search, &directions.of(&rows).view()),
+                None => self.of_rows(&search, &rows),
+            })
         };
-        let answers: Vec<_> = chunks.into_par_iter().map(answer).collect();
-        let (clusters, confidences) = answers.into_iter().flatten().unzip();
+        let answers: Result<Vec<_>, EnsembleError> = chunks.into_par_iter().map(answer).collect();
+        let (clusters, confidences) = answers?.into_iter().flatten().unzip();
         let assignments = Assignments::new(clusters, self.n_clusters);
-        ModelAnswers::Hard { assignments, confidences }
+        Ok(ModelAnswers::Hard { assignments, confidences })
     }
 
     fn of_rows(&self, search: &Search<'_>, rows: &ArrayView2<'_, f32>) -> Vec<(ClusterId, f32)> {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, Stream};
 
+use crate::checkpoints::Record;
 use crate::device::Device;
 use crate::engine::candle::Candle;
 use crate::engine::choice::{EngineChoice, EngineName};
@@ -11,12 +12,17 @@ use crate::engine::driver::{self, Trainee};
 use crate::engine::fast::Fast;
 use crate::engine::inference::answers;
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::params::ValidNetworkParams;
 use crate::members::save::save_weights;
+use crate::members::state;
 use crate::members::weights::Weights;
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
+use crate::progress::Progress;
+
+/// What a network's state has beside its weights.
+const EPOCHS_DONE: &str = "epochs_done";
 
 /// A ladder network (or a plain one), its optimiser's state, and how long it has been trained.
 pub struct Network {
@@ -30,6 +36,8 @@ pub struct Network {
     epochs_done: u64,
     /// Whether a phase has ended well, so that population statistics are there.
     trained: bool,
+    /// After how many steps of the last phase the time was up, if it was.
+    cut: Option<usize>,
     profile: Profile,
 }
 
@@ -57,19 +65,20 @@ impl Network {
             weights,
             epochs_done: 0,
             trained: false,
+            cut: None,
             profile: Profile::default(),
         })
     }
 
-    /// For an engine to train.
-    pub(crate) fn trainee(&mut self) -> Trainee<'_> {
-        let Self { model, params, weights, epochs_done, .. } = self;
-        Trainee { model: *model, params, weights, epochs_done }
+    /// For an engine to train, for at most so many steps.
+    pub(crate) fn trainee(&mut self, most_steps: Option<usize>) -> Trainee<'_> {
+        let Self { model, params, weights, epochs_done, cut, .. } = self;
+        Trainee { model: *model, params, weights, epochs_done, most_steps, cut }
     }
 
     /// Says that an engine has trained it.
     pub(crate) fn has_been_trained(&mut self) {
-        self.trained = true;
+        self.trained |= self.cut != Some(0);
     }
 
     fn need_trained(&self) -> Result<(), EnsembleError> {
@@ -89,7 +98,8 @@ impl Clusterer for Network {
         labels: &PseudoLabels,
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
-        let (engine, trainees, labels) = (self.engine, vec![self.trainee()], [labels]);
+        let (engine, labels) = (self.engine, [labels]);
+        let trainees = vec![self.trainee(phase.most_steps)];
         let profile = match engine {
             EngineName::Fast => driver::train(&Fast, trainees, &labels, data, phase, progress)?,
             EngineName::Candle => {
@@ -102,11 +112,37 @@ impl Clusterer for Network {
     }
 
     fn predict(&self, features: &Features) -> Result<ModelAnswers, EnsembleError> {
+        self.predict_watched(features, &())
+    }
+
+    fn predict_watched(
+        &self,
+        features: &Features,
+        progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
         self.need_trained()?;
         // The last step's weights have no loss that would show that they diverged.
-        answers(&self.weights, features).map(Into::into).ok_or_else(|| {
+        answers(&self.weights, features, progress)?.map(Into::into).ok_or_else(|| {
             EnsembleError::diverged(self.model, self.epochs_done, self.params.learning_rate)
         })
+    }
+
+    fn cut(&self) -> Option<usize> {
+        self.cut
+    }
+
+    fn state(&self) -> Option<Record> {
+        let mut record = state::record(&self.weights);
+        record.push(EPOCHS_DONE, &[1], vec![self.epochs_done]);
+        Some(record)
+    }
+
+    fn restore(&mut self, mut record: Record) -> bool {
+        let Some((_, epochs_done)) = record.take::<u64>(EPOCHS_DONE) else { return false };
+        self.epochs_done = epochs_done.first().copied().unwrap_or(0);
+        self.cut = None;
+        self.has_been_trained();
+        state::restore(&mut self.weights, &mut record)
     }
 
     fn profile(&self) -> Profile {

@@ -7,6 +7,8 @@ use ndarray::{ArrayBase, ArrayView2, ArrayViewMut2, Axis, Data, Ix2};
 use rayon::prelude::*;
 
 use super::elementary::vectorised;
+use crate::error::EnsembleError;
+use crate::progress::{Progress, go_on};
 
 /// Columns a block, a multiple of [`crate::engine::noise::BLOCK`]: a batch's block lies in a core's second cache. Part of nothing
 /// but speed: no sum goes across columns.
@@ -66,6 +68,31 @@ pub(crate) fn multiply(
             parallelism,
         );
     }
+}
+
+/// Multiplications between two looks at whether the work is given up: a few tenths of a second on one core.
+const WATCHED: usize = 4_000_000_000;
+
+/// As [`multiply`], given up if `progress` says so. A product of more than [`WATCHED`] multiplications goes a block of rows at a time.
+///
+/// # Errors
+///
+/// [`EnsembleError::Cancelled`].
+pub(crate) fn multiply_watched(
+    a: ArrayView2<'_, f32>,
+    b: ArrayView2<'_, f32>,
+    mut out: ArrayViewMut2<'_, f32>,
+    write: Write,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<(), EnsembleError> {
+    let (_, k) = a.dim();
+    let rows = (WATCHED / (k * b.ncols()).max(1)).max(1);
+    for (a, out) in a.axis_chunks_iter(Axis(0), rows).zip(out.axis_chunks_iter_mut(Axis(0), rows)) {
+        go_on(progress)?;
+        multiply(a, b, out, write, threads);
+    }
+    Ok(())
 }
 
 /// Calls `kernel` with every block of columns of `matrices`, which have as many columns each, and with its range.

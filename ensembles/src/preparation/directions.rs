@@ -4,9 +4,11 @@ use consilience_data::Rng;
 use ndarray::{Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
+use crate::error::EnsembleError;
 use crate::numerics::matrix::{CHUNK, Write, multiply};
 use crate::preparation::exact_search::centre;
-use crate::preparation::reduction::principal_directions;
+use crate::preparation::reduction::principal_directions_watched;
+use crate::progress::Progress;
 
 /// Samples that directions are found from: more hardly change them.
 const SAMPLES: usize = 10_000;
@@ -21,14 +23,16 @@ pub(crate) struct Directions {
 }
 
 impl Directions {
-    /// Of at most 10,000 of the samples in `among`. O(10,000 d directions), on `threads` threads of the current pool.
+    /// Of at most 10,000 of the samples in `among`. O(10,000 d directions), on `threads` threads of the current pool; given
+    /// up if `progress` says so.
     pub(crate) fn fit(
         rows: &ArrayView2<'_, f32>,
         among: &[u32],
         directions: usize,
         rng: &mut Rng,
         threads: usize,
-    ) -> Self {
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let mut samples: Vec<usize> = among.iter().map(|&sample| sample as usize).collect();
         if samples.len() > SAMPLES {
             rng.shuffle(&mut samples);
@@ -38,8 +42,8 @@ impl Directions {
         let mut rows = rows.select(Axis(0), &samples);
         let (mean, _) = centre(&rows.view());
         rows -= &ndarray::ArrayView1::from(&mean);
-        let basis = principal_directions(&rows.view(), directions, rng, threads);
-        Self { mean, basis }
+        let basis = principal_directions_watched(&rows.view(), directions, rng, threads, progress)?;
+        Ok(Self { mean, basis })
     }
 
     /// Rows of shape (n, n_features) in these directions, shape (n, n_directions): the same bits for the same rows, cut into
@@ -72,7 +76,7 @@ mod tests {
         };
         let rows = normal(&mut rng, 300, 2).dot(&normal(&mut rng, 2, 40)) + 7.0;
         let all: Vec<u32> = (0..300).collect();
-        let directions = Directions::fit(&rows.view(), &all, 2, &mut rng, 1);
+        let directions = Directions::fit(&rows.view(), &all, 2, &mut rng, 1, &()).unwrap();
         let found = directions.of(&rows.view());
         assert_eq!(found.dim(), (300, 2));
         for (a, b) in [(0, 1), (17, 250), (99, 100)] {

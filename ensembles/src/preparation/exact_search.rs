@@ -3,8 +3,10 @@
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use crate::error::EnsembleError;
 use crate::numerics::elementary::vectorised;
 use crate::numerics::matrix::{Write, multiply, row};
+use crate::progress::{Progress, go_on};
 
 /// Samples whose neighbours are sought at a time, and samples among which.
 pub(crate) const QUERIES: usize = 500;
@@ -34,15 +36,22 @@ impl<'a> Search<'a> {
     }
 
     /// The `count` nearest others of each of `queries`, nearest first (ties: the lowest sample), on the threads of the current
-    /// pool. O(queries among d), and memory O(queries count).
-    pub(crate) fn of_samples(&self, queries: &[u32], count: usize) -> Vec<Vec<Found>> {
+    /// pool; given up if `progress` says so. O(queries among d), and memory O(queries count).
+    pub(crate) fn of_samples(
+        &self,
+        queries: &[u32],
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<Found>>, EnsembleError> {
         let block = |queries: &[u32]| {
+            go_on(progress)?;
             let lengths: Vec<f32> =
                 queries.iter().map(|&query| self.squared_lengths[query as usize]).collect();
-            self.block(&self.gathered(queries), &lengths, Some(queries), count)
+            Ok(self.block(&self.gathered(queries), &lengths, Some(queries), count))
         };
-        let blocks: Vec<_> = queries.par_chunks(QUERIES).map(block).collect();
-        blocks.into_iter().flatten().collect()
+        let blocks: Result<Vec<_>, EnsembleError> =
+            queries.par_chunks(QUERIES).map(block).collect();
+        Ok(blocks?.into_iter().flatten().collect())
     }
 
     /// The same of rows that aren't among the samples, shape (n, n_features): of those that are, each is its own nearest.
@@ -232,7 +241,7 @@ mod tests {
         let values = Seed(1).rng(Stream::Subset).normal(2100 * 3);
         let rows = Array2::from_shape_vec((2100, 3), values).unwrap();
         let all: Vec<u32> = (0..2100).collect();
-        let found = Search::new(rows.view(), &all).of_samples(&all, 10);
+        let found = Search::new(rows.view(), &all).of_samples(&all, 10, &()).unwrap();
         for sample in (0..2100).step_by(97) {
             for (found, expected) in found[sample].iter().zip(all_pairs(&rows, sample)) {
                 assert!((found.0 - expected.0).abs() < 1e-4, "sample {sample}");
@@ -251,7 +260,7 @@ mod tests {
         let mut search = Search::new(rows.view(), &all);
         search.mean.fill(0.0);
         search.squared_lengths = rows.rows().into_iter().map(|row| row.dot(&row)).collect();
-        let found = search.of_samples(&all, 7);
+        let found = search.of_samples(&all, 7, &()).unwrap();
         for (sample, found) in found.iter().enumerate() {
             assert_eq!(found[..], all_pairs(&rows, sample)[..7], "sample {sample}");
         }
@@ -274,7 +283,7 @@ mod tests {
         let rows =
             Array2::from_shape_fn((20, 2), |(row, _)| if row % 2 == 0 { 3e38 } else { -3e38 });
         let all: Vec<u32> = (0..20).collect();
-        let found = Search::new(rows.view(), &all).of_samples(&all, 5);
+        let found = Search::new(rows.view(), &all).of_samples(&all, 5, &()).unwrap();
         assert!(found.iter().all(|found| found.len() == 5), "{found:?}");
     }
 

@@ -8,8 +8,10 @@ use consilience_data::Rng;
 use ndarray::{Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
+use crate::error::EnsembleError;
 use crate::numerics::matrix::{Write, multiply, row};
 use crate::preparation::exact_search::{Candidates, Found, Nearest};
+use crate::progress::{Progress, go_on};
 
 /// Lists are this many times as many as the root of the number of samples: looking for a list then takes about as long as looking
 /// through those that are near.
@@ -39,18 +41,23 @@ pub(crate) struct InvertedLists {
 
 impl InvertedLists {
     /// Of those samples in `rows`, shape (n_samples, n_features), that are `among` those to be found, ascending; on the threads of
-    /// the current pool. O(n sqrt(n) d).
+    /// the current pool; given up if `progress` says so. O(n sqrt(n) d).
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a number of lists"
     )]
-    pub(crate) fn new(rows: &Array2<f32>, among: &[u32], rng: &mut Rng) -> Self {
+    pub(crate) fn new(
+        rows: &Array2<f32>,
+        among: &[u32],
+        rng: &mut Rng,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let n_lists = ((among.len() as f64).sqrt() * LISTS).ceil().max(1.0) as usize;
-        let centroids = centroids(rows, among, n_lists.min(among.len()), rng);
+        let centroids = centroids(rows, among, n_lists.min(among.len()), rng, progress)?;
         let half_lengths = half_lengths(&centroids);
-        let of_members = nearest_of(rows, among, &centroids, &half_lengths);
+        let of_members = nearest_of(rows, among, &centroids, &half_lengths, progress)?;
         let mut members = vec![Vec::new(); centroids.nrows()];
         for (&sample, list) in among.iter().zip(of_members) {
             members[list as usize].push(sample);
@@ -69,7 +76,7 @@ impl InvertedLists {
         let squared_lengths = squared_lengths(&rows);
         let centroids = centroids.select(Axis(0), &of_list);
         let half_lengths = of_list.iter().map(|&list| half_lengths[list]).collect();
-        Self { centroids, half_lengths, rows, squared_lengths, ids, starts }
+        Ok(Self { centroids, half_lengths, rows, squared_lengths, ids, starts })
     }
 
     pub(crate) fn n_lists(&self) -> usize {
@@ -130,12 +137,16 @@ impl InvertedLists {
     }
 
     /// All samples in blocks of those that are near one another, so that they have lists in common.
-    pub(crate) fn blocks(&self, rows: &Array2<f32>) -> Vec<Vec<u32>> {
+    pub(crate) fn blocks(
+        &self,
+        rows: &Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<u32>>, EnsembleError> {
         #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
         let mut order: Vec<u32> = (0..rows.nrows() as u32).collect();
-        let nearest = nearest_of(rows, &order, &self.centroids, &self.half_lengths);
+        let nearest = nearest_of(rows, &order, &self.centroids, &self.half_lengths, progress)?;
         order.sort_by_key(|&sample| nearest[sample as usize]);
-        order.chunks(QUERIES).map(<[u32]>::to_vec).collect()
+        Ok(order.chunks(QUERIES).map(<[u32]>::to_vec).collect())
     }
 
     /// The `count` nearest others, as far as they are in the `probes` nearest lists, of a block of samples.
@@ -190,8 +201,10 @@ fn nearest_of(
     samples: &[u32],
     centroids: &Array2<f32>,
     half_lengths: &[f32],
-) -> Vec<u32> {
-    let block = |samples: &[u32]| -> Vec<u32> {
+    progress: &dyn Progress,
+) -> Result<Vec<u32>, EnsembleError> {
+    let block = |samples: &[u32]| -> Result<Vec<u32>, EnsembleError> {
+        go_on(progress)?;
         let order: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
         let rows = rows.select(Axis(0), &order);
         let mut products = Array2::zeros((samples.len(), centroids.nrows()));
@@ -206,21 +219,28 @@ fn nearest_of(
             }
             best.1
         };
-        (0..samples.len()).map(nearest).collect()
+        Ok((0..samples.len()).map(nearest).collect())
     };
-    samples.par_chunks(BLOCK).map(block).collect::<Vec<_>>().concat()
+    let blocks: Result<Vec<_>, EnsembleError> = samples.par_chunks(BLOCK).map(block).collect();
+    Ok(blocks?.concat())
 }
 
 /// Centroids by k-means on a random part of the samples, from random samples. One that becomes empty stays where it is.
 #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-fn centroids(rows: &Array2<f32>, among: &[u32], n_lists: usize, rng: &mut Rng) -> Array2<f32> {
+fn centroids(
+    rows: &Array2<f32>,
+    among: &[u32],
+    n_lists: usize,
+    rng: &mut Rng,
+    progress: &dyn Progress,
+) -> Result<Array2<f32>, EnsembleError> {
     let mut samples = among.to_vec();
     rng.shuffle(&mut samples);
     samples.truncate(SAMPLES_PER_LIST * n_lists);
     let order: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
     let mut centroids = rows.select(Axis(0), &order[..n_lists]);
     for _ in 0..PASSES {
-        let nearest = nearest_of(rows, &samples, &centroids, &half_lengths(&centroids));
+        let nearest = nearest_of(rows, &samples, &centroids, &half_lengths(&centroids), progress)?;
         let mut sums = Array2::<f64>::zeros(centroids.raw_dim());
         let mut counts = vec![0_u32; n_lists];
         for (&sample, &list) in order.iter().zip(&nearest) {
@@ -233,5 +253,5 @@ fn centroids(rows: &Array2<f32>, among: &[u32], n_lists: usize, rng: &mut Rng) -
             centroids.row_mut(list).assign(&mean);
         }
     }
-    centroids
+    Ok(centroids)
 }

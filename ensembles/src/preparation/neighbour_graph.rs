@@ -10,6 +10,7 @@ use crate::error::EnsembleError;
 use crate::preparation::directions::Directions;
 use crate::preparation::exact_search::{Found, QUERIES, Search, centre, squared_distance};
 use crate::preparation::inverted_lists::InvertedLists;
+use crate::progress::{Progress, go_on};
 
 /// Up to so many samples all distances are computed.
 const EXACT: usize = 20_000;
@@ -54,24 +55,25 @@ impl NeighbourGraph {
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::Threads`] if the threads can't be started.
+    /// [`EnsembleError::Threads`] if the threads can't be started, [`EnsembleError::Cancelled`] if `progress` says so.
     pub fn new(
         features: &Features,
         among: &[u32],
         k: usize,
         seed: Seed,
         threads: usize,
+        progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
         let k = k.min(among.len().saturating_sub(1));
         let search = || {
             if among.len() <= EXACT {
                 let all = all(features.n_samples());
-                (Search::new(features.view(), among).of_samples(&all, k), 1.0)
+                Ok((Search::new(features.view(), among).of_samples(&all, k, progress)?, 1.0))
             } else {
-                approximate(features, among, k, seed, threads)
+                approximate(features, among, k, seed, threads, progress)
             }
         };
-        let (found, recall) = crate::threads::pool(threads)?.install(search);
+        let (found, recall) = crate::threads::pool(threads)?.install(search)?;
         let found = found.into_iter().flatten();
         let (distances, nearest) =
             found.map(|(squared, sample)| (squared.max(0.0).sqrt(), sample)).unzip();
@@ -172,42 +174,49 @@ fn approximate(
     k: usize,
     seed: Seed,
     threads: usize,
-) -> (Vec<Vec<Found>>, f64) {
+    progress: &dyn Progress,
+) -> Result<(Vec<Vec<Found>>, f64), EnsembleError> {
     let rng = |part| seed.rng(Stream::NeighbourSearch { part });
     let mut measured = among.to_vec();
     rng(0).shuffle(&mut measured);
     measured.truncate(MEASURED);
     measured.sort_unstable();
-    let truth = Search::new(features.view(), among).of_samples(&measured, k);
-    let directions = DIRECTIONS.iter().filter(|&&count| features.n_features() >= 2 * count);
-    let projected = directions.copied().find_map(|count| {
+    let truth = Search::new(features.view(), among).of_samples(&measured, k, progress)?;
+    let mut projected = None;
+    for &count in DIRECTIONS.iter().filter(|&&count| features.n_features() >= 2 * count) {
         let (view, mut rng) = (features.view(), rng(1));
-        let points = Directions::fit(&view, among, count, &mut rng, threads).of(&view);
-        let candidates = Search::new(points.view(), among).of_samples(&measured, CANDIDATES * k);
-        (share_found(&candidates, &truth) >= SHARE).then_some(points)
-    });
+        let directions = Directions::fit(&view, among, count, &mut rng, threads, progress)?;
+        let points = directions.of(&view);
+        let search = Search::new(points.view(), among);
+        let candidates = search.of_samples(&measured, CANDIDATES * k, progress)?;
+        if share_found(&candidates, &truth) >= SHARE {
+            projected = Some(points);
+            break;
+        }
+    }
     let is_projected = projected.is_some();
     let points = projected.unwrap_or_else(|| centred(features));
-    let lists = InvertedLists::new(&points, among, &mut rng(2));
+    let lists = InvertedLists::new(&points, among, &mut rng(2), progress)?;
     let probes = probes(&lists, &points, &measured, &truth, among.len());
     let count = if is_projected { CANDIDATES * k } else { k };
-    let search = |queries: Vec<u32>| {
-        let found = lists.search(&points, &queries, count, probes);
+    let search = |queries: &Vec<u32>| {
+        go_on(progress)?;
+        let found = lists.search(&points, queries, count, probes);
         let nearest = queries.iter().zip(found).map(|(&query, candidates)| {
             if is_projected { ranked(features, query, &candidates, k) } else { candidates }
         });
-        nearest.collect::<Vec<_>>()
+        Ok(nearest.collect::<Vec<_>>())
     };
-    let blocks = lists.blocks(&points);
-    let found: Vec<_> = blocks.par_iter().map(|queries| search(queries.clone())).collect();
+    let blocks = lists.blocks(&points, progress)?;
+    let found: Result<Vec<_>, EnsembleError> = blocks.par_iter().map(search).collect();
     let mut of_samples = vec![Vec::new(); features.n_samples()];
-    for (&sample, found) in blocks.iter().flatten().zip(found.into_iter().flatten()) {
+    for (&sample, found) in blocks.iter().flatten().zip(found?.into_iter().flatten()) {
         of_samples[sample as usize] = found;
     }
     let of_measured: Vec<Vec<Found>> =
         measured.iter().map(|&sample| of_samples[sample as usize].clone()).collect();
     let recall = share_right(&of_measured, &truth);
-    (of_samples, recall)
+    Ok((of_samples, recall))
 }
 
 fn centred(features: &Features) -> Array2<f32> {
@@ -304,14 +313,14 @@ mod tests {
     }
 
     fn graph(features: &Features, k: usize, threads: usize) -> NeighbourGraph {
-        NeighbourGraph::new(features, &all(features.n_samples()), k, Seed(1), threads).unwrap()
+        NeighbourGraph::new(features, &all(features.n_samples()), k, Seed(1), threads, &()).unwrap()
     }
 
     /// The share of true neighbours of some samples that the graph has.
     fn recall(graph: &NeighbourGraph, features: &Features) -> f64 {
         let among = all(features.n_samples());
         let some: Vec<u32> = among.iter().copied().step_by(101).collect();
-        let truth = Search::new(features.view(), &among).of_samples(&some, graph.k());
+        let truth = Search::new(features.view(), &among).of_samples(&some, graph.k(), &()).unwrap();
         let own = |&sample: &u32| graph.of(sample as usize).iter().map(|&id| (0.0, id)).collect();
         share_found(&some.iter().map(own).collect::<Vec<_>>(), &truth)
     }
@@ -369,7 +378,7 @@ mod tests {
         assert_eq!(few.distances(0), [1.0, 4.0]);
         let one = graph(&line(1), 10, 1);
         assert_eq!((one.k(), one.n_samples(), one.of(0), one.edges(10)), (0, 1, &[][..], vec![]));
-        let some = NeighbourGraph::new(&line(5), &[0, 2, 4], 10, Seed(1), 1).unwrap();
+        let some = NeighbourGraph::new(&line(5), &[0, 2, 4], 10, Seed(1), 1, &()).unwrap();
         assert_eq!((some.k(), some.of(0), some.of(1)), (2, &[2, 4][..], &[0, 2][..]));
         let edges = some.edges(2);
         assert!(edges.iter().all(|edge| edge.0 % 2 == 0 && edge.1 % 2 == 0), "{edges:?}");

@@ -7,6 +7,7 @@ use consilience_data::{Assignments, Features, Seed, Stream};
 use crate::error::EnsembleError;
 use crate::preparation::neighbour_graph::NeighbourGraph;
 use crate::preparation::transform::{Preparation, Transform, finite, moments};
+use crate::progress::{Progress, go_on};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.
 const NEIGHBOUR: usize = 10;
@@ -40,6 +41,21 @@ impl Prepared {
         seed: Seed,
         threads: usize,
     ) -> Result<Self, EnsembleError> {
+        Self::new_watched(features, preparation, seed, threads, &())
+    }
+
+    /// As [`Prepared::new`], given up if `progress` says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prepared::new`], and [`EnsembleError::Cancelled`].
+    pub fn new_watched(
+        features: &Features,
+        preparation: impl Into<Preparation>,
+        seed: Seed,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let preparation = preparation.into();
         let mut transform = Transform::of_scaling(features, preparation.scaling);
         let scaled = finite(transform.scaled(&features.view()))?;
@@ -54,10 +70,12 @@ impl Prepared {
             let mut rng = seed.rng(Stream::Projection);
             let pool = crate::threads::pool(threads)?;
             let projected = pool.install(|| {
-                transform.project(&features.view(), preparation.components, &mut rng, threads)
+                let components = preparation.components;
+                transform.project(&features.view(), components, &mut rng, threads, progress)
             });
-            unprojected = Some(std::mem::replace(&mut features, finite(projected)?));
+            unprojected = Some(std::mem::replace(&mut features, finite(projected?)?));
         }
+        go_on(progress)?;
         let (_, variance) = moments(&features.view());
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let spread = variance.iter().sum::<f64>().sqrt() as f32;
@@ -72,8 +90,21 @@ impl Prepared {
     ///
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn measure_distances(&mut self, threads: usize) -> Result<(), EnsembleError> {
+        self.measure_distances_watched(threads, &())
+    }
+
+    /// As [`Prepared::measure_distances`], given up if `progress` says so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Prepared::measure_distances`], and [`EnsembleError::Cancelled`].
+    pub fn measure_distances_watched(
+        &mut self,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<(), EnsembleError> {
         let graph = |features: &Features, k| {
-            NeighbourGraph::new(features, &self.trainable, k, self.seed, threads)
+            NeighbourGraph::new(features, &self.trainable, k, self.seed, threads, progress)
         };
         let (near, distances) = match self.unprojected.take() {
             Some(unprojected) => {

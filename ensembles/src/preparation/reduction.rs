@@ -5,7 +5,9 @@ use linfa_linalg::eigh::EighInto;
 use linfa_linalg::qr::QRInto;
 use ndarray::{Array2, ArrayView2, s};
 
-use crate::numerics::matrix::{Write, multiply};
+use crate::error::EnsembleError;
+use crate::numerics::matrix::{Write, multiply_watched};
+use crate::progress::{Progress, go_on};
 
 /// Directions sought beside those asked for, and times that the data is gone through: both sharpen the last directions
 /// (Halko, Martinsson and Tropp, *Finding Structure with Randomness*, SIAM Review 53, 2011, section 4).
@@ -23,6 +25,25 @@ pub fn principal_directions(
     rng: &mut Rng,
     threads: usize,
 ) -> Array2<f32> {
+    principal_directions_watched(samples, components, rng, threads, &())
+        .expect("nobody is there to give it up")
+}
+
+/// As [`principal_directions`], given up if `progress` says so.
+///
+/// # Errors
+///
+/// [`EnsembleError::Cancelled`].
+pub(crate) fn principal_directions_watched(
+    samples: &ArrayView2<'_, f32>,
+    components: usize,
+    rng: &mut Rng,
+    threads: usize,
+    progress: &dyn Progress,
+) -> Result<Array2<f32>, EnsembleError> {
+    let product = |a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, out: &mut Array2<f32>| {
+        multiply_watched(a, b, out.view_mut(), Write::Replace, threads, progress)
+    };
     let width = samples.ncols();
     let sought = (components + OVERSAMPLING).min(width);
     let random = rng.normal(width * sought);
@@ -30,13 +51,14 @@ pub fn principal_directions(
     let mut projected = Array2::zeros((samples.nrows(), sought));
     for _ in 0..PASSES {
         basis = orthonormal(basis);
-        multiply(samples.view(), basis.view(), projected.view_mut(), Write::Replace, threads);
-        multiply(samples.t(), projected.view(), basis.view_mut(), Write::Replace, threads);
+        product(samples.view(), basis.view(), &mut projected)?;
+        product(samples.t(), projected.view(), &mut basis)?;
     }
     basis = orthonormal(basis);
-    multiply(samples.view(), basis.view(), projected.view_mut(), Write::Replace, threads);
+    product(samples.view(), basis.view(), &mut projected)?;
     let mut gram = Array2::zeros((sought, sought));
-    multiply(projected.t(), projected.view(), gram.view_mut(), Write::Replace, threads);
+    product(projected.t(), projected.view(), &mut gram)?;
+    go_on(progress)?;
     let (squares, rotation) =
         gram.mapv(f64::from).eigh_into().expect("a symmetric matrix of finite numbers");
     let mut order: Vec<usize> = (0..sought).collect();
@@ -44,8 +66,8 @@ pub fn principal_directions(
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
     let rotation = rotation.select(ndarray::Axis(1), &order).mapv(|value| value as f32);
     let mut directions = Array2::zeros((width, sought));
-    multiply(basis.view(), rotation.view(), directions.view_mut(), Write::Replace, threads);
-    directions.slice(s![.., ..components.min(width)]).to_owned()
+    product(basis.view(), rotation.view(), &mut directions)?;
+    Ok(directions.slice(s![.., ..components.min(width)]).to_owned())
 }
 
 /// An orthonormal basis of what the columns span.

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EnsembleError;
 use crate::numerics::matrix::{CHUNK, Write, multiply};
-use crate::preparation::reduction::principal_directions;
+use crate::preparation::reduction::principal_directions_watched;
+use crate::progress::{Progress, go_on};
 
 /// How features are brought to a common scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,28 +118,36 @@ impl Transform {
         components: usize,
         rng: &mut Rng,
         threads: usize,
-    ) -> Array2<f32> {
-        let projection = principal_directions(scaled, components, rng, threads);
-        let values = self.projected(scaled, &projection);
+        progress: &dyn Progress,
+    ) -> Result<Array2<f32>, EnsembleError> {
+        let projection = principal_directions_watched(scaled, components, rng, threads, progress)?;
+        let values = self.projected(scaled, &projection, progress)?;
         self.projection = Some(projection);
-        values
+        Ok(values)
     }
 
     /// Products of [`CHUNK`] rows each: how their sums are rounded may depend on the number of rows, so that training and
     /// prediction have to cut samples in the same way.
-    fn projected(&self, scaled: &ArrayView2<'_, f32>, projection: &Array2<f32>) -> Array2<f32> {
+    fn projected(
+        &self,
+        scaled: &ArrayView2<'_, f32>,
+        projection: &Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f32>, EnsembleError> {
         let mut values = Array2::zeros((scaled.nrows(), projection.ncols()));
         let chunks: Vec<_> = values
             .axis_chunks_iter_mut(Axis(0), CHUNK)
             .zip(scaled.axis_chunks_iter(Axis(0), CHUNK))
             .collect();
-        chunks.into_par_iter().for_each(|(out, rows)| {
+        chunks.into_par_iter().try_for_each(|(out, rows)| {
+            go_on(progress)?;
             multiply(rows, projection.view(), out, Write::Replace, 1);
-        });
+            Ok::<_, EnsembleError>(())
+        })?;
         if self.rows {
             scale_rows(&mut values);
         }
-        values
+        Ok(values)
     }
 
     /// Number of features that samples have before.
@@ -162,8 +171,8 @@ impl Transform {
         let scaled = self.scaled(&features.view());
         let seen = match &self.projection {
             Some(projection) => {
-                let project = || self.projected(&scaled.view(), projection);
-                crate::threads::pool(threads)?.install(project)
+                let project = || self.projected(&scaled.view(), projection, &());
+                crate::threads::pool(threads)?.install(project)?
             }
             None => scaled,
         };

@@ -28,7 +28,7 @@ pub(crate) fn fit(engine: EngineChoice, threads: usize) -> Vec<ModelAnswers> {
     let (params, data) = (params.check().unwrap(), data());
     let mut ensemble = Ensemble::of_kinds(&kinds, &params, &data, 3, &compute).unwrap();
     for round in [0, 1] {
-        let phase = Phase { round, epochs: 2, anneal: false };
+        let phase = Phase { round, epochs: 2, anneal: false, most_steps: None };
         ensemble.train(&data, &phase, &[], &()).unwrap();
     }
     ensemble.predict(&data).unwrap()

@@ -73,7 +73,7 @@ proptest! {
         let start = labels_of_signatures(&signatures, &labels);
         let mut observers = Observers::new(&signatures, labels.n_clusters());
         observers.start(&start);
-        observers.fit(&draw(&signatures, &start, labels.n_clusters(), BOUNDS), ITERATIONS);
+        observers.fit(&draw(&signatures, &start, labels.n_clusters(), BOUNDS), ITERATIONS, &threads).unwrap();
         let found = observers.consensus();
         let expected = dense(&votes, &labels);
         for (sample, cluster) in found.clusters.iter().enumerate() {
@@ -109,7 +109,7 @@ fn no_mini_cluster_is_forgotten_among_many_samples() {
         observers.start(&start);
         let nodes = draw(&signatures, &start, labels.n_clusters(), bounds);
         assert_eq!(nodes.iter().map(|(_, weight)| weight).sum::<f64>(), 5000.0);
-        observers.fit(&nodes, MAX_ITERATIONS);
+        observers.fit(&nodes, MAX_ITERATIONS, &threads).unwrap();
         let found = observers.consensus().clusters;
         for entry in labels.entries() {
             assert_eq!(found[entry.sample.index()], Some(entry.label), "period {period}");
@@ -159,7 +159,9 @@ fn what_is_known_of_thousands_of_clusters_is_sparse() {
     let start = labels_of_signatures(&signatures, &labels);
     let mut observers = Observers::new(&signatures, k);
     observers.start(&start);
-    observers.fit(&draw(&signatures, &start, labels.n_clusters(), BOUNDS), MAX_ITERATIONS);
+    observers
+        .fit(&draw(&signatures, &start, labels.n_clusters(), BOUNDS), MAX_ITERATIONS, &threads)
+        .unwrap();
     let n_known: usize = observers.known.iter().map(Vec::len).sum();
     assert!(n_known < 4 * 10 * n, "{n_known}");
     let found = observers.consensus().clusters;

@@ -1,6 +1,7 @@
 //! Average linkage by a chain of nearest neighbours.
 
 use super::tree::{Merge, Tree};
+use crate::GraphError;
 
 /// Sums of similarities between groups: of every pair, each kept once.
 ///
@@ -53,11 +54,16 @@ struct Group {
 ///
 /// * `leaf_samples`: number of samples of each leaf, length n, at least 1.
 /// * `similarities`: sums over the pairs of samples of each two leaves.
+/// * `go_on`: asked once a step; its error ends the work.
 ///
 /// # Complexity
 ///
 /// O(n²) time, and no memory beyond that of `similarities`.
-pub(super) fn join(leaf_samples: Vec<u64>, mut similarities: Triangle) -> Tree {
+pub(super) fn join(
+    leaf_samples: Vec<u64>,
+    mut similarities: Triangle,
+    go_on: impl Fn() -> Result<(), GraphError>,
+) -> Result<Tree, GraphError> {
     let n = leaf_samples.len();
     let mut groups: Vec<Group> = leaf_samples
         .iter()
@@ -68,6 +74,7 @@ pub(super) fn join(leaf_samples: Vec<u64>, mut similarities: Triangle) -> Tree {
     let mut chain: Vec<usize> = Vec::new();
     let mut merges = Vec::with_capacity(n.saturating_sub(1));
     while active.len() > 1 {
+        go_on()?;
         let tip = *chain.last().unwrap_or(&active[0]);
         if chain.is_empty() {
             chain.push(tip);
@@ -89,7 +96,7 @@ pub(super) fn join(leaf_samples: Vec<u64>, mut similarities: Triangle) -> Tree {
         groups[keep].samples += groups[gone].samples;
         groups[keep].node = u32::try_from(n + merges.len() - 1).expect("the table is far smaller");
     }
-    Tree::new(leaf_samples, merges)
+    Ok(Tree::new(leaf_samples, merges))
 }
 
 /// The group most similar to `tip`, and its similarity.

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::chain::{Triangle, count};
 use super::weights::VoteWeights;
 use crate::{
-    SignatureIdx, Signatures,
+    GraphError, SignatureIdx, Signatures, Threads,
     packing::Layout,
     word_table::{WordTable, hash},
 };
@@ -70,16 +70,21 @@ impl Leaves {
 
     /// Sums of the co-association of the pairs of samples of each two leaves: the weight of the votes in which they agree, as a share of that
     /// of the models that voted on both; 0 without such models. Rows in parallel, models in order.
-    pub(super) fn similarities(&self, weights: &VoteWeights) -> Triangle {
+    pub(super) fn similarities(
+        &self,
+        weights: &VoteWeights,
+        threads: &Threads<'_>,
+    ) -> Result<Triangle, GraphError> {
         let n = self.len();
         let by_model: Vec<Vec<u32>> = (0..self.n_models)
             .map(|model| self.votes.iter().skip(model).step_by(self.n_models).copied().collect())
             .collect();
         let mut triangle = Triangle::new(n);
         let rows = triangle.rows_mut().into_par_iter().enumerate();
-        rows.for_each_init(
+        rows.try_for_each_init(
             || vec![0.0; n],
             |common, (leaf, agree)| {
+                threads.go_on()?;
                 let common = &mut common[..leaf];
                 common.fill(0.0);
                 for (model, votes) in by_model.iter().enumerate() {
@@ -101,9 +106,10 @@ impl Leaves {
                         *agree *= samples * count(others) / common;
                     }
                 }
+                Ok::<_, GraphError>(())
             },
-        );
-        triangle
+        )?;
+        Ok(triangle)
     }
 }
 

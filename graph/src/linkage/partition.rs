@@ -63,7 +63,7 @@ impl<'a> Linkage<'a> {
     ///
     /// # Errors
     ///
-    /// [`GraphError::NoVotes`] if there is none, or room for none.
+    /// [`GraphError::NoVotes`] if there is none, or room for none; [`GraphError::Cancelled`].
     ///
     /// # Complexity
     ///
@@ -72,15 +72,15 @@ impl<'a> Linkage<'a> {
         signatures: &'a Signatures,
         weights: VoteWeights,
         max_signatures: usize,
-        threads: &Threads,
+        threads: &Threads<'_>,
     ) -> Result<Self, GraphError> {
         debug_assert_eq!(weights.models.len(), signatures.n_models());
         let leaves = Leaves::new(signatures, &weights, max_signatures);
         if leaves.len() == 0 {
             return Err(GraphError::NoVotes);
         }
-        let similarities = threads.run(|| leaves.similarities(&weights));
-        let tree = join(leaves.samples.clone(), similarities);
+        let similarities = threads.run(|| leaves.similarities(&weights, threads))?;
+        let tree = join(leaves.samples.clone(), similarities, || threads.go_on())?;
         Ok(Self { signatures, weights, leaves, max_signatures, tree })
     }
 
@@ -205,7 +205,7 @@ impl<'a> Partition<'a> {
     /// O(n_signatures * n_models * K), in parallel; times the number of different sets of models that voted on a sample of the tree, if
     /// votes are missing.
     #[must_use]
-    pub fn placements(&self, threads: &Threads) -> Vec<Option<Placement>> {
+    pub fn placements(&self, threads: &Threads<'_>) -> Vec<Option<Placement>> {
         let Linkage { signatures, weights, leaves, .. } = self.linkage;
         let n_models = signatures.n_models();
         let nodes = (0..signatures.len()).into_par_iter();
@@ -226,7 +226,7 @@ impl<'a> Partition<'a> {
 
     /// The cluster of each sample.
     #[must_use]
-    pub fn consensus(&self, threads: &Threads) -> VoteConsensus {
+    pub fn consensus(&self, threads: &Threads<'_>) -> VoteConsensus {
         let places = self.placements(threads).into_iter();
         let found: Vec<(Option<ClusterId>, f32)> = places
             .map(|place| place.map_or((None, 0.0), |at| (Some(at.cluster), at.similarity)))

@@ -63,7 +63,7 @@ impl VoteWeights {
         self,
         signatures: &Signatures,
         theta: f64,
-        threads: &Threads,
+        threads: &Threads<'_>,
     ) -> Result<Self, GraphError> {
         if !(theta.is_finite() && theta > 0.0) {
             return Err(GraphError::Theta { theta });

@@ -14,10 +14,10 @@ use super::kernels::cuda::allow_tf32;
 use super::ops::Way;
 use super::tests::{MANY, assert_close, batch, cases, describe, stack, weights};
 use super::train_tests::{Networks, blobs, learner, phase};
-use crate::members::clusterer::{EpochEnd, Progress};
 use crate::members::params::{Consistency, NetworkParams};
 use crate::preparation::prepared::Prepared;
 use crate::preparation::transform::Scaling;
+use crate::progress::{EpochEnd, Progress};
 
 /// Only one at a time: TF32 is a setting of the process, and times are of an idle GPU.
 static GPU: Mutex<()> = Mutex::new(());

@@ -9,7 +9,7 @@ use super::open::while_training;
 use super::ops::Way;
 use super::stack::{Blueprint, Inputs, Labelled, Stack};
 use crate::engine::batches::{Batch, Epoch};
-use crate::engine::driver::{Engine, Session, Setup};
+use crate::engine::driver::{Engine, Session, Setup, Steps};
 use crate::engine::terms::{View, looks_at};
 use crate::error::EnsembleError;
 use crate::members::params::ValidNetworkParams;
@@ -136,17 +136,22 @@ impl Candle {
 }
 
 impl Session for CandleSession<'_> {
-    fn epoch(&mut self, epochs: &[Epoch], rates: &[f64]) -> Result<Vec<f64>, EnsembleError> {
+    fn epoch(
+        &mut self,
+        epochs: &[Epoch],
+        rates: &[f64],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Steps, EnsembleError> {
         let start = Instant::now();
-        let losses = match &self.engine.resident {
+        let done = match &self.engine.resident {
             Some(_) => {
-                let losses = self.on_gpu(epochs, rates);
+                let done = self.on_gpu(epochs, rates, go_on);
                 self.profile.gpu += start.elapsed();
-                losses
+                done
             }
-            None => self.on_cpu(epochs, rates),
+            None => self.on_cpu(epochs, rates, go_on),
         };
-        losses.map_err(|error| self.engine.explained(error, &self.networks))
+        done.map_err(|error| self.engine.explained(error, &self.networks))
     }
 
     fn close(mut self) -> Result<Profile, EnsembleError> {
@@ -157,26 +162,35 @@ impl Session for CandleSession<'_> {
 }
 
 impl CandleSession<'_> {
-    fn on_cpu(&mut self, epochs: &[Epoch], rates: &[f64]) -> TensorResult<Vec<f64>> {
-        let mut sum = 0.0;
-        for (step, &rate) in rates.iter().enumerate() {
+    fn on_cpu(
+        &mut self,
+        epochs: &[Epoch],
+        rates: &[f64],
+        go_on: &dyn Fn() -> bool,
+    ) -> TensorResult<Steps> {
+        let (mut sum, mut taken) = (0.0, 0);
+        for &rate in rates {
             let mut clock = Instant::now();
             let mut lap = |spent: &mut Duration| {
                 let now = Instant::now();
                 *spent += now - clock;
                 clock = now;
             };
-            let inputs = self.gathered(&epochs[0].batch(step))?;
+            let inputs = self.gathered(&epochs[0].batch(taken))?;
             lap(&mut self.profile.noise);
             let losses = self.stack.losses(&inputs)?;
             sum += f64::from(losses.to_vec1::<f32>()?[0]);
             lap(&mut self.profile.forward);
             self.stack.learn(&losses, rate)?;
             lap(&mut self.profile.backward);
+            taken += 1;
+            if !go_on() {
+                break;
+            }
         }
         #[expect(clippy::cast_precision_loss, reason = "a number of steps")]
-        let steps = rates.len() as f64;
-        Ok(vec![sum / steps])
+        let losses = vec![sum / taken as f64];
+        Ok(Steps { taken, losses })
     }
 
     /// What the only network is shown in a step, gathered from host memory.
@@ -223,17 +237,28 @@ impl CandleSession<'_> {
     }
 
     /// Nothing is read from the device before the epoch's end.
-    fn on_gpu(&mut self, epochs: &[Epoch], rates: &[f64]) -> TensorResult<Vec<f64>> {
+    fn on_gpu(
+        &mut self,
+        epochs: &[Epoch],
+        rates: &[f64],
+        go_on: &dyn Fn() -> bool,
+    ) -> TensorResult<Steps> {
         let plan = Plan::new(epochs, &self.views, &self.engine.device)?;
         let mut sum = Tensor::zeros(epochs.len(), DType::F64, &self.engine.device)?;
-        for (step, &rate) in rates.iter().enumerate() {
-            let losses = self.stack.losses(&self.looked_up(&plan, epochs, step)?)?;
+        let mut taken = 0;
+        for &rate in rates {
+            let losses = self.stack.losses(&self.looked_up(&plan, epochs, taken)?)?;
             sum = (sum + losses.detach().to_dtype(DType::F64)?)?;
             self.stack.learn(&losses, rate)?;
+            taken += 1;
+            if !go_on() {
+                break;
+            }
         }
         #[expect(clippy::cast_precision_loss, reason = "a number of steps")]
-        let steps = rates.len() as f64;
-        Ok(sum.to_vec1::<f64>()?.into_iter().map(|sum| sum / steps).collect())
+        let steps = taken as f64;
+        let losses = sum.to_vec1::<f64>()?.into_iter().map(|sum| sum / steps).collect();
+        Ok(Steps { taken, losses })
     }
 
     /// What every network is shown in a step, looked up on the GPU.

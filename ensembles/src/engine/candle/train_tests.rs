@@ -19,13 +19,14 @@ use crate::engine::choice::EngineChoice;
 use crate::engine::driver::{self, Trainee};
 use crate::engine::inference::answers;
 use crate::error::EnsembleError;
-use crate::members::clusterer::{Clusterer, EpochEnd, Phase, Progress};
+use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::network::Network;
 use crate::members::params::{Consistency, NetworkParams, ValidNetworkParams};
 use crate::members::sizes::SizePrior;
 use crate::members::weights::Weights;
 use crate::preparation::prepared::Prepared;
 use crate::preparation::transform::Scaling;
+use crate::progress::{EpochEnd, Progress};
 
 /// Sample i is in blob i % 3.
 pub(super) fn blobs() -> Prepared {
@@ -148,25 +149,28 @@ impl Networks {
         let labels: Vec<_> =
             (0..self.weights.len()).map(|model| labels.get(model).unwrap_or(&none)).collect();
         let params = &self.params;
-        let trainee = |(model, (weights, epochs_done))| Trainee {
+        let mut cuts = vec![None; self.weights.len()];
+        let trainee = |(model, ((weights, epochs_done), cut))| Trainee {
             model: ModelIdx(model),
             params,
             weights,
             epochs_done,
+            most_steps: None,
+            cut,
         };
-        let networks = self.weights.iter_mut().zip(&mut self.epochs_done);
+        let networks = self.weights.iter_mut().zip(&mut self.epochs_done).zip(&mut cuts);
         let trainees = (0..).zip(networks).map(trainee).collect();
         driver::train(&engine, trainees, &labels, data, &phase, progress).map(drop)
     }
 
     pub(super) fn predict(&self, data: &Prepared) -> Vec<SoftAssignments> {
-        let of = |weights| answers(weights, data.features()).unwrap();
+        let of = |weights| answers(weights, data.features(), &()).unwrap().unwrap();
         self.weights.iter().map(of).collect()
     }
 }
 
 pub(super) fn phase(round: usize, epochs: usize) -> Phase {
-    Phase { round, epochs, anneal: round > 0 }
+    Phase { round, epochs, anneal: round > 0, most_steps: None }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::trainer::Trainer;
 use crate::engine::batches::Epoch;
-use crate::engine::driver::{Engine, Session, Setup};
+use crate::engine::driver::{Engine, Session, Setup, Steps};
 use crate::error::EnsembleError;
 use crate::members::weights::Weights;
 use crate::preparation::prepared::Prepared;
@@ -39,14 +39,23 @@ impl Engine for Fast {
 }
 
 impl Session for FastSession<'_> {
-    fn epoch(&mut self, epochs: &[Epoch], rates: &[f64]) -> Result<Vec<f64>, EnsembleError> {
-        let mut sum = 0.0;
-        for (step, &rate) in rates.iter().enumerate() {
-            sum += self.trainer.step(self.weights, self.data, &epochs[0].batch(step), rate);
+    fn epoch(
+        &mut self,
+        epochs: &[Epoch],
+        rates: &[f64],
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Steps, EnsembleError> {
+        let (mut sum, mut taken) = (0.0, 0);
+        for &rate in rates {
+            sum += self.trainer.step(self.weights, self.data, &epochs[0].batch(taken), rate);
+            taken += 1;
+            if !go_on() {
+                break;
+            }
         }
         #[expect(clippy::cast_precision_loss, reason = "a number of steps")]
-        let steps = rates.len() as f64;
-        Ok(vec![sum / steps])
+        let losses = vec![sum / taken as f64];
+        Ok(Steps { taken, losses })
     }
 
     fn close(self) -> Result<Profile, EnsembleError> {

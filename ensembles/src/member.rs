@@ -1,0 +1,166 @@
+//! A model of an ensemble, and what is kept of it between the steps of a run.
+
+use consilience_data::{Features, ModelAnswers, SoftAssignments};
+use ndarray::Array2;
+
+use crate::checkpoints::{Checkpoints, Record};
+use crate::error::EnsembleError;
+use crate::members::clusterer::Clusterer;
+use crate::members::network::Network;
+use crate::progress::Progress;
+
+/// The name of the probabilities in a record of votes.
+const PROBABILITIES: &str = "probabilities";
+
+/// A model of an ensemble.
+pub(crate) struct Member {
+    /// Its number among all that the ensemble was made of, whichever are left.
+    pub(crate) number: usize,
+    pub(crate) model: Model,
+    /// After how many steps its next phase has to end.
+    pub(crate) most_steps: Option<usize>,
+    /// What a checkpoint has of it.
+    kept: Kept,
+    /// What it has said of the samples that it was trained on, if it votes once.
+    said: Option<ModelAnswers>,
+}
+
+/// What trains it.
+pub(crate) enum Model {
+    Network(Box<Network>),
+    Other(Box<dyn Clusterer>),
+}
+
+/// What a checkpoint has of a model after a phase of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Nothing: it has to be trained.
+    Nothing,
+    /// Its state, which it is in.
+    State,
+    /// Its votes alone: the state of a later round is there, and will come.
+    Votes,
+}
+
+impl Member {
+    pub(crate) fn new(number: usize, model: Model) -> Self {
+        Self { number, model, most_steps: None, kept: Kept::Nothing, said: None }
+    }
+
+    pub(crate) fn clusterer(&self) -> &dyn Clusterer {
+        match &self.model {
+            Model::Network(network) => &**network,
+            Model::Other(other) => &**other,
+        }
+    }
+
+    pub(crate) fn clusterer_mut(&mut self) -> &mut dyn Clusterer {
+        match &mut self.model {
+            Model::Network(network) => &mut **network,
+            Model::Other(other) => &mut **other,
+        }
+    }
+
+    /// Finds the phase of `round` among `checkpoints`; whether that was all, so that there is nothing to train.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::NoState`] if it has to be trained, but isn't as the round before left it.
+    pub(crate) fn resume(
+        &mut self,
+        round: usize,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<bool, EnsembleError> {
+        if let Some(state) = checkpoints.load(&self.step(round, "state")) {
+            if !self.clusterer_mut().restore(state) {
+                return Err(self.lost());
+            }
+            self.kept = Kept::State;
+        } else if checkpoints.load(&self.step(round, "votes")).is_some() {
+            self.kept = Kept::Votes;
+        } else if self.kept == Kept::Votes {
+            return Err(self.lost());
+        } else {
+            self.kept = Kept::Nothing;
+        }
+        Ok(self.kept != Kept::Nothing)
+    }
+
+    /// Whether [`Member::go_back`] can come back to the state that it is in: a checkpoint has it, or it is always the same.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.kept == Kept::State || self.clusterer().votes_once()
+    }
+
+    /// Comes back to where the phase of `round` left it.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::NoState`] if that wasn't kept.
+    pub(crate) fn go_back(
+        &mut self,
+        round: usize,
+        checkpoints: &dyn Checkpoints,
+    ) -> Result<(), EnsembleError> {
+        if self.clusterer().votes_once() {
+            return Ok(());
+        }
+        let state = checkpoints.load(&self.step(round, "state"));
+        let restored = state.is_some_and(|state| self.clusterer_mut().restore(state));
+        if restored { Ok(()) } else { Err(self.lost()) }
+    }
+
+    fn lost(&self) -> EnsembleError {
+        EnsembleError::NoState { model: u16::try_from(self.number).unwrap_or(u16::MAX) }
+    }
+
+    /// Keeps its state after the phase of `round`, unless the time was up before its end.
+    pub(crate) fn keep(&mut self, round: usize, checkpoints: &dyn Checkpoints) {
+        if !checkpoints.keeps() || self.clusterer().cut().is_some() {
+            return;
+        }
+        if let Some(state) = self.clusterer().state() {
+            // The state before is what a round that isn't finished in time goes back to.
+            let outdated = round.checked_sub(2).map(|before| self.step(before, "state"));
+            checkpoints.save(&self.step(round, "state"), state, outdated.as_deref());
+            self.kept = Kept::State;
+        }
+    }
+
+    /// Its votes after the phase of `round` on the samples in `features`, which it was trained on: those that were kept, or new ones,
+    /// which are then kept if its state is.
+    pub(crate) fn vote(
+        &mut self,
+        features: &Features,
+        round: usize,
+        progress: &dyn Progress,
+    ) -> Result<ModelAnswers, EnsembleError> {
+        if let Some(said) = &self.said {
+            return Ok(said.clone());
+        }
+        let checkpoints = progress.checkpoints();
+        let step = self.step(round, "votes");
+        if let Some(votes) = checkpoints.load(&step).and_then(votes_of) {
+            return Ok(votes.into());
+        }
+        let votes = self.clusterer().predict_watched(features, progress)?;
+        if self.clusterer().votes_once() {
+            self.said = Some(votes.clone());
+        }
+        if let (Kept::State, ModelAnswers::Soft(votes)) = (self.kept, &votes) {
+            let (mut record, votes) = (Record::default(), votes.view());
+            record.push(PROBABILITIES, votes.shape(), votes.iter().copied().collect());
+            checkpoints.save(&step, record, None);
+        }
+        Ok(votes)
+    }
+
+    fn step(&self, round: usize, part: &str) -> String {
+        format!("round-{round:03}.model-{:05}.{part}", self.number)
+    }
+}
+
+fn votes_of(mut record: Record) -> Option<SoftAssignments> {
+    let (shape, values) = record.take(PROBABILITIES)?;
+    let shape: [usize; 2] = shape.try_into().ok()?;
+    Some(SoftAssignments::new(Array2::from_shape_vec(shape, values).ok()?))
+}

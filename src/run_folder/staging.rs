@@ -1,0 +1,239 @@
+//! The one owner of a folder in the making.
+//!
+//! What becomes `RUN` is written in `RUN.partial`, which is made and held before any work is done:
+//!
+//! | in it | what |
+//! | --- | --- |
+//! | `lock` | held by the process that writes the run; it has its number |
+//! | `run/` | what becomes the run |
+//! | `checkpoint/` | finished steps, if there are any: see [`CheckpointFolder`](super::CheckpointFolder) |
+//!
+//! Whoever comes next and finds it not held knows that its process is dead, and goes on with the checkpoint or clears it away.
+
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::unwritable;
+use super::{index, manifest};
+use crate::RunError;
+use crate::output::{
+    Lock, Taken, aside_of, check_name, rename_new, sync_file, sync_folder, sync_tree,
+};
+
+const LOCK: &str = "lock";
+const RUN: &str = "run";
+const CHECKPOINT: &str = "checkpoint";
+
+/// A folder in the making, held by this process. Whoever has a clone of it can give it up; what is given up can't be published any more.
+///
+/// Dropped or given up before it is published, it is removed, but for a checkpoint and for the folders that were there before.
+#[derive(Debug, Clone)]
+pub struct Staging(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// `RUN`.
+    out: PathBuf,
+    /// `RUN.partial`.
+    aside: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Held; with the folders that were made for it, innermost first.
+    Held(Lock, Vec<PathBuf>),
+    Published,
+    GivenUp,
+}
+
+impl Staging {
+    /// Makes and holds what is going to be `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] if another process holds it, if it can't be made, or if `out` can't be given that place later.
+    pub(super) fn hold(out: &Path) -> Result<Self, RunError> {
+        check_name(out)?;
+        let aside = aside_of(out);
+        let parent = aside.parent().unwrap_or(Path::new(""));
+        let made = missing(parent);
+        let give_back =
+            |made: &[PathBuf]| made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+        let folders = fs::create_dir_all(parent).and_then(|()| match fs::create_dir(&aside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && aside.is_dir() => Ok(()),
+            made => made,
+        });
+        let unwritable = |error: &io::Error| {
+            let problem = format!("can't be written: {error}; name another folder with --out");
+            RunError::folder(out, &problem)
+        };
+        if let Err(error) = folders {
+            give_back(&made);
+            return Err(unwritable(&error));
+        }
+        let mut lock = Lock::new(&aside.join(LOCK)).map_err(|taken| match taken {
+            Taken::By(process) => {
+                let who = process.map_or(String::new(), |process| format!(" (process {process})"));
+                let problem = format!(
+                    "another run is being written there{who}; wait for it, or name another folder with --out"
+                );
+                RunError::folder(out, &problem)
+            }
+            Taken::Failed(error) => unwritable(&error),
+        })?;
+        lock.sign().map_err(|error| unwritable(&error))?;
+        let state = Mutex::new(State::Held(lock, made));
+        let staging = Self(Arc::new(Inner { out: out.into(), aside, state }));
+        // What a dead process has left.
+        staging.clear().map_err(|error| unwritable(&error))?;
+        staging.try_out().map_err(|error| match error.kind() {
+            ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => RunError::folder(
+                out,
+                &format!(
+                    "is a mount point, which can't be replaced; name a folder in it, such as --out {}",
+                    out.join("run").display()
+                ),
+            ),
+            _ => unwritable(&error),
+        })?;
+        Ok(staging)
+    }
+
+    /// Replaces `out`, if it is there, by an empty folder like itself: if that can be done now, so can it be in the end.
+    fn try_out(&self) -> io::Result<()> {
+        let (out, probe) = (&self.0.out, self.0.aside.join(RUN));
+        fs::create_dir(&probe)?;
+        let done = match fs::metadata(out) {
+            Ok(there) => fs::set_permissions(&probe, there.permissions())
+                .and_then(|()| fs::rename(&probe, out)),
+            Err(_) => Ok(()),
+        };
+        let _ = fs::remove_dir(&probe);
+        done
+    }
+
+    /// What the run is going to be called.
+    #[must_use]
+    pub fn out(&self) -> &Path {
+        &self.0.out
+    }
+
+    /// Where finished steps are kept.
+    #[must_use]
+    pub fn checkpoint(&self) -> PathBuf {
+        self.0.aside.join(CHECKPOINT)
+    }
+
+    /// Makes the folder that is to be written in, which is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Data`] if it can't be written.
+    pub fn folder(&self) -> Result<PathBuf, RunError> {
+        let folder = self.0.aside.join(RUN);
+        let made = self.clear().and_then(|()| fs::create_dir(&folder));
+        made.map_err(|error| unwritable(&folder, &error))?;
+        Ok(folder)
+    }
+
+    /// Gives the folder its name, with a manifest of all files. `absent`: what should be in it and isn't, and why.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Data`] if it can't be; [`RunError::Cancelled`] if it was given up.
+    pub fn publish(&self, absent: &[(String, String)]) -> Result<&Path, RunError> {
+        let folder = self.0.aside.join(RUN);
+        let written = manifest::write(&folder, absent).and_then(|()| sync_tree(&folder));
+        self.named(written.and_then(|()| self.rename(|out| fs::rename(&folder, out))))
+    }
+
+    /// Gives the folder its name as it is, if it isn't a run but links to what others keep.
+    ///
+    /// # Errors
+    ///
+    /// As [`Staging::publish`].
+    pub fn publish_links(&self) -> Result<&Path, RunError> {
+        let folder = self.0.aside.join(RUN);
+        self.named(sync_tree(&folder).and_then(|()| self.rename(|out| fs::rename(&folder, out))))
+    }
+
+    /// Gives one file of the folder the name, in place of nothing. The rest is removed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Staging::publish`].
+    pub fn publish_file(&self, file: &Path) -> Result<&Path, RunError> {
+        self.named(sync_file(file).and_then(|()| self.rename(|out| rename_new(file, out))))
+    }
+
+    fn named(&self, done: io::Result<()>) -> Result<&Path, RunError> {
+        done.map_err(|error| match error.kind() {
+            ErrorKind::Interrupted => RunError::Cancelled,
+            _ => unwritable(&self.0.out, &error).into(),
+        })?;
+        Ok(&self.0.out)
+    }
+
+    fn rename(&self, rename: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+        // Whoever ends the program waits for this, or this for ever: nothing is published by halves.
+        let mut state = self.state();
+        if !matches!(*state, State::Held(..)) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        rename(&self.0.out)?;
+        *state = State::Published;
+        let _ = sync_folder(self.0.out.parent().unwrap_or(Path::new("")));
+        let _ = fs::remove_dir_all(&self.0.aside);
+        Ok(())
+    }
+
+    /// Gives it up, and waits for nothing but a name that is just being given; whether a checkpoint is left.
+    pub fn give_up(&self) -> bool {
+        let mut state = self.state();
+        let State::Held(lock, made) = std::mem::replace(&mut *state, State::GivenUp) else {
+            return false;
+        };
+        // Another thread may be writing into it still.
+        for _ in 0..10 {
+            if self.clear().is_ok() {
+                break;
+            }
+        }
+        if index::is_there(&self.checkpoint()) {
+            return true;
+        }
+        let _ = fs::remove_dir_all(&self.0.aside);
+        drop(lock);
+        made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+        false
+    }
+
+    fn clear(&self) -> io::Result<()> {
+        match fs::remove_dir_all(self.0.aside.join(RUN)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        // The last one.
+        if Arc::strong_count(&self.0) == 1 {
+            self.give_up();
+        }
+    }
+}
+
+/// `folder` and the folders around it that don't exist, innermost first.
+fn missing(folder: &Path) -> Vec<PathBuf> {
+    let missing = folder.ancestors().filter(|path| !path.as_os_str().is_empty());
+    missing.take_while(|path| !path.exists()).map(Path::to_path_buf).collect()
+}
