@@ -192,12 +192,18 @@ fn a_damaged_run_is_no_file_of_votes() {
     let text = sandbox.text("run/assignments.csv");
     let (kept, _) = text.split_at(text.len() / 2);
     sandbox.file("run/assignments.csv", &kept[..=kept.rfind('\n').unwrap()]);
-    for command in ["pseudo-label run -k 2 --out v", "report run", "export run"] {
-        let output = sandbox.run(command);
-        let message = stderr(&output);
-        assert!(message.contains("assignments.csv"), "{command}: {message}");
-        assert!(message.contains("samples are missing"), "{command}: {message}");
-    }
+    let refused = |because: &str| {
+        for command in ["pseudo-label run -k 2 --out v", "report run", "export run"] {
+            let output = sandbox.run(command);
+            let message = stderr(&output);
+            assert!(message.contains("assignments.csv"), "{command}: {message}");
+            assert!(message.contains(because), "{command}: {message}");
+        }
+    };
+    refused("isn't what the run has written (manifest.json)");
+    // As in runs from before there were manifests.
+    fs::remove_file(sandbox.path("run/manifest.json")).unwrap();
+    refused("samples are missing");
     fs::remove_file(sandbox.path("run/recipe.json")).unwrap();
 }
 
