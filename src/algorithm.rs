@@ -20,6 +20,7 @@ use crate::outcome::{Outcome, StopReason};
 use crate::progress::{Observer, Step, Unhurried};
 use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
+use crate::standing::worse;
 use crate::voters::Voters;
 
 /// Clusters `features`, shape (n_samples, n_features).
@@ -85,13 +86,13 @@ pub fn run_with(
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
         // A round that couldn't be taken back is finished, whatever the time.
         let unhurried = Unhurried { observer, checkpoints: observer.checkpoints() };
-        let hurried = round == 0 || ensemble.is_kept();
+        let hurried = round == 0 || ensemble.can_come_back();
         let trainer: &dyn Progress = if hurried { observer } else { &unhurried };
         ensemble.train(&data, &config.phase(round), &targets, trainer)?;
         if round == 0 {
             steps = leave_untrained(&mut ensemble, config.steps(round));
         } else if ensemble.cuts().iter().any(Option::is_some) {
-            ensemble.go_back(round - 1, observer.checkpoints())?;
+            ensemble.go_back()?;
             break StopReason::TimeLimit;
         }
         if ensemble.n_models() == 0 {
@@ -128,6 +129,11 @@ pub fn run_with(
             Round::record(&votes, extraction, &consensus, diversity, rounds.last(), seconds);
         record.information = data.neighbour_information(&record.consensus).unwrap_or(0.0);
         observer.step(&Step::Record(&record));
+        let worse = worse(&record, &rounds, k).filter(|_| config.judge && ensemble.can_go_back());
+        if let Some(stop) = worse {
+            ensemble.go_back()?;
+            break stop;
+        }
         rounds.push(record);
         latest = Some((votes, answers, alignment));
         if let Some(stop) = config.stop(&rounds) {

@@ -279,7 +279,7 @@ mod tests {
         let image = Some(Image { rows: 3, columns: 1, channels: 1 });
         let shifted = |c: &mut Config| {
             c.network.image = image;
-            c.network.shift_weight = 1.0;
+            c.network.move_weight = 1.0;
         };
         assert!(rejected(shifted).contains("got 3 x 1 x 1 for 2 features"));
         let plain = |c: &mut Config| {

@@ -53,6 +53,7 @@ pub mod round;
 mod rule;
 pub mod run_folder;
 mod selection;
+mod standing;
 pub mod voters;
 pub mod wording;
 

@@ -12,7 +12,7 @@ use crate::voters::Voters;
 
 /// The result of a run.
 pub struct Outcome {
-    /// All rounds, at least one.
+    /// All rounds that stand, at least one.
     pub rounds: Vec<Round>,
     /// Why there was no further round.
     pub stop: StopReason,
@@ -51,6 +51,12 @@ pub enum StopReason {
     /// The consensus hardly changed any more.
     #[expect(missing_docs, reason = "adjusted Rand index of the last two rounds' consensus")]
     Stable { ari_to_previous: f64 },
+    /// The last round told less of neighbours' clusters than one before: it isn't among the rounds, and the one before it stands.
+    #[expect(
+        missing_docs,
+        reason = "what that round told of neighbours' clusters, in nats, and the most before it"
+    )]
+    Worse { information: f64, best: f64 },
     /// The time was up.
     TimeLimit,
     /// All rounds were done, and none found K mini-clusters.

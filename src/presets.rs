@@ -104,6 +104,9 @@ impl Config {
             DataKind::Tabular => (Scaling::Standardise, 0),
         };
         let fine = image.is_some_and(|image| image.shorter_side() >= FINE);
+        // From the first step on, far probes lead networks that see many images all into one wrong optimum, where
+        // moves alone lead them to a right one in a few passes. Later, probes tell what moves don't.
+        let (first_epochs, consistency_from_round) = if fine && !small { (5, 1) } else { (9, 0) };
         let (im_weight, neighbour_weight) = match kind {
             DataKind::Image | DataKind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
             DataKind::Text => (1.0, 1.0),
@@ -128,7 +131,11 @@ impl Config {
             engine: EngineChoice::Auto,
             candidates: members + spare,
             labelling: Labelling::Agreement,
-            first: Schedule { epochs: 9, min_steps: if small { 1000 } else { 500 }, anneal: false },
+            first: Schedule {
+                epochs: first_epochs,
+                min_steps: if small { 1000 } else { 500 },
+                anneal: false,
+            },
             retrain: Schedule {
                 epochs: 3,
                 min_steps: if small { 250 } else { 120 },
@@ -145,7 +152,8 @@ impl Config {
                 batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
                 im_weight,
                 neighbour_weight,
-                shift_weight: if fine { 1.0 } else { 0.0 },
+                move_weight: if fine { 1.0 } else { 0.0 },
+                consistency_from_round,
                 image,
                 denoising: if small { NetworkParams::default().denoising } else { Vec::new() },
                 ..NetworkParams::default()
@@ -201,10 +209,10 @@ mod tests {
         let of = |kind, n_samples, image| Config::of_kind(kind, n_samples, image, 3);
         let image = Some(Image { rows: 28, columns: 20, channels: 1 });
         let few = of(DataKind::Image, 1000, image);
-        assert_eq!((few.network.image, few.network.shift_weight), (image, 1.0));
+        assert_eq!((few.network.image, few.network.move_weight), (image, 1.0));
         assert_eq!(few.agreement.min_agree, Strictness::ALL);
         let many = of(DataKind::Image, 70_000, None);
-        assert_eq!((many.network.image, many.network.shift_weight), (None, 0.0));
+        assert_eq!((many.network.image, many.network.move_weight), (None, 0.0));
         assert_eq!(many.agreement.min_agree, Strictness::percent(80));
         let text = of(DataKind::Text, 70_000, None);
         assert_eq!((text.rounds, text.agreement.min_agree), (1, Strictness::ALL));
@@ -230,12 +238,12 @@ mod tests {
     }
 
     #[test]
-    fn fine_images_are_shifted_and_coarse_ones_are_not() {
+    fn fine_images_are_moved_and_coarse_ones_are_not() {
         let fine = Config::auto(&spots(16), 2).network;
         assert_eq!(fine.image, Some(Image { rows: 16, columns: 16, channels: 1 }));
         let coarse = Config::auto(&spots(12), 2).network;
         let found = Some(Image { rows: 12, columns: 12, channels: 1 });
-        assert_eq!((coarse.image, coarse.shift_weight), (found, 0.0));
+        assert_eq!((coarse.image, coarse.move_weight), (found, 0.0));
     }
 
     #[test]

@@ -33,8 +33,6 @@ pub enum Stream {
     Subset,
     /// Where the search for principal directions starts.
     Projection,
-    /// By how much images are moved: those of all models alike.
-    Shift { epoch: u64 },
     /// Which samples a report shows: cluster by cluster, and on its map.
     Report { part: u64 },
     /// How many samples' neighbours are sought: whose neighbours are sought exactly, directions, and lists.
@@ -45,10 +43,12 @@ pub enum Stream {
     Mixture { model: u64 },
     /// Which samples are kept for new ones to be compared with, and in which directions.
     References { part: u64 },
+    /// How each image is moved.
+    Move { model: u64, epoch: u64 },
 }
 
 impl Stream {
-    /// Tag, model, epoch. Tags are part of what a seed means: never renumber them.
+    /// Tag, model, epoch. Tags are part of what a seed means: never renumber them. 10 was for shifts of images that all models shared.
     fn key(self) -> [u64; 3] {
         match self {
             Self::Weights { model } => [1, model, 0],
@@ -60,12 +60,12 @@ impl Stream {
             Self::Subset => [7, 0, 0],
             Self::Neighbours { model, epoch } => [8, model, epoch],
             Self::Projection => [9, 0, 0],
-            Self::Shift { epoch } => [10, 0, epoch],
             Self::Report { part } => [11, part, 0],
             Self::NeighbourSearch { part } => [12, part, 0],
             Self::Communities { model } => [13, model, 0],
             Self::Mixture { model } => [14, model, 0],
             Self::References { part } => [15, part, 0],
+            Self::Move { model, epoch } => [16, model, epoch],
         }
     }
 }

@@ -250,6 +250,9 @@ impl Ensemble {
         let (checkpoints, round) = (progress.checkpoints(), phase.round);
         let (mut stacked, mut jobs) = (Vec::new(), Vec::new());
         for (index, member) in self.members.iter_mut().enumerate() {
+            if round > 0 {
+                member.remember();
+            }
             if !member.resume(round, checkpoints)? {
                 let on_gpu = self.gpu.is_some() && matches!(member.model, Model::Network(_));
                 if on_gpu { &mut stacked } else { &mut jobs }.push((index, member));
@@ -308,23 +311,25 @@ impl Ensemble {
         Ok(())
     }
 
-    /// Whether [`Ensemble::go_back`] can come back to where the models are now: whether a checkpoint has their states.
+    /// Whether [`Ensemble::go_back`] could come back to where the models are now, after another phase.
     #[must_use]
-    pub fn is_kept(&self) -> bool {
-        self.members.iter().all(Member::is_kept)
+    pub fn can_come_back(&self) -> bool {
+        self.members.iter().all(Member::can_come_back)
     }
 
-    /// Makes all models what they were after the phase of `round`.
+    /// Whether [`Ensemble::go_back`] can undo the last phase.
+    #[must_use]
+    pub fn can_go_back(&self) -> bool {
+        self.members.iter().all(Member::can_go_back)
+    }
+
+    /// Makes all models what they were before the last phase.
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::NoState`] if a state wasn't kept: of every model, those of the last two rounds are.
-    pub fn go_back(
-        &mut self,
-        round: usize,
-        checkpoints: &dyn Checkpoints,
-    ) -> Result<(), EnsembleError> {
-        self.members.iter_mut().try_for_each(|member| member.go_back(round, checkpoints))
+    /// [`EnsembleError::NoState`] if a model doesn't tell its state, or the phase was the second in a row that is undone.
+    pub fn go_back(&mut self) -> Result<(), EnsembleError> {
+        self.members.iter_mut().try_for_each(Member::go_back)
     }
 
     /// Every model's answers to the samples that they were trained on, in the order of models: by the CPU, as those to any

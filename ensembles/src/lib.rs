@@ -36,10 +36,10 @@ pub use members::params::{
 };
 pub use members::sizes::SizePrior;
 pub use preparation::data_kind::{DataKind, Look};
+pub use preparation::image::Image;
 pub use preparation::neighbour_graph::NeighbourGraph;
 pub use preparation::prepared::Prepared;
 pub use preparation::reduction::principal_directions;
-pub use preparation::shift::Image;
 pub use preparation::transform::{Preparation, Scaling, Transform};
 pub use profile::Profile;
 pub use progress::{EpochEnd, Progress};

@@ -21,6 +21,8 @@ pub(crate) struct Member {
     pub(crate) most_steps: Option<usize>,
     /// What a checkpoint has of it.
     kept: Kept,
+    /// Its state before the last phase, to come back to.
+    before: Option<Record>,
     /// What it has said of the samples that it was trained on, if it votes once.
     said: Option<ModelAnswers>,
 }
@@ -44,7 +46,7 @@ enum Kept {
 
 impl Member {
     pub(crate) fn new(number: usize, model: Model) -> Self {
-        Self { number, model, most_steps: None, kept: Kept::Nothing, said: None }
+        Self { number, model, most_steps: None, kept: Kept::Nothing, before: None, said: None }
     }
 
     pub(crate) fn clusterer(&self) -> &dyn Clusterer {
@@ -59,6 +61,12 @@ impl Member {
             Model::Network(network) => &mut **network,
             Model::Other(other) => &mut **other,
         }
+    }
+
+    /// Remembers the state that it is in, which the next phase begins from.
+    pub(crate) fn remember(&mut self) {
+        let is_there = self.kept != Kept::Votes && !self.clusterer().votes_once();
+        self.before = if is_there { self.clusterer().state() } else { None };
     }
 
     /// Finds the phase of `round` among `checkpoints`; whether that was all, so that there is nothing to train.
@@ -86,25 +94,26 @@ impl Member {
         Ok(self.kept != Kept::Nothing)
     }
 
-    /// Whether [`Member::go_back`] can come back to the state that it is in: a checkpoint has it, or it is always the same.
-    pub(crate) fn is_kept(&self) -> bool {
-        self.kept == Kept::State || self.clusterer().votes_once()
+    /// Whether [`Member::go_back`] could come back to the state that it is in, after another phase.
+    pub(crate) fn can_come_back(&self) -> bool {
+        self.clusterer().votes_once() || self.clusterer().state().is_some()
     }
 
-    /// Comes back to where the phase of `round` left it.
+    /// Whether [`Member::go_back`] can undo the last phase.
+    pub(crate) fn can_go_back(&self) -> bool {
+        self.clusterer().votes_once() || self.before.is_some()
+    }
+
+    /// Comes back to where it was before the last phase.
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::NoState`] if that wasn't kept.
-    pub(crate) fn go_back(
-        &mut self,
-        round: usize,
-        checkpoints: &dyn Checkpoints,
-    ) -> Result<(), EnsembleError> {
+    /// [`EnsembleError::NoState`] if it doesn't know.
+    pub(crate) fn go_back(&mut self) -> Result<(), EnsembleError> {
         if self.clusterer().votes_once() {
             return Ok(());
         }
-        let state = checkpoints.load(&self.step(round, "state"));
+        let state = self.before.take();
         let restored = state.is_some_and(|state| self.clusterer_mut().restore(state));
         if restored { Ok(()) } else { Err(self.lost()) }
     }

@@ -187,9 +187,11 @@ fn whatever_a_checkpoint_has_the_result_is_the_same_and_it_can_be_taken_back() {
         assert_eq!(rounds(&mut resumed, &data, 4, &again), expected, "{lost} steps lost");
         assert!(again.epochs.load(Ordering::Relaxed) <= 2 * 5, "only what was lost is trained");
         assert_eq!(resumed.predict(&data).unwrap(), whole.predict(&data).unwrap());
-        assert!(resumed.is_kept());
-        resumed.go_back(2, &again.store).unwrap();
+        assert!(resumed.can_come_back() && resumed.can_go_back());
+        resumed.go_back().unwrap();
         assert_eq!(resumed.predict(&data).unwrap(), expected[2]);
+        let error = resumed.go_back().unwrap_err();
+        assert!(matches!(error, EnsembleError::NoState { model: 0 }), "{error}");
     }
     // A state that is missing is never made up.
     let again = Kept::default();

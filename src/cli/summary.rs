@@ -115,6 +115,9 @@ impl Summary<'_> {
                     "after {rounds}: the answer is stable (ARI {ari_to_previous:.4} to the previous round)"
                 )
             }
+            StopReason::Worse { information, best } => format!(
+                "after {rounds}: one more told less of neighbours' clusters ({information:.3} nats, {best:.3} before), and wasn't taken"
+            ),
             StopReason::TimeLimit => format!("after {rounds}, as the time was up"),
             StopReason::NoTraining => "after 1 round: there is nothing to train".into(),
             StopReason::NoCluster => format!(

@@ -6,6 +6,7 @@ use crate::engine::noise::Noise;
 use crate::engine::terms::{Term, View, looks_at};
 use crate::members::labels::LabelCycle;
 use crate::members::params::NetworkParams;
+use crate::preparation::moves::{Move, Strengths};
 use crate::preparation::prepared::Prepared;
 
 /// One pass of one network over the data.
@@ -19,8 +20,8 @@ pub(crate) struct Epoch {
     pub(crate) perturbation: Noise,
     /// For every sample, the one of its neighbours that it is held against; nothing if no term looks at them.
     neighbours: Vec<usize>,
-    /// Of every step. The same for all models, so that a stack of them needs one move.
-    shifts: Vec<[f32; 2]>,
+    /// Of every sample, in their order; nothing if no term looks at moved images.
+    moves: Vec<Move>,
     /// Pseudo-labelled samples of every step, and their labels; nothing without labels.
     labelled: Vec<(Vec<usize>, Vec<u32>)>,
 }
@@ -33,8 +34,8 @@ pub(crate) struct Batch<'a> {
     pub(crate) labelled: (&'a [usize], &'a [u32]),
     /// For each of all samples, the neighbour that it is held against.
     pub(crate) neighbours: &'a [usize],
-    /// By how many pixels images are moved, down and to the right.
-    pub(crate) shift: [f32; 2],
+    /// How each image is moved, if they are.
+    pub(crate) moves: &'a [Move],
     /// Counted within the epoch.
     pub(crate) step: u32,
     /// Of corrupted views.
@@ -74,7 +75,7 @@ impl Epoch {
         let steps = order.len() / batch_size;
         Self {
             batch_size,
-            shifts: shifts(data, epoch, params, steps),
+            moves: moves(data, (model, epoch), params, steps * batch_size),
             order,
             noise: Noise::new(data.rng(Stream::Noise { model, epoch })),
             perturbation: Noise::new(data.rng(Stream::Perturbation { model, epoch })),
@@ -90,18 +91,19 @@ impl Epoch {
 
     /// Number of steps. A last, smaller batch waits for the next epoch's order: its statistics would be poor.
     pub(crate) fn steps(&self) -> usize {
-        self.shifts.len()
+        self.order.len() / self.batch_size
     }
 
     /// What is seen in a step.
     #[expect(clippy::cast_possible_truncation, reason = "noise counts steps in 32 bits")]
     pub(crate) fn batch(&self, step: usize) -> Batch<'_> {
         let labelled = self.labelled.get(step).map_or((&[][..], &[][..]), |(s, l)| (s, l));
+        let part = step * self.batch_size..(step + 1) * self.batch_size;
         Batch {
-            samples: &self.order[step * self.batch_size..(step + 1) * self.batch_size],
+            moves: self.moves.get(part.clone()).unwrap_or_default(),
+            samples: &self.order[part],
             labelled,
             neighbours: &self.neighbours,
-            shift: self.shifts[step],
             step: step as u32,
             noise: self.noise,
             perturbation: self.perturbation,
@@ -109,19 +111,18 @@ impl Epoch {
     }
 }
 
-/// By how many pixels images are moved in each step, down and to the right; zeros, if they aren't.
-fn shifts(data: &Prepared, epoch: u64, params: &NetworkParams, steps: usize) -> Vec<[f32; 2]> {
-    let Some(image) = params.moved_image() else {
-        return vec![[0.0; 2]; steps];
-    };
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        reason = "a side, f32 storage"
-    )]
-    let shift = (params.shift * image.shorter_side() as f64) as f32;
-    let normal = data.rng(Stream::Shift { epoch }).normal(2 * steps);
-    normal.chunks_exact(2).map(|by| [by[0] * shift, by[1] * shift]).collect()
+/// How the images of an epoch are moved, in the order of its samples; nothing, if they aren't.
+fn moves(
+    data: &Prepared,
+    (model, epoch): (u64, u64),
+    params: &NetworkParams,
+    count: usize,
+) -> Vec<Move> {
+    let NetworkParams { shift, rotation, shear, scale, .. } = *params;
+    let strengths = Strengths { shift, rotation, shear, scale };
+    let mut rng = data.rng(Stream::Move { model, epoch });
+    let moves = |image| Move::drawn(image, strengths, count, &mut rng);
+    params.moved_image().map(moves).unwrap_or_default()
 }
 
 /// Learning rates of a phase, step by step: constant, or falling linearly to zero.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::members::params::{Consistency, ConsistencyLoss, NetworkParams, Objective};
-use crate::preparation::shift::Image;
+use crate::preparation::image::Image;
 
 /// One summand of a step's loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,8 +55,8 @@ pub(crate) enum View {
     Labelled,
     /// A neighbour of every sample.
     Neighbour,
-    /// As images, moved by fractions of pixels.
-    Shifted,
+    /// As images, each moved affinely.
+    Moved,
     /// Every sample moved a little, in a random direction.
     Random,
     /// Every sample moved a little, in the direction that changes its answer most.
@@ -69,7 +69,7 @@ impl View {
         Self::Corrupted,
         Self::Labelled,
         Self::Neighbour,
-        Self::Shifted,
+        Self::Moved,
         Self::Random,
         Self::Adversarial,
     ];
@@ -111,11 +111,12 @@ impl NetworkParams {
             ConsistencyLoss::Kl => Loss::Divergence,
             ConsistencyLoss::SquaredError => Loss::SquaredError,
         };
-        let shifted = Some(View::Shifted).filter(|_| self.image.is_some());
+        let moved = Some(View::Moved).filter(|_| self.image.is_some());
+        let consistent = consistent.filter(|_| round >= self.consistency_from_round);
         for (view, weight) in [
             (consistent, Some(self.consistency_weight)),
             (Some(View::Neighbour), Some(self.neighbour_weight).filter(|&weight| weight > 0.0)),
-            (shifted, Some(self.shift_weight).filter(|&weight| weight > 0.0)),
+            (moved, Some(self.move_weight).filter(|&weight| weight > 0.0)),
         ] {
             if let (Some(view), Some(weight)) = (view, weight) {
                 terms.push(term(loss, weight, view));
@@ -128,9 +129,9 @@ impl NetworkParams {
         terms
     }
 
-    /// What is minimised in any round. A decoder that rests at first is all that changes from one to another.
+    /// What is minimised in any round. Terms that rest at first are all that changes from one to another.
     pub(crate) fn all_terms(&self) -> Vec<Term> {
-        self.terms(self.decoder_from_round)
+        self.terms(self.decoder_from_round.max(self.consistency_from_round))
     }
 
     /// Whether training needs to know what is near a sample.
@@ -141,7 +142,7 @@ impl NetworkParams {
 
     /// The image that is moved, if images are.
     pub(crate) fn moved_image(&self) -> Option<Image> {
-        self.image.filter(|_| looks_at(&self.all_terms(), View::Shifted))
+        self.image.filter(|_| looks_at(&self.all_terms(), View::Moved))
     }
 }
 
@@ -181,14 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn consistency_may_wait_for_a_later_round() {
+        let params = NetworkParams { consistency_from_round: 2, ..NetworkParams::default() };
+        let adversarial = (Loss::Divergence, View::Adversarial);
+        assert!(!losses(&params, 1).contains(&adversarial));
+        assert!(losses(&params, 2).contains(&adversarial));
+        assert!(params.needs_neighbours());
+    }
+
+    #[test]
     fn views_follow_from_weights() {
         let image = Some(Image { rows: 4, columns: 4, channels: 1 });
         let still = NetworkParams { consistency: Consistency::None, image, ..Default::default() };
         assert!(!still.needs_neighbours() && still.moved_image().is_none());
         let near = NetworkParams { neighbour_weight: 0.5, ..still.clone() };
         assert!(near.needs_neighbours());
-        let shifted = NetworkParams { shift_weight: 0.5, ..still.clone() };
-        assert_eq!(shifted.moved_image(), image);
+        let moved = NetworkParams { move_weight: 0.5, ..still.clone() };
+        assert_eq!(moved.moved_image(), image);
         let dot_product = NetworkParams { objective: Objective::DotProduct, ..still };
         assert_eq!(losses(&dot_product, 0)[0], (Loss::DotProduct, View::Corrupted));
     }

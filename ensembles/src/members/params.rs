@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EnsembleError;
 use crate::members::sizes::SizePrior;
-use crate::preparation::shift::Image;
+use crate::preparation::image::Image;
 
 /// Which kind of model a member is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +111,9 @@ pub struct NetworkParams {
     pub consistency: Consistency,
     /// Its weight.
     pub consistency_weight: f64,
-    /// How far apart two answers are taken to be, here and for neighbours and shifted images. Adversarial directions are KL's in any
+    /// The round from which on it is at work.
+    pub consistency_from_round: usize,
+    /// How far apart two answers are taken to be, here and for neighbours and moved images. Adversarial directions are KL's in any
     /// case.
     pub consistency_loss: ConsistencyLoss,
     /// Length of moves (VAT's epsilon), as a multiple of the distance to the 10th neighbour. The default is twice that of IMSAT.
@@ -126,14 +128,21 @@ pub struct NetworkParams {
     /// Weight of the KL between a sample's answer and that of one of its ten nearest neighbours, drawn anew in every epoch;
     /// 0: no such term.
     pub neighbour_weight: f64,
-    /// Weight of the KL between a sample's answer and that of the same image moved a little, all images of a step by the same
-    /// move; 0: no such term.
-    pub shift_weight: f64,
-    /// Standard deviation of those moves, down and sideways, as a share of the image's shorter side.
+    /// Weight of the KL between a sample's answer and that of the same image moved affinely, each by its own draw in every
+    /// step; 0: no such term.
+    #[serde(alias = "shift_weight")]
+    pub move_weight: f64,
+    /// How far images are shifted at most, down or up and to either side, as a share of the shorter side.
     pub shift: f64,
+    /// How far they are turned at most, to either side, in degrees.
+    pub rotation: f64,
+    /// How far what is upright leans at most, to either side, in degrees.
+    pub shear: f64,
+    /// How much larger or smaller they become at most, as a share; height and width apart.
+    pub scale: f64,
     /// How pixels lie in the features: `[rows, columns, channels]`, or `[]`. Needed if images are to be moved. The features' scaling
     /// has to be the same for all pixels.
-    #[serde(with = "crate::preparation::shift::written")]
+    #[serde(with = "crate::preparation::image::written")]
     pub image: Option<Image>,
     /// Standard deviation of the corrupted encoder's noise. That encoder is at work, with an information-maximisation loss
     /// of its own, where something needs it: the decoder, noise-KL or the dot product. Labels go through it, too.
@@ -163,12 +172,16 @@ impl Default for NetworkParams {
             sizes: SizePrior::Uniform,
             consistency: Consistency::Adversarial,
             consistency_weight: 1.0,
+            consistency_from_round: 0,
             consistency_loss: ConsistencyLoss::Kl,
             radius: 0.5,
             probe: 3.0,
             neighbour_weight: 0.0,
-            shift_weight: 0.0,
-            shift: 0.02,
+            move_weight: 0.0,
+            shift: 0.04,
+            rotation: 15.0,
+            shear: 10.0,
+            scale: 0.1,
             image: None,
             noise_std: 0.3,
             denoising: vec![1000.0, 10.0, 0.1],
@@ -218,7 +231,7 @@ impl ValidNetworkParams {
         match self.moved_image() {
             Some(image) if image.n_features() != Some(n_features) => Err(EnsembleError::Setting {
                 name: "image",
-                need: "as many pixels as networks see features, or shift_weight = 0",
+                need: "as many pixels as networks see features, or move_weight = 0",
                 got: format!(
                     "{} x {} x {} for {n_features} features",
                     image.rows, image.columns, image.channels
@@ -258,17 +271,20 @@ impl NetworkParams {
             ("im_mu", self.im_mu),
             ("consistency_weight", self.consistency_weight),
             ("neighbour_weight", self.neighbour_weight),
-            ("shift_weight", self.shift_weight),
+            ("move_weight", self.move_weight),
             ("noise_std", self.noise_std),
             ("label_weight", self.label_weight),
         ] {
             need(not_negative(value), name, "0 or more", &value)?;
         }
         need((0.0..=1.0).contains(&self.shift), "shift", "0 to 1", &self.shift)?;
+        need((0.0..=180.0).contains(&self.rotation), "rotation", "0 to 180", &self.rotation)?;
+        need((0.0..=60.0).contains(&self.shear), "shear", "0 to 60", &self.shear)?;
+        need((0.0..=0.9).contains(&self.scale), "scale", "0 to 0.9", &self.scale)?;
         let costs = self.denoising.iter().all(|&cost| not_negative(cost));
         need(costs, "denoising", "costs of 0 or more", &self.denoising)?;
-        let image = "[rows, columns, channels] of the features, as shift_weight is above 0";
-        need(self.shift_weight == 0.0 || self.image.is_some(), "image", image, &self.image)?;
+        let image = "[rows, columns, channels] of the features, as move_weight is above 0";
+        need(self.move_weight == 0.0 || self.image.is_some(), "image", image, &self.image)?;
         let sizes = "uniform, learned or a list of positive numbers, one for each cluster";
         need(self.sizes.is_positive(), "sizes", sizes, &self.sizes)?;
         if self.objective == Objective::DotProduct {
@@ -314,7 +330,10 @@ mod tests {
         assert!(rejected(|p| p.consistency_weight = -1.0).contains("consistency_weight"));
         assert!(rejected(|p| p.neighbour_weight = -1.0).contains("neighbour_weight"));
         assert!(rejected(|p| p.shift = f64::NAN).contains("shift"));
-        assert!(rejected(|p| p.shift_weight = 1.0).contains("as shift_weight is above 0"));
+        assert!(rejected(|p| p.rotation = 181.0).contains("0 to 180, got 181"));
+        assert!(rejected(|p| p.shear = 90.0).contains("0 to 60"));
+        assert!(rejected(|p| p.scale = 1.0).contains("0 to 0.9"));
+        assert!(rejected(|p| p.move_weight = 1.0).contains("as move_weight is above 0"));
         assert!(rejected(|p| p.noise_std = -1.0).contains("noise_std"));
         assert!(rejected(|p| p.label_weight = -1.0).contains("label_weight"));
         assert!(rejected(|p| p.denoising = vec![1.0, -1.0]).contains("denoising"));
@@ -336,7 +355,7 @@ mod tests {
         let image = Some(Image { rows: 2, columns: 3, channels: 1 });
         let still = NetworkParams { image, ..NetworkParams::default() };
         assert!(still.clone().check().unwrap().check_features(7).is_ok(), "nothing is moved");
-        let params = NetworkParams { shift_weight: 1.0, ..still }.check().unwrap();
+        let params = NetworkParams { move_weight: 1.0, ..still }.check().unwrap();
         assert!(params.check_features(6).is_ok());
         let error = params.check_features(7).unwrap_err().to_string();
         assert!(error.contains("got 2 x 3 x 1 for 7 features"), "{error}");

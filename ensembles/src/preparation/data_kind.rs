@@ -1,6 +1,6 @@
 //! The kind of data (images, text, embeddings, tables), recognised from the features.
 
-use crate::preparation::shift::Image;
+use crate::preparation::image::Image;
 use consilience_data::Features;
 use ndarray::Array1;
 

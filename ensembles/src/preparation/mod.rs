@@ -4,9 +4,10 @@
 pub(crate) mod data_kind;
 pub(crate) mod directions;
 pub(crate) mod exact_search;
+pub(crate) mod image;
 pub(crate) mod inverted_lists;
+pub(crate) mod moves;
 pub(crate) mod neighbour_graph;
 pub(crate) mod prepared;
 pub(crate) mod reduction;
-pub(crate) mod shift;
 pub(crate) mod transform;

@@ -14,8 +14,8 @@ use crate::engine::terms::{View, looks_at};
 use crate::error::EnsembleError;
 use crate::members::params::ValidNetworkParams;
 use crate::members::weights::Weights;
+use crate::preparation::moves::moved_tensor;
 use crate::preparation::prepared::Prepared;
-use crate::preparation::shift::Shift;
 use crate::profile::Profile;
 
 /// Steps composed of candle's operations, with its gradients.
@@ -202,12 +202,12 @@ impl CandleSession<'_> {
             values.extend(rows);
             Tensor::from_vec(values, (1, samples.len(), width), &Device::Cpu)
         };
-        let shifted = || {
+        let moved = || {
             let image = self.params.moved_image().expect("a term of images");
-            let shift = Shift::new(image, batch.shift);
             let mut values = vec![0.0; batch.samples.len() * width];
-            for (moved, &sample) in values.chunks_exact_mut(width).zip(batch.samples) {
-                shift.apply(features.row(sample), moved);
+            let rows = values.chunks_exact_mut(width).zip(batch.samples);
+            for ((moved, &sample), by) in rows.zip(batch.moves) {
+                by.apply(image, features.row(sample), moved);
             }
             Tensor::from_vec(values, (1, batch.samples.len(), width), &Device::Cpu)
         };
@@ -225,7 +225,7 @@ impl CandleSession<'_> {
             samples: rows(batch.samples)?,
             distances: self.data.neighbour_distances().map(distances).transpose()?,
             neighbours: self.wants(View::Neighbour).then(|| rows(&batch.near())).transpose()?,
-            shifted: self.wants(View::Shifted).then(shifted).transpose()?,
+            moved: self.wants(View::Moved).then(moved).transpose()?,
             labelled: self.wants(View::Labelled).then(of_labelled).transpose()?,
             noise: Streams::new(vec![batch.noise], &Device::Cpu)?,
             perturbation: Streams::new(vec![batch.perturbation], &Device::Cpu)?,
@@ -271,20 +271,21 @@ impl CandleSession<'_> {
         let distances = resident.distances.as_ref();
         let distances =
             distances.map(|of| resident.rows(of, &plan.samples.get(step)?)).transpose()?;
-        let Batch { step: counted, shift, .. } = epochs[0].batch(step);
-        let shifted = || {
+        let moved = || {
             let image = self.params.moved_image().expect("a term of images");
-            Shift::new(image, shift).of_tensor(&samples)
+            let of_models = epochs.iter().flat_map(|epoch| epoch.batch(step).moves);
+            let moves: Vec<_> = of_models.copied().collect();
+            moved_tensor(image, &moves, &samples)
         };
         let labelled = |(samples, labels): &(Tensor, Tensor)| {
             let labels = labels.get(step)?.unsqueeze(2)?;
             TensorResult::Ok(Labelled { samples: rows(samples)?, labels })
         };
         Ok(Inputs {
-            step: counted,
+            step: epochs[0].batch(step).step,
             distances,
             neighbours: plan.neighbours.as_ref().map(rows).transpose()?,
-            shifted: self.wants(View::Shifted).then(shifted).transpose()?,
+            moved: self.wants(View::Moved).then(moved).transpose()?,
             labelled: plan.labelled.as_ref().map(labelled).transpose()?,
             noise: plan.noise.clone(),
             perturbation: plan.perturbation.clone(),

@@ -44,7 +44,7 @@ pub(crate) struct Inputs {
     pub(crate) distances: Option<Tensor>,
     /// A neighbour of every sample, and every sample as a moved image, shapes as that of `samples`, where a term is of them.
     pub(crate) neighbours: Option<Tensor>,
-    pub(crate) shifted: Option<Tensor>,
+    pub(crate) moved: Option<Tensor>,
     pub(crate) labelled: Option<Labelled>,
     /// Of corrupted views.
     pub(crate) noise: Streams,
@@ -155,7 +155,7 @@ impl Stack {
                 forward(&labelled.samples, self.corruption(inputs, true))
             }
             View::Neighbour => forward(inputs.neighbours.as_ref().expect(missing), None),
-            View::Shifted => forward(inputs.shifted.as_ref().expect(missing), None),
+            View::Moved => forward(inputs.moved.as_ref().expect(missing), None),
             View::Random | View::Adversarial => {
                 forward(&self.moved(view, inputs, &clean.logits)?, None)
             }

@@ -17,7 +17,8 @@ use crate::members::params::{
 };
 use crate::members::sizes::SizePrior;
 use crate::members::weights::Weights;
-use crate::preparation::shift::{Image, Shift};
+use crate::preparation::image::Image;
+use crate::preparation::moves::{Move, Strengths, moved_tensor};
 
 const FEATURES: usize = 5;
 const CLUSTERS: u8 = 3;
@@ -67,9 +68,14 @@ pub(super) fn batch(
     };
     let distances = |model| normal(100 + u64::from(model), &[rows, 1], dtype).abs().unwrap();
     let samples = each(&|model| normal(model.into(), &[rows, FEATURES], dtype));
+    let strengths = Strengths { shift: 0.3, rotation: 30.0, shear: 10.0, scale: 0.2 };
+    let of_model = |&model: &u8| {
+        Move::drawn(IMAGE, strengths, rows, &mut Seed(400 + u64::from(model)).rng(Stream::Subset))
+    };
+    let moves: Vec<Move> = models.iter().flat_map(of_model).collect();
     Inputs {
         step: 2,
-        shifted: Some(Shift::new(IMAGE, [-0.6, 1.1]).of_tensor(&samples).unwrap()),
+        moved: Some(moved_tensor(IMAGE, &moves, &samples).unwrap()),
         samples,
         distances: Some(each(&distances)),
         neighbours: Some(each(&|model| normal(300 + u64::from(model), &[rows, FEATURES], dtype))),
@@ -122,7 +128,7 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     label_weight: 1.5,
                     consistency_weight: 2.0,
                     neighbour_weight: 0.6,
-                    shift_weight: 0.8,
+                    move_weight: 0.8,
                     image: Some(IMAGE),
                     normalise_last: labelled != denoising.is_empty(),
                     probe: 0.5,

@@ -14,8 +14,9 @@ use crate::engine::terms::{Term, View};
 use crate::members::params::{Consistency, NetworkParams, Objective, ValidNetworkParams};
 use crate::members::sizes::SizePrior;
 use crate::members::weights::{Parameter, Weights};
+use crate::preparation::image::Image;
+use crate::preparation::moves::{Move, Strengths, moved_tensor};
 use crate::preparation::prepared::Prepared;
-use crate::preparation::shift::{Image, Shift};
 use crate::preparation::transform::Scaling;
 
 const SAMPLES: usize = 40;
@@ -72,8 +73,8 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
                         label_weight: 1.5,
                         consistency_weight: 2.0,
                         neighbour_weight: if labelled == normalise_last { 0.6 } else { 0.0 },
-                        shift_weight: if normalise_last { 0.8 } else { 0.0 },
-                        image: Some(Image { rows: 10, columns: 5, channels: 3 }),
+                        move_weight: if normalise_last { 0.8 } else { 0.0 },
+                        image: Some(IMAGE),
                         probe: 0.2,
                         ..NetworkParams::default()
                     };
@@ -106,15 +107,20 @@ static NEIGHBOURS: [usize; SAMPLES] = {
     }
     neighbours
 };
-const SHIFT: [f32; 2] = [0.3, -1.2];
+const IMAGE: Image = Image { rows: 10, columns: 5, channels: 3 };
 const LABELLED: ([usize; 5], [u32; 5]) = ([4, 5, 6, 7, 8], [0, 2, 1, 1, 0]);
 
-fn batch(labelled: bool) -> Batch<'static> {
+fn moves() -> Vec<Move> {
+    let strengths = Strengths { shift: 0.3, rotation: 30.0, shear: 10.0, scale: 0.2 };
+    Move::drawn(IMAGE, strengths, BATCH.len(), &mut Seed(4).rng(Stream::Subset))
+}
+
+fn batch(labelled: bool, moves: &[Move]) -> Batch<'_> {
     Batch {
+        moves,
         samples: &BATCH,
         labelled: if labelled { (&LABELLED.0, &LABELLED.1) } else { (&[], &[]) },
         neighbours: &NEIGHBOURS,
-        shift: SHIFT,
         step: 2,
         noise: Noise { key: [5, 6] },
         perturbation: Noise { key: [7, 8] },
@@ -129,7 +135,8 @@ fn terms(params: &ValidNetworkParams, labelled: bool, round: usize) -> Vec<Term>
 
 /// The same for a stack of one.
 fn inputs(data: &Prepared, params: &ValidNetworkParams, labelled: bool) -> Inputs {
-    let batch = batch(labelled);
+    let moves = moves();
+    let batch = batch(labelled, &moves);
     let gathered = |samples: &[usize]| {
         let rows: Vec<f32> =
             samples.iter().flat_map(|&sample| data.features().row(sample)).copied().collect();
@@ -146,7 +153,7 @@ fn inputs(data: &Prepared, params: &ValidNetworkParams, labelled: bool) -> Input
         step: batch.step,
         distances: Some(distances.to_dtype(DType::F64).unwrap()),
         neighbours: Some(gathered(&batch.near())),
-        shifted: image.map(|image| Shift::new(image, SHIFT).of_tensor(&clean).unwrap()),
+        moved: image.map(|image| moved_tensor(image, &moves, &clean).unwrap()),
         samples: clean,
         labelled: labelled.then(|| Labelled {
             samples: gathered(samples),
@@ -166,7 +173,8 @@ fn by_hand(
     threads: usize,
 ) -> (f64, Vec<(String, Vec<f32>)>) {
     let (mut weights, mut recorder) = (weights(params), Recorder::default());
-    let batch = batch(labelled);
+    let moves = moves();
+    let batch = batch(labelled, &moves);
     let rows = (batch.samples.len(), batch.labelled.0.len());
     let (terms, priors) = (terms(params, labelled, round), vec![params.sizes.unlearned(CLUSTERS)]);
     let setup = Setup { data, params, terms, rows, priors };

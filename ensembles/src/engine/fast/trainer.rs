@@ -22,7 +22,6 @@ use crate::members::weights::Weights;
 use crate::numerics::elementary::vectorised;
 use crate::numerics::matrix::{row_mut, set_lengths};
 use crate::preparation::prepared::Prepared;
-use crate::preparation::shift::Shift;
 use crate::profile::Profile;
 
 /// Whether a step by hand can have a term of this loss.
@@ -196,12 +195,11 @@ impl Trainer {
                     }
                 }
                 View::Neighbour => gather(data, &batch.near(), encoder.input(view)),
-                View::Shifted => {
+                View::Moved => {
                     let image = params.moved_image().expect("a term of images");
-                    let shift = Shift::new(image, batch.shift);
-                    let mut shifted = encoder.input(view);
-                    for (row, &sample) in batch.samples.iter().enumerate() {
-                        shift.apply(data.features().row(sample), row_mut(&mut shifted, row));
+                    let mut moved = encoder.input(view);
+                    for (row, (&sample, by)) in batch.samples.iter().zip(batch.moves).enumerate() {
+                        by.apply(image, data.features().row(sample), row_mut(&mut moved, row));
                     }
                 }
                 View::Random | View::Adversarial => {
