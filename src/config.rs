@@ -225,7 +225,7 @@ impl ValidConfig {
     pub(crate) fn stop(&self, rounds: &[Round]) -> Option<StopReason> {
         let last = rounds.last()?;
         match last.ari_to_previous {
-            Some(ari_to_previous) if ari_to_previous >= self.stable_ari && last.complete => {
+            Some(ari_to_previous) if ari_to_previous >= self.stable_ari => {
                 Some(StopReason::Stable { ari_to_previous })
             }
             _ if self.cut.as_ref().is_some_and(|cut| rounds.len() >= cut.rounds) => {
@@ -347,8 +347,12 @@ mod tests {
         assert_eq!(stop(&[(true, None), (true, Some(0.8))]), None);
         let stable = StopReason::Stable { ari_to_previous: 0.95 };
         assert_eq!(stop(&[(true, None), (true, Some(0.95))]), Some(stable));
-        let incomplete = (false, Some(0.95));
-        assert_eq!(stop(&[(true, None), incomplete]), None, "mini-clusters may still be found");
+        assert_eq!(
+            stop(&[(true, None), (false, Some(0.95))]),
+            Some(stable),
+            "nothing more is found"
+        );
+        let incomplete = (false, Some(0.8));
         assert_eq!(stop(&[(true, None), incomplete, incomplete]), Some(StopReason::RoundLimit));
         assert_eq!(stop(&[(false, None), incomplete, incomplete]), Some(StopReason::NoCluster));
     }

@@ -20,6 +20,9 @@ pub enum RunError {
     #[error("no preset '{name}'; presets: {known}")]
     Preset { name: String, known: String },
 
+    #[error("effort '{name}' is unknown; expected one of {known}")]
+    Effort { name: String, known: String },
+
     #[error(
         "K = {k}, but the data has only {distinct} distinct {}; {}",
         if *distinct == 1 { "row" } else { "rows" },

@@ -8,6 +8,7 @@ use consilience_ensembles::{
 use consilience_graph::{AgreementParams, Gate, Strictness};
 
 use crate::config::{Config, Schedule};
+use crate::effort::in_proportion;
 use crate::error::RunError;
 use crate::labelling::Labelling;
 
@@ -96,7 +97,9 @@ impl Config {
         // On text and embeddings, networks that learn from pseudo-labels become surer, not better: so there is one round, of
         // more models.
         let votes_once = matches!(kind, DataKind::Text | DataKind::Embedding);
-        let (members, spare) = if votes_once { (8, 2) } else { (5, if small { 5 } else { 1 }) };
+        let of_few = |least, most| in_proportion(n_samples, least, most);
+        let (members, spare) =
+            if votes_once { (8, 2) } else { (5, if small { of_few(1, 5) } else { 1 }) };
         let (scaling, components) = match kind {
             DataKind::Image => (Scaling::Range, 0),
             DataKind::Text => (Scaling::Rows, 200),
@@ -106,7 +109,9 @@ impl Config {
         let fine = image.is_some_and(|image| image.shorter_side() >= FINE);
         // From the first step on, far probes lead networks that see many images all into one wrong optimum, where
         // moves alone lead them to a right one in a few passes. Later, probes tell what moves don't.
-        let (first_epochs, consistency_from_round) = if fine && !small { (5, 1) } else { (9, 0) };
+        // Labels weigh little there, so that those that are wrong don't keep networks from learning it.
+        let in_turn = fine && !small;
+        let (first_epochs, consistency_from_round) = if in_turn { (5, 1) } else { (9, 0) };
         let (im_weight, neighbour_weight) = match kind {
             DataKind::Image | DataKind::Tabular => (0.1, if small { 0.1 } else { 0.0 }),
             DataKind::Text => (1.0, 1.0),
@@ -120,7 +125,7 @@ impl Config {
             seed: Seed(0),
             rounds: if votes_once {
                 1
-            } else if small {
+            } else if small || in_turn {
                 4
             } else {
                 5
@@ -133,12 +138,12 @@ impl Config {
             labelling: Labelling::Agreement,
             first: Schedule {
                 epochs: first_epochs,
-                min_steps: if small { 1000 } else { 500 },
+                min_steps: if small { of_few(150, 1000) } else { 500 },
                 anneal: false,
             },
             retrain: Schedule {
                 epochs: 3,
-                min_steps: if small { 250 } else { 120 },
+                min_steps: if small { of_few(50, 250) } else { 120 },
                 anneal: false,
             },
             communities: 11,
@@ -149,11 +154,13 @@ impl Config {
                 ..AgreementParams::default()
             },
             network: NetworkParams {
+                hidden: vec![of_few(100, 500); 2],
                 batch_size: if small { 100 } else { 250 }.max(BATCH_PER_CLUSTER * k),
                 im_weight,
                 neighbour_weight,
                 move_weight: if fine { 1.0 } else { 0.0 },
                 consistency_from_round,
+                label_weight: if in_turn { 0.3 } else { NetworkParams::default().label_weight },
                 image,
                 denoising: if small { NetworkParams::default().denoising } else { Vec::new() },
                 ..NetworkParams::default()
@@ -211,6 +218,11 @@ mod tests {
         let few = of(DataKind::Image, 1000, image);
         assert_eq!((few.network.image, few.network.move_weight), (image, 1.0));
         assert_eq!(few.agreement.min_agree, Strictness::ALL);
+        let tiny = of(DataKind::Image, 200, image);
+        assert_eq!((&tiny.network.hidden[..], tiny.first.min_steps), (&[100, 100][..], 200));
+        assert!(tiny.candidates < few.candidates);
+        let fine = of(DataKind::Image, 70_000, image).network;
+        assert_eq!((fine.consistency_from_round, few.network.consistency_from_round), (1, 0));
         let many = of(DataKind::Image, 70_000, None);
         assert_eq!((many.network.image, many.network.move_weight), (None, 0.0));
         assert_eq!(many.agreement.min_agree, Strictness::percent(80));
@@ -219,7 +231,7 @@ mod tests {
         // What a run writes overrides what is seen in its data when it is run again, images included.
         let embedding = Config::preset("embedding", &spots(16), 2).unwrap();
         assert!(toml::to_string(&embedding).unwrap().contains("image = []"));
-        for config in [few, many, text, embedding] {
+        for config in [few, tiny, many, text, embedding] {
             assert!(config.candidates > config.members.len());
             let written = toml::to_string(&config).unwrap();
             assert_eq!(toml::from_str::<Config>(&written).unwrap(), config);

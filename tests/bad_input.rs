@@ -161,6 +161,11 @@ fn settings_that_cannot_be() {
         refused(&sandbox, &format!("points.npy -k 2 {flags}"), parts);
     };
     with("--preset papier", &["no preset 'papier'", "tabular, paper"]);
+    with("--effort fast", &["effort 'fast' is unknown", "quick, default, thorough"]);
+    with("--effort quick --models 5", &["--effort quick", "networks were asked for"]);
+    with("--effort quick --member ladder", &["--effort quick", "networks were asked for"]);
+    with("--effort quick --rounds 3", &["--effort quick", "rounds of training were asked for"]);
+    with("--effort quick --config my.toml", &["--effort", "cannot be used with", "--config"]);
     with("--config none.toml", &["none.toml: the settings can't be read"]);
     for (settings, parts) in [
         ("round = 3", ["bad.toml: setting round: unknown field", "`rounds`"]),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use consilience::Effort;
 use consilience::consensus::ConsensusMethod;
 use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
@@ -102,6 +103,9 @@ pub(super) struct ClusterArgs {
     /// paper's authors)
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub(super) preset: String,
+    /// How much work it is worth: quick (without networks), default, or thorough
+    #[arg(long, value_name = "EFFORT", default_value = "default", conflicts_with_all = ["config"])]
+    pub(super) effort: Effort,
     /// Settings in TOML that replace the preset's, such as another run's config.toml
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,

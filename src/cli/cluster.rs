@@ -14,7 +14,7 @@ use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::{
     self, CheckpointFolder, Destination, Origin, Provenance, RunFolder, Staging,
 };
-use consilience::{Config, Outcome, ValidConfig};
+use consilience::{Config, Effort, Outcome, ValidConfig};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Compute;
 
@@ -69,6 +69,11 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     reading::notes(&data).for_each(|note| watcher.note(&note));
     if in_order {
         watcher.note("--labels: paired with the data row by row, as only one of them has ids");
+    }
+    if args.effort == Effort::Quick {
+        watcher.note(
+            "--effort quick: no networks are trained, so nothing is learnt from pseudo-labels",
+        );
     }
     let outcome = consilience::run(&data.features, &config, &watcher)?;
 

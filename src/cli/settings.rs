@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
-use consilience::{Config, RunError};
+use consilience::{Config, Effort, RunError};
 use consilience_data::{Dataset, Seed};
 use consilience_ensembles::{Compute, Device, EnsembleError, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
@@ -22,6 +22,10 @@ const RUN: &str = "run";
 /// All settings, for `k` clusters unless a file has another number.
 pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Config> {
     let mut config = Config::preset_for(&args.preset, &data.features, &data.recipe, k)?;
+    if args.effort == Effort::Quick {
+        no_networks(args)?;
+    }
+    config = config.with_effort(args.effort);
     if let Some(path) = &args.config {
         config = overlay(&config, path, Others::Refused)?;
     }
@@ -50,6 +54,23 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
     config.labelling = args.labelling.unwrap_or(config.labelling);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
+}
+
+/// Refuses options of networks, of which a quick run has none.
+fn no_networks(args: &ClusterArgs) -> Result<()> {
+    let network = args.member.is_some_and(MemberKind::is_network);
+    let asked = [
+        (network || args.models.is_some() && args.member.is_none(), "networks"),
+        (args.rounds.is_some_and(|rounds| rounds > 1), "rounds of training"),
+        (args.device != Device::Cpu, "a GPU"),
+        (args.preset == "paper", "the paper's networks"),
+    ];
+    match asked.iter().find(|(asked, _)| *asked) {
+        Some((_, what)) => bail!(
+            "--effort quick trains no networks, but {what} were asked for; leave out one of both"
+        ),
+        None => Ok(()),
+    }
 }
 
 /// All settings for votes that are given.
