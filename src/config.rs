@@ -186,10 +186,11 @@ impl ValidConfig {
         self.members.iter().copied().chain(networks.cycle().take(spare)).collect()
     }
 
-    /// Number of communities that vote. Those who ask for other models than networks, or for naive labels, want to see these.
+    /// Number of communities that vote. Those who ask for communities or the baseline alone, or for naive labels, want to see these.
     pub(crate) fn n_communities(&self) -> usize {
-        let has_networks = self.members.iter().any(|kind| kind.is_network());
-        let wanted = self.judge && has_networks && self.labelling == Labelling::Agreement;
+        let is_other = |kind: &MemberKind| kind.is_network() || *kind == MemberKind::Mixture;
+        let others = self.members.iter().any(is_other);
+        let wanted = self.judge && others && self.labelling == Labelling::Agreement;
         if wanted { self.communities } else { 0 }
     }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
 
-use crate::checkpoints::Checkpoints;
 use crate::device::Device;
 use crate::engine::candle::Candle;
 use crate::engine::choice::{EngineChoice, EngineName};

@@ -38,6 +38,10 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
     }
     if let Some(kind) = args.member {
         config.members.fill(kind);
+        if !kind.is_network() {
+            // Who asks for models of this kind wants to see these.
+            config.communities = 0;
+        }
     }
     if let Some(models) = args.models {
         let network = config.members.iter().copied().find(|kind| kind.is_network());
