@@ -34,9 +34,8 @@ docs: ## docs of all crates with warnings denied
 	export RUSTDOCFLAGS='-D warnings' && $(cargo) doc --workspace --no-deps --locked
 
 without-hdf5: ## everything compiled without HDF5, and the tests that files, commands and run folders have; and without any format
-	cargo check --workspace --exclude consilience-python --no-default-features --locked
-	cargo test --workspace --exclude consilience-python --no-default-features --features images,parquet --locked \
-	    $(addprefix --test ,$(files_and_commands))
+	cargo check --workspace --no-default-features --locked
+	cargo test --workspace --no-default-features --features images,parquet --locked $(addprefix --test ,$(files_and_commands))
 
 deny: ## licences and sources of all dependencies
 	$$(tools/cargo_deny.sh) --log-level error check bans licenses sources

@@ -35,10 +35,12 @@ say "wheel built in $((SECONDS - start)) s"
 # Away from the sources, so that the package that was installed is tested.
 tests=$PWD/python/tests
 config=$PWD/python/pyproject.toml
+page=$PWD/docs/python.md
 cd "$FOLDER"
 start=$SECONDS
-"$VENV/bin/python" -m pytest --quiet --config-file "$config" --rootdir "$FOLDER" -p no:cacheprovider "$tests"
-"$VENV/bin/python" -m pytest --quiet --config-file "$config" --rootdir "$FOLDER" -p no:cacheprovider \
-    --doctest-modules --pyargs consilience
+check() { "$VENV/bin/python" -m pytest --quiet --config-file "$config" --rootdir "$FOLDER" -p no:cacheprovider "$@"; }
+check --durations 5 "$tests"
+check --doctest-modules --pyargs consilience
+check --doctest-glob '*.md' "$page"
 "$VENV/bin/python" -m mypy --config-file "$config" --package consilience
 say "tested in $((SECONDS - start)) s"

@@ -19,8 +19,8 @@ import consilience
 QUICK: dict[str, Any] = {
     "candidates": 0,
     "communities": 0,
-    "first": {"epochs": 1, "min_steps": 30, "anneal": False},
-    "network": {"hidden": [16]},
+    "first": {"epochs": 1, "min_steps": 200, "anneal": False},
+    "network": {"hidden": [32]},
 }
 
 
@@ -56,14 +56,6 @@ def command() -> Callable[..., subprocess.CompletedProcess[str]]:
         return done
 
     return run
-
-
-@pytest.fixture(scope="session")
-def digits(command: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
-    """The handwritten digits that are built into the program, as float32."""
-    from sklearn.datasets import load_digits
-
-    return load_digits().data.astype(np.float32)
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:

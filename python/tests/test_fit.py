@@ -109,7 +109,7 @@ def test_settings_go_to_the_engine(blobs: Any) -> None:
     agreement = model.config_["agreement"]
     assert agreement["min_agree"] == "50%" and agreement["max_agree"] == "40%"
     assert abs(agreement["min_confidence"] - 0.2) < 1e-6
-    assert model.config_["network"]["hidden"] == [16] and len(model.config_["members"]) == 3
+    assert model.config_["network"]["hidden"] == [32] and len(model.config_["members"]) == 3
     with pytest.raises(ValueError, match="setting network.hiden: unknown field"):
         quick(3, settings={"network": {"hiden": [3]}}).fit(X)
 

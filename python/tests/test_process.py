@@ -26,7 +26,10 @@ rng = np.random.default_rng(0)
 def start(script: str) -> subprocess.Popen[str]:
     whole = HEAD + textwrap.dedent(script)
     return subprocess.Popen(
-        [sys.executable, "-c", whole], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-W", "ignore", "-c", whole],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
@@ -55,7 +58,8 @@ def test_ctrl_c_is_answered(name: str) -> None:
     process = start(f"""
         if {name == "predicting"}:
             groups = np.repeat(np.eye(16), 100, axis=0) * 9 + rng.normal(size=(1600, 16))
-            model = Consilience(4, n_models=6, max_rounds=1, settings={{"first": {{"min_steps": 20}}}}).fit(groups)
+            networks = {{"candidates": 0, "communities": 0, "first": {{"min_steps": 20}}}}
+            model = quick(4, n_models=6, settings=networks).fit(groups)
             many = rng.normal(size=(2_000_000, 16)).astype(np.float32)
         print("begun", flush=True)
         try:

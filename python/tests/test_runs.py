@@ -23,7 +23,7 @@ def settings_file(folder: Path) -> Path:
     path = folder / "settings.toml"
     path.write_text(
         "candidates = 0\ncommunities = 0\n"
-        "[first]\nepochs = 1\nmin_steps = 30\nanneal = false\n[network]\nhidden = [16]\n"
+        "[first]\nepochs = 1\nmin_steps = 200\nanneal = false\n[network]\nhidden = [32]\n"
     )
     return path
 
@@ -60,7 +60,6 @@ def test_arrays_give_the_bytes_of_the_command_line(
     model = quick(3, random_state=5).fit(X)
     model.save(tmp_path / "ours", X, data="x.npy")
     assert_same(tmp_path / "ours", tmp_path / "theirs")
-    assert 'id="map"' in (tmp_path / "ours/report.html").read_text() or True
     again = Consilience.load(tmp_path / "theirs")
     for name in ("labels_", "confidences_", "pseudo_labels_", "agreement_", "margin_", "votes_"):
         assert np.array_equal(getattr(again, name), getattr(model, name)), name
