@@ -7,7 +7,7 @@ cargo := CMAKE=$$(tools/setup.sh) && export CMAKE && cargo
 # Tests, in data/tests and tests, of what is other without HDF5. Training and the graph know nothing of it.
 files_and_commands := bad_input cluster evaluate_and_info export formats ids pseudo_label stream votes writers
 
-.PHONY: help demo test install lint fmt clippy docs without-hdf5 deny python setup
+.PHONY: help demo test install lint fmt clippy docs without-hdf5 deny python python-package wheel setup
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -42,6 +42,12 @@ deny: ## licences and sources of all dependencies
 
 python: ## the tests of the scripts in benches/
 	@tools/python_tests.sh
+
+python-package: ## the Python package: its wheel, built and tested in an environment of its own
+	@tools/python_package.sh
+
+wheel: ## the Python package's wheel for users, into target/wheels
+	@tools/wheel.sh
 
 setup: ## only find or install what the build needs
 	@tools/setup.sh

@@ -17,6 +17,9 @@ pub enum RunError {
     #[error("setting {name}: need {need}, got {got}")]
     Setting { name: &'static str, need: String, got: String },
 
+    #[error("setting {key}: {problem}")]
+    Overlay { key: String, problem: String },
+
     #[error("no preset '{name}'; presets: {known}")]
     Preset { name: String, known: String },
 

@@ -27,8 +27,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// The command line calls the library by the name that others call it.
+extern crate self as consilience;
+
 pub mod algorithm;
 mod choice;
+pub mod cli;
 pub mod config;
 pub mod consensus;
 pub mod cut;
@@ -45,6 +49,7 @@ pub mod linfa;
 pub mod metrics;
 pub mod outcome;
 pub mod output;
+pub mod overlay;
 pub mod predict;
 mod presets;
 pub mod progress;

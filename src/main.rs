@@ -1,6 +1,4 @@
-//! The program `consilience`. Its functions are in the library; arguments and output are in `cli`.
-
-mod cli;
+//! The program `consilience`: the library's command line, with an allocator of its own.
 
 use std::process::ExitCode;
 
@@ -9,12 +7,5 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    // Libraries that read damaged files may panic, which is told as an error.
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if !consilience_data::panics_are_caught() {
-            before(info);
-        }
-    }));
-    cli::main()
+    consilience::cli::main(std::env::args_os().collect())
 }

@@ -23,6 +23,7 @@ const ROOTS: &[&str] = &[
     "data/src/lib.rs",
     "ensembles/src/lib.rs",
     "graph/src/lib.rs",
+    "python/src/lib.rs",
     "tests/support/src/lib.rs",
     "src/lib.rs",
     "src/main.rs",

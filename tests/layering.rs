@@ -76,6 +76,11 @@ fn crates_depend_in_the_order_in_which_data_flow() {
     assert_eq!(ours("data/Cargo.toml"), ["consilience-truth"]);
     assert_eq!(ours("graph/Cargo.toml"), ["consilience-data"]);
     assert_eq!(ours("ensembles/Cargo.toml"), ["consilience-data"]);
+    let python = ours("python/Cargo.toml");
+    assert_eq!(
+        python,
+        ["consilience", "consilience-data", "consilience-ensembles", "consilience-graph"]
+    );
     let root = ours("Cargo.toml");
     assert_eq!(
         root,

@@ -27,6 +27,7 @@ mod recipe;
 mod records;
 mod seed;
 mod votes;
+mod wide;
 pub mod write;
 
 pub use assignments::{Assignments, ModelAnswers, SoftAssignments};
@@ -39,8 +40,8 @@ pub use features::Features;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, FeaturesChunk, FeaturesReader, VotesChunk, VotesInfo, VotesReader, describe,
-    panics_are_caught, read_dataset, read_dataset_as, read_dataset_with, read_integers,
+    Dataset, FeaturesChunk, FeaturesReader, Numbering, VotesChunk, VotesInfo, VotesReader,
+    describe, panics_are_caught, read_dataset, read_dataset_as, read_dataset_with, read_integers,
     read_labels, read_npz, read_sample_labels,
 };
 pub use recipe::{Missing, ReadOptions, Recipe};

@@ -1,4 +1,4 @@
-//! The command line: arguments and output.
+//! The command line: arguments and output. It is a user of the library like any other, and uses nothing that isn't public.
 //!
 //! Results go to standard output, progress and errors to standard error. Exit codes: 0 done; 1 done, but fewer
 //! mini-clusters than K; 2 error, told in one line; 128 + the number of a signal, such as 130 for Ctrl-C.
@@ -31,6 +31,7 @@ mod values;
 mod watcher;
 mod writing;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use self::args::{
@@ -40,9 +41,19 @@ use self::args::{
 use self::output::{answer, answer_bytes, tell};
 use self::parsing::{parse, usage};
 
-/// Does what the command line says.
-pub(crate) fn main() -> ExitCode {
-    let cli = match parse(std::env::args_os()) {
+/// Does what the command line says. `words`: all of it, the program's name first.
+///
+/// It owns the process: it takes over signals and the hook of panics, and after a signal it ends the program.
+#[must_use]
+pub fn main(words: Vec<OsString>) -> ExitCode {
+    // Libraries that read damaged files may panic, which is told as an error.
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !consilience_data::panics_are_caught() {
+            before(info);
+        }
+    }));
+    let cli = match parse(words.iter().cloned()) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => return refuse(&usage(&error)),
         // Help, or the version, was asked for.
@@ -50,7 +61,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let done = match cli.command {
         Command::Cluster(args) => {
-            resume::resolve(*args, std::env::args_os().skip(1).collect()).and_then(cluster::run)
+            resume::resolve(*args, words.into_iter().skip(1).collect()).and_then(cluster::run)
         }
         Command::PseudoLabel(args) => interrupt::watched(move || pseudo_label::run(&args)),
         Command::Predict(args) => interrupt::watched(move || predict::run(&args)),

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
+use consilience::overlay::overlay;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Dataset, Seed};
 use consilience_ensembles::{Compute, Device, EnsembleError, MemberKind};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use toml::{Table, Value};
+use toml::Table;
 
 use super::style::plural;
 use super::values::cores;
@@ -27,7 +28,7 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
     }
     config = config.with_effort(args.effort);
     if let Some(path) = &args.config {
-        config = overlay(&config, path, Others::Refused)?;
+        config = over_file(&config, path, Others::Refused)?;
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     if let Some(seed) = args.seed {
@@ -44,15 +45,7 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
         }
     }
     if let Some(models) = args.models {
-        let network = config.members.iter().copied().find(|kind| kind.is_network());
-        let kind = args.member.or(network).or(config.members.first().copied());
-        let kind = kind.unwrap_or(MemberKind::Ladder);
-        // As many are trained to be left out as before; none stays none.
-        let spare = config.candidates.saturating_sub(config.members.len());
-        // Networks are counted; models of other kinds stay beside them.
-        config.members.retain(|&other| !other.is_network() && other != kind);
-        config.members.splice(..0, vec![kind; models.into()]);
-        config.candidates = if spare > 0 { config.members.len() + spare } else { 0 };
+        config.set_models(models.into(), args.member);
     }
     config.engine = args.engine.unwrap_or(config.engine);
     config.labelling = args.labelling.unwrap_or(config.labelling);
@@ -81,7 +74,7 @@ fn no_networks(args: &ClusterArgs) -> Result<()> {
 pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
     let mut config = VotesConfig::default();
     if let Some(path) = &args.config {
-        config = overlay(&config, path, Others::IgnoredInRuns)?;
+        config = over_file(&config, path, Others::IgnoredInRuns)?;
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     config.n_clusters = args.clusters.unwrap_or(config.n_clusters);
@@ -157,7 +150,11 @@ enum Others {
 }
 
 /// `config` with what the file at `path` sets replaced.
-fn overlay<C: Serialize + DeserializeOwned>(config: &C, path: &Path, others: Others) -> Result<C> {
+fn over_file<C: Serialize + DeserializeOwned>(
+    config: &C,
+    path: &Path,
+    others: Others,
+) -> Result<C> {
     let shown = path.display();
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("{shown}: the settings can't be read"))?;
@@ -167,25 +164,9 @@ fn overlay<C: Serialize + DeserializeOwned>(config: &C, path: &Path, others: Oth
         anyhow!("{shown}: line {line} is not TOML: {}", error.message())
     })?;
     let is_of_run = file.remove(RUN).is_some();
-    let mut table = Table::try_from(config)?;
     if is_of_run && others == Others::IgnoredInRuns {
-        file.retain(|key, _| table.contains_key(key));
+        let known = Table::try_from(config)?;
+        file.retain(|key, _| known.contains_key(key));
     }
-    merge(&mut table, file);
-    serde_path_to_error::deserialize(table).map_err(|error| {
-        let (key, inner) = (error.path().to_string(), error.inner());
-        anyhow!("{shown}: setting {key}: {}", inner.message())
-    })
-}
-
-/// Replaces values of `base`; within tables, only those that `over` has.
-fn merge(base: &mut Table, over: Table) {
-    for (key, value) in over {
-        match (base.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(value)) => merge(inner, value),
-            (_, value) => {
-                base.insert(key, value);
-            }
-        }
-    }
+    overlay(config, file).map_err(|error| anyhow!("{shown}: {error}"))
 }

@@ -50,7 +50,7 @@ use self::path::read_cells;
 use self::source::{Location, Role};
 pub use self::stream::{FeaturesChunk, FeaturesReader};
 use self::strings::Cells;
-pub use self::votes::{VotesChunk, VotesInfo, VotesReader};
+pub use self::votes::{Numbering, VotesChunk, VotesInfo, VotesReader};
 use crate::records::PartInfo;
 use crate::{DataError, ReadOptions, Recipe};
 

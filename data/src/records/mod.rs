@@ -28,6 +28,7 @@ pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
 pub use self::label_roles::LabelsAs;
 pub(crate) use self::label_roles::{LabelRoles, VoteRoles};
 pub use self::offsets::Offsets;
+pub(crate) use self::offsets::ROWS;
 pub(crate) use self::pairing::pair_ids;
 pub use self::pairing::{PairedBy, SampleKeys};
 pub(crate) use self::request::{Fitted, Like, Request};

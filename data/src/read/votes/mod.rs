@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use ndarray::{Array2, s};
 
 use self::beside::Beside;
+pub use self::models::Numbering;
 use self::part::{MAX_MODELS, MAX_SAMPLES, MAX_VOTES, Part, check_samples};
 pub use self::part::{VotesChunk, VotesInfo};
 use crate::{DataError, ReadOptions, Truth};

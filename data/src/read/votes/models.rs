@@ -7,9 +7,9 @@ use crate::{DataError, Votes};
 /// Ids below this are looked up in a table, others in a hash map.
 const SMALL: usize = 1 << 16;
 
-/// One model's clusters.
+/// One model's clusters: any integers, numbered 0, 1, 2 ... in the order in which they appear.
 #[derive(Debug, Clone, Default)]
-struct Numbering {
+pub struct Numbering {
     /// The original id of each cluster.
     ids: Vec<i64>,
     /// The cluster of each small id, [`Votes::MISSING`] for those not seen.
@@ -20,7 +20,7 @@ struct Numbering {
 impl Numbering {
     /// The cluster of an id, [`Votes::MISSING`] if it is negative; `None` if there are too many.
     #[inline]
-    fn cluster(&mut self, id: i64) -> Option<u16> {
+    pub fn cluster(&mut self, id: i64) -> Option<u16> {
         let Ok(index) = usize::try_from(id) else {
             return Some(Votes::MISSING);
         };
@@ -28,6 +28,12 @@ impl Numbering {
             Some(&cluster) if cluster != Votes::MISSING => Some(cluster),
             _ => self.large_or_new(id, index),
         }
+    }
+
+    /// The original id of each cluster.
+    #[must_use]
+    pub fn into_ids(self) -> Vec<i64> {
+        self.ids
     }
 
     #[inline(never)]
@@ -94,6 +100,6 @@ impl Models {
 
     /// The original id of each cluster of each model.
     pub(super) fn into_ids(self) -> impl Iterator<Item = Vec<i64>> {
-        self.numberings.into_iter().map(|numbering| numbering.ids)
+        self.numberings.into_iter().map(Numbering::into_ids)
     }
 }

@@ -1,0 +1,37 @@
+"""Clusters unlabelled data with an ensemble that votes, and keeps the labels on which it agrees.
+
+The package is a face of the same engine as the command ``consilience``, which comes with it: the same data and seed give the same
+bytes.
+
+Examples
+--------
+>>> from sklearn.datasets import make_blobs
+>>> from consilience import Consilience
+>>> X, _ = make_blobs(300, centers=[[-8, -8], [0, 8], [8, -8]], random_state=1)
+>>> model = Consilience(3, n_models=2, max_rounds=1, random_state=1).fit(X)
+>>> sorted(int(n) for n in set(model.labels_))
+[0, 1, 2]
+"""
+
+from consilience._core import __version__
+from consilience._estimator import Consilience
+from consilience._k_range import KRow, k_range
+from consilience._predictor import Predictor
+from consilience._report import Report
+from consilience._scores import ClassScores, Scores, confidence_score, evaluate
+from consilience._votes import PseudoLabels, pseudo_label
+
+__all__ = [
+    "ClassScores",
+    "Consilience",
+    "KRow",
+    "Predictor",
+    "PseudoLabels",
+    "Report",
+    "Scores",
+    "__version__",
+    "confidence_score",
+    "evaluate",
+    "k_range",
+    "pseudo_label",
+]

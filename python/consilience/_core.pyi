@@ -1,0 +1,81 @@
+"""The engine: see ``python/src/``. Its names are not for users; they may change from version to version."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+class Results(TypedDict):
+    labels: NDArray[np.int64]
+    confidences: NDArray[np.float32]
+    pseudo_labels: NDArray[np.int64]
+    agreement: NDArray[np.int64]
+    margin: NDArray[np.int64]
+
+class VotesResults(Results):
+    complete: bool
+    diversity: float | None
+    n_signatures: int
+
+class Model:
+    @property
+    def n_features(self) -> int: ...
+    def predict(
+        self, x: NDArray[Any], n_threads: int = 0
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        x: NDArray[Any] | None = None,
+        data: Sequence[str] | None = None,
+    ) -> None: ...
+    def report(self, x: NDArray[Any] | None = None) -> str: ...
+    def file(self, name: str) -> bytes: ...
+    def config(self) -> str: ...
+    @staticmethod
+    def from_files(format: int, version: str, files: Mapping[str, bytes]) -> Model: ...
+
+def main(words: Sequence[str]) -> int: ...
+def fit(
+    x: NDArray[Any],
+    n_clusters: int,
+    options: Mapping[str, Any],
+    *,
+    feature_names: Sequence[str] | None = None,
+    verbose: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Model, Results]: ...
+def load(path: str | os.PathLike[str]) -> tuple[Model, Results]: ...
+def pseudo_label(
+    votes: Sequence[NDArray[Any]],
+    n_clusters: int,
+    agreement: Mapping[str, Any],
+    *,
+    confidences: NDArray[np.float32] | None = None,
+    consensus: str = "auto",
+    n_threads: int = 0,
+) -> VotesResults: ...
+def evaluate(
+    truth: NDArray[np.int64] | Sequence[str], found: NDArray[np.int64] | Sequence[str]
+) -> tuple[str, list[str]]: ...
+def k_range(
+    x: NDArray[Any],
+    first: int,
+    last: int,
+    options: Mapping[str, Any],
+    *,
+    feature_names: Sequence[str] | None = None,
+    verbose: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> str: ...
+def k_range_of_votes(
+    votes: Sequence[NDArray[Any]],
+    first: int,
+    last: int,
+    agreement: Mapping[str, Any],
+    n_threads: int = 0,
+) -> str: ...

@@ -1,0 +1,445 @@
+"""The estimator."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import check_is_fitted
+
+from consilience import _core, _validation
+from consilience._report import Report
+
+
+class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Cluster samples with an ensemble that votes, and label those on which it agrees.
+
+    Several models are trained independently. Samples that they put together become mini-clusters, one for each cluster: these are the
+    pseudo-labels. The models train further on them (by default not on embeddings and text), and in the end every sample gets a
+    cluster and a confidence.
+
+    Parameters
+    ----------
+    n_clusters : int
+        Number of clusters. It has to be given: see :func:`consilience.k_range` for a help to choose it.
+    preset : {"auto", "image", "text", "embedding", "tabular", "paper"}, default="auto"
+        Which settings to start from. "auto" looks what kind of data they are.
+    n_models : int, optional
+        Number of networks. The preset has 5 or 8.
+    max_rounds : int, optional
+        Largest number of rounds of training. With 1, nothing is learnt from pseudo-labels.
+    min_agree, max_agree : int, float or str, optional
+        How many models have to put two samples together for them to be joined, and how many may at most for them to be kept apart:
+        a number of models (4), a share of them (0.8) or either as on the command line ("80%").
+    min_confidence : float, optional
+        Every model has to be more confident than this of a sample that is to have a pseudo-label.
+    settings : dict, optional
+        Any other settings, nested as in the ``config.toml`` of a run: ``{"network": {"hidden": [500]}}``.
+    n_jobs : int, optional
+        Number of threads; `None` and -1: one for each core. It doesn't change the result.
+    random_state : int or RandomState, optional
+        The seed. `None` is the same as 0: a run can always be repeated.
+    verbose : int, default=0
+        1 tells of rounds, 2 of epochs, too.
+
+    Attributes
+    ----------
+    labels_ : ndarray of shape (n_samples,), int64
+        The cluster of every sample.
+    confidences_ : ndarray of shape (n_samples,), float32
+        How sure it is, 0 to 1. What it measures depends on which answer was chosen (``metrics_["chosen"]``).
+    pseudo_labels_ : ndarray of shape (n_samples,), int64
+        The cluster of the samples on which the models agree; -1 for all others.
+    agreement_ : ndarray of shape (n_samples,), int64
+        Models that put the sample with its mini-cluster's anchor; 0 without a pseudo-label.
+    margin_ : ndarray of shape (n_samples,), int64
+        By how many models that is ahead of the next best mini-cluster; 0 without a pseudo-label.
+    votes_ : ndarray of shape (n_models, n_samples), int64
+        The networks' votes in the last round, each in its own numbering; -1 where there is none.
+    complete_ : bool
+        Whether every cluster has pseudo-labels.
+    n_iter_ : int
+        Number of rounds.
+    diversity_ : float or None
+        Mean adjusted Rand index between two models in the last round (1: identical).
+    stop_reason_ : str
+        Why there was no further round.
+    metrics_ : dict
+        All numbers of the run, as in its ``metrics.json``.
+    config_ : dict
+        All settings of the run, as in its ``config.toml``.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features,), object
+        Their names, if the data had names that are strings.
+
+    See Also
+    --------
+    pseudo_label : The same without training, from the votes of other clusterers.
+    Predictor : Clusters of new samples, from a run folder.
+
+    Notes
+    -----
+    Sparse matrices become dense. Numbers of 64 bits become 32-bit floats; where that would lose what tells samples apart, an offset is
+    taken off first, as the command line does.
+
+    Ctrl-C ends ``fit`` and ``predict`` within half a second.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_blobs
+    >>> from consilience import Consilience
+    >>> X, _ = make_blobs(200, centers=[[-8, -8], [0, 8], [8, -8]], random_state=0)
+    >>> model = Consilience(3, n_models=2, max_rounds=1, settings={"first": {"min_steps": 100}})
+    >>> labels = model.fit_predict(X)
+    >>> labels.shape
+    (200,)
+    >>> bool((model.predict(X) == labels).all())
+    True
+    >>> float(model.confidences_.mean()) > 0.5
+    True
+    """
+
+    def __init__(
+        self,
+        n_clusters: int | None = None,
+        *,
+        preset: str = "auto",
+        n_models: int | None = None,
+        max_rounds: int | None = None,
+        min_agree: float | str | None = None,
+        max_agree: float | str | None = None,
+        min_confidence: float | None = None,
+        settings: dict[str, Any] | None = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.preset = preset
+        self.n_models = n_models
+        self.max_rounds = max_rounds
+        self.min_agree = min_agree
+        self.max_agree = max_agree
+        self.min_confidence = min_confidence
+        self.settings = settings
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Consilience:
+        """Find clusters.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+            The samples. It is copied once, and not kept.
+        y : ignored
+            There for scikit-learn's sake. Labels are never looked at.
+
+        Returns
+        -------
+        Consilience
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            For data that can't be clustered so, and for settings that can't be, with what is needed.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the models agree on fewer than `n_clusters` mini-clusters.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from consilience import Consilience
+        >>> Consilience().fit(np.eye(4))
+        Traceback (most recent call last):
+        ...
+        ValueError: n_clusters is missing: give the number of clusters, or look at k_range(X)
+        """
+        if self.n_clusters is None:
+            raise ValueError(
+                "n_clusters is missing: give the number of clusters, or look at k_range(X)"
+            )
+        k = _validation.count("n_clusters", self.n_clusters, 1)
+        options = _validation.options(self.get_params(deep=False))
+        # One sample can't be told from others.
+        values = _validation.for_estimator(self, X, reset=True, min_samples=min(k, 2))
+        if k == 1:
+            return self._fit_trivially(len(values))
+        names = getattr(self, "feature_names_in_", None)
+        model, results = _core.fit(
+            values,
+            k,
+            options,
+            feature_names=None if names is None else list(names),
+            verbose=_validation.level(self.verbose),
+            tell=_validation.tell,
+        )
+        self._take(model, results)
+        if not self.complete_:
+            found = len(np.unique(self.pseudo_labels_[self.pseudo_labels_ >= 0]))
+            warnings.warn(
+                f"the models agree on only {found} of {k} mini-clusters; try fewer clusters, or a lower min_agree or "
+                "min_confidence. Every sample has a cluster nonetheless",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _take(self, model: _core.Model, results: _core.Results) -> None:
+        self._model: _core.Model | None = model
+        self.labels_ = results["labels"]
+        self.confidences_ = results["confidences"]
+        self.pseudo_labels_ = results["pseudo_labels"]
+        self.agreement_ = results["agreement"]
+        self.margin_ = results["margin"]
+        self.metrics_: dict[str, Any] = json.loads(model.file("metrics.json"))
+        self.config_: dict[str, Any] = json.loads(model.config())
+        rounds = self.metrics_["rounds"]
+        self.complete_ = bool(self.metrics_["complete"])
+        self.n_iter_ = len(rounds)
+        self.diversity_: float | None = rounds[-1]["diversity"]
+        self.stop_reason_ = str(self.metrics_["stop"]["reason"])
+
+    def _fit_trivially(self, n_samples: int) -> Consilience:
+        # One cluster: there is nothing to train.
+        self._model = None
+        self.labels_ = np.zeros(n_samples, np.int64)
+        self.confidences_ = np.ones(n_samples, np.float32)
+        self.pseudo_labels_ = np.zeros(n_samples, np.int64)
+        self.agreement_ = np.zeros(n_samples, np.int64)
+        self.margin_ = np.zeros(n_samples, np.int64)
+        self.metrics_, self.config_ = {}, {}
+        self.complete_, self.n_iter_, self.diversity_ = True, 0, None
+        self.stop_reason_ = "one_cluster"
+        return self
+
+    def predict(self, X: ArrayLike) -> NDArray[np.int64]:
+        """Find the clusters of samples, new ones or those of `fit`.
+
+        A sample's answer depends on the sample and the model alone. The samples of `fit` get the clusters that `fit` gave them.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+            The samples, with the features of `fit`, in the same order.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), int64
+            Their clusters.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            For another number of features, or other names.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from consilience import Consilience
+        >>> X = np.repeat([[-5.0, 0.0], [5.0, 1.0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
+        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+        >>> left, right = model.predict([[-5.0, 0.0], [5.0, 1.0]])
+        >>> bool(left == right)
+        False
+        """
+        return self._predict(X)[0]
+
+    def predict_confidence(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Say how sure the clusters of samples are.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+            The samples.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float32
+            The confidence of the cluster that :meth:`predict` gives, 0 to 1. There is no ``predict_proba``: not every answer that a run
+            can end with has probabilities of all clusters.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from consilience import Consilience
+        >>> Consilience(1).fit(np.eye(3)).predict_confidence(np.eye(3)).tolist()
+        [1.0, 1.0, 1.0]
+        """
+        return self._predict(X)[1]
+
+    def _predict(self, X: Any) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        check_is_fitted(self, "labels_")
+        values = _validation.for_estimator(self, X, reset=False)
+        if self._model is None:
+            return np.zeros(len(values), np.int64), np.ones(len(values), np.float32)
+        return self._model.predict(values, _validation.threads(self.n_jobs))
+
+    @property
+    def votes_(self) -> NDArray[np.int64]:
+        """The networks' votes in the last round; see the class."""
+        model = self._fitted()
+        with np.load(io.BytesIO(model.file("votes.npz"))) as arrays:
+            votes: NDArray[np.int64] = arrays["votes"].astype(np.int64)
+        votes[votes == np.iinfo(np.uint16).max] = -1
+        return votes
+
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        X: ArrayLike | None = None,
+        *,
+        data: str | Sequence[str] | None = None,
+    ) -> None:
+        """Write a run folder, as ``consilience cluster`` does: its files are the same, byte for byte.
+
+        Every command takes it: ``consilience predict``, ``export``, ``report``, ``evaluate``. Without HDF5 there is no ``run.h5``.
+
+        Parameters
+        ----------
+        path : str or path
+            The folder. It must not exist, or be empty.
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features), optional
+            The samples of `fit`. With them, the folder has a ``report.html``.
+        data : str or list of str, optional
+            The files that the samples came from, for ``config.toml``: the commands then find them.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If there is something at `path`.
+        OSError
+            If it can't be written.
+
+        Examples
+        --------
+        >>> import tempfile, pathlib
+        >>> from sklearn.datasets import make_blobs
+        >>> from consilience import Consilience
+        >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
+        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(pathlib.Path(folder) / "run")
+        ...     again = Consilience.load(pathlib.Path(folder) / "run")
+        >>> bool((again.labels_ == model.labels_).all())
+        True
+        """
+        model = self._fitted()
+        values = None if X is None else _validation.for_estimator(self, X, reset=False)
+        names = [data] if isinstance(data, str) else data
+        model.save(os.fspath(path), values, None if names is None else list(names))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Consilience:
+        """Read a run folder, of :meth:`save` or of the command line.
+
+        Parameters
+        ----------
+        path : str or path
+            The folder.
+
+        Returns
+        -------
+        Consilience
+            A fitted estimator, whose parameters are the run's settings.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        ValueError
+            If it is no run folder, is damaged, has no models or was written by a newer version.
+
+        Examples
+        --------
+        >>> from consilience import Consilience
+        >>> Consilience.load("runs/nowhere")
+        Traceback (most recent call last):
+        ...
+        FileNotFoundError: runs/nowhere: no such run folder; name one that 'consilience cluster' has written
+        """
+        model, results = _core.load(os.fspath(path))
+        config = json.loads(model.config())
+        settings = {key: value for key, value in config.items() if key not in _NO_SETTINGS}
+        estimator = cls(
+            config["n_clusters"],
+            preset=config["preset"],
+            settings=settings,
+            random_state=config["seed"],
+        )
+        estimator._take(model, results)
+        estimator.n_features_in_ = model.n_features
+        names = json.loads(model.file("recipe.json")).get("feature_names")
+        if names is not None:
+            estimator.feature_names_in_ = np.asarray(names, dtype=object)
+        return estimator
+
+    def report(self, X: ArrayLike | None = None) -> Report:
+        """Say what came out: a summary in a notebook, a page to save.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features), optional
+            The samples of `fit`. With them, the page shows what is in each cluster, and a map.
+
+        Returns
+        -------
+        Report
+            The page, as ``consilience report`` writes it. A notebook shows a short summary of it.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from consilience import Consilience
+        >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
+        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+        >>> print(model.report())  # doctest: +ELLIPSIS
+        100 samples x 2 features, 2 clusters
+        ...
+        """
+        model = self._fitted()
+        values = None if X is None else _validation.for_estimator(self, X, reset=False)
+        return Report(lambda: model.report(values), self.metrics_, self.labels_)
+
+    def _fitted(self) -> _core.Model:
+        check_is_fitted(self, "labels_")
+        if self._model is None:
+            raise ValueError("there is no run of one cluster; fit with n_clusters of 2 or more")
+        return self._model
+
+
+# What of config.toml isn't a setting, or is a parameter of its own.
+_NO_SETTINGS = ("version", "preset", "n_clusters", "seed", "run")

@@ -1,0 +1,249 @@
+"""From what users pass to arrays that the engine takes, with scikit-learn's checks in front."""
+
+from __future__ import annotations
+
+import json
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import validate_data
+
+# Numbers that a 32-bit float holds exactly: as 64-bit ones they would only take more room.
+_SMALL = (np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.float16)
+_HOW: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
+
+
+def for_estimator(
+    estimator: Any, X: Any, *, reset: bool, min_samples: int = 1
+) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Check `X` as scikit-learn does, names of features included, and make it dense."""
+    if reset:
+        _refuse_no_numbers(X)
+    checked = validate_data(
+        estimator, _narrow(X), reset=reset, ensure_min_samples=min_samples, **_HOW
+    )
+    return _dense(checked)
+
+
+def alone(X: Any, name: str) -> NDArray[np.float32] | NDArray[np.float64]:
+    """Check `X` where there is no estimator. `name`: who messages say expects it."""
+    return _dense(check_array(_narrow(X), estimator=name, **_HOW))
+
+
+def feature_names(X: Any) -> list[str] | None:
+    """Names of columns, if all of them are strings."""
+    columns = getattr(X, "column_names", None) or getattr(X, "columns", None)
+    if columns is None or callable(columns):
+        return None
+    names = list(columns)
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def _refuse_no_numbers(X: Any) -> None:
+    # pandas and polars say which columns are no numbers; an array of objects doesn't.
+    dtypes = getattr(X, "dtypes", None)
+    names = feature_names(X)
+    if names is None or dtypes is None or len(names) != len(list(dtypes)):
+        return
+    words = [name for name, dtype in zip(names, dtypes) if str(dtype) in _WORDS]
+    if words:
+        shown = ", ".join(repr(name) for name in words[:5])
+        raise ValueError(
+            f"columns that hold no numbers: {shown}; drop them, or encode them, for instance with "
+            "sklearn.preprocessing.OneHotEncoder"
+        )
+
+
+_WORDS = {"str", "string", "String", "Utf8", "Categorical", "category"}
+
+
+def _narrow(X: Any) -> Any:
+    dtype = getattr(X, "dtype", None)
+    if isinstance(X, np.ndarray) and dtype is not None and dtype.type in _SMALL:
+        return X.astype(np.float32)
+    return X
+
+
+def _dense(X: Any) -> NDArray[np.float32] | NDArray[np.float64]:
+    dense: NDArray[np.float32] | NDArray[np.float64]
+    dense = np.ascontiguousarray(X.toarray()) if hasattr(X, "toarray") else X
+    return dense
+
+
+def seed(random_state: Any) -> int | None:
+    """What the engine is to start from; `None` leaves it to the settings."""
+    if random_state is None:
+        return None
+    if isinstance(random_state, numbers.Integral):
+        if not 0 <= int(random_state) < 2**63:
+            raise ValueError(f"random_state: need 0 <= seed < 2**63, got {random_state}")
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def threads(n_jobs: int | None) -> int:
+    """How many threads; 0 stands for one a core."""
+    if n_jobs is None or n_jobs == -1:
+        return 0
+    if not isinstance(n_jobs, numbers.Integral) or n_jobs < 1:
+        raise ValueError(f"n_jobs: need None, -1 (all cores) or a number from 1, got {n_jobs!r}")
+    return int(n_jobs)
+
+
+def count(name: str, value: Any, least: int) -> int:
+    """A whole number of at least so many."""
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least:
+        return int(value)
+    raise ValueError(f"{name}: need a whole number, at least {least}, got {value!r}")
+
+
+def maybe_count(name: str, value: Any, least: int) -> int | None:
+    """As `count`, unless nothing is given."""
+    return None if value is None else count(name, value, least)
+
+
+def strictness(name: str, value: Any) -> str | None:
+    """How many models: a number of them (9), a share (0.9), or either as it is written on the command line ("90%")."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= 0:
+        return str(int(value))
+    if isinstance(value, numbers.Real) and 0.0 <= float(value) <= 1.0:
+        # Four decimals of a per cent are what a share is held with.
+        return f"{round(100 * float(value), 4):.4f}".rstrip("0").rstrip(".") + "%"
+    raise ValueError(
+        f"{name}: need a number of models such as 9, a share such as 0.9, or '90%', got {value!r}"
+    )
+
+
+def agreement(
+    min_agree: Any = None, max_agree: Any = None, min_common: Any = None, min_confidence: Any = None
+) -> dict[str, Any]:
+    """Settings of the agreement graph, for the engine."""
+    if min_confidence is not None and not isinstance(min_confidence, numbers.Real):
+        raise ValueError(f"min_confidence: need a number from 0 to 1, got {min_confidence!r}")
+    return {
+        "min_agree": strictness("min_agree", min_agree),
+        "max_agree": strictness("max_agree", max_agree),
+        "min_common": strictness("min_common", min_common),
+        "min_confidence": None if min_confidence is None else float(min_confidence),
+    }
+
+
+def options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """An estimator's parameters, for the engine."""
+    settings = params["settings"]
+    if settings is not None and not isinstance(settings, Mapping):
+        raise ValueError(
+            f"settings: need a dict of what config.toml holds, got {type(settings).__name__}"
+        )
+    preset = params["preset"]
+    if not isinstance(preset, str):
+        raise ValueError(f"preset: need a name such as 'auto', got {preset!r}")
+    return {
+        "preset": preset,
+        "settings": None if settings is None else json.dumps(settings, default=_plain),
+        "seed": seed(params["random_state"]),
+        "rounds": maybe_count("max_rounds", params["max_rounds"], 1),
+        "models": maybe_count("n_models", params["n_models"], 1),
+        "agreement": agreement(
+            params["min_agree"], params["max_agree"], None, params["min_confidence"]
+        ),
+        "threads": threads(params["n_jobs"]),
+    }
+
+
+def _plain(value: Any) -> Any:
+    # NumPy's numbers and arrays.
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise ValueError(f"settings: {value!r} is nothing that config.toml can hold")
+
+
+def level(verbose: Any) -> int:
+    """How much is told."""
+    return min(int(verbose), 2) if verbose else 0
+
+
+def tell(line: str) -> None:
+    """Tell of progress, where Python's own output goes: in a notebook, below the cell."""
+    print(line, flush=True)
+
+
+def votes(votes: Any) -> list[NDArray[np.int32] | NDArray[np.int64]]:
+    """Votes as a list of arrays, one for each model, of int32 or int64; -1 stands for no vote."""
+    if isinstance(votes, Mapping):
+        models: Sequence[Any] = list(votes.values())
+    elif feature_names(votes) is not None or hasattr(votes, "iloc"):
+        # A frame has a column for each model.
+        models = _columns(votes)
+    elif isinstance(votes, np.ndarray):
+        if votes.ndim != 2:
+            raise ValueError(
+                f"votes: need shape (n_models, n_samples), got {votes.shape}; "
+                "for one model, give a list of one array"
+            )
+        if votes.shape[0] > votes.shape[1]:
+            raise ValueError(
+                f"votes: need shape (n_models, n_samples), got {votes.shape}: more models than samples; "
+                "transpose them (votes.T), or give a list of arrays"
+            )
+        models = list(votes)
+    elif isinstance(votes, Iterable) and not isinstance(votes, str):
+        models = list(votes)
+    else:
+        raise ValueError("votes: need a list with an array of cluster ids for each model")
+    if not models:
+        raise ValueError("votes: no models; need an array of cluster ids for each")
+    arrays = [_ids(f"votes[{index}]", model) for index, model in enumerate(models)]
+    lengths = {len(array) for array in arrays}
+    if len(lengths) > 1:
+        raise ValueError(
+            f"votes: models have votes on different numbers of samples: {sorted(lengths)}"
+        )
+    if lengths == {0}:
+        raise ValueError("votes: no samples")
+    return arrays
+
+
+def _columns(frame: Any) -> list[Any]:
+    if hasattr(frame, "iloc"):
+        return [frame.iloc[:, column] for column in range(frame.shape[1])]
+    return [frame[name] for name in feature_names(frame) or []]
+
+
+def _ids(name: str, labels: Any) -> Any:
+    array = np.asarray(labels)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: need one cluster id for each sample, got shape {array.shape}")
+    kind = array.dtype.kind
+    if array.dtype in (np.int32, np.int64):
+        return array
+    if kind in "iub":
+        return array.astype(np.int64)
+    if kind == "f":
+        missing = np.isnan(array)
+        whole = np.where(missing, -1.0, array)
+        if not np.all(whole == np.floor(whole)):
+            raise ValueError(f"{name}: cluster ids have to be whole numbers")
+        return whole.astype(np.int64)
+    return codes(name, array)
+
+
+def codes(name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Numbers for labels of any kind, in the order in which they appear; -1 where one is missing."""
+    known: dict[Any, int] = {}
+    numbered = np.empty(len(labels), np.int64)
+    for place, label in enumerate(labels.tolist()):
+        if label is None or label != label:
+            numbered[place] = -1
+            continue
+        try:
+            numbered[place] = known.setdefault(label, len(known))
+        except TypeError as error:
+            raise ValueError(f"{name}: {label!r} can't be a label") from error
+    return numbered

@@ -1,0 +1,248 @@
+//! A fitted model: a run folder in memory, and what predicts from it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use consilience::report::{self, Data, REPORT};
+use consilience::run_folder::{CONFIG, Destination, RECIPE, RunFolder, read_recipe};
+use consilience::{Predictor, RunError};
+use consilience_data::{Offsets, Recipe};
+use consilience_ensembles::Progress;
+use numpy::{IntoPyArray, PyArray1};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::archive::Archive;
+use crate::errors::{of_io, of_run};
+use crate::numbers::{Numbers, View};
+use crate::options::threads;
+use crate::results::Results;
+use crate::watch::{Teller, Watch, borrowed};
+
+/// Models take rows in thousands, counted from the first, and so does whoever cuts data into chunks.
+const BLOCK: usize = 1000;
+/// The version of what is pickled.
+const FORMAT: u32 = 1;
+
+/// A fitted model.
+#[pyclass(frozen, module = "consilience._core")]
+pub(crate) struct Model {
+    archive: Arc<Archive>,
+    offsets: Option<Offsets>,
+    ready: Mutex<Option<Ready>>,
+}
+
+/// What predicts.
+struct Ready {
+    predictor: Arc<Predictor>,
+    threads: Option<usize>,
+    /// A process that was forked from another has none of its threads.
+    process: u32,
+}
+
+/// Clusters and confidences, length n_samples each.
+type Predicted<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
+
+/// What makes a model again, and from what.
+type Reduced<'py> = (Bound<'py, PyAny>, (u32, &'static str, Bound<'py, PyDict>));
+
+impl Model {
+    /// `predictor`: if there is one already, on as many threads as the model was fitted.
+    pub(crate) fn new(archive: Archive, predictor: Option<Predictor>) -> Self {
+        let recipe =
+            archive.0.get(RECIPE).and_then(|text| serde_json::from_slice::<Recipe>(text).ok());
+        let ready = predictor.map(|predictor| Ready {
+            predictor: Arc::new(predictor),
+            threads: None,
+            process: std::process::id(),
+        });
+        let offsets = recipe.and_then(|recipe| recipe.offsets);
+        Self { archive: Arc::new(archive), offsets, ready: Mutex::new(ready) }
+    }
+
+    /// What predicts on so many threads, read from the archive if it isn't there.
+    fn predictor(&self, threads: usize) -> PyResult<Arc<Predictor>> {
+        let process = std::process::id();
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ready) = &*ready
+            && ready.process == process
+            && ready.threads.is_none_or(|has| has == threads)
+        {
+            return Ok(Arc::clone(&ready.predictor));
+        }
+        let folder = self.unpack(&["config.toml", "models/"])?;
+        let predictor = Arc::new(Predictor::load(folder.path(), threads).map_err(of_run)?);
+        // Threads of a process that this one was forked from can't be waited for.
+        std::mem::forget(ready.take().filter(|before| before.process != process));
+        *ready = Some(Ready { predictor: Arc::clone(&predictor), threads: Some(threads), process });
+        Ok(predictor)
+    }
+
+    fn unpack(&self, names: &[&str]) -> PyResult<tempfile::TempDir> {
+        let temporary = std::env::temp_dir();
+        let folder = tempfile::tempdir().map_err(|error| of_io(&temporary, &error))?;
+        self.archive.write(folder.path(), names)?;
+        Ok(folder)
+    }
+
+    fn page(&self, folder: &Path, x: View<'_>) -> PyResult<String> {
+        let features = x.features_as(self.offsets.as_ref()).map_err(of_run)?;
+        let run = RunFolder::open(folder).map_err(of_run)?;
+        report::render(&run, Data::Features(&features)).map_err(of_run)
+    }
+}
+
+#[pymethods]
+impl Model {
+    /// Number of features that samples have.
+    #[getter]
+    fn n_features(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(py.detach(|| self.predictor(threads(0)))?.n_features())
+    }
+
+    /// Clusters and confidences of `x`, shape (n_samples, n_features).
+    #[pyo3(signature = (x, n_threads=0))]
+    fn predict<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Predicted<'py>> {
+        let numbers = Numbers::new(x)?;
+        let (view, n_threads) = (numbers.view(), threads(n_threads));
+        let work = |watch: &Watch| {
+            let predictor = self.predictor(n_threads)?;
+            let n_samples = view.n_samples();
+            let (mut clusters, mut confidences) =
+                (Vec::with_capacity(n_samples), Vec::with_capacity(n_samples));
+            // Large enough for all threads, and small enough that Ctrl-C is answered.
+            let step = BLOCK * (2 * n_threads).max(4);
+            for start in (0..n_samples).step_by(step) {
+                if watch.cancelled() {
+                    return Err(of_run(RunError::Cancelled));
+                }
+                let rows = view.rows(start, n_samples.min(start + step));
+                let features = rows.features_as(self.offsets.as_ref()).map_err(of_run)?;
+                let found = predictor.predict(&features).map_err(of_run)?;
+                clusters.extend(found.assignments.clusters().iter().map(|id| i64::from(id.0)));
+                confidences.extend(found.confidences);
+            }
+            Ok((clusters, confidences))
+        };
+        let (clusters, confidences) = borrowed(py, &Teller::silent(), work)??;
+        Ok((clusters.into_pyarray(py), confidences.into_pyarray(py)))
+    }
+
+    /// Writes the run folder `path`, with a report if `x` is given. `data`: what the data are called.
+    #[pyo3(signature = (path, x=None, data=None))]
+    fn save<'py>(
+        &self,
+        py: Python<'py>,
+        path: PathBuf,
+        x: Option<Bound<'py, PyAny>>,
+        data: Option<Vec<String>>,
+    ) -> PyResult<()> {
+        let numbers = x.as_ref().map(Numbers::new).transpose()?;
+        let view = numbers.as_ref().map(Numbers::view);
+        let archive = match data {
+            Some(data) => Arc::new(self.archive.with_data(data)?),
+            None => Arc::clone(&self.archive),
+        };
+        let work = |watch: &Watch| {
+            let destination = Destination::new(Some(&path), false).map_err(of_run)?;
+            let staging = destination.stage("", |_| Ok(())).map_err(of_run)?;
+            let folder = staging.folder().map_err(of_run)?;
+            archive.write(&folder, &[""])?;
+            let mut absent = Vec::new();
+            match view {
+                Some(view) => {
+                    let page = self.page(&folder, view)?;
+                    let place = folder.join(REPORT);
+                    std::fs::write(&place, page).map_err(|error| of_io(&place, &error))?;
+                }
+                None => absent.push((REPORT.into(), "consilience report writes it".into())),
+            }
+            if watch.cancelled() {
+                return Err(of_run(RunError::Cancelled));
+            }
+            staging.publish(&absent).map(drop).map_err(of_run)
+        };
+        borrowed(py, &Teller::silent(), work)?
+    }
+
+    /// The report as a page, with members and a map if `x` is given.
+    #[pyo3(signature = (x=None))]
+    fn report<'py>(&self, py: Python<'py>, x: Option<Bound<'py, PyAny>>) -> PyResult<String> {
+        let numbers = x.as_ref().map(Numbers::new).transpose()?;
+        let view = numbers.as_ref().map(Numbers::view);
+        let work = |_: &Watch| {
+            let folder = self.unpack(&[""])?;
+            match view {
+                Some(view) => self.page(folder.path(), view),
+                None => {
+                    let run = RunFolder::open(folder.path()).map_err(of_run)?;
+                    let missing = "the data weren't given: report(X) shows members and the map";
+                    report::render(&run, Data::Missing(missing)).map_err(of_run)
+                }
+            }
+        };
+        borrowed(py, &Teller::silent(), work)?
+    }
+
+    /// The content of a file of the run folder.
+    fn file<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let content = self.archive.0.get(name);
+        let content =
+            content.ok_or_else(|| PyValueError::new_err(format!("the run has no {name}")))?;
+        Ok(PyBytes::new(py, content))
+    }
+
+    /// The settings, as JSON.
+    fn config(&self) -> PyResult<String> {
+        let text = self.archive.0.get(CONFIG).and_then(|text| std::str::from_utf8(text).ok());
+        let table = text.and_then(|text| text.parse::<toml::Table>().ok());
+        let json = table.and_then(|table| serde_json::to_string(&table).ok());
+        json.ok_or_else(|| PyValueError::new_err("the run's config.toml is damaged; fit again"))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        let py = slf.py();
+        let files = PyDict::new(py);
+        for (name, content) in &slf.get().archive.0 {
+            files.set_item(name, PyBytes::new(py, content))?;
+        }
+        let rebuild = slf.get_type().getattr("from_files")?;
+        Ok((rebuild, (FORMAT, env!("CARGO_PKG_VERSION"), files)))
+    }
+
+    /// What was pickled.
+    #[staticmethod]
+    fn from_files(format: u32, version: &str, files: BTreeMap<String, Vec<u8>>) -> PyResult<Self> {
+        if format > FORMAT {
+            let ours = env!("CARGO_PKG_VERSION");
+            return Err(PyValueError::new_err(format!(
+                "the model was pickled by consilience {version} in format {format}, and this is {ours}, which reads formats up to {FORMAT}; \
+                 use the newer version, or fit again"
+            )));
+        }
+        Ok(Self::new(Archive(files), None))
+    }
+}
+
+/// Reads the run folder `path`: the model, what came out, and the content of `metrics.json`.
+#[pyfunction]
+pub(crate) fn load(py: Python<'_>, path: PathBuf) -> PyResult<(Model, Bound<'_, PyDict>)> {
+    let work = || {
+        // Checks what is read against the manifest.
+        let run = RunFolder::open(&path).map_err(of_run)?;
+        read_recipe(&path).map_err(of_run)?;
+        let results = Results::new(run.clusters.into_iter(), run.confidences, &run.pseudo_labels);
+        let predictor = Predictor::load(&path, threads(0)).map_err(of_run)?;
+        Ok::<_, PyErr>((Archive::read(&path)?, predictor, results))
+    };
+    let (archive, predictor, results) = py.detach(work)?;
+    let model = Model::new(archive, Some(predictor));
+    Ok((model, results.into_dict(py)?))
+}

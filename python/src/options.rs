@@ -1,0 +1,103 @@
+//! From what a user sets to the settings of a run, in the command line's order: preset, settings, then what has a name of its own.
+
+use std::num::NonZero;
+use std::thread;
+
+use consilience::overlay::overlay;
+use consilience::{Config, RunError};
+use consilience_data::{Features, Recipe, Seed};
+use consilience_ensembles::Compute;
+use consilience_graph::{AgreementParams, Strictness};
+use pyo3::prelude::*;
+use toml::Table;
+
+/// What a user sets of a run, as `consilience/_validation.py` passes it on. Whatever is `None` is left to the preset.
+#[derive(Debug, Clone, FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Options {
+    preset: String,
+    /// The content of a `config.toml`, as JSON.
+    settings: Option<String>,
+    seed: Option<u64>,
+    rounds: Option<usize>,
+    models: Option<usize>,
+    agreement: AgreementOptions,
+    /// 0: as many as there are cores.
+    threads: usize,
+}
+
+/// What a user sets of the agreement graph.
+#[derive(Debug, Clone, FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct AgreementOptions {
+    min_agree: Option<String>,
+    max_agree: Option<String>,
+    min_common: Option<String>,
+    min_confidence: Option<f32>,
+}
+
+impl Options {
+    /// The settings for `k` clusters.
+    pub(crate) fn config(
+        &self,
+        features: &Features,
+        recipe: &Recipe,
+        k: usize,
+    ) -> Result<Config, RunError> {
+        let mut config = Config::preset_for(&self.preset, features, recipe, k)?;
+        if let Some(settings) = &self.settings {
+            config = overlay(&config, table(settings)?)?;
+        }
+        config.version = env!("CARGO_PKG_VERSION").into();
+        config.seed = self.seed.map_or(config.seed, Seed);
+        config.rounds = self.rounds.unwrap_or(config.rounds);
+        if let Some(models) = self.models {
+            config.set_models(models, None);
+        }
+        self.agreement.apply(&mut config.agreement)?;
+        config.n_clusters = k;
+        Ok(config)
+    }
+
+    /// Rounds that were asked for.
+    pub(crate) fn rounds(&self) -> Option<usize> {
+        self.rounds
+    }
+
+    pub(crate) fn compute(&self) -> Compute {
+        Compute::cpu(threads(self.threads))
+    }
+}
+
+impl AgreementOptions {
+    /// Replaces what is set.
+    pub(crate) fn apply(&self, agreement: &mut AgreementParams) -> Result<(), RunError> {
+        set(&mut agreement.min_agree, self.min_agree.as_deref())?;
+        set(&mut agreement.max_agree, self.max_agree.as_deref())?;
+        set(&mut agreement.min_common, self.min_common.as_deref())?;
+        agreement.min_confidence = self.min_confidence.unwrap_or(agreement.min_confidence);
+        Ok(())
+    }
+}
+
+fn set(strictness: &mut Strictness, text: Option<&str>) -> Result<(), RunError> {
+    if let Some(text) = text {
+        *strictness = text.parse()?;
+    }
+    Ok(())
+}
+
+fn table(json: &str) -> Result<Table, RunError> {
+    serde_json::from_str(json).map_err(|error| RunError::Overlay {
+        key: "settings".into(),
+        problem: format!("need what config.toml can hold: {error}"),
+    })
+}
+
+/// So many threads; 0 stands for one a core.
+pub(crate) fn threads(asked: usize) -> usize {
+    match asked {
+        0 => thread::available_parallelism().map_or(1, NonZero::get),
+        some => some,
+    }
+}

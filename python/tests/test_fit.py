@@ -1,0 +1,222 @@
+"""What `fit` gives, and what it takes."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+import scipy.sparse
+from conftest import quick
+from sklearn.exceptions import ConvergenceWarning
+
+from consilience import Consilience, evaluate
+
+
+def test_groups_far_apart_are_found(blobs: Any) -> None:
+    X, groups = blobs
+    model = quick(3, random_state=1).fit(X)
+    assert evaluate(groups, model.labels_).acc > 0.98
+    assert model.labels_.dtype == np.int64 and model.confidences_.dtype == np.float32
+    labelled = model.pseudo_labels_ >= 0
+    assert (
+        labelled.any() and (model.pseudo_labels_[labelled] == model.labels_[labelled]).mean() > 0.95
+    )
+    assert (model.agreement_[~labelled] == 0).all() and (model.agreement_[labelled] == 2).all()
+    assert model.votes_.shape == (2, 240) and model.votes_.min() >= 0
+    assert model.n_iter_ == 1 and model.stop_reason_ == "round_limit" and model.complete_
+    assert model.config_["n_clusters"] == 3 and model.metrics_["n_samples"] == 240
+    assert (model.predict(X) == model.labels_).all()
+    assert np.array_equal(model.predict_confidence(X), model.confidences_)
+
+
+def test_the_seed_decides_and_threads_do_not(blobs: Any) -> None:
+    X, _ = blobs
+    first = quick(3, random_state=3, n_jobs=1).fit(X)
+    second = quick(3, random_state=3, n_jobs=2).fit(X)
+    assert np.array_equal(first.confidences_, second.confidences_)
+    assert first._model.file("models/model-00.safetensors") == second._model.file(
+        "models/model-00.safetensors"
+    )
+    other = quick(3, random_state=4, n_jobs=2).fit(X)
+    assert not np.array_equal(first.confidences_, other.confidences_)
+    # What others call a state is drawn from, once.
+    drawn = [quick(3, random_state=np.random.RandomState(1)).fit(X).confidences_ for _ in range(2)]
+    assert np.array_equal(*drawn)
+
+
+def test_frames_and_matrices_are_taken(blobs: Any) -> None:
+    X, _ = blobs
+    names = ["north", "east", "height", "speed"]
+    frames = [
+        pd.DataFrame(X, columns=names),
+        pl.DataFrame(X, schema=names),
+        pa.table(dict(zip(names, X.T))),
+    ]
+    expected = quick(3).fit(frames[0])
+    assert list(expected.feature_names_in_) == names
+    for frame in frames[1:]:
+        model = quick(3).fit(frame)
+        assert list(model.feature_names_in_) == names
+        assert np.array_equal(model.confidences_, expected.confidences_)
+        assert (model.predict(frame) == model.labels_).all()
+    with pytest.raises(ValueError, match="feature names should match"):
+        expected.predict(frames[0][names[::-1]])
+    sparse = np.where(np.abs(X) > 1, X, 0.0)
+    dense = quick(3).fit(sparse)
+    for kind in (scipy.sparse.csr_matrix, scipy.sparse.coo_array, scipy.sparse.csc_matrix):
+        model = quick(3).fit(kind(sparse))
+        assert np.array_equal(model.confidences_, dense.confidences_)
+
+
+def test_layout_and_small_numbers_do_not_matter(blobs: Any) -> None:
+    X = np.round(blobs[0] * 10).astype(np.int16)
+    expected = quick(3).fit(X.astype(np.float32))
+    for same in (
+        X,
+        X.astype(np.float64),
+        np.asfortranarray(X),
+        np.repeat(X, 2, axis=0)[::2],
+        X.tolist(),
+    ):
+        assert np.array_equal(quick(3).fit(same).confidences_, expected.confidences_)
+
+
+def test_what_32_bits_would_lose_is_kept(blobs: Any) -> None:
+    X, groups = blobs
+    far = X + 1e9
+    model = quick(3).fit(far)
+    assert evaluate(groups, model.labels_).acc > 0.98
+    assert (model.predict(far) == model.labels_).all()
+    assert (model.predict(far[:5]) == model.labels_[:5]).all()
+
+
+def test_x_may_be_changed_afterwards(blobs: Any) -> None:
+    X, _ = blobs
+    model, mine = quick(3).fit(X), X.copy()
+    X[:] = 0
+    assert (model.predict(mine) == model.labels_).all()
+
+
+def test_settings_go_to_the_engine(blobs: Any) -> None:
+    X, _ = blobs
+    model = quick(3, min_agree=0.5, max_agree="40%", min_confidence=0.2, n_models=3).fit(X)
+    agreement = model.config_["agreement"]
+    assert agreement["min_agree"] == "50%" and agreement["max_agree"] == "40%"
+    assert abs(agreement["min_confidence"] - 0.2) < 1e-6
+    assert model.config_["network"]["hidden"] == [32] and len(model.config_["members"]) == 3
+    with pytest.raises(ValueError, match="setting network.hiden: unknown field"):
+        quick(3, settings={"network": {"hiden": [3]}}).fit(X)
+
+
+def test_fewer_mini_clusters_are_warned_of(blobs: Any) -> None:
+    X, _ = blobs
+    with pytest.warns(ConvergenceWarning, match="agree on only 0 of 3 mini-clusters"):
+        model = quick(3, min_confidence=0.9999999).fit(X)
+    assert not model.complete_ and model.labels_.min() >= 0
+
+
+def test_progress_is_told(blobs: Any, capsys: Any) -> None:
+    quick(3).fit(blobs[0])
+    assert capsys.readouterr().out == ""
+    quick(3, verbose=1).fit(blobs[0])
+    told = capsys.readouterr().out
+    assert "round 1 of 1: training 2 models" in told and "epoch" not in told
+    assert "models agree on" in told
+    quick(3, verbose=2).fit(blobs[0])
+    assert "model 2, epoch" in capsys.readouterr().out
+
+
+def test_one_cluster_needs_no_training() -> None:
+    model = Consilience(1).fit(np.ones((3, 2)))
+    assert model.labels_.tolist() == [0, 0, 0] and model.predict([[5.0, 5.0]]).tolist() == [0]
+    with pytest.raises(ValueError, match="no run of one cluster"):
+        model.save("nowhere")
+
+
+@pytest.mark.parametrize(
+    ("X", "problem"),
+    [
+        ([["a", "b"], ["c", "d"]], "could not convert string to float|dtype='numeric'"),
+        (np.ones((4, 2), complex), "Complex data not supported"),
+        ([[1.0, np.nan], [0.0, 1.0], [1.0, 1.0]], "missing"),
+        ([[1.0, np.inf], [0.0, 1.0], [1.0, 1.0]], "infinity"),
+        (np.ones(5), "Expected 2D array, got 1D"),
+        (np.ones((2, 3, 4)), "dim 3"),
+        (np.ones((0, 3)), "0 sample"),
+        (np.ones((3, 0)), r"0 feature"),
+        (np.eye(2), "n_clusters .* got 3"),
+        (np.ones((9, 2)), "only 1 distinct row"),
+        (
+            pd.DataFrame({"size": [1.0, 2, 3, 4], "name": ["a", "b", "c", "d"]}),
+            "no numbers: 'name'",
+        ),
+        (
+            pl.DataFrame({"size": [1.0, 2, 3, 4], "name": ["a", "b", "c", "d"]}),
+            "no numbers: 'name'",
+        ),
+        (pl.DataFrame({"size": [1.0, None, 3, 4], "age": [1.0, 2, 3, 4]}), "missing"),
+    ],
+)
+def test_bad_data_is_refused_in_a_sentence(X: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        quick(3).fit(X)
+
+
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"n_clusters": None}, "n_clusters is missing"),
+        ({"n_clusters": 0}, "n_clusters: need a whole number, at least 1, got 0"),
+        ({"n_clusters": 2.5}, "n_clusters: need"),
+        ({"n_clusters": 1000}, "number of samples"),
+        ({"preset": "photo"}, "no preset 'photo'"),
+        ({"n_models": 0}, "n_models: need"),
+        ({"max_rounds": "two"}, "max_rounds: need"),
+        ({"min_agree": 9}, "min_agree"),
+        ({"min_agree": 1.5}, "min_agree: need a number of models"),
+        ({"min_agree": "most"}, "most"),
+        ({"min_confidence": 1.5}, "confidence"),
+        ({"settings": ["first"]}, "settings: need a dict"),
+        ({"settings": {"first": {"min_steps": None}}}, "settings"),
+        ({"n_jobs": 0}, "n_jobs: need"),
+        ({"random_state": -1}, "random_state: need"),
+    ],
+)
+def test_bad_settings_are_refused_in_a_sentence(blobs: Any, params: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        quick(3).set_params(**params).fit(blobs[0])
+
+
+def test_samples_of_another_width_are_refused(blobs: Any) -> None:
+    X, _ = blobs
+    model = quick(3).fit(X)
+    with pytest.raises(ValueError, match="X has 3 features, but Consilience is expecting 4"):
+        model.predict(X[:, :3])
+
+
+def test_threads_fit_at_once(blobs: Any) -> None:
+    X, _ = blobs
+    expected = quick(3, random_state=2).fit(X).confidences_
+    found: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(quick(3, random_state=2).fit(X).confidences_))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4 and all(np.array_equal(one, expected) for one in found)
+
+
+def test_no_other_warnings(blobs: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = quick(3).fit(blobs[0])
+        model.predict(blobs[0])
