@@ -45,6 +45,10 @@ pub enum Stream {
     Mixture { model: u64 },
     /// Which samples are kept for new ones to be compared with, and in which directions.
     References { part: u64 },
+    /// What a voter of many granularities draws.
+    Granularity { voter: u64 },
+    /// Which half of the samples is which.
+    Halves { split: u64 },
 }
 
 impl Stream {
@@ -66,6 +70,8 @@ impl Stream {
             Self::Communities { model } => [13, model, 0],
             Self::Mixture { model } => [14, model, 0],
             Self::References { part } => [15, part, 0],
+            Self::Granularity { voter } => [16, voter, 0],
+            Self::Halves { split } => [17, split, 0],
         }
     }
 }
