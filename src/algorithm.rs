@@ -11,7 +11,7 @@ use consilience_ensembles::{Clusterer, Ensemble, Prepared, Progress};
 use consilience_graph::{AgreementGraph, Alignment, Diversity, Signatures, Threads, consensus};
 
 use crate::choice::Choice;
-use crate::config::ValidConfig;
+use crate::config::{Config, ValidConfig};
 use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
 use crate::judge::Case;
@@ -53,14 +53,40 @@ pub fn run_with(
     own: Vec<Box<dyn Clusterer>>,
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
-    let (k, n_own, n_threads) = (config.n_clusters, own.len(), config.compute.threads);
-    config.agreement_for(config.members.len() + n_own)?;
-    let cancelled = || observer.cancelled();
-    let threads = Threads::watched(n_threads, &cancelled)?;
+    config.agreement_for(config.members.len() + own.len())?;
+    let data = prepared(features, config, config.compute.threads, observer)?;
+    run_prepared(data, config, own, observer)
+}
+
+/// The data as models see them, with their neighbours.
+pub(crate) fn prepared(
+    features: &Features,
+    config: &Config,
+    n_threads: usize,
+    observer: &dyn Observer,
+) -> Result<Prepared, RunError> {
     observer.step(&Step::Prepare);
     let (preparation, seed) = (config.preparation, config.seed);
     let mut data = Prepared::new_watched(features, preparation, seed, n_threads, observer)?;
     data.measure_distances_watched(n_threads, observer)?;
+    Ok(data)
+}
+
+/// As [`run_with`], of data that were prepared as `config` says, with their neighbours.
+///
+/// # Errors
+///
+/// As [`run_with`].
+pub fn run_prepared(
+    data: Prepared,
+    config: &ValidConfig,
+    own: Vec<Box<dyn Clusterer>>,
+    observer: &dyn Observer,
+) -> Result<Outcome, RunError> {
+    let (k, n_own, n_threads) = (config.n_clusters, own.len(), config.compute.threads);
+    config.agreement_for(config.members.len() + n_own)?;
+    let cancelled = || observer.cancelled();
+    let threads = Threads::watched(n_threads, &cancelled)?;
     let labeller = Labeller::new(config, &data, observer)?;
     let mut ensemble =
         Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
@@ -76,7 +102,7 @@ pub fn run_with(
     };
 
     let (mut rounds, mut latest): (Vec<Round>, _) = (Vec::new(), None);
-    let mut choice = Choice::new(features.n_samples());
+    let mut choice = Choice::new(data.features().n_samples());
     // What each model learns from next, in its own numbering. Nothing in the first round.
     let mut targets: Vec<PseudoLabels> = Vec::new();
     let mut steps = Vec::new();

@@ -35,13 +35,16 @@
 //! # Ok::<(), consilience::RunError>(())
 //! ```
 
+use std::ops::RangeInclusive;
+
 use consilience_data::{Assignments, Features, PseudoLabels, Seed};
+use consilience_ensembles::Compute;
 use linfa::dataset::AsTargets;
 use linfa::traits::{Fit, PredictInplace};
 use linfa::{DatasetBase, Float, ParamGuard};
 use ndarray::{Array1, ArrayBase, ArrayView2, Data, Ix2};
 
-use crate::{Config, Prediction, Predictor, RunError, StopReason, run};
+use crate::{Config, Prediction, Predictor, RunError, StopReason, run, run_within};
 
 /// Settings, not yet checked. What isn't given is chosen for the kind of data.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,6 +54,8 @@ pub struct ConsilienceParams(ConsilienceValidParams);
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConsilienceValidParams {
     n_clusters: usize,
+    /// Where the number of clusters is found, if it isn't given.
+    within: Option<RangeInclusive<usize>>,
     config: Option<Config>,
     seed: Option<Seed>,
     threads: usize,
@@ -60,7 +65,16 @@ impl ConsilienceParams {
     /// For `n_clusters` clusters, on one thread.
     #[must_use]
     pub fn new(n_clusters: usize) -> Self {
-        Self(ConsilienceValidParams { n_clusters, config: None, seed: None, threads: 1 })
+        let (within, config, seed) = (None, None, None);
+        Self(ConsilienceValidParams { n_clusters, within, config, seed, threads: 1 })
+    }
+
+    /// For as many clusters as there are, within a range ([`granularity`](crate::granularity)), on one thread.
+    #[must_use]
+    pub fn within(ks: RangeInclusive<usize>) -> Self {
+        let mut params = Self::new(*ks.start());
+        params.0.within = Some(ks);
+        params
     }
 
     /// All settings but the number of clusters, in place of those chosen for the kind of data ([`Config::auto`]).
@@ -86,12 +100,12 @@ impl ConsilienceParams {
 }
 
 impl ConsilienceValidParams {
-    /// All settings, for these features.
-    fn config(&self, features: &Features) -> Config {
+    /// All settings, for these features and `k` clusters.
+    fn config(&self, features: &Features, k: usize) -> Config {
         let config = self.config.clone();
-        let config = config.unwrap_or_else(|| Config::auto(features, self.n_clusters));
+        let config = config.unwrap_or_else(|| Config::auto(features, k));
         let seed = self.seed.unwrap_or(config.seed);
-        Config { n_clusters: self.n_clusters, seed, ..config }
+        Config { n_clusters: k, seed, ..config }
     }
 }
 
@@ -131,8 +145,13 @@ impl<F: Float, D: Data<Elem = F>, T: AsTargets> Fit<ArrayBase<D, Ix2>, T, RunErr
     /// As [`run`], and for values that aren't finite as 32-bit floats.
     fn fit(&self, dataset: &DatasetBase<ArrayBase<D, Ix2>, T>) -> Result<Consilience, RunError> {
         let features = features(&dataset.records().view())?;
-        let config = self.config(&features).check(&features, self.threads)?;
-        let outcome = run(&features, &config, &())?;
+        let outcome = if let Some(ks) = &self.within {
+            let config = |k| self.config(&features, k);
+            run_within(&features, config, ks, Compute::cpu(self.threads), &())?.1
+        } else {
+            let config = self.config(&features, self.n_clusters);
+            run(&features, &config.check(&features, self.threads)?, &())?
+        };
         Ok(Consilience {
             assignments: outcome.answer.assignments.clone(),
             confidences: outcome.answer.confidence.clone(),
@@ -157,6 +176,12 @@ impl Consilience {
     #[must_use]
     pub fn params(n_clusters: usize) -> ConsilienceParams {
         ConsilienceParams::new(n_clusters)
+    }
+
+    /// Settings for as many clusters as there are, within a range.
+    #[must_use]
+    pub fn params_within(ks: RangeInclusive<usize>) -> ConsilienceParams {
+        ConsilienceParams::within(ks)
     }
 
     /// The clusters of the samples that it was fitted to.

@@ -10,6 +10,8 @@ use crate::round::Round;
 pub enum Step<'a> {
     /// Features are being scaled, and distances measured.
     Prepare,
+    /// How many clusters there are is being found.
+    Granularity,
     /// Communities of the neighbour graph are being found.
     Communities,
     /// The models of a round are being trained.

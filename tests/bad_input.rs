@@ -130,7 +130,14 @@ fn labels_of_another_length() {
 #[test]
 fn a_number_of_clusters_that_cannot_be() {
     let sandbox = sandbox();
-    refused(&sandbox, "points.npy", &["-k is missing", "points"]);
+    refused(
+        &sandbox,
+        "points.npy -k 2..21",
+        &["2 <= A <= B <= 20 (the number of samples)", "2..21"],
+    );
+    refused(&sandbox, "points.npy -k 13..15", &["K = 13", "only 12 distinct rows"]);
+    sandbox.file("same.csv", "a,b\n1,2\n1,2\n1,2\n");
+    refused(&sandbox, "same.csv", &["only 1 distinct row", "nothing to cluster"]);
     refused(&sandbox, "points.npy -k 0", &["need 2 <= K <= 20 (the number of samples), got 0"]);
     refused(&sandbox, "points.npy -k 1", &["need 2 <= K <= 20 (the number of samples), got 1"]);
     refused(&sandbox, "points.npy -k 21", &["need 2 <= K <= 20 (the number of samples), got 21"]);
@@ -212,7 +219,9 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     ("cluster run/metrics.json -k 2", &["metrics.json"]),
     // pseudo-label
     ("pseudo-label", &["not provided", "<VOTES>"]),
-    ("pseudo-label votes.npy", &["-k is missing", "--k-range"]),
+    ("cluster points.npy -k 5..2", &["invalid value '5..2'", "-k <K>"]),
+    ("cluster points.npy -k 5..", &["invalid value '5..'", "such as 2..20"]),
+    ("pseudo-label votes.npy -k 2..13", &["-k 2..13", "only 12 samples"]),
     ("pseudo-label votes.npy -k 0", &["-k 0", "at least 1"]),
     ("pseudo-label none.npy -k 2", &["none.npy: no such file"]),
     ("pseudo-label votes.npy short.csv -k 2", &["short.csv: 2 samples", "votes.npy has 12"]),

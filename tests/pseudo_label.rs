@@ -402,7 +402,8 @@ fn what_cannot_be_is_refused_in_one_line() {
     refused(&sandbox, "votes.npy short.npy -k 3", &["short.npy", "50", "votes.npy", "60"]);
     npy(&sandbox.path("none.npy"), Array2::from_elem((2, 9), -1).view()).unwrap();
     refused(&sandbox, "none.npy -k 3", &["none.npy", "no votes"]);
-    refused(&sandbox, "votes.npy", &["-k is missing", "--k-range"]);
+    refused(&sandbox, "votes.npy -k 2..61", &["-k 2..61", "only 60 samples"]);
+    refused(&sandbox, "votes.npy -k 9..2", &["'9..2'"]);
     refused(&sandbox, "votes.npy -k 0", &["-k 0: give a number"]);
     refused(&sandbox, "votes.npy -k 3 --min-agree 150%", &["'150%'", "such as 90%"]);
     refused(&sandbox, "votes.npy --k-range 5..2", &["such as 2..20"]);

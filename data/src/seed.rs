@@ -45,6 +45,10 @@ pub enum Stream {
     References { part: u64 },
     /// How each image is moved.
     Move { model: u64, epoch: u64 },
+    /// What a voter of many granularities draws.
+    Granularity { voter: u64 },
+    /// Which half of the samples is which.
+    Halves { split: u64 },
 }
 
 impl Stream {
@@ -66,6 +70,8 @@ impl Stream {
             Self::Mixture { model } => [14, model, 0],
             Self::References { part } => [15, part, 0],
             Self::Move { model, epoch } => [16, model, epoch],
+            Self::Granularity { voter } => [17, voter, 0],
+            Self::Halves { split } => [18, split, 0],
         }
     }
 }

@@ -28,6 +28,7 @@ pub use ensemble::{Compute, Ensemble};
 pub use error::EnsembleError;
 pub use members::clusterer::{Clusterer, Phase};
 pub use members::communities::{Communities, CommunityParams};
+pub use members::halves::Halves;
 pub use members::kmeans::KMeansModel;
 pub use members::mixture::Mixture;
 pub use members::network::Network;

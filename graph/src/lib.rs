@@ -91,7 +91,10 @@ pub use export::GraphFormat;
 pub use extraction::{Extraction, extract};
 pub use grouping::SignaturesBuilder;
 pub use k_curve::KPoint;
-pub use linkage::{Cut, Linkage, Partition, Placement, Placer, PlacerParts, Tree, VoteWeights};
+pub use linkage::{
+    Branch, Cut, Kinds, Layer, Linkage, Partition, Placement, Placer, PlacerParts, Tree,
+    VoteWeights,
+};
 pub use matching::maximum_matching;
 pub use pairs::PairCounts;
 pub use params::{AgreementParams, Gate, ValidAgreement};

@@ -12,7 +12,7 @@ use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
 
-use super::k_range::KRange;
+use super::k_range::{Clusters, KRange};
 use super::reading::ReadingArgs;
 use super::{examples, export, values};
 
@@ -68,9 +68,10 @@ pub(super) struct ClusterArgs {
     /// (a folder or .zip of .png and .jpg), texts (a folder of .txt, or a line each), or the embedded set `digits`
     #[arg(required_unless_present = "resume")]
     pub(super) data: Vec<PathBuf>,
-    /// Number of clusters; not needed if the data or the settings have it
+    /// Number of clusters; a range such as 5..30 in which it is found; or auto, to find it [default: that of the settings or
+    /// of the data, if they have one, else auto]
     #[arg(short = 'k', value_name = "K")]
-    pub(super) clusters: Option<usize>,
+    pub(super) clusters: Option<Clusters>,
     /// Help to choose K: show what each K from A to B (included) gives in a run of one round. Writes nothing
     #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve"])]
     pub(super) k_range: Option<KRange>,
@@ -159,9 +160,10 @@ pub(super) struct PseudoLabelArgs {
     /// empty cell: no vote. Columns with names of ids or labels are not votes
     #[arg(required = true)]
     pub(super) votes: Vec<PathBuf>,
-    /// Number of clusters to look for; the models may have other numbers of clusters
+    /// Number of clusters to look for, which may be another than the models have; a range such as 5..30 in which it is found; or
+    /// auto, to find it [default: that of the settings, if they have one, else auto]
     #[arg(short = 'k', value_name = "K")]
-    pub(super) clusters: Option<usize>,
+    pub(super) clusters: Option<Clusters>,
     /// Help to choose K: show what each K from A to B (included) would give. Writes nothing
     #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve", "graph"])]
     pub(super) k_range: Option<KRange>,

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use consilience::granularity;
 use consilience::k_range::KRow;
-use consilience::metrics::{Curve, Metrics};
+use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::output::need_space;
 use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::{
@@ -18,10 +19,10 @@ use consilience::{Config, Effort, Outcome, ValidConfig};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Compute;
 
-use super::k_range::{self, KRange};
+use super::k_range::{self, Clusters, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
-use super::{ClusterArgs, answer, curve, interrupt, reading, settings, writing};
+use super::{ClusterArgs, answer, curve, found_k, interrupt, reading, settings, writing};
 
 /// Time that is not for training but for votes, the answer and the report: a share of the time asked for, or so many seconds where that
 /// is more, but never more than half of it.
@@ -49,9 +50,25 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     options.labels_column.clone_from(&args.labels_column);
     let data = read_dataset_with(&args.data, &args.labels, &options)?;
     let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
-    let k = args.clusters.or(data.n_clusters).unwrap_or(0);
-    let mut config = settings::resolve(args, &data, k)?;
-    config.n_clusters = settings::n_clusters(args, &config, &data)?;
+    let typed = args.clusters.as_ref().and_then(Clusters::number);
+    let mut config = settings::resolve(args, &data, typed.or(data.n_clusters).unwrap_or(0))?;
+    let mut watcher = Watcher::new(args.told.quiet);
+    let sought = match settings::clusters(args, &config, &data) {
+        Clusters::Number(k) => {
+            config.n_clusters = k;
+            None
+        }
+        Clusters::Within(ks) => {
+            let least = Config { n_clusters: *ks.start(), ..config.clone() };
+            granularity::within(&data.features, &ks)?;
+            least.check(&data.features, compute).map_err(settings::hint)?;
+            interrupt::go_on()?;
+            let sought = granularity::seek(&data.features, &config, &ks, compute, &watcher)?;
+            config = settings::resolve(args, &data, sought.found.k)?;
+            config.n_clusters = sought.found.k;
+            Some(sought)
+        }
+    };
     let source =
         run_folder::Source { data_hash: Some(DataHash::of(&data.features)), ..source(args) };
     let origin = origin(args, run_folder::config_toml(COMMAND, &config, &source)?)?;
@@ -61,7 +78,6 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let staging = destination.stage(&data.name, |checkpoint| origin.fits(checkpoint))?;
     interrupt::hold(&staging);
     need_space(staging.out(), run_folder::estimated_bytes(&data.features, &config))?;
-    let mut watcher = Watcher::new(args.told.quiet);
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
     let limit = args.max_time.map(|time| Instant::now() + time);
     let checkpoints = keep(&staging, origin, args, &watcher)?;
@@ -75,12 +91,18 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             "--effort quick: no networks are trained, so nothing is learnt from pseudo-labels",
         );
     }
-    let outcome = consilience::run(&data.features, &config, &watcher)?;
+    let (prepared, found) = sought.map(|sought| (sought.data, sought.found)).unzip();
+    found.iter().for_each(|found| watcher.say(&found_k::line(found)));
+    let outcome = match prepared {
+        Some(prepared) => consilience::run_prepared(prepared, &config, Vec::new(), &watcher)?,
+        None => consilience::run(&data.features, &config, &watcher)?,
+    };
 
     let seconds = start.elapsed().as_secs_f64();
     let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
     let written = run_folder::config_toml(COMMAND, &written, &source)?;
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
+    metrics.granularity = found.as_ref().map(GranularityMetrics::of);
     interrupt::go_on()?;
     let in_time = || limit.is_none_or(|limit| Instant::now() + REPORTING < limit);
     if !args.no_curve && in_time() {
@@ -92,6 +114,11 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
         let provenance = Provenance { ids, rows, recipe: &data.recipe };
         run_folder::write(folder, &outcome, &metrics, &written, &provenance)?;
+        let is_text = config.preset == "text";
+        run_folder::write_clusters(folder, &outcome, &data.features, &provenance, is_text)?;
+        if let Some(found) = &found {
+            run_folder::write_layers(folder, found)?;
+        }
         let page = if in_time() { page(folder, &data, &watcher) } else { Err(LATE.into()) };
         let absent = page.err().map(|why| (REPORT.to_owned(), why));
         absent.iter().for_each(|(name, why)| watcher.note(&format!("no {name}: {why}")));

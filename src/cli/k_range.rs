@@ -1,9 +1,10 @@
-//! `--k-range`: what each K would give.
+//! `-k`: a number of clusters, or where to look for it; and `--k-range`: what each K would give.
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
 use anyhow::Result;
+use consilience::granularity::DEFAULT;
 use consilience::k_range::KRow;
 
 use super::style::{columns, count, percent};
@@ -27,6 +28,42 @@ impl FromStr for KRange {
         let number = |text: &str| text.trim().parse::<usize>().map_err(|_| wrong());
         let (from, to) = (number(from)?, number(to)?);
         if from < 2 || to < from { Err(wrong()) } else { Ok(Self(from..=to)) }
+    }
+}
+
+/// What is typed after `-k`.
+#[derive(Debug, Clone)]
+pub(super) enum Clusters {
+    /// So many.
+    Number(usize),
+    /// As many as there are, within a range.
+    Within(RangeInclusive<usize>),
+}
+
+impl Clusters {
+    /// As many as there are.
+    pub(super) const AUTO: Self = Self::Within(DEFAULT);
+
+    pub(super) fn number(&self) -> Option<usize> {
+        match self {
+            Self::Number(k) => Some(*k),
+            Self::Within(_) => None,
+        }
+    }
+}
+
+impl FromStr for Clusters {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "auto" {
+            return Ok(Self::AUTO);
+        }
+        if text.contains("..") {
+            return text.parse().map(|KRange(ks)| Self::Within(ks));
+        }
+        let number = text.parse().map(Self::Number);
+        number.map_err(|_| "give a number of clusters, two such as 5..30, or auto".into())
     }
 }
 
@@ -87,6 +124,17 @@ No column decides alone. If the smallest mini-cluster is tiny, or fewer than K a
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_a_range_or_nothing_at_all_is_typed() {
+        let typed = |text: &str| text.parse::<Clusters>().unwrap();
+        assert_eq!(typed("12").number(), Some(12));
+        assert!(matches!(typed("5..30"), Clusters::Within(ks) if ks == (5..=30)));
+        assert!(matches!(typed("auto"), Clusters::Within(ks) if ks == DEFAULT));
+        for wrong in ["ten", "5..", "9..5", "-3", "Auto", ""] {
+            assert!(wrong.parse::<Clusters>().is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn ranges_have_two_ends_and_include_both() {

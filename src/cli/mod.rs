@@ -10,6 +10,7 @@ mod curve;
 mod evaluate;
 mod examples;
 mod export;
+mod found_k;
 mod graph;
 mod info;
 mod interrupt;

@@ -1,5 +1,6 @@
 //! `consilience pseudo-label`.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -7,7 +8,8 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use consilience::from_votes;
 use consilience::from_votes::{VotesConfig, VotesOutcome};
-use consilience::metrics::{Curve, CurvePoint, Metrics, VotesContext, Work};
+use consilience::granularity::{DEFAULT, Granularity};
+use consilience::metrics::{Curve, CurvePoint, GranularityMetrics, Metrics, VotesContext, Work};
 use consilience::report::REPORT;
 use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
 use consilience_data::{
@@ -17,18 +19,19 @@ use consilience_data::{
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
 use super::graph::GraphFile;
+use super::k_range::Clusters;
 use super::left;
 use super::look::Look;
 use super::style::{bold, count, duration, percent, plural, table, warning};
 use super::{
-    PseudoLabelArgs, answer, curve, interrupt, k_range, settings, summary, values, writing,
+    PseudoLabelArgs, answer, curve, found_k, interrupt, k_range, settings, summary, values, writing,
 };
 
 /// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
 /// can be known.
 pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let start = Instant::now();
-    let config = settings::for_votes(args)?;
+    let mut config = settings::for_votes(args)?;
     let n_threads = args.threads.unwrap_or_else(values::cores);
     let threads = Threads::watched(n_threads, &interrupt::cancelled)?;
     if let Some(range) = &args.k_range {
@@ -40,7 +43,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
         answer(&k_range::text(&rows, args.told.json)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    settings::given_k(args.clusters, config.n_clusters)?;
+    let clusters = settings::clusters_of_votes(args, &config)?;
     let destination = Destination::new(args.out.as_deref(), false)?;
     destination.held().inspect(|staging| interrupt::hold(staging));
     let graph = args.graph.as_deref().map(GraphFile::new).transpose()?;
@@ -58,6 +61,11 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     // Votes of a run are of samples that it has names for.
     let run = run_of(&args.votes)?.filter(|run| run.n_samples() == given.signatures.n_samples());
     let truth = truth(&mut given, labels.as_ref(), &look)?;
+    let found = match clusters {
+        Clusters::Number(_) => None,
+        Clusters::Within(ks) => Some(seek(&given.signatures, ks, &threads)?),
+    };
+    config.n_clusters = found.as_ref().map_or(config.n_clusters, |found| found.k);
     let (k, truth) = (config.n_clusters, truth.as_ref());
     if let Some(graph) = &graph {
         graph.check(&given.signatures, &config)?;
@@ -84,6 +92,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
         seconds: start.elapsed().as_secs_f64(),
     };
     let mut metrics = Metrics::of_votes(&outcome, &given.signatures, &config, context, truth)?;
+    metrics.granularity = found.as_ref().map(GranularityMetrics::of);
     metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
     let written =
         run_folder::config_toml("pseudo-label VOTES...", &config, &source(args, run.as_ref()))?;
@@ -112,6 +121,20 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Finds how many clusters there are in votes.
+fn seek(
+    signatures: &Signatures,
+    ks: RangeInclusive<usize>,
+    threads: &Threads<'_>,
+) -> Result<Granularity> {
+    let (from, to) = (*ks.start(), *ks.end());
+    let n = signatures.n_samples();
+    if ks != DEFAULT && to > n {
+        bail!("-k {from}..{to}: there are only {n} samples; give a range within 2..{n}");
+    }
+    Ok(Granularity::of_votes(signatures, ks, threads)?)
 }
 
 /// The run whose votes these are, if there is one.
@@ -253,11 +276,14 @@ fn text(
     config: &VotesConfig,
     folder: &Path,
 ) -> String {
-    let mut rows = vec![
+    let found = metrics.granularity.as_ref();
+    let mut rows: Vec<_> =
+        found.map(|found| ("clusters", found_k::row(found))).into_iter().collect();
+    rows.extend([
         ("cluster sizes", summary::sizes(&outcome.consensus.sizes())),
         ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
         ("pseudo-labels", summary::pseudo_labels(&metrics.pseudo_labels)),
-    ];
+    ]);
     if metrics.n_without_votes > 0 {
         let without = plural(metrics.n_without_votes, "sample");
         rows.push(("without votes", format!("{without}: no cluster and no label")));
@@ -288,7 +314,8 @@ fn text(
     );
     let (rows, curve) = (table(&rows), curve::text(&metrics.curve, &metrics.curve_left_out));
     let advice = advice(metrics, config);
-    format!("{}\n\n{rows}\n{curve}{advice}{}", bold(&title), left::text(folder))
+    let found = found.map_or(String::new(), found_k::table);
+    format!("{}\n\n{rows}\n{found}{curve}{advice}{}", bold(&title), left::text(folder))
 }
 
 /// Agreement is evidence only between models that err differently.

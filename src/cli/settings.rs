@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use toml::Table;
 
+use super::k_range::Clusters;
 use super::style::plural;
 use super::values::cores;
 use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
@@ -77,20 +78,19 @@ pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
         config = over_file(&config, path, Others::IgnoredInRuns)?;
     }
     config.version = env!("CARGO_PKG_VERSION").into();
-    config.n_clusters = args.clusters.unwrap_or(config.n_clusters);
+    let typed = args.clusters.as_ref().and_then(Clusters::number);
+    config.n_clusters = typed.unwrap_or(config.n_clusters);
     config.consensus = args.consensus.unwrap_or(config.consensus);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
 }
 
-/// Checks that K was given for votes, on the command line or in the settings.
-pub(super) fn given_k(typed: Option<usize>, k: usize) -> Result<()> {
-    match (typed, k) {
-        (Some(0), _) => bail!("-k 0: give a number of clusters, at least 1"),
-        (_, 0) => {
-            bail!("-k is missing: give the number of clusters with -k K, or try --k-range 2..20")
-        }
-        _ => Ok(()),
+/// The number of clusters for votes: as typed, else as in the settings, else to be found.
+pub(super) fn clusters_of_votes(args: &PseudoLabelArgs, config: &VotesConfig) -> Result<Clusters> {
+    let known = Some(config.n_clusters).filter(|&k| k > 0).map(Clusters::Number);
+    match args.clusters.clone().or(known).unwrap_or(Clusters::AUTO) {
+        Clusters::Number(0) => bail!("-k 0: give a number of clusters, at least 1"),
+        clusters => Ok(clusters),
     }
 }
 
@@ -116,15 +116,11 @@ pub(super) fn compute(args: &ClusterArgs) -> Result<Compute> {
     Ok(Compute { device, kernels: args.kernels, stack: args.stack.unwrap_or(cpu.stack), ..cpu })
 }
 
-/// The number of clusters: as typed, else as in the settings, else as the data declare.
-pub(super) fn n_clusters(args: &ClusterArgs, config: &Config, data: &Dataset) -> Result<usize> {
+/// The number of clusters: as typed, else as in the settings, else as the data declare, else to be found.
+pub(super) fn clusters(args: &ClusterArgs, config: &Config, data: &Dataset) -> Clusters {
     let in_settings = Some(config.n_clusters).filter(|&k| k > 0);
-    args.clusters.or(in_settings).or(data.n_clusters).ok_or_else(|| {
-        anyhow!(
-            "-k is missing: give the number of clusters in {} with -k K, or try --k-range 2..20",
-            data.name
-        )
-    })
+    let known = in_settings.or(data.n_clusters).map(Clusters::Number);
+    args.clusters.clone().or(known).unwrap_or(Clusters::AUTO)
 }
 
 /// `error`, with a hint where flags are the way out.

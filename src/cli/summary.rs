@@ -6,8 +6,8 @@ use consilience::judge::Chosen;
 use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
-use super::left;
 use super::style::{bold, count, duration, percent, plural, table, warning};
+use super::{found_k, left};
 
 /// The summary of a run.
 pub(super) struct Summary<'a> {
@@ -30,6 +30,8 @@ impl Summary<'_> {
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
+        let found = metrics.granularity.as_ref();
+        rows.splice(0..0, found.map(|found| ("clusters", found_k::row(found))));
         rows.extend(self.unsure().map(|text| ("unsure", text)));
         rows.extend(self.answer().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
@@ -46,7 +48,8 @@ impl Summary<'_> {
             metrics.n_clusters,
         );
         let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
-        format!("{}\n\n{rows}\n{profile}{advice}{left}", bold(&title))
+        let found = found.map_or(String::new(), found_k::table);
+        format!("{}\n\n{rows}\n{found}{profile}{advice}{left}", bold(&title))
     }
 
     /// That many samples could not be agreed on, if it is more than half of those without a label: then another bound is the

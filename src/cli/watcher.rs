@@ -128,6 +128,7 @@ impl Observer for Watcher {
                 self.begin(round, rounds, models, networks);
             }
             Step::Agree => self.look.mention("votes, graph, consensus"),
+            Step::Granularity => self.look.mention("how many clusters there are"),
             Step::Communities => self.look.mention("communities of neighbours"),
             Step::Judge => self.look.mention("comparing answers"),
             Step::Record(round) => self.record(round),

@@ -4,6 +4,7 @@
 //! [`Scores`](crate::evaluation::Scores); without the truth each is `null`.
 
 mod curve;
+mod granularity;
 mod labels;
 mod machine;
 mod run;
@@ -12,6 +13,7 @@ mod trust;
 mod votes;
 
 pub use self::curve::{Curve, CurvePoint, Work};
+pub use self::granularity::{GranularityMetrics, LayerMetrics};
 pub use self::labels::PseudoLabelMetrics;
 pub use self::machine::Machine;
 pub use self::schema::{

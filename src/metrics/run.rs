@@ -67,6 +67,7 @@ impl Metrics {
             n_features: Some(outcome.data.transform().shift.len()),
             n_models: signatures.n_models(),
             n_clusters: config.n_clusters,
+            granularity: None,
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             device: config.compute.device,

@@ -6,6 +6,7 @@ use consilience_graph::Strictness;
 use serde::Serialize;
 
 use super::curve::{Curve, CurvePoint};
+use super::granularity::GranularityMetrics;
 use super::labels::PseudoLabelMetrics;
 use super::machine::Machine;
 use super::trust::TrustMetrics;
@@ -27,6 +28,8 @@ pub struct Metrics {
     pub n_models: usize,
     /// Number of clusters that was asked for, K.
     pub n_clusters: usize,
+    /// How K was found; `None` where it was given.
+    pub granularity: Option<GranularityMetrics>,
     /// The preset that settings were started from; `None` without training.
     pub preset: Option<String>,
     /// The seed of the run; `None` where nothing is random.

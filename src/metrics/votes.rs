@@ -78,6 +78,7 @@ impl Metrics {
             n_features: None,
             n_models: signatures.n_models(),
             n_clusters: config.n_clusters,
+            granularity: None,
             preset: None,
             seed: None,
             device: Device::Cpu,

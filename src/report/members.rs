@@ -3,12 +3,13 @@
 use consilience_data::{Features, Recipe, Stream};
 
 use super::colour;
-use super::contrast::{Contrast, Contrasts};
+
 use super::figures::Figures;
 use super::numerals::{count, cut, short, short_pair};
 use super::overview::class_of;
 use super::settings::seed;
 use super::sprite::{COLUMNS, Pictures};
+use crate::contrast::{Contrast, Contrasts};
 use crate::run_folder::RunFolder;
 
 /// Clusters that are shown, the first ones.

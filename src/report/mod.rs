@@ -9,7 +9,6 @@
 
 mod chart;
 mod colour;
-mod contrast;
 mod embedding;
 mod figures;
 mod map;

@@ -4,11 +4,13 @@
 //! [`Destination`] finds out whether it can be written. What is finished of a run that isn't is in a [`CheckpointFolder`].
 
 mod checkpoint;
+mod clusters;
 mod destination;
 mod estimate;
 #[cfg(feature = "hdf5")]
 mod h5;
 mod index;
+mod layers;
 mod manifest;
 mod models;
 mod origin;
@@ -26,10 +28,12 @@ use std::path::Path;
 use consilience_data::DataError;
 
 pub use self::checkpoint::CheckpointFolder;
+pub use self::clusters::write_clusters;
 pub use self::destination::Destination;
 pub use self::estimate::estimated_bytes;
 #[cfg(feature = "hdf5")]
 pub(crate) use self::h5::Documented;
+pub use self::layers::write_layers;
 pub(crate) use self::models::read as read_models;
 pub use self::origin::Origin;
 pub use self::read::{RunFolder, read_recipe, read_source, verify_found};

@@ -117,7 +117,7 @@ fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataE
     npz(&folder.join("pseudo_labels.npz"), &members)
 }
 
-fn write_csv<R: Serialize>(
+pub(super) fn write_csv<R: Serialize>(
     path: &Path,
     header: &[&str],
     rows: impl IntoIterator<Item = R>,

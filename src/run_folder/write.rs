@@ -11,6 +11,9 @@
 //! | `votes.npz` | the last round's votes and confidences, which `pseudo-label` reads back; `votes.rs` says what is in it |
 //! | `run.h5` | for other tools: the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
 //! | `tree.npz` | where the answer was cut from a tree of votes: `left` and `right` (the nodes that each merge joins: first the leaves, then the merges, in order, as SciPy numbers them), `similarity` (descending), `leaf_samples` (samples with the votes of each leaf) |
+//! | `clusters.csv` | each cluster's size, mean confidence, most typical samples, and the features or terms that set it apart |
+//! | `layers.npz` | where K was found: `clusters`, shape (n_layers, n_samples), the clusterings that the tree shows, that with K clusters first; `n_clusters`, `persistence`, `found_again` of each |
+//! | `granularity.npz` | where K was found: the tree, as in `tree.npz`, of at most 3,000 samples |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/communities/model-NN.safetensors`, `models/places.json` | where they are needed: labelled samples of each voter by communities; and which cluster votes lead to |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
@@ -72,7 +75,7 @@ pub fn write(
     super::models::write(folder, outcome)
 }
 
-fn write_tree(path: &Path, tree: &Tree) -> Result<(), DataError> {
+pub(super) fn write_tree(path: &Path, tree: &Tree) -> Result<(), DataError> {
     let samples = tree.leaf_samples().iter();
     let samples: Vec<i64> = samples.map(|&n| i64::try_from(n).unwrap_or(i64::MAX)).collect();
     let members = [

@@ -6,6 +6,7 @@ use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, Rng, Stre
 
 use crate::error::EnsembleError;
 use crate::members::clusterer::{Clusterer, Phase};
+use crate::members::drawn::{below, uniform};
 use crate::members::leiden::communities;
 use crate::members::neighbour_vote::NeighbourVote;
 use crate::members::params::MemberKind;
@@ -75,22 +76,6 @@ impl Communities {
         let granularity = least + (largest - least) * uniform(rng);
         (neighbours, granularity * self.n_clusters as f64, rng.bits())
     }
-}
-
-/// From 0 up to 1.
-#[expect(clippy::cast_precision_loss, reason = "53 bits")]
-fn uniform(rng: &mut Rng) -> f64 {
-    (rng.bits() >> 11) as f64 / (1_u64 << 53) as f64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a small number"
-)]
-fn below(rng: &mut Rng, limit: usize) -> usize {
-    (uniform(rng) * limit as f64) as usize
 }
 
 impl Clusterer for Communities {

@@ -38,20 +38,7 @@ pub(crate) fn communities(
 ) -> Result<Vec<usize>, LeidenError> {
     let whole = graph(n_nodes, edges.iter().map(|&(a, b, w)| (a as usize, b as usize, w.into())))?;
     let leiden = |graph: &GraphData, resolution: f64, start: Option<Partition>| {
-        let settings = LeidenConfig {
-            // Levels, not passes: it ends when nothing moves any more.
-            max_iterations: 1000,
-            resolution,
-            seed: Some(seed),
-            quality: QualityType::RBConfiguration,
-            ..LeidenConfig::default()
-        };
-        let leiden = Leiden::new(settings);
-        let found = match start {
-            Some(start) => leiden.run_with_initial_partition(graph, start)?,
-            None => leiden.run(graph)?,
-        };
-        Ok::<Partition, LeidenError>(found.partition)
+        leiden_at(graph, resolution, seed, start)
     };
     let mut highest = wanted.max(1.0);
     let mut fine = leiden(&whole, highest, None)?;
@@ -91,6 +78,42 @@ pub(crate) fn communities(
     let start = of_fine.iter().map(|&fine| joined.community_of(fine)).collect();
     let found = leiden(&whole, resolution, Some(Partition::from_membership(start)))?;
     Ok(islands_joined(found.as_slice(), edges, min_size))
+}
+
+/// The community of every node at a resolution. Numbers are below that of nodes.
+///
+/// # Errors
+///
+/// As [`communities`].
+pub(crate) fn communities_at(
+    edges: &Edges,
+    n_nodes: usize,
+    resolution: f64,
+    seed: u64,
+) -> Result<Vec<usize>, LeidenError> {
+    let whole = graph(n_nodes, edges.iter().map(|&(a, b, w)| (a as usize, b as usize, w.into())))?;
+    Ok(leiden_at(&whole, resolution, seed, None)?.as_slice().to_vec())
+}
+
+fn leiden_at(
+    graph: &GraphData,
+    resolution: f64,
+    seed: u64,
+    start: Option<Partition>,
+) -> Result<Partition, LeidenError> {
+    let leiden = Leiden::new(LeidenConfig {
+        // Levels, not passes: it ends when nothing moves any more.
+        max_iterations: 1000,
+        resolution,
+        seed: Some(seed),
+        quality: QualityType::RBConfiguration,
+        ..LeidenConfig::default()
+    });
+    let found = match start {
+        Some(start) => leiden.run_with_initial_partition(graph, start)?,
+        None => leiden.run(graph)?,
+    };
+    Ok(found.partition)
 }
 
 /// How many communities there would be if all were as large as the one that a random node is in.

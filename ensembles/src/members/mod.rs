@@ -2,6 +2,8 @@
 
 pub(crate) mod clusterer;
 pub(crate) mod communities;
+mod drawn;
+pub(crate) mod halves;
 pub(crate) mod kmeans;
 pub(crate) mod labels;
 mod leiden;

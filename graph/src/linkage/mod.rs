@@ -1,7 +1,9 @@
 //! Average linkage of the votes: a tree of samples, cut at any number of clusters.
 
+mod branches;
 mod chain;
 mod cut;
+mod kinds;
 mod leaves;
 mod means;
 mod partition;
@@ -9,7 +11,9 @@ mod placer;
 mod tree;
 mod weights;
 
+pub use branches::Branch;
 pub use cut::Cut;
+pub use kinds::{Kinds, Layer};
 pub use partition::{Linkage, Partition};
 pub use placer::{Placement, Placer, PlacerParts};
 pub use tree::Tree;

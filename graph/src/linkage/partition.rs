@@ -4,6 +4,7 @@ use consilience_data::ClusterId;
 use rayon::prelude::*;
 
 use super::chain::join;
+use super::kinds::{Kinds, Layer};
 use super::leaves::{Leaves, MISSING, narrow};
 use super::means::Means;
 use super::placer::{Placement, Placer};
@@ -124,19 +125,35 @@ impl<'a> Linkage<'a> {
         let n_samples: u64 = self.leaves.samples.iter().sum();
         let mean_size = n_samples as f64 / k.max(1) as f64;
         let cut = self.tree.cut(k, (min_share * mean_size) as u64)?;
-        let mut of_leaf = cut.of_leaf;
-        if of_leaf.iter().all(Option::is_some) {
-            return Ok(Partition::new(self, of_leaf, k, cut.min_samples));
+        Ok(self.joined(cut.of_leaf, k, cut.min_samples))
+    }
+
+    /// A partition into the branches of `layer`, in their order. What is in none of them joins the cluster with whose samples it has the highest
+    /// mean co-association.
+    ///
+    /// # Arguments
+    ///
+    /// * `kinds`: of this tree.
+    #[must_use]
+    pub fn split(&self, kinds: &Kinds, layer: &Layer) -> Partition<'_> {
+        let sizes = layer.branches.iter().map(|&branch| kinds.branches()[branch].samples);
+        let least = sizes.min().unwrap_or(0);
+        self.joined(kinds.of_leaves(&self.tree, layer), layer.branches.len(), least)
+    }
+
+    /// Lets leaves without a cluster join one.
+    fn joined(&self, mut of_leaf: Vec<Option<u16>>, k: usize, min_samples: u64) -> Partition<'_> {
+        if of_leaf.iter().any(Option::is_none) {
+            let leaves = self.leaves.iter().zip(&of_leaf);
+            let leaves = leaves.map(|((votes, samples), &cluster)| (votes, samples, cluster));
+            let means = Means::new(leaves, k);
+            let mut of_clusters = vec![0.0; k];
+            for (leaf, cluster) in of_leaf.iter_mut().enumerate().filter(|(_, c)| c.is_none()) {
+                means.of(self.leaves.votes_of(leaf), &self.weights, &mut of_clusters);
+                *cluster = means.best(&of_clusters, |_| true).map(|best| best.cluster);
+            }
         }
-        let leaves = self.leaves.iter().zip(&of_leaf);
-        let leaves = leaves.map(|((votes, samples), &cluster)| (votes, samples, cluster));
-        let means = Means::new(leaves, k);
-        let mut of_clusters = vec![0.0; k];
-        for (leaf, cluster) in of_leaf.iter_mut().enumerate().filter(|(_, leaf)| leaf.is_none()) {
-            means.of(self.leaves.votes_of(leaf), &self.weights, &mut of_clusters);
-            *cluster = means.best(&of_clusters, |_| true).map(|best| best.cluster);
-        }
-        Ok(Partition::new(self, of_leaf, k, cut.min_samples))
+        Partition::new(self, of_leaf, k, min_samples)
     }
 }
 

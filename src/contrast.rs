@@ -4,7 +4,7 @@ use consilience_data::{ClusterId, Features};
 use ndarray::Array2;
 
 /// Sums over the samples of every cluster.
-pub(super) struct Contrasts {
+pub(crate) struct Contrasts {
     /// Shape (n_clusters, n_features).
     sums: Array2<f64>,
     sizes: Vec<usize>,
@@ -14,17 +14,17 @@ pub(super) struct Contrasts {
 }
 
 /// A feature, and how a cluster differs in it.
-pub(super) struct Contrast {
-    pub(super) feature: usize,
+pub(crate) struct Contrast {
+    pub(crate) feature: usize,
     /// Mean in the cluster, and in all others together.
-    pub(super) means: (f64, f64),
+    pub(crate) means: (f64, f64),
     /// Their difference: for terms as it is, else in standard deviations of all samples.
-    pub(super) difference: f64,
+    pub(crate) difference: f64,
 }
 
 impl Contrasts {
     /// Goes through the samples twice. O(n d).
-    pub(super) fn of(features: &Features, clusters: &[Option<ClusterId>], k: usize) -> Self {
+    pub(crate) fn of(features: &Features, clusters: &[Option<ClusterId>], k: usize) -> Self {
         let width = features.n_features();
         let mut sums: Array2<f64> = Array2::zeros((k, width));
         let mut sizes = vec![0; k];
@@ -51,7 +51,7 @@ impl Contrasts {
     }
 
     /// The terms that are more frequent in a cluster than in the others, the greatest difference of means first.
-    pub(super) fn terms(&self, cluster: usize, most: usize) -> Vec<Contrast> {
+    pub(crate) fn terms(&self, cluster: usize, most: usize) -> Vec<Contrast> {
         let mut terms = self.differences(cluster, |_| 1.0);
         terms.retain(|term| term.difference > 0.0);
         terms.sort_by(|a, b| b.difference.total_cmp(&a.difference));
@@ -60,7 +60,7 @@ impl Contrasts {
     }
 
     /// The features in which a cluster differs most from the others, up or down, in standard deviations.
-    pub(super) fn features(&self, cluster: usize, most: usize) -> Vec<Contrast> {
+    pub(crate) fn features(&self, cluster: usize, most: usize) -> Vec<Contrast> {
         let mut features = self.differences(cluster, |feature| self.deviation[feature]);
         features.sort_by(|a, b| b.difference.abs().total_cmp(&a.difference.abs()));
         features.truncate(most);

@@ -1,0 +1,95 @@
+//! How many clusters there are, where nobody says it.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{Sandbox, stderr};
+use consilience_data::write::npy;
+use consilience_data::{Seed, Stream, read_npz};
+use ndarray::Array2;
+
+/// Fast, as networks don't matter here.
+const FAST: &str = "--member k-means --models 3 --rounds 1 --no-curve --quiet --seed 1 --threads 2";
+
+/// Points around centres on a grid of the given side, so many around each. With side 1 it is one Gaussian.
+fn write_points(sandbox: &Sandbox, name: &str, side: usize, each: usize) {
+    let n = side * side * each;
+    let noise = Seed(7).rng(Stream::Subset).normal(4 * n);
+    let points = Array2::from_shape_fn((n, 4), |(row, column)| {
+        let centre = row % (side * side);
+        let place = [centre % side, centre / side, 0, 0][column];
+        12.0 * place as f32 + noise[4 * row + column]
+    });
+    npy(&sandbox.path(name), points.view()).unwrap();
+}
+
+#[test]
+fn clear_groups_are_counted() {
+    let sandbox = Sandbox::new();
+    write_points(&sandbox, "grid.npy", 3, 60);
+    sandbox.done(&format!("cluster grid.npy {FAST} --out auto"));
+    let metrics = sandbox.json("auto/metrics.json");
+    assert_eq!((&metrics["n_clusters"], &metrics["granularity"]["shown"]), (&9.into(), &9.into()));
+    assert_eq!(metrics["granularity"]["layers"][0]["sizes"], serde_json::json!(vec![60; 9]));
+    let layers = read_npz(&sandbox.path("auto/layers.npz")).unwrap();
+    assert_eq!(layers["clusters"].shape()[1], 540);
+    assert_eq!(layers["n_clusters"][[0]], 9.0);
+    let described = sandbox.text("auto/clusters.csv");
+    assert_eq!(described.lines().count(), 10, "{described}");
+    assert!(described.starts_with("cluster,size,share,confidence,typical,features\n"));
+
+    // The same for any number of threads, and as if K had been given.
+    let one = FAST.replace("--threads 2", "--threads 1");
+    sandbox.done(&format!("cluster grid.npy {one} -k auto --out one"));
+    sandbox.done(&format!("cluster grid.npy {FAST} -k 9 --out given"));
+    for run in ["one", "given"] {
+        assert_eq!(sandbox.assignments("auto"), sandbox.assignments(run), "{run}");
+    }
+    let of = |run: &str| std::fs::read(sandbox.path(run).join("layers.npz")).unwrap();
+    assert_eq!(of("auto"), of("one"));
+    assert_eq!(sandbox.json("given/metrics.json")["granularity"], serde_json::Value::Null);
+
+    // Within a range that doesn't hold it.
+    let told = sandbox.done(&format!("cluster grid.npy {FAST} -k 2..6 --out few"));
+    let found = &sandbox.json("few/metrics.json")["granularity"];
+    assert_eq!((&found["from"], &found["to"], &found["shown"]), (&2.into(), &6.into(), &9.into()));
+    assert!(told.contains("without these bounds it would be 9"), "{told}");
+}
+
+#[test]
+fn where_there_is_no_structure_it_is_said() {
+    let sandbox = Sandbox::new();
+    write_points(&sandbox, "cloud.npy", 1, 500);
+    let told = sandbox.done(&format!("cluster cloud.npy {FAST} --out cloud"));
+    assert!(told.contains("no structure"), "{told}");
+    let metrics = sandbox.json("cloud/metrics.json");
+    assert_eq!((&metrics["n_clusters"], &metrics["granularity"]["shown"]), (&2.into(), &1.into()));
+}
+
+#[test]
+fn the_embedded_digits_keep_their_own_number() {
+    let sandbox = Sandbox::new();
+    sandbox.done(&format!("cluster digits {FAST} --out run"));
+    let metrics = sandbox.json("run/metrics.json");
+    assert_eq!(metrics["n_clusters"], 10);
+    assert_eq!(metrics["granularity"], serde_json::Value::Null);
+}
+
+#[test]
+fn votes_show_how_many_clusters_there_are() {
+    let sandbox = Sandbox::new();
+    // Six voters, who each join or split some of four groups, and err on some samples.
+    let noise = Seed(3).rng(Stream::Subset).normal(6 * 200);
+    let votes = Array2::from_shape_fn((6, 200), |(model, sample)| {
+        let group = i32::try_from(sample % 4).unwrap();
+        let joined = if model % 3 == 0 && group == 3 { 2 } else { group };
+        let split = if model % 3 == 1 && sample % 8 == 0 { 7 } else { joined };
+        if noise[200 * model + sample] > 2.0 { 3 - group } else { split }
+    });
+    npy(&sandbox.path("votes.npy"), votes.view()).unwrap();
+    let output = sandbox.run("pseudo-label votes.npy --out run");
+    assert!(output.status.code() < Some(2), "{}", stderr(&output));
+    let found = &sandbox.json("run/metrics.json")["granularity"];
+    assert_eq!((&found["shown"], &found["n_clusters"]), (&4.into(), &4.into()));
+}
