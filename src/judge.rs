@@ -3,7 +3,7 @@
 //! Answers on the table: the networks' consensus; that of communities; that of both kinds, by average linkage; and k-means. What is
 //! known of each is how it lies on the neighbour graph. That alone doesn't choose: communities were found on this graph, and cut through fewer of its
 //! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth, and an
-//! answer that tells less of neighbours than that of both kinds, or both less than networks alone, isn't taken.
+//! answer that tells less of neighbours than that of both kinds, or both clearly less than networks alone, isn't taken.
 
 use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -19,6 +19,7 @@ use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
+use crate::standing::CHANCE;
 use crate::voters::{Backing, COHERENT, Voters};
 
 /// Networks are out of their depth if they separate neighbours so many times as often as communities do: they take clusters to
@@ -27,7 +28,7 @@ use crate::voters::{Backing, COHERENT, Voters};
 const CUT_THROUGH: f64 = 2.0;
 /// k-means is taken if it tells more of neighbours' clusters by this share of ln K. A failed ensemble was a third of ln K behind;
 /// with 400 images of digits, one that was right more often by 0.06 was a twentieth behind.
-const MARGIN: f64 = 0.1;
+const K_MEANS_MARGIN: f64 = 0.1;
 /// The share of each kind's voters that has to stand behind a label.
 const BACKED: f64 = 0.8;
 /// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
@@ -281,6 +282,8 @@ fn choose(
     let of = |chosen| candidates.iter().find(|candidate| candidate.of == chosen);
     let separated = |candidate: &Candidate| candidate.evidence.neighbours_separated;
     let networks = &candidates[0];
+    #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
+    let log_k = (k as f64).ln();
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     let is_noise = coherence.is_none_or(|coherence| coherence < COHERENT);
     let both = of(Chosen::AcrossKinds);
@@ -291,11 +294,11 @@ fn choose(
     let best = if is_noise {
         networks
     } else {
-        communities.or(both.filter(|both| told(both) >= told(networks))).unwrap_or(networks)
+        // Less by no more than rounds differ by chance is no less.
+        let tells_less = |both: &&Candidate| told(both) < told(networks) - CHANCE * log_k;
+        communities.or(both.filter(|both| !tells_less(both))).unwrap_or(networks)
     };
-    #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
-    let margin = MARGIN * (k as f64).ln();
-    if told(k_means) > told(best) + margin { Chosen::KMeans } else { best.of }
+    if told(k_means) > told(best) + K_MEANS_MARGIN * log_k { Chosen::KMeans } else { best.of }
 }
 
 /// The cluster of every sample by its votes, and its confidence. Samples without votes are in the first, with confidence 0.
@@ -366,7 +369,7 @@ mod tests {
         let all = [
             candidate(Chosen::Ensemble, 2.0, 0.03),
             candidate(Chosen::Communities, 1.9, 0.02),
-            candidate(Chosen::AcrossKinds, 1.95, 0.025),
+            candidate(Chosen::AcrossKinds, 1.94, 0.025),
         ];
         let k_means = candidate(Chosen::KMeans, 1.8, 0.1);
         assert_eq!(choose(&all, Some(0.8), &k_means, 10), Chosen::Ensemble);

@@ -8,13 +8,13 @@ use crate::round::Round;
 
 /// A round is worse if it tells less of neighbours' clusters by this share of ln K. From round to round it was seen to change
 /// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
-const MARGIN: f64 = 0.02;
+pub(crate) const CHANCE: f64 = 0.02;
 
 /// Why a round isn't taken, if it is worse than the best of those `before`.
 pub(crate) fn worse(round: &Round, before: &[Round], k: usize) -> Option<StopReason> {
     let best = before.iter().map(|round| round.information).reduce(f64::max)?;
     #[expect(clippy::cast_precision_loss, reason = "at most 65,535 clusters")]
-    let margin = MARGIN * (k as f64).ln();
+    let margin = CHANCE * (k as f64).ln();
     let information = round.information;
     (information < best - margin).then_some(StopReason::Worse { information, best })
 }
