@@ -8,7 +8,8 @@ Examples
 >>> from sklearn.datasets import make_blobs
 >>> from consilience import Consilience
 >>> X, _ = make_blobs(300, centers=[[-8, -8], [0, 8], [8, -8]], random_state=1)
->>> model = Consilience(3, n_models=2, max_rounds=1, random_state=1).fit(X)
+>>> quick = {"candidates": 0, "first": {"min_steps": 50}}  # a moment; leave it out for a real run
+>>> model = Consilience(3, n_models=2, max_rounds=1, settings=quick).fit(X)
 >>> sorted(int(n) for n in set(model.labels_))
 [0, 1, 2]
 """

@@ -98,7 +98,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     >>> from sklearn.datasets import make_blobs
     >>> from consilience import Consilience
     >>> X, _ = make_blobs(200, centers=[[-8, -8], [0, 8], [8, -8]], random_state=0)
-    >>> model = Consilience(3, n_models=2, max_rounds=1, settings={"first": {"min_steps": 100}})
+    >>> model = Consilience(3, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 100}})
     >>> labels = model.fit_predict(X)
     >>> labels.shape
     (200,)
@@ -259,7 +259,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         >>> import numpy as np
         >>> from consilience import Consilience
         >>> X = np.repeat([[-5.0, 0.0], [5.0, 1.0]], 30, axis=0) + np.random.default_rng(0).normal(size=(60, 2))
-        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 50}}).fit(X)
         >>> left, right = model.predict([[-5.0, 0.0], [5.0, 1.0]])
         >>> bool(left == right)
         False
@@ -345,7 +345,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         >>> from sklearn.datasets import make_blobs
         >>> from consilience import Consilience
         >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
-        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 50}}).fit(X)
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     model.save(pathlib.Path(folder) / "run")
         ...     again = Consilience.load(pathlib.Path(folder) / "run")
@@ -425,7 +425,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         >>> from sklearn.datasets import make_blobs
         >>> from consilience import Consilience
         >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
-        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 50}}).fit(X)
         >>> print(model.report())  # doctest: +ELLIPSIS
         100 samples x 2 features, 2 clusters
         ...

@@ -51,7 +51,7 @@ class Predictor:
     >>> from sklearn.datasets import make_blobs
     >>> from consilience import Consilience, Predictor
     >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
-    >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"first": {"min_steps": 50}}).fit(X)
+    >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 50}}).fit(X)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     model.save(pathlib.Path(folder) / "run")
     ...     predictor = Predictor(pathlib.Path(folder) / "run")
