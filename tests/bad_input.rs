@@ -221,7 +221,6 @@ const WRONG_LINES: &[(&str, &[&str])] = &[
     ("pseudo-label", &["not provided", "<VOTES>"]),
     ("cluster points.npy -k 5..2", &["invalid value '5..2'", "-k <K>"]),
     ("cluster points.npy -k 5..", &["invalid value '5..'", "such as 2..20"]),
-    ("pseudo-label votes.npy -k 2..13", &["-k 2..13", "only 12 samples"]),
     ("pseudo-label votes.npy -k 0", &["-k 0", "at least 1"]),
     ("pseudo-label none.npy -k 2", &["none.npy: no such file"]),
     ("pseudo-label votes.npy short.csv -k 2", &["short.csv: 2 samples", "votes.npy has 12"]),

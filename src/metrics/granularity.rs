@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::schema::milliseconds;
 use crate::granularity::{Granularity, KEvidence, LayerFound};
 
 /// How K was found, where it wasn't given.
@@ -49,7 +48,7 @@ impl GranularityMetrics {
             shown: found.shown,
             candidates: found.candidates.clone(),
             layers: found.layers.iter().map(layer).collect(),
-            seconds: milliseconds(found.seconds),
+            seconds: (found.seconds * 1000.0).round() / 1000.0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::branches::Branch;
 use super::chain::count;
 use super::leaves::Leaves;
-use super::partition::Linkage;
+use super::partition::{Linkage, Partition};
 use super::tree::Tree;
 use crate::{GraphError, Signatures};
 
@@ -184,6 +184,21 @@ impl Kinds {
             below(tree, self.branches[branch].node, |leaf| of_leaf[leaf] = Some(cluster));
         }
         of_leaf
+    }
+}
+
+impl Linkage<'_> {
+    /// A partition into the branches of `layer`, in their order. What is in none of them joins the cluster with whose samples it has the
+    /// highest mean co-association.
+    ///
+    /// # Arguments
+    ///
+    /// * `kinds`: of this tree.
+    #[must_use]
+    pub fn split(&self, kinds: &Kinds, layer: &Layer) -> Partition<'_> {
+        let sizes = layer.branches.iter().map(|&branch| kinds.branches()[branch].samples);
+        let least = sizes.min().unwrap_or(0);
+        self.joined(kinds.of_leaves(self.tree(), layer), layer.branches.len(), least)
     }
 }
 

@@ -4,7 +4,6 @@ use consilience_data::ClusterId;
 use rayon::prelude::*;
 
 use super::chain::join;
-use super::kinds::{Kinds, Layer};
 use super::leaves::{Leaves, MISSING, narrow};
 use super::means::Means;
 use super::placer::{Placement, Placer};
@@ -128,21 +127,13 @@ impl<'a> Linkage<'a> {
         Ok(self.joined(cut.of_leaf, k, cut.min_samples))
     }
 
-    /// A partition into the branches of `layer`, in their order. What is in none of them joins the cluster with whose samples it has the highest
-    /// mean co-association.
-    ///
-    /// # Arguments
-    ///
-    /// * `kinds`: of this tree.
-    #[must_use]
-    pub fn split(&self, kinds: &Kinds, layer: &Layer) -> Partition<'_> {
-        let sizes = layer.branches.iter().map(|&branch| kinds.branches()[branch].samples);
-        let least = sizes.min().unwrap_or(0);
-        self.joined(kinds.of_leaves(&self.tree, layer), layer.branches.len(), least)
-    }
-
-    /// Lets leaves without a cluster join one.
-    fn joined(&self, mut of_leaf: Vec<Option<u16>>, k: usize, min_samples: u64) -> Partition<'_> {
+    /// A partition in which leaves without a cluster join the one with whose samples they have the highest mean co-association.
+    pub(super) fn joined(
+        &self,
+        mut of_leaf: Vec<Option<u16>>,
+        k: usize,
+        min_samples: u64,
+    ) -> Partition<'_> {
         if of_leaf.iter().any(Option::is_none) {
             let leaves = self.leaves.iter().zip(&of_leaf);
             let leaves = leaves.map(|((votes, samples), &cluster)| (votes, samples, cluster));
