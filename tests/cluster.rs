@@ -38,6 +38,7 @@ fn digits_from_end_to_end() {
     let mut expected = vec![
         "assignments.csv",
         "assignments.npy",
+        "clusters.csv",
         "config.toml",
         "manifest.json",
         "metrics.json",

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Sandbox, stderr};
+use common::{Sandbox, stderr, stdout};
 use consilience_data::write::npy;
 use consilience_data::{Seed, Stream, read_npz};
 use ndarray::Array2;
@@ -51,7 +51,9 @@ fn clear_groups_are_counted() {
     assert_eq!(sandbox.json("given/metrics.json")["granularity"], serde_json::Value::Null);
 
     // Within a range that doesn't hold it.
-    let told = sandbox.done(&format!("cluster grid.npy {FAST} -k 2..6 --out few"));
+    let output = sandbox.run(&format!("cluster grid.npy {FAST} -k 2..6 --out few"));
+    assert!(output.status.code() < Some(2), "{}", stderr(&output));
+    let told = stdout(&output);
     let found = &sandbox.json("few/metrics.json")["granularity"];
     assert_eq!((&found["from"], &found["to"], &found["shown"]), (&2.into(), &6.into(), &9.into()));
     assert!(told.contains("without these bounds it would be 9"), "{told}");

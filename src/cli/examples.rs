@@ -16,8 +16,9 @@ Examples:
     consilience cluster digits
   A file of yours, with the true labels for scores
     consilience cluster data.csv -k 10 --labels labels.txt
-  What each number of clusters would give
-    consilience cluster data.npy --k-range 5..15
+  As many clusters as there are, or as many as there are from 5 to 30
+    consilience cluster data.npy
+    consilience cluster data.npy -k 5..30
   A quick look: fewer models, one round
     consilience cluster data.npy -k 10 --models 3 --rounds 1
   The same settings again, in a folder of your choice
