@@ -42,7 +42,7 @@ class Model:
 def main(words: Sequence[str]) -> int: ...
 def fit(
     x: NDArray[Any],
-    n_clusters: int,
+    n_clusters: tuple[int, int] | None,
     options: Mapping[str, Any],
     *,
     feature_names: Sequence[str] | None = None,

@@ -28,10 +28,12 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    n_clusters : int
-        Number of clusters. It has to be given: see :func:`consilience.k_range` for a help to choose it.
+    n_clusters : int, (int, int) or "auto", default="auto"
+        Number of clusters; or the least and the most that there may be; "auto" is as many as there are, up to 100: see `n_clusters_`.
     preset : {"auto", "image", "text", "embedding", "tabular", "paper"}, default="auto"
         Which settings to start from. "auto" looks what kind of data they are.
+    effort : {"quick", "default", "thorough"}, default="default"
+        How much work it is worth. "quick" trains no networks.
     n_models : int, optional
         Number of networks. The preset has 5 or 8.
     max_rounds : int, optional
@@ -64,6 +66,8 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         By how many models that is ahead of the next best mini-cluster; 0 without a pseudo-label.
     votes_ : ndarray of shape (n_models, n_samples), int64
         The networks' votes in the last round, each in its own numbering; -1 where there is none.
+    n_clusters_ : int
+        Number of clusters, given or found. What speaks for it is in ``metrics_["granularity"]``.
     complete_ : bool
         Whether every cluster has pseudo-labels.
     n_iter_ : int
@@ -110,9 +114,10 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        n_clusters: int | None = None,
+        n_clusters: int | tuple[int, int] | str = "auto",
         *,
         preset: str = "auto",
+        effort: str = "default",
         n_models: int | None = None,
         max_rounds: int | None = None,
         min_agree: float | str | None = None,
@@ -125,6 +130,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         self.n_clusters = n_clusters
         self.preset = preset
+        self.effort = effort
         self.n_models = n_models
         self.max_rounds = max_rounds
         self.min_agree = min_agree
@@ -167,27 +173,23 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
 
         Examples
         --------
-        >>> import numpy as np
+        >>> from sklearn.datasets import make_blobs
         >>> from consilience import Consilience
-        >>> Consilience().fit(np.eye(4))
-        Traceback (most recent call last):
-        ...
-        ValueError: n_clusters is missing: give the number of clusters, or look at k_range(X)
+        >>> X, _ = make_blobs(200, centers=[[-8, -8], [0, 8], [8, -8]], random_state=0)
+        >>> Consilience(effort="quick").fit(X).n_clusters_
+        3
         """
-        if self.n_clusters is None:
-            raise ValueError(
-                "n_clusters is missing: give the number of clusters, or look at k_range(X)"
-            )
-        k = _validation.count("n_clusters", self.n_clusters, 1)
+        ks = _validation.clusters(self.n_clusters)
+        least = 2 if ks is None else ks[0]
         options = _validation.options(self.get_params(deep=False))
         # One sample can't be told from others.
-        values = _validation.for_estimator(self, X, reset=True, min_samples=min(k, 2))
-        if k == 1:
+        values = _validation.for_estimator(self, X, reset=True, min_samples=min(least, 2))
+        if ks == (1, 1):
             return self._fit_trivially(len(values))
         names = getattr(self, "feature_names_in_", None)
         model, results = _core.fit(
             values,
-            k,
+            ks,
             options,
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
@@ -197,7 +199,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         if not self.complete_:
             found = len(np.unique(self.pseudo_labels_[self.pseudo_labels_ >= 0]))
             warnings.warn(
-                f"the models agree on only {found} of {k} mini-clusters; try fewer clusters, or a lower min_agree or "
+                f"the models agree on only {found} of {self.n_clusters_} mini-clusters; try fewer clusters, or a lower min_agree or "
                 "min_confidence. Every sample has a cluster nonetheless",
                 ConvergenceWarning,
                 stacklevel=2,
@@ -214,6 +216,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.metrics_: dict[str, Any] = json.loads(model.file("metrics.json"))
         self.config_: dict[str, Any] = json.loads(model.config())
         rounds = self.metrics_["rounds"]
+        self.n_clusters_ = int(self.metrics_["n_clusters"])
         self.complete_ = bool(self.metrics_["complete"])
         self.n_iter_ = len(rounds)
         self.diversity_: float | None = rounds[-1]["diversity"]
@@ -228,6 +231,7 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.agreement_ = np.zeros(n_samples, np.int64)
         self.margin_ = np.zeros(n_samples, np.int64)
         self.metrics_, self.config_ = {}, {}
+        self.n_clusters_ = 1
         self.complete_, self.n_iter_, self.diversity_ = True, 0, None
         self.stop_reason_ = "one_cluster"
         return self

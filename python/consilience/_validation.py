@@ -101,6 +101,21 @@ def count(name: str, value: Any, least: int) -> int:
     raise ValueError(f"{name}: need a whole number, at least {least}, got {value!r}")
 
 
+def clusters(value: Any) -> tuple[int, int] | None:
+    """From how many to how many clusters; `None` leaves it to the data."""
+    if isinstance(value, str) and value == "auto":
+        return None
+    if isinstance(value, tuple) and len(value) == 2:
+        least, most = (count("n_clusters", one, 2) for one in value)
+        if least > most:
+            raise ValueError(f"n_clusters: need (least, most), got {value!r}")
+        return least, most
+    if isinstance(value, str) or value is None:
+        raise ValueError(f"n_clusters: need a number, (least, most) or 'auto', got {value!r}")
+    number = count("n_clusters", value, 1)
+    return number, number
+
+
 def maybe_count(name: str, value: Any, least: int) -> int | None:
     """As `count`, unless nothing is given."""
     return None if value is None else count(name, value, least)
@@ -141,11 +156,15 @@ def options(params: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(
             f"settings: need a dict of what config.toml holds, got {type(settings).__name__}"
         )
+    effort = params["effort"]
+    if not isinstance(effort, str):
+        raise ValueError(f"effort: need 'quick', 'default' or 'thorough', got {effort!r}")
     preset = params["preset"]
     if not isinstance(preset, str):
         raise ValueError(f"preset: need a name such as 'auto', got {preset!r}")
     return {
         "preset": preset,
+        "effort": effort,
         "settings": None if settings is None else json.dumps(settings, default=_plain),
         "seed": seed(params["random_state"]),
         "rounds": maybe_count("max_rounds", params["max_rounds"], 1),

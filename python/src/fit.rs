@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use consilience::metrics::{Curve, Metrics};
+use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Provenance, Source, config_toml};
-use consilience::{Config, Predictor, RunError};
+use consilience::{Config, Predictor, RunError, granularity, run_prepared};
 use consilience_data::{DataHash, Features, Recipe};
 use consilience_ensembles::{Device, Progress};
 use pyo3::prelude::*;
@@ -21,13 +21,14 @@ use crate::watch::{Teller, Watch, owned};
 /// What the `config.toml` of a run says that it repeats: the same as the command line's.
 const COMMAND: &str = "cluster DATA...";
 
-/// Clusters `x`, shape (n_samples, n_features), into `n_clusters`: the model, and what came out.
+/// Clusters `x`, shape (n_samples, n_features), into as many clusters as there are from `n_clusters[0]` to `n_clusters[1]`, or as many as they
+/// say if they are the same; `None` leaves it to the data. The model, and what came out.
 #[pyfunction]
 #[pyo3(signature = (x, n_clusters, options, *, feature_names=None, verbose=0, tell=None))]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
     x: &Bound<'py, PyAny>,
-    n_clusters: usize,
+    n_clusters: Option<(usize, usize)>,
     options: Options,
     feature_names: Option<Vec<String>>,
     verbose: u8,
@@ -48,16 +49,27 @@ pub(crate) fn fit<'py>(
 fn run(
     features: &Features,
     recipe: Recipe,
-    n_clusters: usize,
+    n_clusters: Option<(usize, usize)>,
     options: &Options,
     start: Instant,
     watch: &Watch,
 ) -> PyResult<(Archive, Predictor, Results)> {
     let go_on = || if watch.cancelled() { Err(of_run(RunError::Cancelled)) } else { Ok(()) };
     let compute = options.compute();
-    let config = options.config(features, &recipe, n_clusters).map_err(of_run)?;
-    let config = config.check(features, compute).map_err(of_run)?;
-    let outcome = consilience::run(features, &config, watch).map_err(of_run)?;
+    let ks = n_clusters.map_or(granularity::DEFAULT, |(from, to)| from..=to);
+    let config_for = |k| options.config(features, &recipe, k)?.check(features, compute);
+    let (config, outcome, found) = if ks.start() == ks.end() {
+        let config = config_for(*ks.start()).map_err(of_run)?;
+        let outcome = consilience::run(features, &config, watch).map_err(of_run)?;
+        (config, outcome, None)
+    } else {
+        granularity::within(features, &ks).map_err(of_run)?;
+        let least = config_for(*ks.start()).map_err(of_run)?;
+        let sought = granularity::seek(features, &least, &ks, compute, watch).map_err(of_run)?;
+        let config = config_for(sought.found.k).map_err(of_run)?;
+        let outcome = run_prepared(sought.data, &config, Vec::new(), watch).map_err(of_run)?;
+        (config, outcome, Some(sought.found))
+    };
 
     let source = Source {
         device: Device::Cpu.to_string(),
@@ -68,6 +80,7 @@ fn run(
     let written = config_toml(COMMAND, &written, &source).map_err(of_run)?;
     let seconds = start.elapsed().as_secs_f64();
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, None).map_err(of_run)?;
+    metrics.granularity = found.as_ref().map(GranularityMetrics::of);
     go_on()?;
     metrics.set_curve(Curve::of_run(&outcome, &config, None).map_err(of_run)?);
     go_on()?;
@@ -77,6 +90,12 @@ fn run(
     let folder = tempfile::tempdir().map_err(|error| of_io(&temporary, &error))?;
     let provenance = Provenance { ids: None, rows: None, recipe: &recipe };
     run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance).map_err(of_run)?;
+    let is_text = config.preset == "text";
+    run_folder::write_clusters(folder.path(), &outcome, features, &provenance, is_text)
+        .map_err(of_run)?;
+    if let Some(found) = &found {
+        run_folder::write_layers(folder.path(), found).map_err(of_run)?;
+    }
     go_on()?;
     let archive = Archive::read(folder.path())?;
     let answer = &outcome.answer;

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::thread;
 
 use consilience::overlay::overlay;
-use consilience::{Config, RunError};
+use consilience::{Config, Effort, RunError};
 use consilience_data::{Features, Recipe, Seed};
 use consilience_ensembles::Compute;
 use consilience_graph::{AgreementParams, Strictness};
@@ -16,6 +16,7 @@ use toml::Table;
 #[pyo3(from_item_all)]
 pub(crate) struct Options {
     preset: String,
+    effort: String,
     /// The content of a `config.toml`, as JSON.
     settings: Option<String>,
     seed: Option<u64>,
@@ -44,7 +45,19 @@ impl Options {
         recipe: &Recipe,
         k: usize,
     ) -> Result<Config, RunError> {
-        let mut config = Config::preset_for(&self.preset, features, recipe, k)?;
+        let effort: Effort = self.effort.parse()?;
+        let networks = self.models.is_some() || self.rounds.is_some_and(|rounds| rounds > 1);
+        if effort == Effort::Quick && (networks || self.preset == "paper") {
+            return Err(RunError::Setting {
+                name: "effort",
+                need:
+                    "default or thorough where n_models, max_rounds or the preset ask for networks"
+                        .into(),
+                got: effort.to_string(),
+            });
+        }
+        let config = Config::preset_for(&self.preset, features, recipe, k)?;
+        let mut config = config.with_effort(effort);
         if let Some(settings) = &self.settings {
             config = overlay(&config, table(settings)?)?;
         }

@@ -24,7 +24,7 @@ QUICK: dict[str, Any] = {
 }
 
 
-def quick(n_clusters: int, **params: Any) -> consilience.Consilience:
+def quick(n_clusters: Any, **params: Any) -> consilience.Consilience:
     """An estimator that trains for a moment."""
     params = {"n_models": 2, "max_rounds": 1, "preset": "tabular", "settings": QUICK, **params}
     return consilience.Consilience(n_clusters, **params)

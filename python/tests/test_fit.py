@@ -171,7 +171,10 @@ def test_bad_data_is_refused_in_a_sentence(X: Any, problem: str) -> None:
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"n_clusters": None}, "n_clusters is missing"),
+        ({"n_clusters": None}, "n_clusters: need a number"),
+        ({"n_clusters": (5, 2)}, "least, most"),
+        ({"effort": "fast"}, "effort 'fast' is unknown"),
+        ({"effort": "quick", "n_models": 3}, "effort: need default"),
         ({"n_clusters": 0}, "n_clusters: need a whole number, at least 1, got 0"),
         ({"n_clusters": 2.5}, "n_clusters: need"),
         ({"n_clusters": 1000}, "number of samples"),
@@ -220,3 +223,21 @@ def test_no_other_warnings(blobs: Any) -> None:
         warnings.simplefilter("error")
         model = quick(3).fit(blobs[0])
         model.predict(blobs[0])
+
+
+def test_clusters_are_as_many_as_there_are(blobs: Any) -> None:
+    X, groups = blobs
+    for n_clusters in ("auto", (2, 6)):
+        model = quick(n_clusters).fit(X)
+        assert model.n_clusters_ == 3 and model.metrics_["granularity"]["k"] == 3
+        assert adjusted_rand_score(groups, model.labels_) > 0.95
+    told = quick(3).fit(X)
+    assert told.n_clusters_ == 3 and told.metrics_["granularity"] is None
+    assert (told.labels_ == model.labels_).all()
+
+
+def test_a_quick_run_has_no_networks(blobs: Any) -> None:
+    model = consilience.Consilience(3, effort="quick").fit(blobs[0])
+    assert set(model.config_["members"]) == {"mixture"}
+    assert adjusted_rand_score(blobs[1], model.labels_) > 0.95
+    assert (model.predict(blobs[0]) == model.labels_).all()
