@@ -254,9 +254,9 @@ mod tests {
     fn fine_images_are_moved_and_coarse_ones_are_not() {
         let fine = Config::auto(&spots(16), 2).network;
         assert_eq!(fine.image, Some(Image { rows: 16, columns: 16, channels: 1 }));
-        let coarse = Config::auto(&spots(7), 2).network;
-        let found = Some(Image { rows: 7, columns: 7, channels: 1 });
-        assert_eq!((coarse.image, coarse.move_weight), (found, 0.0));
+        let coarse = Some(Image { rows: 7, columns: 28, channels: 1 });
+        let coarse = Config::of_kind(DataKind::Image, 1000, coarse, 2).network;
+        assert_eq!((coarse.image.is_some(), coarse.move_weight), (true, 0.0));
     }
 
     #[test]

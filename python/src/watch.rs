@@ -83,6 +83,7 @@ impl Observer for Watch {
     fn step(&self, step: &Step<'_>) {
         match *step {
             Step::Prepare => self.say("scaling, measuring distances".into()),
+            Step::Granularity => self.say("how many clusters there are".into()),
             Step::Communities => self.say("communities of neighbours".into()),
             Step::Train { round, rounds, models, .. } => {
                 let name = format!("round {} of {rounds}", round + 1);
