@@ -3,14 +3,11 @@
 //! Networks that learn from pseudo-labels may become worse: labels that are wrong are learnt as those that are right. What is told of neighbours'
 //! clusters shows that without the truth. It rises or hardly changes where rounds gain, and falls where they ruin a run.
 
+use crate::judge::CHANCE;
 use crate::outcome::StopReason;
 use crate::round::Round;
 
-/// A round is worse if it tells less of neighbours' clusters by this share of ln K. From round to round it was seen to change
-/// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
-pub(crate) const CHANCE: f64 = 0.02;
-
-/// Why a round isn't taken, if it is worse than the best of those `before`.
+/// Why a round isn't taken, if it tells less of neighbours' clusters than the best of those `before`, by more than chance.
 pub(crate) fn worse(round: &Round, before: &[Round], k: usize) -> Option<StopReason> {
     let best = before.iter().map(|round| round.information).reduce(f64::max)?;
     #[expect(clippy::cast_precision_loss, reason = "at most 65,535 clusters")]
