@@ -20,6 +20,7 @@ use crate::outcome::{Outcome, StopReason};
 use crate::progress::{Observer, Step, Unhurried};
 use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
+use crate::settled::settled;
 use crate::standing::worse;
 use crate::voters::Voters;
 
@@ -97,7 +98,8 @@ pub fn run_prepared(
         0 => None,
         count => {
             observer.step(&Step::Communities);
-            Voters::find(&data, k, count, n_threads, observer)?
+            let found = Voters::find(&data, k, count, n_threads, observer)?;
+            found.map(|voters| settled(voters, &data, k, &threads)).transpose()?
         }
     };
 

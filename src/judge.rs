@@ -181,20 +181,15 @@ impl Case<'_> {
         kinds: &[usize],
         min_share: f64,
     ) -> Result<Option<Candidate>, RunError> {
-        let learnt = votes.clone().of_samples(self.data.trainable());
-        let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
-        let signatures =
-            Signatures::group(&learnt, &no_gate.check(votes.n_models())?, self.threads)?;
-        let weights = VoteWeights::of_kinds(&signatures, kinds)?;
-        let linkage = Linkage::new(&signatures, weights, MAX_SIGNATURES, self.threads)?;
-        if linkage.tree().n_leaves() < self.k {
+        let Some((tree, placer)) =
+            linked(votes, kinds, (self.k, min_share), self.data, self.threads)?
+        else {
             return Ok(None);
-        }
-        let placer = linkage.cut(self.k, min_share)?.placer().clone();
+        };
         let (assignments, confidence) = placed(&placer, votes)?;
-        let cut = (linkage.tree().clone(), placer);
         let evidence = Evidence::of(&assignments, self.data);
-        Ok(Some(Candidate { of, assignments, confidence, evidence, cut: Some(cut) }))
+        let cut = Some((tree, placer));
+        Ok(Some(Candidate { of, assignments, confidence, evidence, cut }))
     }
 
     fn answer(
@@ -301,6 +296,27 @@ fn choose(
         communities.or(both.filter(|both| !tells_less(both))).unwrap_or(networks)
     };
     if told(k_means) > told(best) + K_MEANS_MARGIN * log_k { Chosen::KMeans } else { best.of }
+}
+
+/// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes
+/// than that. `kinds`: of every model; each kind has the same weight.
+pub(crate) fn linked(
+    votes: &Votes,
+    kinds: &[usize],
+    (k, min_share): (usize, f64),
+    data: &Prepared,
+    threads: &Threads<'_>,
+) -> Result<Option<(Tree, Placer)>, RunError> {
+    let learnt = votes.clone().of_samples(data.trainable());
+    let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
+    let signatures = Signatures::group(&learnt, &no_gate.check(votes.n_models())?, threads)?;
+    let weights = VoteWeights::of_kinds(&signatures, kinds)?;
+    let linkage = Linkage::new(&signatures, weights, MAX_SIGNATURES, threads)?;
+    if linkage.tree().n_leaves() < k {
+        return Ok(None);
+    }
+    let placer = linkage.cut(k, min_share)?.placer().clone();
+    Ok(Some((linkage.tree().clone(), placer)))
 }
 
 /// The cluster of every sample by its votes, and its confidence. Samples without votes are in the first, with confidence 0.

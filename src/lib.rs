@@ -61,6 +61,7 @@ pub mod round;
 mod rule;
 pub mod run_folder;
 mod selection;
+mod settled;
 mod standing;
 pub mod voters;
 pub mod wording;

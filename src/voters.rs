@@ -23,6 +23,8 @@ pub struct Voters {
     /// How far two of neighbouring granularity agree, on average: adjusted Rand index. Each leaves out other edges, so communities
     /// of a graph that is noise agree little.
     pub coherence: f64,
+    /// Indices of those that look for at least K communities.
+    fine: Vec<usize>,
 }
 
 impl Voters {
@@ -61,7 +63,23 @@ impl Voters {
             return Ok(None);
         }
         let coherence = coherence(&votes, data.trainable());
-        Ok(Some(Self { ensemble, votes, coherence }))
+        let is_fine = |&(_, &number): &(usize, &usize)| granularity(number, count).0 >= 1.0;
+        let numbers = ensemble.numbers();
+        let fine = numbers.iter().enumerate().filter(is_fine).map(|(index, _)| index).collect();
+        Ok(Some(Self { ensemble, votes, coherence, fine }))
+    }
+
+    /// Indices of those that look for at least K communities, if they are some of several.
+    pub(crate) fn fine(&self) -> Option<&[usize]> {
+        (2..self.votes.n_models()).contains(&self.fine.len()).then_some(&self.fine)
+    }
+
+    /// Without those that look for fewer.
+    pub(crate) fn without_coarse(mut self) -> Self {
+        self.ensemble.keep(&self.fine);
+        self.votes = self.votes.of_models(&self.fine);
+        self.fine = (0..self.votes.n_models()).collect();
+        self
     }
 }
 

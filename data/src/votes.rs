@@ -89,6 +89,16 @@ impl Votes {
         Ok(Self { clusters, confidences, n_clusters })
     }
 
+    /// The votes of these models alone, at least one, in this order.
+    #[must_use]
+    pub fn of_models(&self, models: &[usize]) -> Self {
+        Self {
+            clusters: self.clusters.select(Axis(0), models),
+            confidences: self.confidences.select(Axis(0), models),
+            n_clusters: models.iter().map(|&model| self.n_clusters[model]).collect(),
+        }
+    }
+
     /// The same votes of these samples alone, ascending; the others' are missing.
     #[must_use]
     pub fn of_samples(mut self, samples: &[u32]) -> Self {
