@@ -106,6 +106,7 @@ def k_range(
         return [KRow(**row) for row in json.loads(told)]
     params = {
         "preset": preset,
+        "effort": "default",
         "n_models": n_models,
         "max_rounds": max_rounds,
         "min_agree": min_agree,

@@ -229,7 +229,7 @@ def test_clusters_are_as_many_as_there_are(blobs: Any) -> None:
     X, groups = blobs
     for n_clusters in ("auto", (2, 6)):
         model = quick(n_clusters).fit(X)
-        assert model.n_clusters_ == 3 and model.metrics_["granularity"]["k"] == 3
+        assert model.n_clusters_ == 3 and model.metrics_["granularity"]["n_clusters"] == 3
         assert evaluate(groups, model.labels_).ari > 0.95
     told = quick(3).fit(X)
     assert told.n_clusters_ == 3 and told.metrics_["granularity"] is None
