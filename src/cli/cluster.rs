@@ -53,6 +53,9 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let typed = args.clusters.as_ref().and_then(Clusters::number);
     let mut config = settings::resolve(args, &data, typed.or(data.n_clusters).unwrap_or(0))?;
     let mut watcher = Watcher::new(args.told.quiet);
+    // The search for K counts, too.
+    watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
+    let limit = args.max_time.map(|time| Instant::now() + time);
     let sought = match settings::clusters(args, &config, &data) {
         Clusters::Number(k) => {
             config.n_clusters = k;
@@ -78,8 +81,6 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let staging = destination.stage(&data.name, |checkpoint| origin.fits(checkpoint))?;
     interrupt::hold(&staging);
     need_space(staging.out(), run_folder::estimated_bytes(&data.features, &config))?;
-    watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
-    let limit = args.max_time.map(|time| Instant::now() + time);
     let checkpoints = keep(&staging, origin, args, &watcher)?;
     reading::roles(&data).for_each(|line| watcher.say(&line));
     reading::notes(&data).for_each(|note| watcher.note(&note));
