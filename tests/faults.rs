@@ -1,7 +1,7 @@
 //! Runs that are ended at any moment: nothing finished is lost, and nothing half-written is published.
 //!
 //! `FAULTS=150 cargo test --test faults -- --nocapture` ends as many runs in each test, where a few are ended otherwise, and prints
-//! what was seen.
+//! what was seen. `FAULTS_COMMAND='cluster digits --checkpoint-every 2s'` kills runs of that command in place of a short one.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests, which tell figures")]
@@ -108,12 +108,13 @@ fn spread(index: u32) -> f64 {
 #[test]
 fn runs_that_were_killed_end_as_if_they_never_had_been() {
     let sandbox = Sandbox::new();
+    let killed = std::env::var("FAULTS_COMMAND").unwrap_or_else(|_| QUICK.into());
     let begun = Instant::now();
-    sandbox.done(&format!("{QUICK} --out whole -q"));
+    sandbox.done(&format!("{killed} --out whole -q"));
     let (whole, expected) = (begun.elapsed(), bytes(&sandbox.path("whole")));
     let (mut resumed, mut finished, mut anew) = (0, 0, 0);
     for index in 0..times(6) {
-        let command = format!("{QUICK} --out run");
+        let command = format!("{killed} --out run");
         let mut run = start(&sandbox, &format!("{command} -q"));
         sleep(whole.mul_f64(spread(index)));
         signal(&run, "KILL");
