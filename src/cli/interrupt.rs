@@ -4,6 +4,7 @@
 //! in a call that can't be left, the main thread ends the program: it gives up what is being written, whose owner
 //! ([`Staging`], [`Aside`]) publishes nothing from then on.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -39,7 +40,7 @@ struct Held {
 /// What the main thread hears of.
 enum Event {
     Signal,
-    Done(Result<ExitCode>),
+    Done(thread::Result<Result<ExitCode>>),
 }
 
 /// Whether a signal came.
@@ -79,26 +80,28 @@ pub(super) fn watched(
     listen(sender.clone())?;
     // As large as that of a main thread.
     let builder = thread::Builder::new().name("work".into()).stack_size(8 << 20);
-    let worker = builder.spawn(move || drop(sender.send(Event::Done(work()))))?;
-    let done = wait(&events);
-    match done {
-        Some(Err(error)) if cancelled() && is_cancelled(&error) => end(),
-        Some(done) => {
-            if done.is_err() {
-                leave();
-            }
-            done
+    builder.spawn(move || {
+        // Nobody else would hear of a panic: the thread that listens to signals keeps the channel open.
+        let done = panic::catch_unwind(AssertUnwindSafe(work));
+        drop(sender.send(Event::Done(done)));
+    })?;
+    match wait(&events) {
+        Some(Ok(Err(error))) if cancelled() && is_cancelled(&error) => end(),
+        Some(Ok(Ok(code))) => Ok(code),
+        Some(Ok(Err(error))) => {
+            leave();
+            Err(error)
         }
-        None if worker.is_finished() => {
-            let panic = worker.join().err();
-            std::panic::resume_unwind(panic.unwrap_or_else(|| Box::new("the work ended")))
+        Some(Err(panicked)) => {
+            leave();
+            panic::resume_unwind(panicked)
         }
         None => end(),
     }
 }
 
-/// What came out of the work; `None` if it panicked, or hasn't ended in time after a signal.
-fn wait(events: &Receiver<Event>) -> Option<Result<ExitCode>> {
+/// What came out of the work; `None` if it hasn't ended in time after a signal.
+fn wait(events: &Receiver<Event>) -> Option<thread::Result<Result<ExitCode>>> {
     let mut signalled = false;
     loop {
         let event = if signalled {
@@ -184,4 +187,13 @@ fn listen(events: Sender<Event>) -> Result<()> {
 #[cfg(not(unix))]
 fn listen(_: Sender<Event>) -> Result<()> {
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[should_panic(expected = "a mistake of ours")]
+    fn a_panic_of_the_work_ends_the_program() {
+        let _ = super::watched(|| panic!("a mistake of ours"));
+    }
 }

@@ -58,7 +58,9 @@ pub(super) fn open(
     let has_only = with_roles && roles.votes.len() == 1;
     let mut table = Table::new(schema, rows, roles, is_text);
     let counted = table.look_ahead(n_columns.clamp(SHORT, MAX_MODELS + 1));
-    let wide = counted.filter(|&rows| is_text && !with_roles && rows < n_columns);
+    // Without rows there are no models in them either, which is told when they are read.
+    let may_be_wide = is_text && !with_roles;
+    let wide = counted.filter(|&rows| may_be_wide && (1..n_columns).contains(&rows));
     table.models_in_rows = wide.filter(|&rows| request.samples != Some(rows));
     let Table { schema, roles, .. } = &table;
     let n_models = table.models_in_rows.unwrap_or(roles.votes.len());

@@ -302,3 +302,12 @@ fn confidences_of_a_run_and_of_files_without() {
     let (chunk, ids) = read(&[assignments], 2);
     assert_eq!((chunk.confidences, ids.unwrap()), (None, vec![vec![0, 1]]));
 }
+
+#[test]
+fn a_table_without_rows_has_no_votes() {
+    let folder = Folder(tempfile::tempdir().unwrap());
+    for bytes in [&b"\x04\n2\n\n"[..], b"a\n\n", b"a,b\n"] {
+        let read = VotesReader::open(&[folder.file("votes.txt", bytes)]);
+        assert!(read.and_then(VotesReader::finish).is_err(), "{}", bytes.escape_ascii());
+    }
+}
