@@ -99,7 +99,8 @@ pub fn run_prepared(
         count => {
             observer.step(&Step::Communities);
             let found = Voters::find(&data, k, count, n_threads, observer)?;
-            found.map(|voters| settled(voters, &data, k, &threads)).transpose()?
+            let settle = |voters| settled(voters, &data, (k, n_threads), &threads, observer);
+            found.map(settle).transpose()?
         }
     };
 

@@ -6,21 +6,18 @@
 //! ([`Kinds`]).
 
 use std::ops::RangeInclusive;
-use std::time::Instant;
 
-use consilience_data::{Assignments, Features, ModelIdx, SampleIdx, Stream};
-use consilience_ensembles::{Compute, Halves, Prepared};
+use consilience_data::{Assignments, ModelIdx, SampleIdx, Stream};
+use consilience_ensembles::{Halves, Prepared};
 use consilience_graph::{
     AgreementParams, Kinds, Layer, Linkage, Placer, Signatures, Threads, Tree, VoteWeights,
 };
 use serde::Serialize;
 
-use crate::algorithm::{prepared, run_prepared};
+use crate::RunError;
 use crate::consensus::MAX_SIGNATURES;
 use crate::judge::placed;
-use crate::outcome::Outcome;
-use crate::progress::{Observer, Step};
-use crate::{Config, RunError};
+use crate::progress::Observer;
 
 /// Numbers of clusters that are looked at where no range is given.
 pub const DEFAULT: RangeInclusive<usize> = 2..=100;
@@ -33,6 +30,8 @@ const FEWER_SPLITS: usize = 2;
 const MANY: usize = 20_000;
 /// Samples in the tree, at most.
 const SAMPLES: usize = 3000;
+/// Samples that voters see where K is known, at most: the branches are a voter among others then, and have to be found in seconds.
+const BRANCHED: usize = 10_000;
 /// A branch with fewer than one in so many samples of the tree is none, nor is one of fewer than [`FEWEST`].
 const SHARE: u64 = 200;
 const FEWEST: u64 = 5;
@@ -84,98 +83,40 @@ pub struct Granularity {
     pub seconds: f64,
 }
 
-/// A number of clusters, and the data as they were prepared to find it.
-pub struct Sought {
-    /// The data as models see them, for [`run_prepared`].
-    pub data: Prepared,
-    /// What was found.
-    pub found: Granularity,
+/// Clusters of some samples of the data.
+pub(crate) struct Branches {
+    /// Samples, ascending.
+    pub(crate) samples: Vec<u32>,
+    /// The cluster of each.
+    pub(crate) clusters: Vec<usize>,
 }
 
-/// Finds how many clusters there are, within `ks`. The same for any number of threads.
-///
-/// # Arguments
-///
-/// * `config`: of the run, but for K.
+/// The clustering into `k` that the tree of granularities shows, of up to 10,000 samples. `None` if it has no so many branches.
 ///
 /// # Errors
 ///
-/// [`RunError::Setting`] if `ks` is empty or goes beyond the number of samples, [`RunError::TooFewDistinct`]; as [`run`](crate::run()).
-///
-/// # Complexity
-///
-/// That of the neighbour graph, which the run needs, too, and O(n) for the voters.
-pub fn seek(
-    features: &Features,
-    config: &Config,
-    ks: &RangeInclusive<usize>,
-    compute: impl Into<Compute>,
+/// As [`Granularity`]'s own, of data with neighbours.
+pub(crate) fn branches(
+    data: &Prepared,
+    k: usize,
+    n_threads: usize,
     observer: &dyn Observer,
-) -> Result<Sought, RunError> {
-    let n_threads = compute.into().threads.max(1);
-    let ks = within(features, ks)?;
-    let data = prepared(features, config, n_threads, observer)?;
-    observer.step(&Step::Granularity);
-    let start = Instant::now();
-    let mut found = Granularity::of_data(&data, ks, n_threads, observer)?;
-    found.seconds = start.elapsed().as_secs_f64();
-    Ok(Sought { data, found })
-}
-
-/// Clusters `features` into as many clusters as there are, within `ks`: [`seek`], and then [`run`](crate::run()) for what was found.
-///
-/// # Arguments
-///
-/// * `config`: settings for a number of clusters.
-///
-/// # Errors
-///
-/// As [`seek`], [`Config::check`] and [`run`](crate::run()).
-pub fn run_within(
-    features: &Features,
-    config: impl Fn(usize) -> Config,
-    ks: &RangeInclusive<usize>,
-    compute: Compute,
-    observer: &dyn Observer,
-) -> Result<(Granularity, Outcome), RunError> {
-    let Sought { data, found } = seek(features, &config(*ks.start()), ks, compute, observer)?;
-    let config = Config { n_clusters: found.k, ..config(found.k) }.check(features, compute)?;
-    let outcome = run_prepared(data, &config, Vec::new(), observer)?;
-    Ok((found, outcome))
-}
-
-/// `ks`, as far as there are so many distinct samples.
-///
-/// # Errors
-///
-/// [`RunError::Setting`] if it is empty, starts below 2 or ends beyond the number of samples; [`RunError::TooFewDistinct`].
-pub fn within(
-    features: &Features,
-    ks: &RangeInclusive<usize>,
-) -> Result<RangeInclusive<usize>, RunError> {
-    let n = features.n_samples();
-    let (from, to) = (*ks.start(), *ks.end());
-    let to = if *ks == DEFAULT { to.min(n) } else { to };
-    if from < 2 || to < from || to > n.min(65_535) {
-        let limit = n.min(65_535);
-        let need = if n < 2 {
-            "at least 2 samples".into()
-        } else {
-            format!("2 <= A <= B <= {limit} (the number of samples)")
-        };
-        let (name, got) = ("n_clusters (-k A..B)", format!("{from}..{}", *ks.end()));
-        return Err(RunError::Setting { name, need, got });
+) -> Result<Option<Branches>, RunError> {
+    let (some, samples) = data.sampled(BRANCHED, n_threads, observer)?;
+    if samples.len() < k.max(2) {
+        return Ok(None);
     }
-    let distinct = features.distinct_rows_up_to(to);
-    if distinct < from {
-        return Err(RunError::TooFewDistinct { k: from, distinct });
-    }
-    Ok(from..=to.min(distinct))
+    let found = Granularity::of_data(&some, k..=k, n_threads, observer)?;
+    let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
+    Ok(layer.map(|layer| {
+        let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
+        Branches { samples, clusters: of_some.collect() }
+    }))
 }
 
 impl Granularity {
     /// Of voters on data that neighbours were measured in.
-    fn of_data(
+    pub(crate) fn of_data(
         data: &Prepared,
         ks: RangeInclusive<usize>,
         n_threads: usize,

@@ -3,7 +3,7 @@
 //! Answers on the table: the networks' consensus; that of communities; that of both kinds, by average linkage; and k-means. What is
 //! known of each is how it lies on the neighbour graph. That alone doesn't choose: communities were found on this graph, and cut through fewer of its
 //! edges than anything else by their nature. So both kinds count, unless one shows that it is out of its depth, and an
-//! answer that tells less of neighbours than that of both kinds, or both clearly less than networks alone, isn't taken.
+//! answer of which neighbours speak less ([`Evidence::net`]) than of that of both kinds, or of both clearly less than of networks alone, isn't taken.
 
 use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -19,7 +19,7 @@ use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, COHERENT, Voters};
+use crate::voters::{Backing, COHERENT, Search, Voters};
 
 /// Networks are out of their depth if they separate neighbours so many times as often as communities do: they take clusters to
 /// be of equal size, and then cut through the large ones. Seen: 1.7 to 5.6 where sizes or scales were unequal, 1.3 to 1.9 where
@@ -31,6 +31,9 @@ pub(crate) const CHANCE: f64 = 0.02;
 /// k-means is taken if it tells more of neighbours' clusters by this share of ln K. A failed ensemble was a third of ln K behind;
 /// with 400 images of digits, one that was right more often by 0.06 was a twentieth behind.
 const K_MEANS_MARGIN: f64 = 0.1;
+/// See [`Evidence::net`]. A cut of a crowd in two halves, with a share s of its neighbours across, tells ln 2 - h(s) more and leaves h(s) open, h being the
+/// entropy of s: that is ln 2 = (1 + OPEN) h(s) at s = 4 %. Seen: communities of one granularity, or branches, were better by what 2 to 6 times would show.
+const OPEN: f64 = 3.0;
 /// The share of each kind's voters that has to stand behind a label.
 const BACKED: f64 = 0.8;
 /// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
@@ -58,14 +61,26 @@ pub struct Evidence {
     pub neighbour_information: f64,
     /// Neighbours in two clusters, as a share of those that chance would put there: see [`Prepared::neighbours_separated`].
     pub neighbours_separated: f64,
+    /// What a sample's cluster leaves open of its neighbours' clusters, in nats: see [`Prepared::neighbour_uncertainty`].
+    pub neighbour_uncertainty: f64,
 }
 
 impl Evidence {
-    fn of(assignments: &Assignments, data: &Prepared) -> Self {
+    pub(crate) fn of(assignments: &Assignments, data: &Prepared) -> Self {
         Self {
             neighbour_information: data.neighbour_information(assignments).unwrap_or(0.0),
             neighbours_separated: data.neighbours_separated(assignments).unwrap_or(0.0),
+            neighbour_uncertainty: data.neighbour_uncertainty(assignments).unwrap_or(0.0),
         }
+    }
+
+    /// What is told less what is left open, [`OPEN`] times, in nats.
+    ///
+    /// Information alone speaks for clusters of equal size, which have the most to tell. With this, a crowd that is cut in two halves gains
+    /// only if fewer than 4 % of its neighbours are then apart.
+    #[must_use]
+    pub fn net(&self) -> f64 {
+        self.neighbour_information - OPEN * self.neighbour_uncertainty
     }
 }
 
@@ -147,13 +162,27 @@ impl Case<'_> {
             let both = self.votes.stacked(&voters.votes)?;
             let kinds = |at| usize::from(at >= self.votes.n_models());
             let kinds: Vec<usize> = (0..both.n_models()).map(kinds).collect();
-            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, MIN_SHARE)?);
+            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, self.min_share())?);
         }
         let (model, k_means) = self.k_means(threads)?;
         let coherence = self.voters.map(|voters| voters.coherence);
         let chosen = choose(&candidates, coherence, &k_means, self.k);
         candidates.push(k_means);
         Ok(self.answer(candidates, chosen, Some(model)))
+    }
+
+    /// The share of n / K samples that a cluster of both kinds has at least: half of what the smallest branch has, where branches are the voters.
+    #[expect(clippy::cast_precision_loss, reason = "samples are counted in u32")]
+    fn min_share(&self) -> f64 {
+        let Some(voters) = self.voters.filter(|voters| voters.search == Search::Branches) else {
+            return MIN_SHARE;
+        };
+        let of_first = voters.votes.of_model(ModelIdx(0));
+        let mut sizes = vec![0_u64; voters.votes.n_clusters(ModelIdx(0))];
+        let votes = of_first.iter().filter(|&&vote| vote != Votes::MISSING);
+        votes.for_each(|&vote| sizes[usize::from(vote)] += 1);
+        let smallest = sizes.into_iter().min().unwrap_or(0) as f64;
+        MIN_SHARE.min(0.5 * smallest * self.k as f64 / of_first.len() as f64)
     }
 
     fn networks(&self) -> Candidate {
@@ -281,21 +310,21 @@ fn choose(
     let networks = &candidates[0];
     #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
     let log_k = (k as f64).ln();
-    let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
+    let net = |candidate: &Candidate| candidate.evidence.net();
     let is_noise = coherence.is_none_or(|coherence| coherence < COHERENT);
     let both = of(Chosen::AcrossKinds);
-    let tells_most = |candidate: &Candidate| both.is_none_or(|both| told(candidate) >= told(both));
+    let is_best = |candidate: &Candidate| both.is_none_or(|both| net(candidate) >= net(both));
     let out_of_depth =
-        |by: &&Candidate| separated(networks) > CUT_THROUGH * separated(by) && tells_most(by);
+        |by: &&Candidate| separated(networks) > CUT_THROUGH * separated(by) && is_best(by);
     let communities = of(Chosen::Communities).filter(out_of_depth);
     let best = if is_noise {
         networks
     } else {
         // Less by no more than rounds differ by chance is no less.
-        let tells_less = |both: &&Candidate| told(both) < told(networks) - CHANCE * log_k;
-        communities.or(both.filter(|both| !tells_less(both))).unwrap_or(networks)
+        let is_less = |both: &&Candidate| net(both) < net(networks) - CHANCE * log_k;
+        communities.or(both.filter(|both| !is_less(both))).unwrap_or(networks)
     };
-    if told(k_means) > told(best) + K_MEANS_MARGIN * log_k { Chosen::KMeans } else { best.of }
+    if net(k_means) > net(best) + K_MEANS_MARGIN * log_k { Chosen::KMeans } else { best.of }
 }
 
 /// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes
@@ -347,7 +376,8 @@ mod tests {
     use super::*;
 
     fn candidate(of: Chosen, neighbour_information: f64, neighbours_separated: f64) -> Candidate {
-        let evidence = Evidence { neighbour_information, neighbours_separated };
+        let evidence =
+            Evidence { neighbour_information, neighbours_separated, neighbour_uncertainty: 0.0 };
         let assignments = Assignments::new(vec![ClusterId(0)], 10);
         Candidate { of, assignments, confidence: vec![1.0], evidence, cut: None }
     }
@@ -369,6 +399,18 @@ mod tests {
         assert_eq!(chosen(0.04, None, 1.5), Ensemble, "there are no communities");
         assert_eq!(chosen(0.03, Some(0.8), 2.1), AcrossKinds, "not far enough ahead");
         assert_eq!(chosen(0.03, Some(0.8), 2.3), KMeans);
+    }
+
+    #[test]
+    fn a_cut_through_a_crowd_gains_if_few_neighbours_are_apart() {
+        let entropy = |s: f64| -s * s.ln() - (1.0 - s) * (1.0 - s).ln();
+        let net = |across: f64| {
+            let open = entropy(across);
+            let (neighbour_information, neighbour_uncertainty) = (2f64.ln() - open, open);
+            Evidence { neighbour_information, neighbours_separated: 0.0, neighbour_uncertainty }
+                .net()
+        };
+        assert!(net(0.03) > 0.0 && net(0.05) < 0.0);
     }
 
     #[test]

@@ -7,6 +7,8 @@
 use consilience_data::{Assignments, ClusterId, Contingency, ModelIdx, SampleIdx, Votes};
 use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared};
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::RunError;
 use crate::progress::{Observer, Unhurried};
 
@@ -14,8 +16,25 @@ use crate::progress::{Observer, Unhurried};
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
 pub(crate) const COHERENT: f64 = 0.6;
 
+/// Where the neighbours of the voters that are told branches are from and to: as many as the others draw.
+const NEIGHBOURS: [usize; 3] = [8, 11, 15];
+
+/// How voters found their communities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Search {
+    /// Each of them about so many: from half of K to half more.
+    Every,
+    /// Of these, those that look for at least K.
+    Fine,
+    /// The K branches that stay whole longest over all granularities, so that a small cluster may be looked for at another than a large one.
+    Branches,
+}
+
 /// Communities, found once a run, in the order of their granularity.
 pub struct Voters {
+    /// How they were found.
+    pub search: Search,
     /// The models.
     pub ensemble: Ensemble,
     /// What they say of all samples, those included that nothing can be learnt from.
@@ -66,7 +85,7 @@ impl Voters {
         let is_fine = |&(_, &number): &(usize, &usize)| granularity(number, count).0 >= 1.0;
         let numbers = ensemble.numbers();
         let fine = numbers.iter().enumerate().filter(is_fine).map(|(index, _)| index).collect();
-        Ok(Some(Self { ensemble, votes, coherence, fine }))
+        Ok(Some(Self { search: Search::Every, ensemble, votes, coherence, fine }))
     }
 
     /// Indices of those that look for at least K communities, if they are some of several.
@@ -79,7 +98,33 @@ impl Voters {
         self.ensemble.keep(&self.fine);
         self.votes = self.votes.of_models(&self.fine);
         self.fine = (0..self.votes.n_models()).collect();
+        self.search = Search::Fine;
         self
+    }
+
+    /// In place of these, voters that were told the clusters of some samples.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Ensemble`].
+    pub(crate) fn told(
+        &self,
+        data: &Prepared,
+        (samples, clusters): (&[u32], &[usize]),
+        threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self, RunError> {
+        let model = |(at, &neighbours): (usize, &usize)| -> Result<Box<dyn Clusterer>, RunError> {
+            let (labels, model) = ((samples, clusters), ModelIdx::from_index(at));
+            Ok(Box::new(Communities::told(model, data, labels, neighbours, observer)?))
+        };
+        let models = NEIGHBOURS.iter().enumerate().map(model).collect::<Result<Vec<_>, _>>()?;
+        let mut ensemble = Ensemble::new(models, threads)?;
+        let progress = Unhurried { observer, checkpoints: &() };
+        let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
+        let fine = (0..votes.n_models()).collect();
+        let (search, coherence) = (Search::Branches, self.coherence);
+        Ok(Self { search, ensemble, votes, coherence, fine })
     }
 }
 

@@ -59,6 +59,36 @@ fn clear_groups_are_counted() {
     assert!(told.contains("without these bounds it would be 9"), "{told}");
 }
 
+/// The smallest is a fiftieth of the largest.
+#[test]
+fn kinds_of_very_unequal_size_come_out() {
+    let sandbox = Sandbox::new();
+    let sizes = [900, 500, 280, 100, 60, 30, 18];
+    let n: usize = sizes.iter().sum();
+    let noise = Seed(5).rng(Stream::Subset).normal(8 * n);
+    let kinds = sizes.iter().enumerate();
+    let kinds: Vec<usize> = kinds.flat_map(|(kind, &size)| vec![kind; size]).collect();
+    let points = Array2::from_shape_fn((n, 8), |(row, column)| {
+        noise[8 * row + column] + if kinds[row] == column { 4.5 } else { 0.0 }
+    });
+    npy(&sandbox.path("points.npy"), points.view()).unwrap();
+    let truth: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+    std::fs::write(sandbox.path("truth.txt"), truth.join("\n")).unwrap();
+    let quick = "--effort quick --no-curve --quiet --seed 1 --threads 2";
+    let output =
+        sandbox.run(&format!("cluster points.npy --labels truth.txt -k 7 {quick} --out run"));
+    assert!(output.status.code() < Some(2), "{}", stderr(&output));
+    let metrics = sandbox.json("run/metrics.json");
+    assert!(metrics["ari"].as_f64().unwrap() > 0.97, "{}", metrics["ari"]);
+    // New samples by the same rule.
+    sandbox.done("predict run points.npy --out again.csv");
+    let again = sandbox.text("again.csv");
+    let column = |text: &str| -> Vec<String> {
+        text.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect()
+    };
+    assert_eq!(column(&again), column(&sandbox.text("run/assignments.csv")));
+}
+
 #[test]
 fn where_there_is_no_structure_it_is_said() {
     let sandbox = Sandbox::new();

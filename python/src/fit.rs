@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Provenance, Source, config_toml};
-use consilience::{Config, Predictor, RunError, granularity, run_prepared};
+use consilience::{Config, Predictor, RunError, granularity, run_prepared, seek};
 use consilience_data::{DataHash, Features, Recipe};
 use consilience_ensembles::{Device, Progress};
 use pyo3::prelude::*;
@@ -63,9 +63,9 @@ fn run(
         let outcome = consilience::run(features, &config, watch).map_err(of_run)?;
         (config, outcome, None)
     } else {
-        granularity::within(features, &ks).map_err(of_run)?;
+        seek::within(features, &ks).map_err(of_run)?;
         let least = config_for(*ks.start()).map_err(of_run)?;
-        let sought = granularity::seek(features, &least, &ks, compute, watch).map_err(of_run)?;
+        let sought = seek::seek(features, &least, &ks, compute, watch).map_err(of_run)?;
         let config = config_for(sought.found.k).map_err(of_run)?;
         let outcome = run_prepared(sought.data, &config, Vec::new(), watch).map_err(of_run)?;
         (config, outcome, Some(sought.found))

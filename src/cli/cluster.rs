@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use consilience::granularity;
 use consilience::k_range::KRow;
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::output::need_space;
@@ -15,6 +14,7 @@ use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::{
     self, CheckpointFolder, Destination, Origin, Provenance, RunFolder, Staging,
 };
+use consilience::seek;
 use consilience::{Config, Effort, Outcome, ValidConfig};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Compute;
@@ -63,10 +63,10 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         }
         Clusters::Within(ks) => {
             let least = Config { n_clusters: *ks.start(), ..config.clone() };
-            granularity::within(&data.features, &ks)?;
+            seek::within(&data.features, &ks)?;
             least.check(&data.features, compute).map_err(settings::hint)?;
             interrupt::go_on()?;
-            let sought = granularity::seek(&data.features, &config, &ks, compute, &watcher)?;
+            let sought = seek::seek(&data.features, &config, &ks, compute, &watcher)?;
             config = settings::resolve(args, &data, sought.found.k)?;
             config.n_clusters = sought.found.k;
             Some(sought)

@@ -88,6 +88,7 @@ impl Metrics {
             chosen: Some(answer.chosen),
             answers: Some(answers?),
             communities_coherence: answer.coherence,
+            communities_search: outcome.voters.as_ref().map(|voters| voters.search),
             pseudo_label_kinds: Some(answer.kinds.clone()),
             mean_confidence: mean(&answer.confidence),
             pseudo_labels: PseudoLabelMetrics::of(&answer.pseudo_labels, truth)?,

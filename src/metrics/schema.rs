@@ -15,6 +15,7 @@ use crate::evaluation::Scores;
 use crate::from_votes::VotesSeconds;
 use crate::judge::{Chosen, Evidence};
 use crate::outcome::StopReason;
+use crate::voters::Search;
 
 /// A run in numbers, whether its models were trained or their votes given. What a run doesn't have is `null`. Fields are in the
 /// order of the file.
@@ -70,6 +71,8 @@ pub struct Metrics {
     pub answers: Option<Vec<AnswerMetrics>>,
     /// How far communities of neighbouring granularities agree: mean adjusted Rand index; `None` without communities.
     pub communities_coherence: Option<f64>,
+    /// Which communities count; `None` without communities.
+    pub communities_search: Option<Search>,
     /// Kinds of models that stand behind every pseudo-label; `None` where votes were given.
     pub pseudo_label_kinds: Option<Vec<&'static str>>,
     /// Mean confidence of the assignments, over the samples that have any.

@@ -99,6 +99,7 @@ impl Metrics {
             chosen: None,
             answers: None,
             communities_coherence: None,
+            communities_search: None,
             pseudo_label_kinds: None,
             mean_confidence: mean_confidence(outcome),
             pseudo_labels,

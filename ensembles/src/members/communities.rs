@@ -63,6 +63,25 @@ impl Communities {
         Self { model, n_clusters, params, vote: Some(vote) }
     }
 
+    /// A voter that was told communities of some samples: the `neighbours` nearest of them vote.
+    ///
+    /// # Arguments
+    ///
+    /// * `labels`: samples, and the community of each.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Cancelled`].
+    pub fn told(
+        model: ModelIdx,
+        data: &Prepared,
+        labels: (&[u32], &[usize]),
+        neighbours: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        Ok(Self::of_vote(model, NeighbourVote::of(data, labels, neighbours, progress)?))
+    }
+
     fn vote(&self) -> Result<&NeighbourVote, EnsembleError> {
         self.vote.as_ref().ok_or(EnsembleError::Untrained { model: self.model.0 })
     }

@@ -75,9 +75,19 @@ impl NeighbourVote {
             kept.sort_unstable();
         }
         let labels: Vec<usize> = kept.iter().map(|&index| labels[index]).collect();
-        let labels = numbered(&labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
-        let samples: Vec<usize> =
-            kept.iter().map(|&index| data.trainable()[index] as usize).collect();
+        let samples: Vec<u32> = kept.iter().map(|&index| data.trainable()[index]).collect();
+        Self::of(data, (&samples, &labels), count, progress)
+    }
+
+    /// Keeps these samples of `data`, with their labels, which are numbered anew, by size.
+    pub(crate) fn of(
+        data: &Prepared,
+        (samples, labels): (&[u32], &[usize]),
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let labels = numbered(labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
+        let samples: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
         let view = data.features().view();
         let directions = if view.ncols() > 2 * DIRECTIONS {
             let (mut rng, threads) =

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use consilience_data::{Assignments, Features, Seed, Stream};
+use ndarray::Axis;
 
 use crate::error::EnsembleError;
 use crate::preparation::neighbour_graph::NeighbourGraph;
@@ -121,6 +122,38 @@ impl Prepared {
         Ok(())
     }
 
+    /// Some of the samples that can be trained on, at most `most`, with their neighbours among each other, and which they are, ascending. The
+    /// same for any number of `threads`.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Threads`], [`EnsembleError::Cancelled`].
+    pub fn sampled(
+        &self,
+        most: usize,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<(Self, Vec<u32>), EnsembleError> {
+        let mut samples = self.trainable.clone();
+        if samples.len() > most {
+            self.rng(Stream::References { part: 2 }).shuffle(&mut samples);
+            samples.truncate(most);
+            samples.sort_unstable();
+        }
+        let rows: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
+        let features = finite(self.features.view().select(Axis(0), &rows))?;
+        #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
+        let trainable: Vec<u32> = (0..samples.len() as u32).collect();
+        let graph =
+            NeighbourGraph::new(&features, &trainable, GRAPH, self.seed, threads, progress)?;
+        let distances = Some(scales(&graph));
+        let (transform, spread, seed) = (self.transform.clone(), self.spread, self.seed);
+        let (unprojected, graph) = (None, Some(graph));
+        let some =
+            Self { features, transform, unprojected, trainable, distances, graph, spread, seed };
+        Ok((some, samples))
+    }
+
     /// Scaled features, shape (n_samples, n_features).
     #[must_use]
     pub fn features(&self) -> &Features {
@@ -159,6 +192,18 @@ impl Prepared {
     /// O(n log K).
     #[must_use]
     pub fn neighbour_information(&self, found: &Assignments) -> Option<f64> {
+        self.neighbour_entropies(found).map(|(information, _)| information)
+    }
+
+    /// What a sample's cluster leaves open of its neighbours' clusters, in nats: the conditional entropy, of the same pairs as
+    /// [`Prepared::neighbour_information`]. 0 if no neighbours are in two clusters. O(n log K).
+    #[must_use]
+    pub fn neighbour_uncertainty(&self, found: &Assignments) -> Option<f64> {
+        self.neighbour_entropies(found).map(|(_, uncertainty)| uncertainty)
+    }
+
+    /// Mutual information and conditional entropy of the clusters of a sample and of one of its neighbours.
+    fn neighbour_entropies(&self, found: &Assignments) -> Option<(f64, f64)> {
         self.graph.as_ref()?;
         let (mut pairs, mut single) = (BTreeMap::new(), BTreeMap::new());
         let mut total = 0.0;
@@ -179,7 +224,9 @@ impl Prepared {
             let orders = if own == other { 1.0 } else { 2.0 };
             orders * joint * (joint / product).ln()
         };
-        Some(pairs.iter().map(information).sum())
+        let information: f64 = pairs.iter().map(information).sum();
+        let entropy: f64 = single.values().map(|count| -count / total * (count / total).ln()).sum();
+        Some((information, entropy - information))
     }
 
     /// How often neighbours are in two clusters, as a share of how often two samples at random are: 0 where no border goes between
@@ -307,8 +354,31 @@ mod tests {
             data.neighbours_separated(&Assignments::new(clusters, 3)).unwrap()
         };
         assert_eq!((apart(|sample| u16::from(sample >= 20)), apart(|_| 2)), (0.0, 0.0));
+        let open = |cluster: fn(usize) -> u16| {
+            let clusters = (0..40).map(|sample| ClusterId(cluster(sample))).collect();
+            data.neighbour_uncertainty(&Assignments::new(clusters, 3)).unwrap()
+        };
+        assert!(open(|sample| u16::from(sample >= 20)).abs() < 1e-9 && open(|_| 2).abs() < 1e-9);
+        let all = open(|sample| u16::from(sample >= 14)) + shifted;
+        assert!((0.0..=2f64.ln()).contains(&all), "what is told and what is open: {all}");
         let (shifted, split) =
             (apart(|sample| u16::from(sample >= 14)), apart(|sample| u16::from(sample % 2 == 0)));
         assert!(0.0 < shifted && shifted < split && split < 1.5, "{shifted} {split}");
+    }
+
+    #[test]
+    fn a_sample_of_the_data_has_its_own_neighbours() {
+        let mut data = Prepared::new(&two_groups(), Scaling::None, Seed(1), 2).unwrap();
+        data.measure_distances(1).unwrap();
+        let (all, samples) = data.sampled(40, 1, &()).unwrap();
+        assert_eq!((samples, all.features()), ((0..40).collect(), data.features()));
+        assert_eq!(all.neighbours(3), data.neighbours(3));
+        let (some, samples) = data.sampled(12, 2, &()).unwrap();
+        assert!(samples.len() == 12 && samples.is_sorted() && samples[11] < 40, "{samples:?}");
+        for (row, &sample) in samples.iter().enumerate() {
+            assert_eq!(some.features().row(row), data.features().row(sample as usize));
+        }
+        assert_eq!((some.trainable().len(), some.neighbours(0).unwrap().len()), (12, 10));
+        assert_eq!(data.sampled(12, 1, &()).unwrap().1, samples);
     }
 }
