@@ -87,19 +87,19 @@ impl Summary<'_> {
     fn answer(&self) -> Option<String> {
         let answers = self.metrics.answers.as_ref().filter(|answers| answers.len() > 1)?;
         let of = |chosen| answers.iter().find(|answer| answer.of == chosen);
-        let told = |chosen| of(chosen).map(|answer| answer.evidence.neighbour_information);
-        let apart = |chosen| of(chosen).map(|answer| answer.evidence.neighbours_separated);
+        let net = |chosen| of(chosen).map(|answer| answer.evidence.net());
         Some(match self.metrics.chosen? {
             Chosen::Ensemble => "that of the networks".into(),
             Chosen::AcrossKinds => "that of networks and communities of neighbours together".into(),
             Chosen::Communities => format!(
-                "that of communities of neighbours: networks separate neighbours {:.1} times as often",
-                apart(Chosen::Ensemble)? / apart(Chosen::Communities)?
+                "that of communities of neighbours, for which neighbours speak more ({:.2} nats) than with networks ({:.2})",
+                net(Chosen::Communities)?,
+                net(Chosen::AcrossKinds)?
             ),
             Chosen::KMeans => format!(
-                "that of k-means, which fits neighbouring samples better ({:.2} nats) than the models ({:.2})",
-                told(Chosen::KMeans)?,
-                told(Chosen::Ensemble)?
+                "that of k-means, for which neighbours speak more ({:.2} nats) than for the models ({:.2})",
+                net(Chosen::KMeans)?,
+                net(Chosen::Ensemble)?
             ),
         })
     }
