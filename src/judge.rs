@@ -407,7 +407,7 @@ mod tests {
             Candidate { evidence, ..candidate(of, 0.0) }
         };
         let chosen = |told: f64| {
-            let both = of(Chosen::AcrossKinds, 0.86, 0.24);
+            let both = of(Chosen::AcrossKinds, 0.86, 0.22);
             let communities = of(Chosen::Communities, told, 0.06);
             let all = [of(Chosen::Ensemble, 0.87, 0.22), communities, both];
             choose(&all, Some(0.8), &candidate(Chosen::KMeans, 0.2), 3)
