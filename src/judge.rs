@@ -32,7 +32,7 @@ pub(crate) const CHANCE: f64 = 0.02;
 /// with 400 images of digits, one that was right more often by 0.06 was a twentieth behind.
 const K_MEANS_MARGIN: f64 = 0.1;
 /// The share of each kind's voters that has to stand behind a label.
-const BACKED: f64 = 0.8;
+pub(crate) const BACKED: f64 = 0.8;
 /// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
 /// cluster but an island of the neighbour graph.
 const MIN_SHARE: f64 = 0.2;
@@ -61,7 +61,7 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    fn of(assignments: &Assignments, data: &Prepared) -> Self {
+    pub(crate) fn of(assignments: &Assignments, data: &Prepared) -> Self {
         Self {
             neighbour_information: data.neighbour_information(assignments).unwrap_or(0.0),
             neighbours_separated: data.neighbours_separated(assignments).unwrap_or(0.0),

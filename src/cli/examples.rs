@@ -26,6 +26,17 @@ Examples:
   The scores alone, for a script
     consilience cluster digits --quiet --json | jq .acc";
 
+pub(super) const TRAIN: &str = "\
+Examples:
+  Labels of some samples in a file, by ids: a line for each
+    consilience train data.csv --labels-partial some.csv
+  A column of the data that is empty where nothing is known
+    consilience train data.csv --labels-partial column:species
+  Another way to learn, with the true labels for scores
+    consilience train data.npy --labels-partial some.npy --method ladder,graph --labels truth.npy
+  Classes of new samples
+    consilience predict runs/data-1 new.csv";
+
 pub(super) const PSEUDO_LABEL: &str = "\
 Examples:
   A table with a column for each model and a line for each sample

@@ -28,6 +28,7 @@ mod resume;
 mod settings;
 mod style;
 mod summary;
+mod teaching;
 mod values;
 mod watcher;
 mod writing;
@@ -37,7 +38,7 @@ use std::process::ExitCode;
 
 use self::args::{
     AgreementArgs, Cli, ClusterArgs, Command, CompletionsArgs, DataCommand, EvaluateArgs, InfoArgs,
-    ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs,
+    ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs, TeachingArgs, TrainArgs,
 };
 use self::output::{answer, answer_bytes, tell};
 use self::parsing::{parse, usage};
@@ -64,6 +65,9 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::Cluster(args) => {
             resume::resolve(*args, words.into_iter().skip(1).collect()).and_then(cluster::run)
         }
+        Command::Train(args) => teaching::of(*args)
+            .and_then(|args| resume::resolve(args, words.into_iter().skip(1).collect()))
+            .and_then(cluster::run),
         Command::PseudoLabel(args) => interrupt::watched(move || pseudo_label::run(&args)),
         Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),

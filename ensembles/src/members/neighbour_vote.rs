@@ -41,6 +41,17 @@ fn numbered(labels: &[usize]) -> Vec<usize> {
     labels.iter().map(|label| number[label]).collect()
 }
 
+/// Indices of the trainable samples that are kept, ascending.
+fn kept(data: &Prepared) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
+    if kept.len() > KEPT {
+        data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
+        kept.truncate(KEPT);
+        kept.sort_unstable();
+    }
+    kept
+}
+
 /// Labelled samples, of which the nearest vote.
 ///
 /// A vote weighs exp(-d^2 / r^2), d being the voter's distance and r that of the farthest that votes; the confidence is the
@@ -68,14 +79,34 @@ impl NeighbourVote {
         count: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
-        if kept.len() > KEPT {
-            data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
-            kept.truncate(KEPT);
-            kept.sort_unstable();
-        }
+        let kept = kept(data);
         let labels: Vec<usize> = kept.iter().map(|&index| labels[index]).collect();
         let labels = numbered(&labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
+        let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
+        Self::of_kept(data, &kept, (labels, n_clusters), count, progress)
+    }
+
+    /// As [`NeighbourVote::new`], of `n_clusters` clusters that keep their numbers.
+    pub(crate) fn of_classes(
+        data: &Prepared,
+        labels: &[ClusterId],
+        n_clusters: usize,
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let kept = kept(data);
+        let labels = kept.iter().map(|&index| labels[index]).collect();
+        Self::of_kept(data, &kept, (labels, n_clusters), count, progress)
+    }
+
+    /// `kept`: indices of trainable samples, with their labels.
+    fn of_kept(
+        data: &Prepared,
+        kept: &[usize],
+        (labels, n_clusters): (Vec<ClusterId>, usize),
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let samples: Vec<usize> =
             kept.iter().map(|&index| data.trainable()[index] as usize).collect();
         let view = data.features().view();
@@ -92,7 +123,6 @@ impl NeighbourVote {
             Some(directions) => directions.of(&rows.view()),
             None => rows,
         };
-        let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
         let count = count.clamp(1, rows.nrows());
         Ok(Self { rows, labels, n_clusters, count, directions, n_features: view.ncols() })
     }
