@@ -64,6 +64,7 @@ pub mod run_folder;
 mod selection;
 mod settled;
 mod standing;
+pub mod suggest;
 pub mod voters;
 pub mod wording;
 

@@ -15,7 +15,7 @@ use consilience_graph::Strictness;
 
 use super::k_range::{Clusters, KRange};
 use super::reading::ReadingArgs;
-use super::{examples, export, values};
+use super::{examples, export, suggest, values};
 
 /// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 #[derive(Debug, Parser)]
@@ -45,6 +45,9 @@ pub(super) enum Command {
     /// Write the pseudo-labels of a run for other tools, with or without features
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
+    /// Name the samples whose labels would tell most, as a table to fill in and give back to train
+    #[command(after_help = examples::SUGGEST)]
+    Suggest(suggest::SuggestArgs),
     /// Score clusters against true labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),

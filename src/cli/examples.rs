@@ -58,8 +58,18 @@ Examples:
     consilience export runs/digits-1 --min-agree 100% --balance --out sure.parquet
   JSON Lines with names for the labels, and with features from a file
     consilience export runs/data-1 data.csv --format jsonl --name 0=cat --name 1=dog
+  All samples, with the probabilities of all classes; or with a weight for each
+    consilience export runs/digits-1 --soft --out soft.npz
+    consilience export runs/digits-1 --weights --out weighted.csv
   A folder for each label, with links to the images
     consilience export runs/photos-1 --format folders --names names.csv --out sorted";
+
+pub(super) const SUGGEST: &str = "\
+Examples:
+  Twenty samples to label, into digits-1-suggested.csv
+    consilience suggest runs/digits-1
+  Fifty of them, into a file of your choice
+    consilience suggest runs/data-1 -n 50 --out to-label.csv";
 
 pub(super) const PREDICT: &str = "\
 Examples:

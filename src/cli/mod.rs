@@ -27,6 +27,7 @@ mod report;
 mod resume;
 mod settings;
 mod style;
+mod suggest;
 mod summary;
 mod teaching;
 mod values;
@@ -73,6 +74,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
+        Command::Suggest(args) => interrupt::watched(move || suggest::run(&args)),
         Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),

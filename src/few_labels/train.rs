@@ -11,7 +11,7 @@ use consilience_graph::{AgreementGraph, Diversity, Signatures, Threads, consensu
 
 use super::contradictions::contradictions;
 use super::known::{alignment, certain, fixed, to_learn};
-use super::pseudo_labels::{Others, agreed, confident};
+use super::pseudo_labels::{Others, agreed, confident, first};
 use super::settings::{FewLabels, Method};
 use super::taught::Taught;
 use crate::algorithm::prepared;
@@ -62,11 +62,14 @@ pub fn train(
     let propagated =
         if agree { Some(propagated(&data, &known, k, n_threads, observer)?) } else { None };
     let coherent = voters.as_ref().filter(|voters| voters.is_coherent());
+    // Where the neighbour graph is noise, nothing that was found on it counts.
+    let is_noise = voters.is_some() && coherent.is_none();
+    let propagated = propagated.filter(|_| !is_noise);
     let others = Others { propagated: propagated.as_ref(), communities: coherent };
 
     let (mut rounds, mut latest): (Vec<Round>, _) = (Vec::new(), None);
-    // What is learnt from: the given labels, and from the second round on those that were found.
-    let mut labels = known;
+    // What is learnt from: the given labels, and those that were found.
+    let mut labels = if agree { first(&others, (given, trainable), k) } else { known };
     let mut steps = Vec::new();
     let stop = loop {
         let (round, start) = (rounds.len(), Instant::now());

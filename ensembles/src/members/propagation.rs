@@ -36,6 +36,8 @@ const EXACT: f64 = 1e-7;
 const STEPS: usize = 500;
 /// Classes that are solved for together.
 const TOGETHER: usize = 16;
+/// Passes in which the sums of columns and rows are made equal in turn.
+const PASSES: usize = 30;
 /// Rows that a thread works on at a time.
 const ROWS: usize = 2048;
 
@@ -43,7 +45,9 @@ impl Propagation {
     /// Probabilities of `n_classes` classes for all samples, shape (n_samples, n_classes): label spreading (D. Zhou, O. Bousquet,
     /// T. Lal, J. Weston and B. Schölkopf, *Learning with Local and Global Consistency*, 2004) on the graph whose edges weigh as much as
     /// neighbourhoods are alike, then each class with the same mass (X. Zhu, Z. Ghahramani and J. Lafferty, 2003), as with few labels
-    /// the mass of a class says more of where its label lies than of how frequent it is.
+    /// the mass of a class says more of where its label lies than of how frequent it is. Masses are made equal once, or until also
+    /// the probabilities have the same sum for each class (R. Sinkhorn, 1967): whichever cuts through fewer neighbours, as nothing says
+    /// whether classes are equally frequent.
     ///
     /// The fixed point F = alpha S F + (1 - alpha) Y is found by conjugate gradients. Samples that no label reaches have equal
     /// probabilities. The same for any number of threads: those of the current pool. O(edges n_classes) a step, and some dozens of steps.
@@ -89,7 +93,15 @@ impl Propagation {
                 }
             }
         }
-        Ok(SoftAssignments::new(of_equal_mass(all)))
+        let once = of_equal_mass(all);
+        let mut balanced = once.clone();
+        for _ in 0..PASSES {
+            go_on(progress)?;
+            balanced = of_equal_mass(balanced);
+        }
+        let [once, balanced] = [once, balanced].map(SoftAssignments::new);
+        let cut = |found: &SoftAssignments| data.neighbours_separated(&found.harden().0);
+        Ok(if cut(&balanced) < cut(&once) { balanced } else { once })
     }
 }
 
