@@ -5,6 +5,8 @@ use consilience_ensembles::Prepared;
 
 /// Neighbours that are asked.
 const NEIGHBOURS: usize = 10;
+/// What they count for; the rest is what the models say of the sample itself.
+const SHARE: f64 = 0.75;
 /// What speaks for the given label, as a share of what speaks for another, where they contradict each other.
 const CLEAR: f64 = 0.5;
 
@@ -33,8 +35,8 @@ impl Contradiction {
 
 /// The given labels for which at most half as much speaks as for another class: the clearest first, then in the order of samples.
 ///
-/// A model that learnt a label repeats it. So a sample's neighbours are asked, too: their classes' mean probability, their own given
-/// labels included, times the model's own for the sample. `answer` are the models' probabilities, shape (n_samples, n_clusters).
+/// A model that learnt a label repeats it. So a sample's neighbours are asked, too, and count for more: their classes' mean
+/// probability, their own given labels included. `answer` are the models' probabilities, shape (n_samples, n_clusters).
 pub(super) fn contradictions(
     answer: &SoftAssignments,
     given: &GivenLabels,
@@ -59,7 +61,7 @@ pub(super) fn contradictions(
         let count = near.len().max(1) as f64;
         let own = rows.row(sample.index());
         for (evidence, &own) in evidence.iter_mut().zip(own) {
-            *evidence = (*evidence / count + f64::from(own)) / 2.0;
+            *evidence = SHARE * *evidence / count + (1.0 - SHARE) * f64::from(own);
         }
         let best = (0..n_clusters)
             .fold(0, |best, at| if evidence[at] > evidence[best] { at } else { best });

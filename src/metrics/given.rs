@@ -37,8 +37,9 @@ impl GivenMetrics {
     ) -> Result<Option<Self>, DataError> {
         let Some(taught) = &outcome.taught else { return Ok(None) };
         let given = &taught.given;
-        let accuracy = |found| truth.map(|truth| accuracy_by_name(truth, found, given.names()));
-        let rounds = outcome.rounds.iter().map(|round| accuracy(&round.consensus).transpose());
+        let accuracy =
+            |found| truth.map_or(Ok(None), |truth| accuracy_by_name(truth, found, given.names()));
+        let rounds = outcome.rounds.iter().map(|round| accuracy(&round.consensus));
         let count = given.n_labelled();
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         let coverage = count as f64 / given.n_samples() as f64;
@@ -49,7 +50,7 @@ impl GivenMetrics {
             sizes: given.sizes(),
             methods: few.cloned().unwrap_or_default().methods,
             contradicted: taught.contradictions.len(),
-            accuracy: accuracy(&outcome.answer.assignments).transpose()?,
+            accuracy: accuracy(&outcome.answer.assignments)?,
             accuracy_of_rounds: rounds.collect::<Result<_, _>>()?,
         }))
     }
