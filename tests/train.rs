@@ -216,7 +216,8 @@ fn what_is_odd_is_said_and_learnt_from() {
 fn the_commands_of_the_page_work() {
     let page = include_str!("../docs/few-labels.md");
     let blocks = |kind: &str| -> Vec<String> {
-        let parts = page.split(&format!("```{kind}\n")).skip(1);
+        let fence = format!("```{kind}\n");
+        let parts = page.split(fence.as_str()).skip(1);
         parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
     };
     let sandbox = Sandbox::new();

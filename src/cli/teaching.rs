@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
-use consilience::few_labels::{FewLabels, Taught};
+use consilience::few_labels::Taught;
 use consilience::{Config, Effort};
 use consilience_data::{Dataset, GivenLabels, PairedBy, ReadOptions, read_given_labels};
 
@@ -77,7 +77,7 @@ impl TeachingArgs {
 
     /// Settings for data that have labels.
     pub(super) fn settings(&self, mut config: Config) -> Config {
-        let mut few = config.few_labels.take().unwrap_or_else(FewLabels::default);
+        let mut few = config.few_labels.take().unwrap_or_default();
         if !self.method.is_empty() {
             few.methods.clone_from(&self.method);
         }
