@@ -192,5 +192,18 @@ pub fn run_prepared(
         case.unjudged()
     };
     let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
-    Ok(Outcome { answer, rounds, stop, cut, votes, answers, ensemble, voters, alignment, data })
+    let taught = None;
+    Ok(Outcome {
+        answer,
+        rounds,
+        stop,
+        cut,
+        votes,
+        answers,
+        ensemble,
+        voters,
+        alignment,
+        data,
+        taught,
+    })
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cut::{self, Cut};
 use crate::error::RunError;
+use crate::few_labels::FewLabels;
 use crate::labelling::Labelling;
 use crate::outcome::StopReason;
 use crate::round::Round;
@@ -54,6 +55,9 @@ pub struct Config {
     pub agreement: AgreementParams,
     /// The networks.
     pub network: NetworkParams,
+    /// How it learns from labels that are given; none in a run that clusters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub few_labels: Option<FewLabels>,
     /// How far training went, where the time was up before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
@@ -131,6 +135,7 @@ impl Config {
             &batch,
         )?;
         self.labelling.check(k, batch, features)?;
+        self.few_labels.iter().try_for_each(FewLabels::check)?;
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n_trained / batch;
         Ok(ValidConfig { config: self, network, agreement, compute, trained_by, batches })

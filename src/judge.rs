@@ -33,7 +33,7 @@ const CLEARLY: f64 = 0.075;
 /// entropy of s: that is ln 2 = (1 + OPEN) h(s) at s = 4 %. Seen: communities of one granularity, or branches, were better by what 2 to 6 times would show.
 const OPEN: f64 = 3.0;
 /// The share of each kind's voters that has to stand behind a label.
-const BACKED: f64 = 0.8;
+pub(crate) const BACKED: f64 = 0.8;
 /// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
 /// cluster but an island of the neighbour graph.
 const MIN_SHARE: f64 = 0.2;

@@ -41,6 +41,7 @@ mod effort;
 mod error;
 pub mod evaluation;
 pub mod export;
+pub mod few_labels;
 pub mod from_votes;
 pub mod granularity;
 pub mod judge;
@@ -64,6 +65,7 @@ pub mod seek;
 mod selection;
 mod settled;
 mod standing;
+pub mod suggest;
 pub mod voters;
 pub mod wording;
 

@@ -6,6 +6,7 @@ use consilience_graph::Alignment;
 use serde::Serialize;
 
 use crate::cut::Cut;
+use crate::few_labels::Taught;
 use crate::judge::Answer;
 use crate::round::Round;
 use crate::voters::Voters;
@@ -32,6 +33,8 @@ pub struct Outcome {
     pub alignment: Alignment,
     /// The data as the models saw it.
     pub data: Prepared,
+    /// What it was taught, in a run that learnt from labels.
+    pub taught: Option<Taught>,
 }
 
 impl Outcome {

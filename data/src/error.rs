@@ -349,6 +349,19 @@ pub enum DataError {
     #[error("{source_name}: no labels; give one label a sample")]
     NoLabels { source_name: String },
 
+    #[error(
+        "{source_name}: no sample has a label, so there is nothing to learn from; give one of each class at least"
+    )]
+    NoneGiven { source_name: String },
+
+    #[error("{source_name}: {classes} classes; at most 65,534 are supported")]
+    TooManyClasses { source_name: String, classes: usize },
+
+    #[error(
+        "{source_name}: '{id}' is there twice, as {first:?} and as {second:?}; leave the right one"
+    )]
+    Contradiction { source_name: String, id: String, first: String, second: String },
+
     #[error("{source_name}: line {line} is empty; give every sample a label")]
     EmptyLabel { source_name: String, line: usize },
 

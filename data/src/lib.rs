@@ -1,7 +1,7 @@
 //! The vocabulary of consilience, and its file formats.
 //!
 //! Every other crate speaks in these types: [`Features`] go in; [`Votes`], [`SoftAssignments`],
-//! [`Assignments`] and [`PseudoLabels`] come out; a [`Truth`] can be held, and not read, as `consilience_truth` says;
+//! [`Assignments`] and [`PseudoLabels`] come out; [`GivenLabels`] are trained on, and a [`Truth`] can be held, and not read, as `consilience_truth` says;
 //! [`Seed`] is the only source of randomness.
 //!
 //! Axes are always ordered models, samples, clusters (or features).
@@ -17,6 +17,7 @@ mod element;
 mod embedded;
 mod error;
 mod features;
+mod given_labels;
 #[cfg(feature = "hdf5")]
 pub mod hdf5_file;
 mod ids;
@@ -37,12 +38,13 @@ pub use data_hash::DataHash;
 pub use element::Element;
 pub use error::DataError;
 pub use features::Features;
+pub use given_labels::GivenLabels;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
     Dataset, FeaturesChunk, FeaturesReader, Numbering, VotesChunk, VotesInfo, VotesReader,
-    describe, panics_are_caught, read_dataset, read_dataset_as, read_dataset_with, read_integers,
-    read_labels, read_npz, read_sample_labels,
+    describe, panics_are_caught, read_dataset, read_dataset_as, read_dataset_with,
+    read_given_labels, read_integers, read_labels, read_npz, read_sample_labels,
 };
 pub use recipe::{Missing, ReadOptions, Recipe};
 pub use records::{

@@ -26,6 +26,8 @@ pub struct PseudoLabels {
     entries: Vec<PseudoLabel>,
     n_clusters: usize,
     n_samples: usize,
+    /// Those of the samples whose label a person gave, ascending.
+    given: Vec<SampleIdx>,
 }
 
 impl PseudoLabels {
@@ -39,7 +41,22 @@ impl PseudoLabels {
                 entry.label.index() < n_clusters && entry.sample.index() < n_samples
             })
         );
-        Self { entries, n_clusters, n_samples }
+        Self { entries, n_clusters, n_samples, given: Vec::new() }
+    }
+
+    /// The same, with samples whose label isn't found but given by a person, ascending: who learns from labels learns from these all the
+    /// time.
+    #[must_use]
+    pub fn with_given(mut self, given: Vec<SampleIdx>) -> Self {
+        debug_assert!(given.is_sorted());
+        self.given = given;
+        self
+    }
+
+    /// Whether a person gave the label of `sample`.
+    #[must_use]
+    pub fn is_given(&self, sample: SampleIdx) -> bool {
+        self.given.binary_search(&sample).is_ok()
     }
 
     /// The labelled samples, in the order of samples.

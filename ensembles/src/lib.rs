@@ -35,6 +35,7 @@ pub use members::network::Network;
 pub use members::params::{
     Consistency, ConsistencyLoss, MemberKind, NetworkParams, Objective, ValidNetworkParams,
 };
+pub use members::propagation::{Propagation, Propagator};
 pub use members::sizes::SizePrior;
 pub use preparation::data_kind::{DataKind, Look};
 pub use preparation::image::Image;

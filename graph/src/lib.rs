@@ -65,6 +65,7 @@ mod params;
 mod patterns;
 mod queue;
 mod removal;
+mod seeded;
 mod shards;
 mod signatures;
 mod strictness;

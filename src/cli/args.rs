@@ -8,13 +8,14 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use consilience::Effort;
 use consilience::consensus::ConsensusMethod;
+use consilience::few_labels::Method;
 use consilience::labelling::Labelling;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
 
 use super::k_range::{Clusters, KRange};
 use super::reading::ReadingArgs;
-use super::{examples, export, values};
+use super::{examples, export, suggest, values};
 
 /// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 #[derive(Debug, Parser)]
@@ -29,6 +30,9 @@ pub(super) enum Command {
     /// Cluster data, and write clusters, pseudo-labels and models to a run folder
     #[command(after_help = examples::CLUSTER)]
     Cluster(Box<ClusterArgs>),
+    /// Learn from the labels of some samples to classify all, and new ones; a run folder as that of cluster
+    #[command(after_help = examples::TRAIN)]
+    Train(Box<TrainArgs>),
     /// Find pseudo-labels and a consensus from the votes of any clusterers, without training
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(PseudoLabelArgs),
@@ -41,6 +45,9 @@ pub(super) enum Command {
     /// Write the pseudo-labels of a run for other tools, with or without features
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
+    /// Name the samples whose labels would tell most, as a table to fill in and give back to train
+    #[command(after_help = examples::SUGGEST)]
+    Suggest(suggest::SuggestArgs),
     /// Score clusters against true labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
@@ -97,6 +104,9 @@ pub(super) struct ClusterArgs {
     /// The command line, as it was typed when the run was started
     #[arg(skip)]
     pub(super) words: Vec<String>,
+    /// What `train` was told
+    #[arg(skip)]
+    pub(super) teaching: Option<TeachingArgs>,
     /// Seed of all random numbers; the same seed gives the same bytes [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
@@ -151,6 +161,32 @@ pub(super) struct ClusterArgs {
     pub(super) agreement: AgreementArgs,
     #[command(flatten, next_help_heading = "What is printed")]
     pub(super) told: ToldArgs,
+}
+
+/// What only `train` takes.
+#[derive(Debug, Args)]
+pub(super) struct TrainArgs {
+    #[command(flatten)]
+    pub(super) teaching: TeachingArgs,
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+}
+
+/// Flags for labels to learn from.
+#[derive(Debug, Clone, Args)]
+pub(super) struct TeachingArgs {
+    /// The labels to learn from: a file in any format of labels, whose rows are paired with the data by ids or else by order; or
+    /// column:NAME, a column of the data. Nothing, NA or -1: not labelled
+    #[arg(long, value_name = "FILE|column:NAME", required_unless_present = "resume")]
+    pub(super) labels_partial: Option<String>,
+    /// How to learn from the other samples, one way or several: agreement, ladder, confidence, consistency, graph, propagation;
+    /// or supervised, not at all [default: agreement]
+    #[arg(long, value_name = "METHOD,...", value_delimiter = ',')]
+    pub(super) method: Vec<Method>,
+    /// With --method confidence: the probability above which an answer is learnt from, or two, FIRST..LAST, between which it goes
+    /// evenly from round to round [default: 0.95]
+    #[arg(long, value_name = "P", value_parser = values::tau)]
+    pub(super) tau: Option<(f32, f32)>,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use consilience::few_labels;
 use consilience::k_range::KRow;
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::output::need_space;
@@ -22,7 +23,7 @@ use consilience_ensembles::Compute;
 use super::k_range::{self, Clusters, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
-use super::{ClusterArgs, answer, curve, found_k, interrupt, reading, settings, writing};
+use super::{ClusterArgs, answer, curve, found_k, interrupt, reading, settings, teaching, writing};
 
 /// Time that is not for training but for votes, the answer and the report: a share of the time asked for, or so many seconds where that
 /// is more, but never more than half of it.
@@ -48,10 +49,26 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     destination.held().inspect(|staging| interrupt::hold(staging));
     let mut options = args.reading.options();
     options.labels_column.clone_from(&args.labels_column);
-    let data = read_dataset_with(&args.data, &args.labels, &options)?;
+    args.teaching.iter().for_each(|teaching| teaching.reading(&mut options));
+    let mut data = read_dataset_with(&args.data, &args.labels, &options)?;
+    let taught = args.teaching.as_ref();
+    let given = taught.map(|taught| taught.read(&args.data, &data, &options)).transpose()?;
+    if let Some((given, _)) = &given {
+        // Who was told a class is no evidence for having learnt it.
+        let known = given.labelled().map(|(sample, _)| sample.index());
+        let is_left = given.n_labelled() < given.n_samples();
+        data.truth = data.truth.take().filter(|_| is_left).map(|truth| truth.leaving_out(known));
+        data.n_clusters = Some(given.n_classes());
+    }
     let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
     let typed = args.clusters.as_ref().and_then(Clusters::number);
     let mut config = settings::resolve(args, &data, typed.or(data.n_clusters).unwrap_or(0))?;
+    if let Some((given, _)) =
+        given.as_ref().filter(|(given, _)| given.n_classes() > config.n_clusters)
+    {
+        let (classes, k) = (given.n_classes(), config.n_clusters);
+        bail!("-k {k}: there are labels of {classes} classes; give at least so many, or none");
+    }
     let mut watcher = Watcher::new(args.told.quiet);
     // The search for K counts, too.
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
@@ -72,9 +89,12 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             Some(sought)
         }
     };
-    let source =
-        run_folder::Source { data_hash: Some(DataHash::of(&data.features)), ..source(args) };
-    let origin = origin(args, run_folder::config_toml(COMMAND, &config, &source)?)?;
+    let source = run_folder::Source {
+        data_hash: Some(DataHash::of(&data.features)),
+        given_hash: given.as_ref().map(|(given, _)| given.hash()),
+        ..source(args)
+    };
+    let origin = origin(args, run_folder::config_toml(command(args), &config, &source)?)?;
     let config = config.check(&data.features, compute).map_err(settings::hint)?;
     interrupt::go_on()?;
 
@@ -92,16 +112,24 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             "--effort quick: no networks are trained, so nothing is learnt from pseudo-labels",
         );
     }
+    if let Some((given, by)) = &given {
+        teaching::tell(given, *by, config.n_clusters, &watcher);
+    }
     let (prepared, found) = sought.map(|sought| (sought.data, sought.found)).unzip();
     found.iter().for_each(|found| watcher.say(&found_k::line(found)));
     let outcome = match prepared {
+        _ if given.is_some() => {
+            let given = given.as_ref().map(|(given, _)| given);
+            let given = given.expect("it was asked for");
+            few_labels::train(&data.features, given, &config, &watcher)?
+        }
         Some(prepared) => consilience::run_prepared(prepared, &config, Vec::new(), &watcher)?,
         None => consilience::run(&data.features, &config, &watcher)?,
     };
 
     let seconds = start.elapsed().as_secs_f64();
     let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
-    let written = run_folder::config_toml(COMMAND, &written, &source)?;
+    let written = run_folder::config_toml(command(args), &written, &source)?;
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
     metrics.granularity = found.as_ref().map(GranularityMetrics::of);
     interrupt::go_on()?;
@@ -110,6 +138,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         metrics.set_curve(trace(&outcome, &config, &data, &watcher)?);
     }
     interrupt::go_on()?;
+    outcome.taught.iter().for_each(|taught| teaching::contradicted(taught, &watcher));
     watcher.mention("writing");
     let folder = writing::publish(&staging, |folder| {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
@@ -119,6 +148,9 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         run_folder::write_clusters(folder, &outcome, &data.features, &provenance, is_text)?;
         if let Some(found) = &found {
             run_folder::write_layers(folder, found)?;
+        }
+        if let Some(taught) = &outcome.taught {
+            run_folder::write_taught(folder, taught, &provenance)?;
         }
         let page = if in_time() { page(folder, &data, &watcher) } else { Err(LATE.into()) };
         let absent = page.err().map(|why| (REPORT.to_owned(), why));
@@ -141,8 +173,13 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// What a run's `config.toml` says that it repeats.
-const COMMAND: &str = "cluster DATA...";
+/// What a run's `config.toml` says that repeats it.
+fn command(args: &ClusterArgs) -> &'static str {
+    match args.teaching {
+        None => "cluster DATA...",
+        Some(_) => "train DATA... --labels-partial LABELS",
+    }
+}
 
 /// Why there is no report.
 const LATE: &str = "there was no time for it; consilience report writes it";
@@ -228,6 +265,8 @@ fn source(args: &ClusterArgs) -> run_folder::Source {
     run_folder::Source {
         data: names(&args.data),
         labels: names(&args.labels),
+        labels_partial: args.teaching.as_ref().and_then(|taught| taught.labels_partial.clone()),
+        given_hash: None,
         device: args.device.to_string(),
         data_hash: None,
     }

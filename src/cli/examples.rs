@@ -26,6 +26,17 @@ Examples:
   The scores alone, for a script
     consilience cluster digits --quiet --json | jq .acc";
 
+pub(super) const TRAIN: &str = "\
+Examples:
+  Labels of some samples in a file, by ids: a line for each
+    consilience train data.csv --labels-partial some.csv
+  A column of the data that is empty where nothing is known
+    consilience train data.csv --labels-partial column:species
+  Another way to learn, with the true labels for scores
+    consilience train data.npy --labels-partial some.npy --method ladder,graph --labels truth.npy
+  Classes of new samples
+    consilience predict runs/data-1 new.csv";
+
 pub(super) const PSEUDO_LABEL: &str = "\
 Examples:
   A table with a column for each model and a line for each sample
@@ -47,8 +58,18 @@ Examples:
     consilience export runs/digits-1 --min-agree 100% --balance --out sure.parquet
   JSON Lines with names for the labels, and with features from a file
     consilience export runs/data-1 data.csv --format jsonl --name 0=cat --name 1=dog
+  All samples, with the probabilities of all classes; or with a weight for each
+    consilience export runs/digits-1 --soft --out soft.npz
+    consilience export runs/digits-1 --weights --out weighted.csv
   A folder for each label, with links to the images
     consilience export runs/photos-1 --format folders --names names.csv --out sorted";
+
+pub(super) const SUGGEST: &str = "\
+Examples:
+  Twenty samples to label, into digits-1-suggested.csv
+    consilience suggest runs/digits-1
+  Fifty of them, into a file of your choice
+    consilience suggest runs/data-1 -n 50 --out to-label.csv";
 
 pub(super) const PREDICT: &str = "\
 Examples:

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use consilience::export::{Export, FeatureTable, Format, LabelNames, Subset};
-use consilience::run_folder::{Destination, RunFolder};
+use consilience::export::{self, AllSamples, Export, FeatureTable, Format, LabelNames, Subset};
+use consilience::run_folder::{Destination, RunFolder, read_class_names};
 use consilience_data::Dataset;
 use consilience_graph::Strictness;
 use serde::Serialize;
@@ -57,6 +57,16 @@ pub(super) struct ExportArgs {
     /// Take data whose values have changed since, or other data on the same samples
     #[arg(long, conflicts_with = "no_features")]
     data_changed: bool,
+    /// Write all samples, in place of the pseudo-labels, each with the probabilities of all clusters: .csv or .npz
+    #[arg(long, conflicts_with_all = ["per_class", "balance", "min_size", "min_agree", "min_confidence", "data"])]
+    soft: bool,
+    /// Write all samples, in place of the pseudo-labels, each with its cluster and a weight, 0 to 1, for a classifier to train with:
+    /// .csv or .npz
+    #[arg(long, conflicts_with_all = ["per_class", "balance", "min_size", "min_agree", "min_confidence", "data"])]
+    weights: bool,
+    /// Write the given labels that the other samples contradict, of a run of train, the clearest first: .csv
+    #[arg(long, conflicts_with_all = ["soft", "weights", "data", "per_class", "balance", "min_size", "min_agree", "min_confidence"])]
+    label_errors: bool,
     /// Write no features to .npz and HDF5
     #[arg(long)]
     no_features: bool,
@@ -130,6 +140,22 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let destination = Destination::new(Some(&out), false)?;
     destination.held().inspect(|staging| interrupt::hold(staging));
     let staging = destination.stage("labels", |_| Ok(()))?;
+    if args.label_errors || args.soft || args.weights {
+        let aside = staging.folder()?.join("labels");
+        let n = args.write_all(&run, kind, &aside)?;
+        interrupt::go_on()?;
+        staging.publish_file(&aside)?;
+        let what = if args.label_errors { "given label" } else { "sample" };
+        let text = match args.json {
+            true => {
+                serde_json::to_string_pretty(&serde_json::json!({ "path": &out, "n_exported": n }))?
+                    + "\n"
+            }
+            false => format!("{} {} in {}\n", bold("Written:"), plural(n, what), word(&out)),
+        };
+        answer(&text)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let names = args.names(&run)?;
     let subset = Subset {
         min_agree: args.min_agree,
@@ -189,9 +215,31 @@ impl ExportArgs {
         }
     }
 
+    /// Writes what isn't made of pseudo-labels; how many lines it has.
+    fn write_all(&self, run: &RunFolder, kind: Target, path: &Path) -> Result<usize> {
+        let Target::File(format @ (Format::Csv | Format::Npz)) = kind else {
+            bail!("--soft, --weights and --label-errors write .csv or .npz, not {}", kind.name());
+        };
+        if self.label_errors {
+            if format != Format::Csv {
+                bail!("--label-errors writes .csv");
+            }
+            return Ok(export::label_errors(run, path)?);
+        }
+        let names = self.names(run)?;
+        let what = AllSamples { soft: self.soft, weights: self.weights, names: names.as_ref() };
+        what.write(run, format, path)?;
+        Ok(run.n_samples())
+    }
+
     fn names(&self, run: &RunFolder) -> Result<Option<LabelNames>> {
         let mut given = self.names.as_deref().map_or(Ok(Vec::new()), LabelNames::read)?;
         given.extend(self.named.iter().cloned());
+        if given.is_empty() {
+            // Of a run that learnt from labels, their names.
+            given.extend(read_class_names(&run.path)?);
+            given.sort_unstable();
+        }
         if given.is_empty() {
             return Ok(None);
         }

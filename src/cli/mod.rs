@@ -27,7 +27,9 @@ mod report;
 mod resume;
 mod settings;
 mod style;
+mod suggest;
 mod summary;
+mod teaching;
 mod values;
 mod watcher;
 mod writing;
@@ -37,7 +39,7 @@ use std::process::ExitCode;
 
 use self::args::{
     AgreementArgs, Cli, ClusterArgs, Command, CompletionsArgs, DataCommand, EvaluateArgs, InfoArgs,
-    ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs,
+    ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs, TeachingArgs, TrainArgs,
 };
 use self::output::{answer, answer_bytes, tell};
 use self::parsing::{parse, usage};
@@ -64,11 +66,15 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::Cluster(args) => {
             resume::resolve(*args, words.into_iter().skip(1).collect()).and_then(cluster::run)
         }
+        Command::Train(args) => teaching::of(*args)
+            .and_then(|args| resume::resolve(args, words.into_iter().skip(1).collect()))
+            .and_then(cluster::run),
         Command::PseudoLabel(args) => interrupt::watched(move || pseudo_label::run(&args)),
         Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
+        Command::Suggest(args) => interrupt::watched(move || suggest::run(&args)),
         Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),

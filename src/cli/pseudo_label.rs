@@ -261,6 +261,7 @@ fn source(args: &PseudoLabelArgs, run: Option<&RunFolder>) -> run_folder::Source
         labels: paths(&args.labels),
         device: "cpu".into(),
         data_hash: run.and_then(|run| run.source.data_hash.clone()),
+        ..run_folder::Source::default()
     }
 }
 

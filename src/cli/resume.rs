@@ -1,4 +1,4 @@
-//! `cluster --resume RUN`: the command that a run was started with, again.
+//! `cluster --resume RUN`, and `train`: the command that a run was started with, again.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,6 +9,7 @@ use consilience::run_folder;
 
 use super::args::{ClusterArgs, Command};
 use super::parsing::{parse_again, usage};
+use super::teaching;
 
 /// What is to be done: what was typed or, with `--resume RUN`, what was typed when the run was started, and the flags beside it.
 /// `words`: the command line, the program's name left out.
@@ -40,6 +41,11 @@ pub(super) fn resolve(mut args: ClusterArgs, words: Vec<OsString>) -> Result<Clu
         Command::Cluster(mut args) => {
             args.words = line;
             Ok(*args)
+        }
+        Command::Train(args) => {
+            let mut args = teaching::of(*args)?;
+            args.words = line;
+            Ok(args)
         }
         _ => bail!("{}: its checkpoint is of another command", run.display()),
     }

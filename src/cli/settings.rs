@@ -28,6 +28,9 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
         no_networks(args)?;
     }
     config = config.with_effort(args.effort);
+    if let Some(teaching) = &args.teaching {
+        config = teaching.settings(config);
+    }
     if let Some(path) = &args.config {
         config = over_file(&config, path, Others::Refused)?;
     }

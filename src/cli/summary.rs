@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use consilience::judge::Chosen;
-use consilience::metrics::{ProfileMetrics, PseudoLabelMetrics};
+use consilience::metrics::{GivenMetrics, ProfileMetrics, PseudoLabelMetrics};
 use consilience::{Metrics, StopReason};
 
 use super::style::{bold, count, duration, percent, plural, table, warning};
@@ -32,6 +32,8 @@ impl Summary<'_> {
         ];
         let found = metrics.granularity.as_ref();
         rows.splice(0..0, found.map(|found| ("clusters", found_k::row(found))));
+        let given = metrics.given.as_ref();
+        rows.splice(1..1, given.map(|given| ("learnt from", learnt_from(given))));
         rows.extend(self.unsure().map(|text| ("unsure", text)));
         rows.extend(self.answer().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
@@ -106,7 +108,14 @@ impl Summary<'_> {
 
     fn scores(&self) -> Option<String> {
         let metrics = self.metrics;
-        Some(scores(metrics.acc?, metrics.nmi?, metrics.ari?, metrics.pseudo_labels.acc))
+        let all = scores(metrics.acc?, metrics.nmi?, metrics.ari?, metrics.pseudo_labels.acc);
+        let given = metrics.given.as_ref().and_then(|given| given.accuracy);
+        Some(match given {
+            Some(accuracy) => {
+                format!("accuracy {accuracy:.4} on samples without a given label; {all}")
+            }
+            None => all,
+        })
     }
 
     fn stop(&self) -> String {
@@ -144,6 +153,22 @@ impl Summary<'_> {
             if self.metrics.n_clusters > 2 { "; or fewer clusters" } else { "" },
         )
     }
+}
+
+/// A number of classes.
+pub(super) fn classes(number: usize) -> String {
+    if number == 1 { "1 class".into() } else { format!("{} classes", count(number)) }
+}
+
+/// What labels there were, and how the other samples were learnt from.
+fn learnt_from(given: &GivenMetrics) -> String {
+    let methods: Vec<&str> = given.methods.iter().map(|method| method.name()).collect();
+    let wrong = match given.contradicted {
+        0 => String::new(),
+        n => format!("; {} contradicted by the other samples", count(n)),
+    };
+    let (labels, classes) = (plural(given.count, "label"), classes(given.classes.len()));
+    format!("{labels} of {classes}, by {}{wrong}", methods.join(", "))
 }
 
 /// What the settings of a preset are for, and how to have others.

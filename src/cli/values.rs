@@ -46,6 +46,12 @@ pub(super) fn share(text: &str) -> Result<f32, String> {
     share.ok_or_else(|| "give a number from 0 to 1".into())
 }
 
+/// A probability that has to be exceeded, in the first round and in the last, for the command line.
+pub(super) fn tau(text: &str) -> Result<(f32, f32), String> {
+    let (first, last) = text.split_once("..").unwrap_or((text, text));
+    Ok((share(first)?, share(last)?))
+}
+
 /// A kind of models, for the command line.
 pub(super) fn member_kind(name: &str) -> Result<MemberKind, ValueError> {
     MemberKind::deserialize(name.into_deserializer())

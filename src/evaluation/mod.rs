@@ -192,6 +192,30 @@ impl Scores {
     }
 }
 
+/// The share of samples that were given the class of their true class's name, 0..=1; `None` of no samples, and where no class has a
+/// true one's name. No cluster is matched to anything here: this is what a classifier is measured by.
+///
+/// `names`: of the classes that were found, of `found`'s first clusters.
+///
+/// # Errors
+///
+/// [`DataError::LabelCount`] if the numbers of samples differ.
+pub fn accuracy_by_name(
+    truth: &Truth,
+    found: &Assignments,
+    names: &[String],
+) -> Result<Option<f64>, DataError> {
+    let table = overlap::of_assignments(truth, found)?;
+    if table.n_samples() == 0 || !truth.names().iter().any(|name| names.contains(name)) {
+        return Ok(None);
+    }
+    let right = |(class, name): (usize, &String)| {
+        let found = names.iter().position(|found| found == name);
+        found.map_or(0, |found| table.get(class, found))
+    };
+    Ok(Some(ratio(truth.names().iter().enumerate().map(right).sum(), table.n_samples())))
+}
+
 /// The scores of the samples that have a cluster, where others have none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CoveredScores {

@@ -1,7 +1,7 @@
 //! How classes and clusters overlap.
 //!
 //! **Architecture Invariant:** this is the one place that reads labels of a [`Truth`]. Everything else in `evaluation` is
-//! computed from what is counted here.
+//! computed from what is counted here. Samples that a truth leaves out aren't counted.
 #![expect(clippy::disallowed_methods, reason = "the reader of the truth")]
 
 use consilience_data::{
@@ -13,7 +13,7 @@ use consilience_truth::classes;
 pub(super) fn of_assignments(truth: &Truth, found: &Assignments) -> Result<Contingency, DataError> {
     check(truth, found.n_samples())?;
     let clusters = found.clusters().iter().map(|cluster| cluster.index());
-    let pairs = class_indices(truth).zip(clusters);
+    let pairs = scored(truth, class_indices(truth).zip(clusters));
     Ok(Contingency::count(pairs, truth.n_classes(), found.n_clusters()))
 }
 
@@ -26,14 +26,15 @@ pub(super) fn of_pseudo_labels(
     let classes = classes(truth);
     let pair =
         |sample: SampleIdx, label: ClusterId| (classes[sample.index()] as usize, label.index());
-    let pairs = found.entries().iter().map(|entry| pair(entry.sample, entry.label));
+    let entries = found.entries().iter().filter(|entry| !truth.is_left_out(entry.sample.index()));
+    let pairs = entries.map(|entry| pair(entry.sample, entry.label));
     Ok(Contingency::count(pairs, truth.n_classes(), found.n_clusters()))
 }
 
 /// Classes against those of another labelling.
 pub(super) fn of_labels(truth: &Truth, found: &Truth) -> Result<Contingency, DataError> {
     check(truth, found.n_samples())?;
-    let pairs = class_indices(truth).zip(class_indices(found));
+    let pairs = scored(truth, class_indices(truth).zip(class_indices(found)));
     Ok(Contingency::count(pairs, truth.n_classes(), found.n_classes()))
 }
 
@@ -49,9 +50,21 @@ pub(super) fn examples(
     check(truth, found.len())?;
     let classes = classes(truth);
     let is_one = |sample: &SampleIdx| {
-        classes[sample.index()] as usize == class && found[sample.index()] == Some(cluster)
+        let sample = sample.index();
+        !truth.is_left_out(sample)
+            && classes[sample] as usize == class
+            && found[sample] == Some(cluster)
     };
     Ok(order.iter().copied().filter(is_one).take(limit).collect())
+}
+
+/// What belongs to samples that scores don't leave out, of all in their order.
+fn scored<'a, T: 'a>(
+    truth: &'a Truth,
+    of_samples: impl Iterator<Item = T> + 'a,
+) -> impl Iterator<Item = T> + 'a {
+    let kept = |(sample, of_sample)| (!truth.is_left_out(sample)).then_some(of_sample);
+    of_samples.enumerate().filter_map(kept)
 }
 
 fn class_indices(truth: &Truth) -> impl Iterator<Item = usize> {
@@ -76,6 +89,14 @@ mod tests {
         let found = Assignments::new(vec![ClusterId(0)], 1);
         assert!(of_assignments(&truth, &found).is_err());
         assert!(examples(&truth, &[None], (0, ClusterId(0)), &[], 1).is_err());
+    }
+
+    #[test]
+    fn what_is_left_out_does_not_count() {
+        let truth = Truth::from_integers(&[7, 8, 8]).unwrap().leaving_out([1]);
+        let found = Assignments::new([1, 0, 0].map(ClusterId).to_vec(), 2);
+        let table = of_assignments(&truth, &found).unwrap();
+        assert_eq!((table.n_samples(), table.get(0, 1), table.get(1, 0)), (2, 1, 1));
     }
 
     #[test]

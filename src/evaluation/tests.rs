@@ -161,3 +161,16 @@ fn samples_with_a_cluster_are_scored_by_themselves() {
     assert_eq!((covered.acc, covered.n_samples), (1.0, 2));
     assert_eq!(CoveredScores::of_labels(&truth, &truth).unwrap(), None);
 }
+
+#[test]
+fn a_classifier_is_right_by_name() {
+    let truth = Truth::from_labels(&["cat", "dog", "cat", "eel"]).unwrap().leaving_out([3]);
+    let found = Assignments::new([1, 0, 0, 0].map(ClusterId).to_vec(), 2);
+    let of = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
+        accuracy_by_name(&truth, &found, &names).unwrap()
+    };
+    assert_eq!(of(&["dog", "cat"]), Some(2.0 / 3.0));
+    assert_eq!(of(&["cat", "dog"]), Some(1.0 / 3.0));
+    assert_eq!(of(&["0", "1"]), None, "other names");
+}

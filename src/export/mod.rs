@@ -15,6 +15,7 @@
 //! `id` is there if the data has ids, `name` and `names` if labels were given names, and features if they were read.
 //! The same export has the same bytes.
 
+mod all_samples;
 mod arrays;
 mod folders;
 mod labelled;
@@ -28,6 +29,7 @@ use std::path::Path;
 
 use consilience_data::DataError;
 
+pub use self::all_samples::{AllSamples, label_errors};
 pub use self::labelled::{Export, FeatureTable};
 pub use self::names::LabelNames;
 pub use self::subset::Subset;

@@ -4,6 +4,7 @@
 //! [`Scores`](crate::evaluation::Scores); without the truth each is `null`.
 
 mod curve;
+mod given;
 mod granularity;
 mod labels;
 mod machine;
@@ -13,6 +14,7 @@ mod trust;
 mod votes;
 
 pub use self::curve::{Curve, CurvePoint, Work};
+pub use self::given::GivenMetrics;
 pub use self::granularity::{GranularityMetrics, LayerMetrics};
 pub use self::labels::PseudoLabelMetrics;
 pub use self::machine::Machine;

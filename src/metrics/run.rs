@@ -5,6 +5,7 @@ use std::time::Duration;
 use consilience_data::{Assignments, ClusterId, DataError, Truth, Votes};
 use consilience_graph::{Diversity, Signatures, Threads};
 
+use super::given::GivenMetrics;
 use super::labels::PseudoLabelMetrics;
 use super::machine::{Machine, peak_rss_mb};
 use super::schema::{
@@ -68,6 +69,7 @@ impl Metrics {
             n_models: signatures.n_models(),
             n_clusters: config.n_clusters,
             granularity: None,
+            given: GivenMetrics::of(outcome, config.few_labels.as_ref(), truth)?,
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             device: config.compute.device,

@@ -6,6 +6,7 @@ use consilience_graph::Strictness;
 use serde::Serialize;
 
 use super::curve::{Curve, CurvePoint};
+use super::given::GivenMetrics;
 use super::granularity::GranularityMetrics;
 use super::labels::PseudoLabelMetrics;
 use super::machine::Machine;
@@ -31,6 +32,8 @@ pub struct Metrics {
     pub n_clusters: usize,
     /// How K was found; `None` where it was given.
     pub granularity: Option<GranularityMetrics>,
+    /// The labels that the run learnt from; `None` of a run that clustered.
+    pub given: Option<GivenMetrics>,
     /// The preset that settings were started from; `None` without training.
     pub preset: Option<String>,
     /// The seed of the run; `None` where nothing is random.

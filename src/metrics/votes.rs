@@ -78,6 +78,7 @@ impl Metrics {
             n_features: None,
             n_models: signatures.n_models(),
             n_clusters: config.n_clusters,
+            given: None,
             granularity: None,
             preset: None,
             seed: None,

@@ -18,6 +18,7 @@ mod read;
 mod results;
 mod source;
 mod staging;
+mod taught;
 mod unfinished;
 mod votes;
 mod write;
@@ -40,6 +41,10 @@ pub use self::read::{RunFolder, read_recipe, read_source, verify_found};
 pub(crate) use self::results::{Columns, PSEUDO_LABELS, row};
 pub use self::source::{CONFIG, GivenVotes, Provenance, RECIPE, Source, config_toml};
 pub use self::staging::Staging;
+pub(crate) use self::taught::ERRORS;
+pub use self::taught::{
+    GivenLabel, read_class_names, read_given, read_probabilities, write_taught,
+};
 pub use self::unfinished::command_of;
 pub use self::write::{add_file, write, write_from_votes};
 use crate::RunError;

@@ -20,8 +20,8 @@ pub struct Origin {
     pub folder: PathBuf,
 }
 
-/// What may differ: names of files, of which the hash of the data tells more, and labels, which are for scores alone.
-const MAY_DIFFER: [&str; 2] = ["run.data", "run.labels"];
+/// What may differ: names of files, of which hashes tell more, and labels that are for scores alone.
+const MAY_DIFFER: [&str; 3] = ["run.data", "run.labels", "run.labels_partial"];
 
 /// How the data are known again.
 const DATA: &str = "run.data_hash";

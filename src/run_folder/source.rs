@@ -29,6 +29,12 @@ pub struct Source {
     pub data: Vec<String>,
     /// Files of labels for the scores.
     pub labels: Vec<String>,
+    /// The labels that were trained on, as named on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labels_partial: Option<String>,
+    /// A hash of them, to know them again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_hash: Option<String>,
     /// Where the networks were trained.
     pub device: String,
     /// [`DataHash`](consilience_data::DataHash) of the features, if they were there, to know them again.

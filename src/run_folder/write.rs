@@ -13,6 +13,10 @@
 //! | `tree.npz` | where the answer was cut from a tree of votes: `left` and `right` (the nodes that each merge joins: first the leaves, then the merges, in order, as SciPy numbers them), `similarity` (descending), `leaf_samples` (samples with the votes of each leaf) |
 //! | `clusters.csv` | each cluster's size, mean confidence, most typical samples, and the features or terms that set it apart |
 //! | `layers.npz` | where K was found: `clusters`, shape (n_layers, n_samples), the clusterings that the tree shows, that with K clusters first; `n_clusters`, `persistence`, `found_again` of each |
+//! | `classes.csv` | where it learnt from labels: cluster, name, and how many of its samples had a label |
+//! | `given_labels.csv` | these labels: sample, id, cluster, name |
+//! | `label_errors.csv` | those of them that the other samples contradict, the clearest first: sample, id, given, found, for_given, for_found |
+//! | `probabilities.npy` | of every class for every sample, `float32`, shape (n_samples, n_clusters) |
 //! | `granularity.npz` | where K was found: the tree, as in `tree.npz`, of at most 3,000 samples |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/communities/model-NN.safetensors`, `models/places.json` | where they are needed: labelled samples of each voter by communities; and which cluster votes lead to |

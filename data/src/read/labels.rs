@@ -14,7 +14,7 @@ use super::path::{is_zip_of_files, open_records, read_cells, read_part};
 use super::source::{Format, Location, Role, Source};
 use super::strings::Cells;
 use crate::records::{Fitted, LabelRoles, LabelsAs, Request, SampleLabels};
-use crate::{DataError, Missing, ReadOptions, Recipe, Truth};
+use crate::{DataError, Dataset, GivenLabels, Missing, PairedBy, ReadOptions, Recipe, Truth};
 
 /// First lines that name the column rather than the first sample's class.
 const HEADERS: [&str; 10] = [
@@ -65,6 +65,20 @@ pub fn read_labels(paths: &[PathBuf]) -> Result<Truth, DataError> {
     read_sample_labels(paths, &ReadOptions::default(), LabelsAs::Truth, false)?.truth()
 }
 
+/// Reads labels to train on, as [`read_sample_labels`] reads others, and pairs them with the samples of `data`, by ids if both have them.
+///
+/// # Errors
+///
+/// As [`read_sample_labels`] and [`SampleLabels::given_of`].
+pub fn read_given_labels(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    data: &Dataset,
+) -> Result<(GivenLabels, PairedBy), DataError> {
+    let labels = read_sample_labels(paths, &options.for_labels(), LabelsAs::Given, true)?;
+    labels.given_of(&data.name, &data.keys())
+}
+
 /// Whether a path is a run, or a file of one, that left out rows with missing values.
 fn is_of_part(path: &Path) -> bool {
     let recipe = if path.is_dir() { path.join(RECIPE) } else { path.with_file_name(RECIPE) };
@@ -95,7 +109,7 @@ fn read(path: &Path, request: LabelRequest<'_>) -> Result<SampleLabels, DataErro
     let mut source = Source::open(path)?;
     let is_lines = path.extension().is_some_and(|extension| extension == "txt");
     match source.format(path)? {
-        Format::Text if is_lines => of_lines(source, request.options.encoding.as_deref()),
+        Format::Text if is_lines => of_lines(source, request),
         Format::Npz if is_zip_of_files(path)? => beside(path, name, request),
         Format::Npy | Format::Idx => of_array(&location),
         Format::Npz | Format::Hdf5 => of_arrays(&location, path, request),
@@ -139,7 +153,7 @@ fn of_table(location: &Location, request: LabelRequest<'_>) -> Result<SampleLabe
         && records.schema.columns.len() == 1
         && Source::open(path)?.format(path)? == Format::Text
     {
-        return of_lines(Source::open(path)?, options.encoding.as_deref());
+        return of_lines(Source::open(path)?, request);
     }
     let roles = LabelRoles::choose(&mut records.schema, options, purpose, lenient)?;
     SampleLabels::read(records, &roles)
@@ -209,16 +223,19 @@ fn check_shape(shape: &[usize], name: &str) -> Result<(), DataError> {
 
 /// Labels of a text file, one a line, whatever is in it.
 ///
-/// Empty lines are an error, as they would shift the labels; those at the end are not.
-fn of_lines(source: Source, encoding: Option<&str>) -> Result<SampleLabels, DataError> {
-    let Text { mut source, encoding } = decode(source, encoding)?;
+/// Empty lines are an error, as they would shift the labels; those at the end are not. Where most samples have no label, an empty
+/// line is such a sample.
+fn of_lines(source: Source, request: LabelRequest<'_>) -> Result<SampleLabels, DataError> {
+    let may_be_empty = request.purpose == LabelsAs::Given;
+    let Text { mut source, encoding } = decode(source, request.options.encoding.as_deref())?;
     let text = read_to_end(&mut source, encoding)?;
-    let lines = text.trim_start_matches('\u{feff}').trim_end().lines();
+    let lines = text.trim_start_matches('\u{feff}');
+    let lines = if may_be_empty { lines } else { lines.trim_end() }.lines();
     let labels: Vec<String> = lines.map(unquoted).collect();
     if labels.iter().all(String::is_empty) {
         return Err(DataError::NoLabels { source_name: source.name });
     }
-    if let Some(empty) = labels.iter().position(String::is_empty) {
+    if let Some(empty) = labels.iter().position(String::is_empty).filter(|_| !may_be_empty) {
         return Err(DataError::EmptyLabel { source_name: source.name, line: empty + 1 });
     }
     let labels = &labels[usize::from(is_header(&labels))..];
@@ -240,7 +257,9 @@ fn is_header(labels: &[String]) -> bool {
     if number(first).is_some() {
         return false;
     }
-    let above_numbers = !rest.is_empty() && rest.iter().all(|label| number(label).is_some());
+    let mut rest_of_them = rest.iter().filter(|label| !label.is_empty()).peekable();
+    let above_numbers =
+        rest_of_them.peek().is_some() && rest_of_them.all(|label| number(label).is_some());
     let usual = HEADERS.contains(&first.to_lowercase().as_str()) && !rest.contains(first);
     above_numbers || usual
 }

@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{ArrayD, IxDyn};
 
 pub use self::dataset::Dataset;
-pub use self::labels::{read_labels, read_sample_labels};
+pub use self::labels::{read_given_labels, read_labels, read_sample_labels};
 pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
 #[cfg(feature = "hdf5")]

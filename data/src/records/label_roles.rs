@@ -18,6 +18,8 @@ pub enum LabelsAs {
     Truth,
     /// Clusters that were found: some samples may have none.
     Found,
+    /// Classes to train on: most samples have none.
+    Given,
 }
 
 /// What is read of a source of labels.
@@ -120,7 +122,7 @@ fn by_name(
     let clusters =
         (0..lower.len()).filter(|&index| CLUSTERS.contains(&lower[index].as_str())).find(&rest);
     let usual = match purpose {
-        LabelsAs::Truth => classes.or(clusters),
+        LabelsAs::Truth | LabelsAs::Given => classes.or(clusters),
         LabelsAs::Found => clusters.or(classes),
     };
     if let Some(usual) = usual {
@@ -134,6 +136,7 @@ fn by_name(
             found: others.iter().map(|&index| schema.columns[index].name.clone()).collect(),
             flag: match (purpose, lenient) {
                 (LabelsAs::Found, _) => "--cluster-column",
+                (LabelsAs::Given, _) => "the name label in its header",
                 (LabelsAs::Truth, true) => "--labels-column",
                 (LabelsAs::Truth, false) => "--label-column",
             },

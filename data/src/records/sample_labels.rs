@@ -1,19 +1,22 @@
 //! Labels by themselves, and how they find their samples.
 
+use std::collections::HashMap;
+
 use consilience_truth::classes;
 
 use super::cells::is_missing;
 use super::labels::{Labels, from_words};
 use super::pairing::{PairedBy, SampleKeys, pair};
 use super::{Batch, LabelRoles, Place, Records};
-use crate::{DataError, Truth};
+use crate::{DataError, GivenLabels, Truth};
 
 /// A label that says that a sample has none, as scikit-learn writes it.
 const NONE: &str = "-1";
 
 /// Labels as files give them, with what these call their samples.
 ///
-/// They can't be looked at: what can be had is a [`Truth`], in the order of some samples.
+/// They can't be looked at: what can be had is a [`Truth`], in the order of some samples, or [`GivenLabels`] of them, if they were
+/// read to train on.
 #[derive(Debug, Clone, Default)]
 pub struct SampleLabels {
     name: String,
@@ -187,6 +190,78 @@ impl SampleLabels {
         let may_lack = [samples.is_part, false];
         let (rows, by) = pair(samples, &self.keys, [name, &self.name], may_lack)?;
         Ok((self.select(&rows, true)?, by))
+    }
+
+    /// The classes to train on of samples, in their order. Nothing, NA and -1 are no label; samples that aren't among the labels have
+    /// none, if something says which sample is which.
+    ///
+    /// # Arguments
+    ///
+    /// As for [`SampleLabels::truth_of`].
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Contradiction`] for a sample that is there twice, with two labels; [`DataError::IdAlone`] for the first label of a
+    /// sample that isn't there; [`DataError::PairedLengths`] if there are no names to go by; [`DataError::NoneGiven`] without a label.
+    pub fn given_of(
+        mut self,
+        name: &str,
+        samples: &SampleKeys<'_>,
+    ) -> Result<(GivenLabels, PairedBy), DataError> {
+        self.leave_repeated()?;
+        let by_name = samples.ids.is_some() && self.has_ids();
+        if !by_name && self.keys.rows.is_none() && samples.rows.is_none() {
+            self.check_count(name, samples.n_samples)?;
+        }
+        let (rows, by) = pair(samples, &self.keys, [name, &self.name], [samples.is_part, true])?;
+        let numbered = self.select(&rows, false)?;
+        let none = numbered.names().iter().position(|name| name == NONE);
+        let class = |&class: &u32| {
+            let class = class as usize;
+            // The classes behind the one that is none move up.
+            let moved = class - usize::from(none.is_some_and(|none| none < class));
+            (Some(class) != none).then_some(moved)
+        };
+        #[expect(clippy::disallowed_methods, reason = "they were read to train on")]
+        let of_samples = classes(&numbered).iter().map(class).collect();
+        let names = numbered.names().iter().filter(|name| *name != NONE).cloned().collect();
+        Ok((GivenLabels::new(&self.name, of_samples, names)?, by))
+    }
+
+    /// Leaves samples that are there more than once, with the same label, only once.
+    fn leave_repeated(&mut self) -> Result<(), DataError> {
+        let words = self.labels.words();
+        let mut first: HashMap<String, usize> = HashMap::new();
+        let mut kept = Vec::with_capacity(words.len());
+        for (row, word) in words.iter().enumerate() {
+            let id = match (&self.keys.ids, &self.keys.rows) {
+                (Some(ids), _) => ids[row].clone(),
+                (None, Some(rows)) => rows[row].to_string(),
+                (None, None) => return Ok(()),
+            };
+            let before = *first.entry(id.clone()).or_insert(row);
+            if before == row {
+                kept.push(row);
+            } else if words[before] != *word {
+                return Err(DataError::Contradiction {
+                    source_name: self.name.clone(),
+                    id,
+                    first: words[before].into(),
+                    second: (*word).into(),
+                });
+            }
+        }
+        if kept.len() == words.len() {
+            return Ok(());
+        }
+        let mut labels = Labels::default();
+        kept.iter().for_each(|&row| labels.push(words[row].to_owned(), row as u64));
+        let keys = &mut self.keys;
+        keys.n_samples = kept.len();
+        let ids = keys.ids.take().map(|ids| kept.iter().map(|&row| ids[row].clone()).collect());
+        let rows = keys.rows.take().map(|rows| kept.iter().map(|&row| rows[row]).collect());
+        (keys.ids, keys.rows, self.labels) = (ids, rows, labels);
+        Ok(())
     }
 
     /// All labels in their own order, as the truth.

@@ -46,6 +46,8 @@ use thiserror::Error;
 pub struct Truth {
     classes: Vec<u32>,
     names: Vec<String>,
+    /// Samples that scores leave out, ascending.
+    left_out: Vec<usize>,
 }
 
 /// There has to be a label at least.
@@ -93,7 +95,8 @@ impl Truth {
             *number = value;
         }
         let names = numbers.keys().map(ToString::to_string).collect();
-        Ok(Self { classes: labels.iter().map(|label| numbers[label]).collect(), names })
+        let classes = labels.iter().map(|label| numbers[label]).collect();
+        Ok(Self { classes, names, left_out: Vec::new() })
     }
 
     /// Number of samples.
@@ -112,6 +115,20 @@ impl Truth {
     #[must_use]
     pub fn names(&self) -> &[String] {
         &self.names
+    }
+
+    /// The same, of which scores leave out some samples: those whose classes were given to train on.
+    #[must_use]
+    pub fn leaving_out(mut self, samples: impl IntoIterator<Item = usize>) -> Self {
+        self.left_out = samples.into_iter().collect();
+        self.left_out.sort_unstable();
+        self
+    }
+
+    /// Whether scores leave out a sample.
+    #[must_use]
+    pub fn is_left_out(&self, sample: usize) -> bool {
+        self.left_out.binary_search(&sample).is_ok()
     }
 
     /// The labels of several files' samples, one after the other. Classes meet by name.
@@ -154,6 +171,13 @@ mod tests {
         let both = Truth::stack(&[first, second]).unwrap();
         assert_eq!(both.names(), ["a", "b", "c"]);
         assert_eq!(classes(&both), [0, 1, 2, 1]);
+    }
+
+    #[test]
+    fn some_samples_are_left_out_of_scores() {
+        let truth = Truth::from_labels(&["a", "b", "a"]).unwrap().leaving_out([2, 0]);
+        assert_eq!([0, 1, 2].map(|sample| truth.is_left_out(sample)), [true, false, true]);
+        assert_eq!(truth.n_samples(), 3);
     }
 
     #[test]

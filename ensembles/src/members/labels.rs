@@ -2,25 +2,52 @@
 
 use consilience_data::{PseudoLabels, Rng, SampleIdx};
 
+/// The share of a batch that are samples whose label was given, if some were: there are few of them, and they are right.
+const GIVEN: f64 = 0.25;
+
 /// Cycles through the samples of every mini-cluster, so that a small one counts as much as a large one.
 #[derive(Debug)]
 pub(crate) struct LabelCycle {
-    clusters: Vec<(u32, Vec<SampleIdx>)>,
-    positions: Vec<usize>,
+    clusters: Vec<(u32, Cycle, Cycle)>,
     per_cluster: usize,
+}
+
+/// Samples, again and again.
+#[derive(Debug)]
+struct Cycle {
+    samples: Vec<SampleIdx>,
+    position: usize,
+}
+
+impl Cycle {
+    fn new(mut samples: Vec<SampleIdx>, rng: &mut Rng) -> Self {
+        rng.shuffle(&mut samples);
+        Self { samples, position: 0 }
+    }
+
+    fn next(&mut self) -> usize {
+        let sample = self.samples[self.position % self.samples.len()].index();
+        self.position += 1;
+        sample
+    }
 }
 
 impl LabelCycle {
     /// `None` without labels. A batch has about `batch_size` samples, at least one of every mini-cluster.
     pub(crate) fn new(labels: &PseudoLabels, batch_size: usize, rng: &mut Rng) -> Option<Self> {
-        let mut clusters: Vec<(u32, Vec<SampleIdx>)> =
-            (0..).zip(labels.by_cluster()).filter(|(_, samples)| !samples.is_empty()).collect();
-        for (_, samples) in &mut clusters {
-            rng.shuffle(samples);
+        let mut clusters = Vec::new();
+        for (label, samples) in (0..).zip(labels.by_cluster()) {
+            if !samples.is_empty() {
+                let given = samples.iter().copied().filter(|&sample| labels.is_given(sample));
+                let given = given.collect();
+                clusters.push((label, Cycle::new(samples, rng), given));
+            }
         }
+        // Drawn behind the others, so that those stay as they are where nothing was given.
+        let cycled = |(label, all, given)| (label, all, Cycle::new(given, rng));
+        let clusters: Vec<_> = clusters.into_iter().map(cycled).collect();
         let per_cluster = batch_size.div_ceil(clusters.len().max(1)).max(1);
-        let positions = vec![0; clusters.len()];
-        (!clusters.is_empty()).then_some(Self { clusters, positions, per_cluster })
+        (!clusters.is_empty()).then_some(Self { clusters, per_cluster })
     }
 
     /// Samples in every batch.
@@ -31,11 +58,18 @@ impl LabelCycle {
     /// The next batch: samples and their labels.
     pub(crate) fn next_batch(&mut self) -> (Vec<usize>, Vec<u32>) {
         let (mut batch, mut labels) = (Vec::new(), Vec::new());
-        for ((label, samples), position) in self.clusters.iter().zip(&mut self.positions) {
-            for _ in 0..self.per_cluster {
-                batch.push(samples[*position % samples.len()].index());
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a share of a small number"
+        )]
+        let of_given = (GIVEN * self.per_cluster as f64).ceil() as usize;
+        for (label, all, given) in &mut self.clusters {
+            for place in 0..self.per_cluster {
+                let is_of_given = place < of_given && !given.samples.is_empty();
+                batch.push(if is_of_given { given.next() } else { all.next() });
                 labels.push(*label);
-                *position += 1;
             }
         }
         (batch, labels)
@@ -69,6 +103,24 @@ mod tests {
         }
         seen.sort_unstable();
         assert_eq!(seen, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn what_was_given_is_in_every_batch() {
+        let entries = (0..100).map(|sample| PseudoLabel {
+            sample: SampleIdx(sample),
+            label: ClusterId(0),
+            agreement: 1,
+            confidence: 1.0,
+            margin: 1,
+        });
+        let labels = PseudoLabels::new(entries.collect(), 1, 100).with_given(vec![SampleIdx(7)]);
+        let mut rng = Seed(1).rng(Stream::Labels { model: 0, epoch: 0 });
+        let mut cycle = LabelCycle::new(&labels, 8, &mut rng).unwrap();
+        for _ in 0..5 {
+            let (samples, _) = cycle.next_batch();
+            assert_eq!((samples.len(), &samples[..2]), (8, &[7, 7][..]));
+        }
     }
 
     #[test]

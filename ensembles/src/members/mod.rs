@@ -1,4 +1,4 @@
-//! The models that vote: networks, communities, mixtures and k-means, their settings, and models as files.
+//! The models that vote: networks, communities, mixtures, k-means and propagated labels, their settings, and models as files.
 
 pub(crate) mod clusterer;
 pub(crate) mod communities;
@@ -12,6 +12,7 @@ pub(crate) mod mixture;
 mod neighbour_vote;
 pub(crate) mod network;
 pub(crate) mod params;
+pub(crate) mod propagation;
 pub(crate) mod save;
 pub(crate) mod sizes;
 pub(crate) mod state;

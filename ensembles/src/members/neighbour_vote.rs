@@ -41,6 +41,21 @@ fn numbered(labels: &[usize]) -> Vec<usize> {
     labels.iter().map(|label| number[label]).collect()
 }
 
+/// Indices of the trainable samples that are kept, ascending.
+fn kept(data: &Prepared) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
+    if kept.len() > KEPT {
+        data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
+        kept.truncate(KEPT);
+        kept.sort_unstable();
+    }
+    kept
+}
+
+fn samples_of(data: &Prepared, kept: &[usize]) -> Vec<u32> {
+    kept.iter().map(|&index| data.trainable()[index]).collect()
+}
+
 /// Labelled samples, of which the nearest vote.
 ///
 /// A vote weighs exp(-d^2 / r^2), d being the voter's distance and r that of the farthest that votes; the confidence is the
@@ -68,15 +83,9 @@ impl NeighbourVote {
         count: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
-        if kept.len() > KEPT {
-            data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
-            kept.truncate(KEPT);
-            kept.sort_unstable();
-        }
+        let kept = kept(data);
         let labels: Vec<usize> = kept.iter().map(|&index| labels[index]).collect();
-        let samples: Vec<u32> = kept.iter().map(|&index| data.trainable()[index]).collect();
-        Self::of(data, (&samples, &labels), count, progress)
+        Self::of(data, (&samples_of(data, &kept), &labels), count, progress)
     }
 
     /// Keeps these samples of `data`, with their labels, which are numbered anew, by size.
@@ -87,6 +96,31 @@ impl NeighbourVote {
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
         let labels = numbered(labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
+        let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
+        Self::of_kept(data, samples, (labels, n_clusters), count, progress)
+    }
+
+    /// As [`NeighbourVote::new`], of `n_clusters` clusters that keep their numbers.
+    pub(crate) fn of_classes(
+        data: &Prepared,
+        labels: &[ClusterId],
+        n_clusters: usize,
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let kept = kept(data);
+        let labels = kept.iter().map(|&index| labels[index]).collect();
+        Self::of_kept(data, &samples_of(data, &kept), (labels, n_clusters), count, progress)
+    }
+
+    /// `samples`: those that are kept, ascending, with their labels.
+    fn of_kept(
+        data: &Prepared,
+        samples: &[u32],
+        (labels, n_clusters): (Vec<ClusterId>, usize),
+        count: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let samples: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
         let view = data.features().view();
         let directions = if view.ncols() > 2 * DIRECTIONS {
@@ -102,7 +136,6 @@ impl NeighbourVote {
             Some(directions) => directions.of(&rows.view()),
             None => rows,
         };
-        let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
         let count = count.clamp(1, rows.nrows());
         Ok(Self { rows, labels, n_clusters, count, directions, n_features: view.ncols() })
     }

@@ -229,6 +229,27 @@ impl Prepared {
         Some((information, entropy - information))
     }
 
+    /// How often neighbours are in two clusters, as a share of how often two samples at random are: 0 where no border goes between
+    /// neighbours, 1 if clusters have nothing to do with them. `None` if neighbours weren't measured; 0 with a single cluster. O(n).
+    #[must_use]
+    pub fn neighbours_separated(&self, found: &Assignments) -> Option<f64> {
+        self.graph.as_ref()?;
+        let clusters = found.clusters();
+        let mut sizes = vec![0.0_f64; found.n_clusters()];
+        let (mut apart, mut pairs) = (0.0, 0.0);
+        for &sample in &self.trainable {
+            let own = clusters[sample as usize];
+            sizes[own.index()] += 1.0;
+            for &neighbour in self.neighbours(sample as usize).unwrap_or(&[]) {
+                apart += f64::from(u8::from(clusters[neighbour as usize] != own));
+                pairs += 1.0;
+            }
+        }
+        let n: f64 = sizes.iter().sum();
+        let by_chance = 1.0 - sizes.iter().map(|size| (size / n).powi(2)).sum::<f64>();
+        Some(if by_chance > 0.0 && pairs > 0.0 { apart / pairs / by_chance } else { 0.0 })
+    }
+
     /// The root of the total variance of the scaled features: the root mean square distance of samples to their mean.
     #[must_use]
     pub fn spread(&self) -> f32 {
@@ -335,6 +356,14 @@ mod tests {
         assert!(open(|sample| u16::from(sample >= 20)).abs() < 1e-9 && open(|_| 2).abs() < 1e-9);
         let all = open(|sample| u16::from(sample >= 14)) + shifted;
         assert!((0.0..=2f64.ln()).contains(&all), "what is told and what is open: {all}");
+        let apart = |cluster: fn(usize) -> u16| {
+            let clusters = (0..40).map(|sample| ClusterId(cluster(sample))).collect();
+            data.neighbours_separated(&Assignments::new(clusters, 3)).unwrap()
+        };
+        assert_eq!((apart(|sample| u16::from(sample >= 20)), apart(|_| 2)), (0.0, 0.0));
+        let (shifted, split) =
+            (apart(|sample| u16::from(sample >= 14)), apart(|sample| u16::from(sample % 2 == 0)));
+        assert!(0.0 < shifted && shifted < split && split < 1.5, "{shifted} {split}");
     }
 
     #[test]

@@ -1,0 +1,16 @@
+//! Semi-supervised learning: a classifier for all samples, from the labels of a few and the features of all.
+//!
+//! [`train`] is the loop, with the clusterer's ensemble, agreement graph and outcome. [`FewLabels`] is its settings, among those of the run.
+
+mod contradictions;
+mod known;
+mod methods;
+mod pseudo_labels;
+mod settings;
+mod taught;
+mod train;
+
+pub use self::contradictions::Contradiction;
+pub use self::settings::{FewLabels, Method};
+pub use self::taught::Taught;
+pub use self::train::train;
