@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-use consilience_data::{Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader};
+use consilience_data::{
+    Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader, SoftAssignments,
+};
 use consilience_ensembles::{EnsembleError, Transform};
 
 use crate::RunError;
@@ -92,6 +94,16 @@ impl Predictor {
         let seen = self.transform.apply(features, self.threads)?;
         let (assignments, confidences) = self.rule.answer(&seen)?;
         Ok(Prediction { assignments, confidences })
+    }
+
+    /// The probability of each cluster for samples, `features` being as in [`Predictor::predict`], whose clusters are the most probable of these;
+    /// `None` where the run ended with an answer that has none (votes placed in a tree). O(n parameters).
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictor::predict`].
+    pub fn probabilities(&self, features: &Features) -> Result<Option<SoftAssignments>, RunError> {
+        self.rule.probabilities(&self.transform.apply(features, self.threads)?)
     }
 
     /// Gives `take` the clusters of all samples of `reader`, a chunk at a time, in order. The next chunk is read meanwhile, and

@@ -1,6 +1,6 @@
 //! How what models say of a sample becomes its cluster.
 
-use consilience_data::{Assignments, Features, Votes};
+use consilience_data::{Assignments, Features, SoftAssignments, Votes};
 use consilience_ensembles::{Ensemble, KMeansModel};
 use consilience_graph::{Alignment, Placer, consensus};
 
@@ -55,6 +55,19 @@ impl Rule {
             Self::Averaged(_, alignment) => alignment.n_common().max(1),
             Self::Placed(_, placer) => placer.n_clusters(),
         }
+    }
+
+    /// The mean probability of every cluster for every sample; `None` where votes are placed, which has none.
+    pub(crate) fn probabilities(
+        &self,
+        features: &Features,
+    ) -> Result<Option<SoftAssignments>, RunError> {
+        Ok(match self {
+            Self::Averaged(ensemble, alignment) => {
+                Some(consensus(&ensemble.predict_new(features)?, alignment)?)
+            }
+            Self::Placed(..) => None,
+        })
     }
 
     /// The cluster of every sample, and its confidence.

@@ -14,6 +14,7 @@ Examples
 [0, 1, 2]
 """
 
+from consilience._classifier import ConsilienceClassifier
 from consilience._core import __version__
 from consilience._estimator import Consilience
 from consilience._k_range import KRow, k_range
@@ -25,6 +26,7 @@ from consilience._votes import PseudoLabels, pseudo_label
 __all__ = [
     "ClassScores",
     "Consilience",
+    "ConsilienceClassifier",
     "KRow",
     "Predictor",
     "PseudoLabels",

@@ -27,6 +27,10 @@ class Model:
     def predict(
         self, x: NDArray[Any], n_threads: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...
+    def probabilities(
+        self, x: NDArray[Any], n_threads: int = 0
+    ) -> NDArray[np.float32] | None: ...
+    def suggest(self, x: NDArray[Any], count: int, n_threads: int = 0) -> NDArray[np.int64]: ...
     def save(
         self,
         path: str | os.PathLike[str],
@@ -45,6 +49,7 @@ def fit(
     n_clusters: tuple[int, int] | None,
     options: Mapping[str, Any],
     *,
+    given: Mapping[str, Any] | None = None,
     feature_names: Sequence[str] | None = None,
     verbose: int = 0,
     tell: Callable[[str], None] | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import warnings
@@ -16,10 +15,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from consilience import _core, _validation
-from consilience._report import Report
+from consilience._run import Run
 
 
-class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     """Cluster samples with an ensemble that votes, and label those on which it agrees.
 
     Several models are trained independently. Samples that they put together become mini-clusters, one for each cluster: these are the
@@ -206,22 +205,6 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
             )
         return self
 
-    def _take(self, model: _core.Model, results: _core.Results) -> None:
-        self._model: _core.Model | None = model
-        self.labels_ = results["labels"]
-        self.confidences_ = results["confidences"]
-        self.pseudo_labels_ = results["pseudo_labels"]
-        self.agreement_ = results["agreement"]
-        self.margin_ = results["margin"]
-        self.metrics_: dict[str, Any] = json.loads(model.file("metrics.json"))
-        self.config_: dict[str, Any] = json.loads(model.config())
-        rounds = self.metrics_["rounds"]
-        self.n_clusters_ = int(self.metrics_["n_clusters"])
-        self.complete_ = bool(self.metrics_["complete"])
-        self.n_iter_ = len(rounds)
-        self.diversity_: float | None = rounds[-1]["diversity"]
-        self.stop_reason_ = str(self.metrics_["stop"]["reason"])
-
     def _fit_trivially(self, n_samples: int) -> Consilience:
         # One cluster: there is nothing to train.
         self._model = None
@@ -270,97 +253,6 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._predict(X)[0]
 
-    def predict_confidence(self, X: ArrayLike) -> NDArray[np.float32]:
-        """Say how sure the clusters of samples are.
-
-        Parameters
-        ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
-            The samples.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), float32
-            The confidence of the cluster that :meth:`predict` gives, 0 to 1. There is no ``predict_proba``: not every answer that a run
-            can end with has probabilities of all clusters.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from consilience import Consilience
-        >>> Consilience(1).fit(np.eye(3)).predict_confidence(np.eye(3)).tolist()
-        [1.0, 1.0, 1.0]
-        """
-        return self._predict(X)[1]
-
-    def _predict(self, X: Any) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        check_is_fitted(self, "labels_")
-        values = _validation.for_estimator(self, X, reset=False)
-        if self._model is None:
-            return np.zeros(len(values), np.int64), np.ones(len(values), np.float32)
-        return self._model.predict(values, _validation.threads(self.n_jobs))
-
-    @property
-    def votes_(self) -> NDArray[np.int64]:
-        """The networks' votes in the last round; see the class."""
-        model = self._fitted()
-        with np.load(io.BytesIO(model.file("votes.npz"))) as arrays:
-            votes: NDArray[np.int64] = arrays["votes"].astype(np.int64)
-        votes[votes == np.iinfo(np.uint16).max] = -1
-        return votes
-
-    def save(
-        self,
-        path: str | os.PathLike[str],
-        X: ArrayLike | None = None,
-        *,
-        data: str | Sequence[str] | None = None,
-    ) -> None:
-        """Write a run folder, as ``consilience cluster`` does: its files are the same, byte for byte.
-
-        Every command takes it: ``consilience predict``, ``export``, ``report``, ``evaluate``. Without HDF5 there is no ``run.h5``.
-
-        Parameters
-        ----------
-        path : str or path
-            The folder. It must not exist, or be empty.
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features), optional
-            The samples of `fit`. With them, the folder has a ``report.html``.
-        data : str or list of str, optional
-            The files that the samples came from, for ``config.toml``: the commands then find them.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-        ValueError
-            If there is something at `path`.
-        OSError
-            If it can't be written.
-
-        Examples
-        --------
-        >>> import tempfile, pathlib
-        >>> from sklearn.datasets import make_blobs
-        >>> from consilience import Consilience
-        >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
-        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 50}}).fit(X)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     model.save(pathlib.Path(folder) / "run")
-        ...     again = Consilience.load(pathlib.Path(folder) / "run")
-        >>> bool((again.labels_ == model.labels_).all())
-        True
-        """
-        model = self._fitted()
-        values = None if X is None else _validation.for_estimator(self, X, reset=False)
-        names = [data] if isinstance(data, str) else data
-        model.save(os.fspath(path), values, None if names is None else list(names))
-
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Consilience:
         """Read a run folder, of :meth:`save` or of the command line.
@@ -390,60 +282,6 @@ class Consilience(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         ...
         FileNotFoundError: runs/nowhere: no such run folder; name one that 'consilience cluster' has written
         """
-        model, results = _core.load(os.fspath(path))
-        config = json.loads(model.config())
-        settings = {key: value for key, value in config.items() if key not in _NO_SETTINGS}
-        estimator = cls(
-            config["n_clusters"],
-            preset=config["preset"],
-            settings=settings,
-            random_state=config["seed"],
-        )
-        estimator._take(model, results)
-        estimator.n_features_in_ = model.n_features
-        names = json.loads(model.file("recipe.json")).get("feature_names")
-        if names is not None:
-            estimator.feature_names_in_ = np.asarray(names, dtype=object)
-        return estimator
-
-    def report(self, X: ArrayLike | None = None) -> Report:
-        """Say what came out: a summary in a notebook, a page to save.
-
-        Parameters
-        ----------
-        X : array-like, data frame or sparse matrix of shape (n_samples, n_features), optional
-            The samples of `fit`. With them, the page shows what is in each cluster, and a map.
-
-        Returns
-        -------
-        Report
-            The page, as ``consilience report`` writes it. A notebook shows a short summary of it.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            Before `fit`.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import make_blobs
-        >>> from consilience import Consilience
-        >>> X, _ = make_blobs(100, centers=[[-8, -8], [8, 8]], random_state=0)
-        >>> model = Consilience(2, n_models=2, max_rounds=1, settings={"candidates": 0, "first": {"min_steps": 50}}).fit(X)
-        >>> print(model.report())  # doctest: +ELLIPSIS
-        100 samples x 2 features, 2 clusters
-        ...
-        """
-        model = self._fitted()
-        values = None if X is None else _validation.for_estimator(self, X, reset=False)
-        return Report(lambda: model.report(values), self.metrics_, self.labels_)
-
-    def _fitted(self) -> _core.Model:
-        check_is_fitted(self, "labels_")
-        if self._model is None:
-            raise ValueError("there is no run of one cluster; fit with n_clusters of 2 or more")
-        return self._model
-
-
-# What of config.toml isn't a setting, or is a parameter of its own.
-_NO_SETTINGS = ("version", "preset", "n_clusters", "seed", "run")
+        estimator = cls()
+        params = estimator._read(path)
+        return estimator.set_params(n_clusters=estimator.n_clusters_, **params)

@@ -2,10 +2,13 @@
 
 use std::time::Instant;
 
+use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Provenance, Source, config_toml};
-use consilience::{Config, Predictor, RunError, granularity, run_prepared, seek};
-use consilience_data::{DataHash, Features, Recipe};
+use consilience::{
+    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, granularity, run_prepared, seek,
+};
+use consilience_data::{DataHash, Features, GivenLabels, Recipe};
 use consilience_ensembles::{Device, Progress};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -19,17 +22,46 @@ use crate::results::Results;
 use crate::watch::{Teller, Watch, owned};
 
 /// What the `config.toml` of a run says that it repeats: the same as the command line's.
-const COMMAND: &str = "cluster DATA...";
+const CLUSTER: &str = "cluster DATA...";
+const TRAIN: &str = "train DATA... --labels-partial LABELS";
+
+/// Labels to learn from, as `consilience/_classifier.py` passes them on.
+#[derive(Debug, FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct Given {
+    /// The class of every sample, length n_samples; `None` where no label was given.
+    classes: Vec<Option<usize>>,
+    names: Vec<String>,
+    methods: Vec<String>,
+    tau: f32,
+}
+
+impl Given {
+    fn read(self) -> Result<(GivenLabels, FewLabels), RunError> {
+        let method = |name: &String| {
+            name.parse().map_err(|need| RunError::Setting {
+                name: "method",
+                need,
+                got: name.clone(),
+            })
+        };
+        let methods = self.methods.iter().map(method).collect::<Result<Vec<Method>, _>>()?;
+        let few = FewLabels { methods, tau: self.tau, first_tau: self.tau };
+        Ok((GivenLabels::new("y", self.classes, self.names)?, few))
+    }
+}
 
 /// Clusters `x`, shape (n_samples, n_features), into as many clusters as there are from `n_clusters[0]` to `n_clusters[1]`, or as many as they
-/// say if they are the same; `None` leaves it to the data. The model, and what came out.
+/// say if they are the same; `None` leaves it to the data. With labels that are `given`, it learns from these. The model, and what came out.
 #[pyfunction]
-#[pyo3(signature = (x, n_clusters, options, *, feature_names=None, verbose=0, tell=None))]
+#[pyo3(signature = (x, n_clusters, options, *, given=None, feature_names=None, verbose=0, tell=None))]
+#[expect(clippy::too_many_arguments, reason = "Python's, by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
     x: &Bound<'py, PyAny>,
     n_clusters: Option<(usize, usize)>,
     options: Options,
+    given: Option<Given>,
     feature_names: Option<Vec<String>>,
     verbose: u8,
     tell: Option<Bound<'py, PyAny>>,
@@ -41,66 +73,94 @@ pub(crate) fn fit<'py>(
         py.detach(|| view.features()).map_err(of_run)?
     };
     let recipe = Recipe { feature_names, offsets, ..Recipe::default() };
-    let work = move |watch: &Watch| run(&features, recipe, n_clusters, &options, start, watch);
+    let given = given.map(Given::read).transpose().map_err(of_run)?;
+    let task = Task { features, recipe, n_clusters, options, given };
+    let work = move |watch: &Watch| task.run(start, watch);
     let (archive, predictor, results) = owned(py, &Teller::new(verbose, tell), work)??;
     Ok((Model::new(archive, Some(predictor)), results.into_dict(py)?))
 }
 
-fn run(
-    features: &Features,
+/// What is to be done.
+struct Task {
+    features: Features,
     recipe: Recipe,
     n_clusters: Option<(usize, usize)>,
-    options: &Options,
-    start: Instant,
-    watch: &Watch,
-) -> PyResult<(Archive, Predictor, Results)> {
-    let go_on = || if watch.cancelled() { Err(of_run(RunError::Cancelled)) } else { Ok(()) };
-    let compute = options.compute();
-    let ks = n_clusters.map_or(granularity::DEFAULT, |(from, to)| from..=to);
-    let config_for = |k| options.config(features, &recipe, k)?.check(features, compute);
-    let (config, outcome, found) = if ks.start() == ks.end() {
-        let config = config_for(*ks.start()).map_err(of_run)?;
-        let outcome = consilience::run(features, &config, watch).map_err(of_run)?;
-        (config, outcome, None)
-    } else {
-        seek::within(features, &ks).map_err(of_run)?;
-        let least = config_for(*ks.start()).map_err(of_run)?;
-        let sought = seek::seek(features, &least, &ks, compute, watch).map_err(of_run)?;
-        let config = config_for(sought.found.k).map_err(of_run)?;
-        let outcome = run_prepared(sought.data, &config, Vec::new(), watch).map_err(of_run)?;
-        (config, outcome, Some(sought.found))
-    };
+    options: Options,
+    given: Option<(GivenLabels, FewLabels)>,
+}
 
-    let source = Source {
-        device: Device::Cpu.to_string(),
-        data_hash: Some(DataHash::of(features)),
-        ..Source::default()
-    };
-    let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
-    let written = config_toml(COMMAND, &written, &source).map_err(of_run)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let mut metrics = Metrics::of_run(&outcome, &config, seconds, None).map_err(of_run)?;
-    metrics.granularity = found.as_ref().map(GranularityMetrics::of);
-    go_on()?;
-    metrics.set_curve(Curve::of_run(&outcome, &config, None).map_err(of_run)?);
-    go_on()?;
+/// What came out, by which settings, and how many clusters were found if that was sought.
+type Done = (ValidConfig, Outcome, Option<Granularity>);
 
-    // Written as the command line writes it, and read back: so it is the same, byte for byte.
-    let temporary = std::env::temp_dir();
-    let folder = tempfile::tempdir().map_err(|error| of_io(&temporary, &error))?;
-    let provenance = Provenance { ids: None, rows: None, recipe: &recipe };
-    run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance).map_err(of_run)?;
-    let is_text = config.preset == "text";
-    run_folder::write_clusters(folder.path(), &outcome, features, &provenance, is_text)
-        .map_err(of_run)?;
-    if let Some(found) = &found {
-        run_folder::write_layers(folder.path(), found).map_err(of_run)?;
+impl Task {
+    fn config(&self, k: usize) -> Result<ValidConfig, RunError> {
+        let few = self.given.as_ref().map(|(_, few)| few.clone());
+        let config = self.options.config(&self.features, &self.recipe, k, few)?;
+        config.check(&self.features, self.options.compute())
     }
-    go_on()?;
-    let archive = Archive::read(folder.path())?;
-    let answer = &outcome.answer;
-    let clusters = answer.assignments.clusters().iter().copied().map(Some);
-    let results = Results::new(clusters, answer.confidence.clone(), &answer.pseudo_labels);
-    let predictor = Predictor::of(outcome, compute.threads).map_err(of_run)?;
-    Ok((archive, predictor, results))
+
+    fn done(&self, watch: &Watch) -> Result<Done, RunError> {
+        let features = &self.features;
+        let ks = self.n_clusters.map_or(granularity::DEFAULT, |(from, to)| from..=to);
+        if let Some((given, _)) = &self.given {
+            let config = self.config(given.n_classes())?;
+            let outcome = few_labels::train(features, given, &config, watch)?;
+            return Ok((config, outcome, None));
+        }
+        if ks.start() == ks.end() {
+            let config = self.config(*ks.start())?;
+            let outcome = consilience::run(features, &config, watch)?;
+            return Ok((config, outcome, None));
+        }
+        seek::within(features, &ks)?;
+        let (least, compute) = (self.config(*ks.start())?, self.options.compute());
+        let sought = seek::seek(features, &least, &ks, compute, watch)?;
+        let config = self.config(sought.found.k)?;
+        let outcome = run_prepared(sought.data, &config, Vec::new(), watch)?;
+        Ok((config, outcome, Some(sought.found)))
+    }
+
+    fn run(&self, start: Instant, watch: &Watch) -> PyResult<(Archive, Predictor, Results)> {
+        let go_on = || if watch.cancelled() { Err(of_run(RunError::Cancelled)) } else { Ok(()) };
+        let (features, recipe) = (&self.features, &self.recipe);
+        let (config, outcome, found) = self.done(watch).map_err(of_run)?;
+        let source = Source {
+            device: Device::Cpu.to_string(),
+            data_hash: Some(DataHash::of(features)),
+            given_hash: self.given.as_ref().map(|(given, _)| given.hash()),
+            ..Source::default()
+        };
+        let command = if self.given.is_some() { TRAIN } else { CLUSTER };
+        let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
+        let written = config_toml(command, &written, &source).map_err(of_run)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let mut metrics = Metrics::of_run(&outcome, &config, seconds, None).map_err(of_run)?;
+        metrics.granularity = found.as_ref().map(GranularityMetrics::of);
+        go_on()?;
+        metrics.set_curve(Curve::of_run(&outcome, &config, None).map_err(of_run)?);
+        go_on()?;
+
+        // Written as the command line writes it, and read back: so it is the same, byte for byte.
+        let temporary = std::env::temp_dir();
+        let folder = tempfile::tempdir().map_err(|error| of_io(&temporary, &error))?;
+        let provenance = Provenance { ids: None, rows: None, recipe };
+        run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance)
+            .map_err(of_run)?;
+        let is_text = config.preset == "text";
+        run_folder::write_clusters(folder.path(), &outcome, features, &provenance, is_text)
+            .map_err(of_run)?;
+        if let Some(found) = &found {
+            run_folder::write_layers(folder.path(), found).map_err(of_run)?;
+        }
+        if let Some(taught) = &outcome.taught {
+            run_folder::write_taught(folder.path(), taught, &provenance).map_err(of_run)?;
+        }
+        go_on()?;
+        let archive = Archive::read(folder.path())?;
+        let answer = &outcome.answer;
+        let clusters = answer.assignments.clusters().iter().copied().map(Some);
+        let results = Results::new(clusters, answer.confidence.clone(), &answer.pseudo_labels);
+        let predictor = Predictor::of(outcome, self.options.compute().threads).map_err(of_run)?;
+        Ok((archive, predictor, results))
+    }
 }

@@ -33,7 +33,7 @@ pub(crate) fn k_range<'py>(
     };
     let recipe = Recipe { feature_names, offsets, ..Recipe::default() };
     let work = move |watch: &Watch| {
-        let mut config = options.config(&features, &recipe, last)?;
+        let mut config = options.config(&features, &recipe, last, None)?;
         config.rounds = options.rounds().unwrap_or(1);
         let tell = |row: &KRow| watch.say(format!("K = {}: {} mini-clusters", row.k, row.n_found));
         of_runs(&features, &config, first..=last, options.compute(), watch, tell)

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use consilience::report::{self, Data, REPORT};
-use consilience::run_folder::{CONFIG, Destination, RECIPE, RunFolder, read_recipe};
+use consilience::run_folder::{CONFIG, Destination, RECIPE, RunFolder, read_given, read_recipe};
+use consilience::suggest::suggest;
 use consilience::{Predictor, RunError};
 use consilience_data::{Offsets, Recipe};
 use consilience_ensembles::Progress;
-use numpy::{IntoPyArray, PyArray1};
+use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
@@ -133,6 +134,49 @@ impl Model {
         };
         let (clusters, confidences) = borrowed(py, &Teller::silent(), work)??;
         Ok((clusters.into_pyarray(py), confidences.into_pyarray(py)))
+    }
+
+    /// The probability of each cluster for `x`, shape (n_samples, n_clusters); `None` where the run ended with an answer that has none.
+    #[pyo3(signature = (x, n_threads=0))]
+    fn probabilities<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Option<Bound<'py, PyArray2<f32>>>> {
+        let numbers = Numbers::new(x)?;
+        let (view, n_threads) = (numbers.view(), threads(n_threads));
+        let work = |_: &Watch| {
+            let predictor = self.predictor(n_threads)?;
+            let features = view.features_as(self.offsets.as_ref()).map_err(of_run)?;
+            predictor.probabilities(&features).map_err(of_run)
+        };
+        let found = borrowed(py, &Teller::silent(), work)??;
+        Ok(found.map(|found| found.view().to_owned().into_pyarray(py)))
+    }
+
+    /// The `count` samples of the run, `x` being its data, whose labels would tell most, the best first.
+    #[pyo3(signature = (x, count, n_threads=0))]
+    fn suggest<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        count: usize,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let numbers = Numbers::new(x)?;
+        let (view, n_threads) = (numbers.view(), threads(n_threads));
+        let work = |watch: &Watch| {
+            let folder = self.unpack(&[""])?;
+            let run = RunFolder::open(folder.path()).map_err(of_run)?;
+            let given = read_given(&run).map_err(of_run)?;
+            let labelled: Vec<usize> = given.iter().map(|label| label.sample.index()).collect();
+            let features = view.features_as(self.offsets.as_ref()).map_err(of_run)?;
+            suggest(&run, &features, &labelled, count, n_threads, watch).map_err(of_run)
+        };
+        let found = borrowed(py, &Teller::silent(), work)??;
+        let samples = found.iter().map(|suggestion| i64::from(suggestion.sample.0));
+        Ok(samples.collect::<Vec<_>>().into_pyarray(py))
     }
 
     /// Writes the run folder `path`, with a report if `x` is given. `data`: what the data are called.

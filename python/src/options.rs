@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::thread;
 
+use consilience::few_labels::FewLabels;
 use consilience::overlay::overlay;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Features, Recipe, Seed};
@@ -38,12 +39,13 @@ pub(crate) struct AgreementOptions {
 }
 
 impl Options {
-    /// The settings for `k` clusters.
+    /// The settings for `k` clusters; of a run that learns from labels, with how it does.
     pub(crate) fn config(
         &self,
         features: &Features,
         recipe: &Recipe,
         k: usize,
+        few: Option<FewLabels>,
     ) -> Result<Config, RunError> {
         let effort: Effort = self.effort.parse()?;
         let networks = self.models.is_some() || self.rounds.is_some_and(|rounds| rounds > 1);
@@ -58,6 +60,9 @@ impl Options {
         }
         let config = Config::preset_for(&self.preset, features, recipe, k)?;
         let mut config = config.with_effort(effort);
+        if let Some(few) = few {
+            config = config.with_labels(few);
+        }
         if let Some(settings) = &self.settings {
             config = overlay(&config, table(settings)?)?;
         }
