@@ -31,7 +31,15 @@ def few(blobs: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return X, y, groups
 
 
-@parametrize_with_checks([quick(), quick("propagation")])
+#: Checks that can't pass, by name, with the reason.
+EXPECTED_TO_FAIL = {
+    "check_classifiers_classes": "-1 stands for no label, and is a class there; scikit-learn's own semi-supervised estimators are excepted by name",
+}
+
+
+@parametrize_with_checks(
+    [quick(), quick("propagation")], expected_failed_checks=lambda _: EXPECTED_TO_FAIL
+)
 def test_check_estimator(estimator: Any, check: Any) -> None:
     check(estimator)
 
