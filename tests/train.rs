@@ -4,6 +4,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use common::{Sandbox, stderr, stdout};
 use consilience_data::write::npy;
 use consilience_data::{Seed, Stream};
@@ -231,4 +234,30 @@ fn the_commands_of_the_page_work() {
     }
     assert_eq!(sandbox.json("digits-ten/metrics.json")["given"]["count"], 10);
     assert!(sandbox.json("digits-ten/metrics.json")["given"]["accuracy"].as_f64().unwrap() > 0.85);
+}
+
+/// A run that was ended goes on, by its name alone, and comes to the same.
+#[test]
+fn a_run_that_was_ended_goes_on() {
+    let sandbox = Sandbox::new();
+    let labels: String = (0..10).map(|digit| format!("{digit},{digit}\n")).collect();
+    sandbox.file("some.csv", format!("sample,label\n{labels}"));
+    let line = "train digits --labels-partial some.csv --config quick.toml --checkpoint-every 0s";
+    sandbox.done(&format!("{line} --out whole --quiet"));
+    let mut run = std::process::Command::new(env!("CARGO_BIN_EXE_consilience"))
+        .args(format!("{line} --out run").split_whitespace())
+        .current_dir(sandbox.path(""))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(run.stderr.take().unwrap()).lines();
+    assert!(told.any(|line| line.unwrap().contains("round 2 of 2: training")));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    sandbox.done("train --resume run --quiet");
+    for name in ["assignments.csv", "probabilities.npy", "pseudo_labels.csv", "config.toml"] {
+        let [whole, run] = ["whole", "run"].map(|run| sandbox.path(&format!("{run}/{name}")));
+        assert!(std::fs::read(whole).unwrap() == std::fs::read(run).unwrap(), "{name}");
+    }
 }

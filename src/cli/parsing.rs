@@ -17,8 +17,9 @@ pub(super) fn parse(
 
 /// As [`parse`], of the words of an earlier line with others behind them, of which the last count.
 pub(super) fn parse_again(words: &[String]) -> clap::error::Result<Cli> {
-    let command =
-        Cli::command().mut_subcommand("cluster", |cluster| cluster.args_override_self(true));
+    let last_counts = |command: clap::Command| command.args_override_self(true);
+    let command = Cli::command().mut_subcommand("cluster", last_counts);
+    let command = command.mut_subcommand("train", last_counts);
     let line = std::iter::once("consilience").chain(words.iter().map(String::as_str));
     Cli::from_arg_matches(&command.try_get_matches_from(line)?)
 }

@@ -57,7 +57,8 @@ impl Others<'_> {
 /// where most of a sample's neighbours have the same class.
 ///
 /// With a label a class, networks that start from labels alone may give a class to another's crowd, and no agreement brings them back.
-/// Accuracy of the first round on optdigits, a label a class, three draws: 0.986, 0.978, 0.958; from the given labels alone 0.863, 0.966, 0.954.
+/// Accuracy of the first round on optdigits, a label a class, three draws: 0.986, 0.978, 0.958; from the given labels alone 0.863, 0.966, 0.954. A label that lies in
+/// another class's crowd leads astray all the same: three draws that were looked at later came to 0.964, 0.913, 0.922 in the end.
 pub(super) fn first(
     others: &Others<'_>,
     (given, trainable): (&GivenLabels, &[u32]),

@@ -6,7 +6,7 @@ use consilience_data::{ModelIdx, PseudoLabels, Stream};
 
 use crate::engine::batches::{Epoch, rates};
 use crate::engine::inference::{fit_population, probabilities};
-use crate::engine::terms::{Term, View};
+use crate::engine::terms::{Term, View, ramped};
 use crate::error::EnsembleError;
 use crate::members::clusterer::Phase;
 use crate::members::labels::LabelCycle;
@@ -66,6 +66,9 @@ pub(crate) trait Session {
         rates: &[f64],
         go_on: &dyn Fn() -> bool,
     ) -> Result<Steps, EnsembleError>;
+
+    /// Takes other weights of the same terms from here on.
+    fn weigh(&mut self, terms: Vec<Term>);
 
     /// Leaves what was learnt in the networks; where the time went.
     ///
@@ -208,6 +211,11 @@ fn train_together<E: Engine>(
     for (epoch, rates) in rates[..most_steps].chunks(steps).enumerate() {
         if progress.time_is_up() {
             break;
+        }
+        if params.consistency_ramp > 0.0 && phase.round == 0 {
+            #[expect(clippy::cast_precision_loss, reason = "a share")]
+            let over = epoch as f64 / phase.epochs as f64;
+            session.weigh(ramped(&terms, over, params.consistency_ramp));
         }
         let drawn = counters.iter().zip(&mut cycles).map(|((model, done), cycle)| {
             Epoch::new(data, (*model, **done), params, &terms, cycle.as_mut())

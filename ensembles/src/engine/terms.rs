@@ -146,6 +146,17 @@ impl NetworkParams {
     }
 }
 
+/// Terms when a share of a phase is over, of which those that hold answers to answers rise for the share `ramp` of it.
+pub(crate) fn ramped(terms: &[Term], over: f64, ramp: f64) -> Vec<Term> {
+    let left = (1.0 - over / ramp).clamp(0.0, 1.0);
+    let rise = (-5.0 * left * left).exp();
+    let weighed = |term: &Term| {
+        let rises = matches!(term.loss, Loss::Divergence | Loss::SquaredError);
+        Term { weight: if rises { rise * term.weight } else { term.weight }, ..*term }
+    };
+    terms.iter().map(weighed).collect()
+}
+
 /// Whether a loss is of this view. All look at the clean one.
 pub(crate) fn looks_at(terms: &[Term], view: View) -> bool {
     view == View::Clean || terms.iter().any(|term| term.view == view)
@@ -188,6 +199,18 @@ mod tests {
         assert!(!losses(&params, 1).contains(&adversarial));
         assert!(losses(&params, 2).contains(&adversarial));
         assert!(params.needs_neighbours());
+    }
+
+    #[test]
+    fn what_holds_answers_to_answers_rises() {
+        let terms = NetworkParams::default().terms(0);
+        let at =
+            |over| ramped(&terms, over, 0.5).iter().map(|term| term.weight).collect::<Vec<_>>();
+        let whole: Vec<f64> = terms.iter().map(|term| term.weight).collect();
+        assert_eq!((at(0.5), at(1.0)), (whole.clone(), whole.clone()));
+        let (start, middle) = (at(0.0), at(0.25));
+        assert!((start[1] - (-5f64).exp()).abs() < 1e-12 && start[1] < middle[1]);
+        assert!(middle[1] < whole[1] && start[0] == whole[0] && start[2] == whole[2]);
     }
 
     #[test]

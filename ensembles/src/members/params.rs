@@ -113,6 +113,10 @@ pub struct NetworkParams {
     pub consistency_weight: f64,
     /// The round from which on it is at work.
     pub consistency_from_round: usize,
+    /// The share of the first round in which the weights of these terms rise from nothing to what they are, as exp(-5 (1 - t)^2) (S. Laine and
+    /// T. Aila, *Temporal Ensembling for Semi-Supervised Learning*, 2017): until a network has answers there is little to hold it to. 0: at once.
+    #[serde(default)]
+    pub consistency_ramp: f64,
     /// How far apart two answers are taken to be, here and for neighbours and moved images. Adversarial directions are KL's in any
     /// case.
     pub consistency_loss: ConsistencyLoss,
@@ -173,6 +177,7 @@ impl Default for NetworkParams {
             consistency: Consistency::Adversarial,
             consistency_weight: 1.0,
             consistency_from_round: 0,
+            consistency_ramp: 0.0,
             consistency_loss: ConsistencyLoss::Kl,
             radius: 0.5,
             probe: 3.0,
@@ -277,6 +282,8 @@ impl NetworkParams {
         ] {
             need(not_negative(value), name, "0 or more", &value)?;
         }
+        let ramp = self.consistency_ramp;
+        need((0.0..=1.0).contains(&ramp), "consistency_ramp", "0 to 1", &ramp)?;
         need((0.0..=1.0).contains(&self.shift), "shift", "0 to 1", &self.shift)?;
         need((0.0..=180.0).contains(&self.rotation), "rotation", "0 to 180", &self.rotation)?;
         need((0.0..=60.0).contains(&self.shear), "shear", "0 to 60", &self.shear)?;
@@ -329,6 +336,7 @@ mod tests {
         assert!(rejected(|p| p.im_mu = f64::INFINITY).contains("im_mu"));
         assert!(rejected(|p| p.consistency_weight = -1.0).contains("consistency_weight"));
         assert!(rejected(|p| p.neighbour_weight = -1.0).contains("neighbour_weight"));
+        assert!(rejected(|p| p.consistency_ramp = 1.5).contains("0 to 1, got 1.5"));
         assert!(rejected(|p| p.shift = f64::NAN).contains("shift"));
         assert!(rejected(|p| p.rotation = 181.0).contains("0 to 180, got 181"));
         assert!(rejected(|p| p.shear = 90.0).contains("0 to 60"));

@@ -10,7 +10,7 @@ use super::ops::Way;
 use super::stack::{Blueprint, Inputs, Labelled, Stack};
 use crate::engine::batches::{Batch, Epoch};
 use crate::engine::driver::{Engine, Session, Setup, Steps};
-use crate::engine::terms::{View, looks_at};
+use crate::engine::terms::{Term, View, looks_at};
 use crate::error::EnsembleError;
 use crate::members::params::ValidNetworkParams;
 use crate::members::weights::Weights;
@@ -152,6 +152,10 @@ impl Session for CandleSession<'_> {
             None => self.on_cpu(epochs, rates, go_on),
         };
         done.map_err(|error| self.engine.explained(error, &self.networks))
+    }
+
+    fn weigh(&mut self, terms: Vec<Term>) {
+        self.stack.weigh(terms);
     }
 
     fn close(mut self) -> Result<Profile, EnsembleError> {

@@ -115,6 +115,12 @@ impl Stack {
         Ok(())
     }
 
+    /// Takes other weights of the same terms.
+    pub(crate) fn weigh(&mut self, terms: Vec<Term>) {
+        debug_assert_eq!(terms.len(), self.terms.len());
+        self.terms = terms;
+    }
+
     /// Every model's loss of one step, shape (models): the sum of its terms.
     pub(super) fn losses(&self, inputs: &Inputs) -> Result<Tensor> {
         let clean = self.encoder.forward(&inputs.samples, None)?;

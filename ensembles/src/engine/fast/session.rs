@@ -3,6 +3,7 @@
 use super::trainer::Trainer;
 use crate::engine::batches::Epoch;
 use crate::engine::driver::{Engine, Session, Setup, Steps};
+use crate::engine::terms::Term;
 use crate::error::EnsembleError;
 use crate::members::weights::Weights;
 use crate::preparation::prepared::Prepared;
@@ -56,6 +57,10 @@ impl Session for FastSession<'_> {
         #[expect(clippy::cast_precision_loss, reason = "a number of steps")]
         let losses = vec![sum / taken as f64];
         Ok(Steps { taken, losses })
+    }
+
+    fn weigh(&mut self, terms: Vec<Term>) {
+        self.trainer.weigh(terms);
     }
 
     fn close(self) -> Result<Profile, EnsembleError> {

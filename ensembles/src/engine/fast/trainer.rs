@@ -90,6 +90,12 @@ impl Trainer {
         loss
     }
 
+    /// Takes other weights of the same terms.
+    pub(super) fn weigh(&mut self, terms: Vec<Term>) {
+        debug_assert_eq!(terms.len(), self.terms.len());
+        self.terms = terms;
+    }
+
     /// The loss of one batch, the sum of its terms; every parameter's gradient goes to `learn`.
     pub(super) fn loss(
         &mut self,
