@@ -19,7 +19,7 @@ use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, COHERENT, Search, Voters};
+use crate::voters::{Backing, COHERENT, Voters};
 
 /// What an answer tells of neighbours' clusters differs by up to this share of ln K by chance. From round to round it was seen to change
 /// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
@@ -160,24 +160,22 @@ impl Case<'_> {
             candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, self.min_share())?);
         }
         let (model, k_means) = self.k_means(threads)?;
-        let coherence = self.voters.map(|voters| voters.coherence);
-        let chosen = choose(&candidates, coherence, &k_means, self.k);
+        let known = self.voters.map(|voters| Known {
+            coherence: voters.coherence,
+            no_islands: voters.smallest.is_some(),
+        });
+        let chosen = choose(&candidates, known, &k_means, self.k);
         candidates.push(k_means);
         Ok(self.answer(candidates, chosen, Some(model)))
     }
 
-    /// The share of n / K samples that a cluster of both kinds has at least: half of what the smallest branch has, where branches are the voters.
+    /// The share of n / K samples that a cluster of both kinds has at least: [`MIN_SHARE`], or half of what the smallest community has, if that is
+    /// no island.
     #[expect(clippy::cast_precision_loss, reason = "samples are counted in u32")]
     fn min_share(&self) -> f64 {
-        let Some(voters) = self.voters.filter(|voters| voters.search == Search::Branches) else {
-            return MIN_SHARE;
-        };
-        let of_first = voters.votes.of_model(ModelIdx(0));
-        let mut sizes = vec![0_u64; voters.votes.n_clusters(ModelIdx(0))];
-        let votes = of_first.iter().filter(|&&vote| vote != Votes::MISSING);
-        votes.for_each(|&vote| sizes[usize::from(vote)] += 1);
-        let smallest = sizes.into_iter().min().unwrap_or(0) as f64;
-        MIN_SHARE.min(0.5 * smallest * self.k as f64 / of_first.len() as f64)
+        let smallest = self.voters.and_then(|voters| voters.smallest);
+        let share = |size: usize| 0.5 * size as f64 * self.k as f64 / self.votes.n_samples() as f64;
+        smallest.map_or(MIN_SHARE, |size| MIN_SHARE.min(share(size)))
     }
 
     fn networks(&self) -> Candidate {
@@ -293,25 +291,31 @@ impl Case<'_> {
     }
 }
 
+/// What is known of communities beside their answer.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    /// See [`Voters::coherence`].
+    coherence: f64,
+    /// Whether the smallest is no island: see [`Voters::smallest`].
+    no_islands: bool,
+}
+
 /// The rule. `candidates`: the networks' answer first, and those of communities and of both, if there are any.
-fn choose(
-    candidates: &[Candidate],
-    coherence: Option<f64>,
-    k_means: &Candidate,
-    k: usize,
-) -> Chosen {
+fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k: usize) -> Chosen {
     let of = |chosen| candidates.iter().find(|candidate| candidate.of == chosen);
     let networks = &candidates[0];
     #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
     let log_k = (k as f64).ln();
     let net = |candidate: &Candidate| candidate.evidence.net();
-    let is_noise = coherence.is_none_or(|coherence| coherence < COHERENT);
+    let is_noise = known.is_none_or(|known| known.coherence < COHERENT);
+    let no_islands = known.is_some_and(|known| known.no_islands);
     let both = of(Chosen::AcrossKinds);
     let clearly = CLEARLY * log_k;
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     // With a crowd and some islands little is left open, and little told.
     let is_better = |alone: &Candidate, both: &Candidate| {
-        net(alone) > net(both) + clearly && told(alone) > told(both) - CHANCE * log_k
+        let tells_enough = no_islands || told(alone) > told(both) - CHANCE * log_k;
+        net(alone) > net(both) + clearly && tells_enough
     };
     let communities =
         of(Chosen::Communities).filter(|alone| both.is_none_or(|both| is_better(alone, both)));
@@ -387,7 +391,8 @@ mod tests {
             if coherence.is_some() {
                 all.extend([candidate(Communities, communities), candidate(AcrossKinds, both)]);
             }
-            choose(&all, coherence, &candidate(KMeans, k_means), 10)
+            let known = coherence.map(|coherence| Known { coherence, no_islands: false });
+            choose(&all, known, &candidate(KMeans, k_means), 10)
         };
         assert_eq!(chosen([1.6, 1.7, 1.65, 0.5], Some(0.8)), AcrossKinds);
         assert_eq!(chosen([1.0, 1.7, 1.2, 0.5], Some(0.8)), Communities, "by far");
@@ -406,14 +411,16 @@ mod tests {
             let evidence = Evidence { neighbour_information, neighbour_uncertainty };
             Candidate { evidence, ..candidate(of, 0.0) }
         };
-        let chosen = |told: f64| {
+        let chosen = |told: f64, no_islands: bool| {
             let both = of(Chosen::AcrossKinds, 0.86, 0.22);
             let communities = of(Chosen::Communities, told, 0.06);
             let all = [of(Chosen::Ensemble, 0.87, 0.22), communities, both];
-            choose(&all, Some(0.8), &candidate(Chosen::KMeans, 0.2), 3)
+            let known = Known { coherence: 0.8, no_islands };
+            choose(&all, Some(known), &candidate(Chosen::KMeans, 0.2), 3)
         };
-        assert_eq!(chosen(0.78), Chosen::AcrossKinds);
-        assert_eq!(chosen(0.88), Chosen::Communities);
+        assert_eq!(chosen(0.78, false), Chosen::AcrossKinds);
+        assert_eq!(chosen(0.78, true), Chosen::Communities, "branches have its clusters, too");
+        assert_eq!(chosen(0.88, false), Chosen::Communities);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which communities count.
 
-use consilience_data::Votes;
+use consilience_data::{Assignments, Cell, Votes};
 use consilience_ensembles::Prepared;
 use consilience_graph::Threads;
 
@@ -29,29 +29,43 @@ pub(crate) fn settled(
     threads: &Threads<'_>,
     observer: &dyn Observer,
 ) -> Result<Voters, RunError> {
-    let evidence = |votes: &Votes| -> Result<Option<Evidence>, RunError> {
+    let found = |votes: &Votes| -> Result<Option<(Assignments, Evidence)>, RunError> {
         let kinds = vec![0; votes.n_models()];
         let Some((_, placer)) = linked(votes, &kinds, (k, 0.0), data, threads)? else {
             return Ok(None);
         };
-        Ok(Some(Evidence::of(&placed(&placer, votes)?.0, data)))
+        let (assignments, _) = placed(&placer, votes)?;
+        let evidence = Evidence::of(&assignments, data);
+        Ok(Some((assignments, evidence)))
     };
-    let told = |found: &Option<Evidence>| found.map_or(0.0, |found| found.neighbour_information);
-    let net = |found: &Option<Evidence>| found.map_or(f64::NEG_INFINITY, |found| found.net());
-
-    let mut best = evidence(&voters.votes)?;
+    let Some(mut best) = found(&voters.votes)? else { return Ok(voters) };
     let fine = voters.fine().map(|fine| voters.votes.of_models(fine));
-    if let Some(fine) = fine {
-        let of_fine = evidence(&fine)?;
-        if told(&of_fine) > told(&best) {
-            (voters, best) = (voters.without_coarse(), of_fine);
-        }
+    if let Some(of_fine) = fine.map(|fine| found(&fine)).transpose()?.flatten()
+        && of_fine.1.neighbour_information > best.1.neighbour_information
+    {
+        (voters, best) = (voters.without_coarse(), of_fine);
     }
-    if let Some(Branches { samples, clusters }) = branches(data, k, n_threads, observer)? {
-        let of_branches = voters.told(data, (&samples, &clusters), n_threads, observer)?;
-        if net(&evidence(&of_branches.votes)?) > net(&best) {
-            return Ok(of_branches);
-        }
+    let Some(Branches { samples, clusters }) = branches(data, k, n_threads, observer)? else {
+        return Ok(voters);
+    };
+    let mut of_branches = voters.told(data, (&samples, &clusters), n_threads, observer)?;
+    let Some(told) = found(&of_branches.votes)? else { return Ok(voters) };
+    if told.1.net() > best.1.net() {
+        of_branches.smallest = told.0.sizes().into_iter().min();
+        return Ok(of_branches);
     }
+    voters.smallest = smallest_of_both(&best.0, &told.0);
     Ok(voters)
+}
+
+/// The size of the smallest cluster of `found`, if `other` has it, too, with half of all samples that are in either.
+fn smallest_of_both(found: &Assignments, other: &Assignments) -> Option<usize> {
+    let (sizes, others) = (found.sizes(), other.sizes());
+    let (smallest, &size) = sizes.iter().enumerate().min_by_key(|&(_, size)| size)?;
+    let overlap = found.contingency(other);
+    let is_same = |cell: &Cell| {
+        cell.first == smallest
+            && 2 * cell.n_samples >= size as u64 + others[cell.second] as u64 - cell.n_samples
+    };
+    overlap.rows().flatten().any(is_same).then_some(size)
 }

@@ -42,6 +42,8 @@ pub struct Voters {
     /// How far two of neighbouring granularity agree, on average: adjusted Rand index. Each leaves out other edges, so communities
     /// of a graph that is noise agree little.
     pub coherence: f64,
+    /// Samples in the smallest cluster of their consensus, if branches have it, too: then it is no island of the graph by chance.
+    pub smallest: Option<usize>,
     /// Indices of those that look for at least K communities.
     fine: Vec<usize>,
 }
@@ -85,7 +87,8 @@ impl Voters {
         let is_fine = |&(_, &number): &(usize, &usize)| granularity(number, count).0 >= 1.0;
         let numbers = ensemble.numbers();
         let fine = numbers.iter().enumerate().filter(is_fine).map(|(index, _)| index).collect();
-        Ok(Some(Self { search: Search::Every, ensemble, votes, coherence, fine }))
+        let (search, smallest) = (Search::Every, None);
+        Ok(Some(Self { search, ensemble, votes, coherence, smallest, fine }))
     }
 
     /// Indices of those that look for at least K communities, if they are some of several.
@@ -123,8 +126,8 @@ impl Voters {
         let progress = Unhurried { observer, checkpoints: &() };
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         let fine = (0..votes.n_models()).collect();
-        let (search, coherence) = (Search::Branches, self.coherence);
-        Ok(Self { search, ensemble, votes, coherence, fine })
+        let (search, coherence, smallest) = (Search::Branches, self.coherence, None);
+        Ok(Self { search, ensemble, votes, coherence, smallest, fine })
     }
 }
 
