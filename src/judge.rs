@@ -69,7 +69,7 @@ impl Evidence {
         }
     }
 
-    /// What is told less what is left open, [`OPEN`] times, in nats.
+    /// What is told less three times what is left open, in nats.
     ///
     /// Information alone speaks for clusters of equal size, which have the most to tell. With this, a crowd that is cut in two halves gains
     /// only if fewer than 4 % of its neighbours are then apart.
