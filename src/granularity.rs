@@ -102,6 +102,10 @@ pub(crate) fn branches(
     n_threads: usize,
     observer: &dyn Observer,
 ) -> Result<Option<Branches>, RunError> {
+    // Each has a share of the samples at least, so that there can't be more.
+    if k as u64 > SHARE {
+        return Ok(None);
+    }
     let (some, samples) = data.sampled(BRANCHED, n_threads, observer)?;
     if samples.len() < k.max(2) {
         return Ok(None);

@@ -16,7 +16,7 @@ use crate::progress::{Observer, Unhurried};
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
 pub(crate) const COHERENT: f64 = 0.6;
 
-/// Where the neighbours of the voters that are told branches are from and to: as many as the others draw.
+/// Neighbours that vote, of each voter that is told branches: from as few to as many as the others draw.
 const NEIGHBOURS: [usize; 3] = [8, 11, 15];
 
 /// How voters found their communities.

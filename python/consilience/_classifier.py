@@ -271,6 +271,11 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
                 f"{os.fspath(path)}: the run has learnt from no labels; use Consilience.load"
             )
         names = [row["name"] for row in estimator._rows("classes.csv")]
+        if len(names) < estimator.n_clusters_:
+            raise ValueError(
+                f"{os.fspath(path)}: the run has {estimator.n_clusters_} clusters and {len(names)} classes; use Predictor, "
+                "which gives clusters"
+            )
         estimator.set_params(method=few["methods"], tau=few["tau"], **params)
         estimator._know(_numbers(names))
         return estimator

@@ -138,7 +138,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         metrics.set_curve(trace(&outcome, &config, &data, &watcher)?);
     }
     interrupt::go_on()?;
-    outcome.taught.iter().for_each(|taught| teaching::contradicted(taught, &watcher));
+    let rows = data.rows.as_deref();
+    outcome.taught.iter().for_each(|taught| teaching::contradicted(taught, rows, &watcher));
     watcher.mention("writing");
     let folder = writing::publish(&staging, |folder| {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());

@@ -34,6 +34,10 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
     if let Some(path) = &args.config {
         config = over_file(&config, path, Others::Refused)?;
     }
+    match &args.teaching {
+        Some(teaching) => teaching.over_file(&mut config)?,
+        None => config.few_labels = None,
+    }
     config.version = env!("CARGO_PKG_VERSION").into();
     if let Some(seed) = args.seed {
         config.seed = Seed(seed);

@@ -90,8 +90,12 @@ pub(super) fn run(args: &SuggestArgs) -> Result<ExitCode> {
         0 => String::new(),
         n => format!(" Below them are the {} that the run was given.", plural(n, "label")),
     };
+    // What was a column of labels would be a feature else.
+    let column = run.source.labels_partial.as_deref().and_then(|it| it.strip_prefix("column:"));
+    let ignored =
+        column.map_or_else(String::new, |name| format!(" --ignore-column {}", word(name.as_ref())));
     answer(&format!(
-        "{} to label{few}.{known}\nFill in the column label of {}, then\n\n  consilience train {} --labels-partial {}\n",
+        "{} to label{few}.{known}\nFill in the column label of {}, then\n\n  consilience train {} --labels-partial {}{ignored}\n",
         bold(&plural(n, "sample")),
         word(&out),
         paths.iter().map(|path| word(path).to_string()).collect::<Vec<_>>().join(" "),

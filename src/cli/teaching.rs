@@ -88,6 +88,24 @@ impl TeachingArgs {
     }
 }
 
+impl TeachingArgs {
+    /// What was typed, over what a file has.
+    pub(super) fn over_file(&self, config: &mut Config) -> Result<()> {
+        let Some(few) = &mut config.few_labels else { return Ok(()) };
+        if !self.method.is_empty() && few.methods != self.method {
+            let methods: Vec<&str> = few.methods.iter().map(|method| method.name()).collect();
+            bail!(
+                "--method: the file of --config is of a run by {}, with all that this sets; leave one of them out",
+                methods.join(",")
+            );
+        }
+        if let Some((first, last)) = self.tau {
+            (few.first_tau, few.tau) = (first, last);
+        }
+        Ok(())
+    }
+}
+
 /// What a person should know of the labels before anything is trained.
 pub(super) fn tell(given: &GivenLabels, by: PairedBy, k: usize, watcher: &Watcher) {
     let (labelled, samples) = (given.n_labelled(), given.n_samples());
@@ -121,7 +139,7 @@ pub(super) fn tell(given: &GivenLabels, by: PairedBy, k: usize, watcher: &Watche
 }
 
 /// What a person should know of the labels in the end.
-pub(super) fn contradicted(taught: &Taught, watcher: &Watcher) {
+pub(super) fn contradicted(taught: &Taught, rows: Option<&[usize]>, watcher: &Watcher) {
     let found = &taught.contradictions;
     if found.is_empty() {
         return;
@@ -133,7 +151,7 @@ pub(super) fn contradicted(taught: &Taught, watcher: &Watcher) {
     let told = found.iter().take(TOLD).map(|contradiction| {
         format!(
             "sample {} ({}, rather {})",
-            contradiction.sample.0,
+            rows.map_or(contradiction.sample.index(), |rows| rows[contradiction.sample.index()]),
             name(contradiction.given),
             name(contradiction.found)
         )

@@ -3,14 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use consilience_data::DataError;
 use consilience_data::write::{Member, npz};
+use consilience_data::{ClusterId, DataError};
 use ndarray::{Array2, ArrayView1, Axis};
 
 use super::Format;
 use super::names::LabelNames;
 use crate::RunError;
-use crate::run_folder::{ERRORS, RunFolder, read_given, read_probabilities, unwritable};
+use crate::run_folder::{ERRORS, RunFolder, manifest, read_given, read_probabilities, unwritable};
 
 /// What is written of every sample beside its cluster.
 #[derive(Debug, Clone, Copy)]
@@ -58,11 +58,12 @@ impl AllSamples<'_> {
 fn weights(run: &RunFolder, probabilities: &Array2<f32>) -> Result<Vec<f32>, RunError> {
     #[expect(clippy::cast_precision_loss, reason = "at most 65,535 clusters")]
     let k = run.n_clusters().max(2) as f32;
-    let of = |row: ArrayView1<'_, f32>| {
-        let most = row.iter().copied().fold(0.0, f32::max);
-        ((k * most - 1.0) / (k - 1.0)).clamp(0.0, 1.0)
+    let of = |(row, cluster): (ArrayView1<'_, f32>, &Option<ClusterId>)| {
+        let own = cluster.map_or(0.0, |cluster| row[cluster.index()]);
+        ((k * own - 1.0) / (k - 1.0)).clamp(0.0, 1.0)
     };
-    let mut weights: Vec<f32> = probabilities.rows().into_iter().map(of).collect();
+    let samples = probabilities.rows().into_iter().zip(&run.clusters);
+    let mut weights: Vec<f32> = samples.map(of).collect();
     for label in read_given(run)? {
         weights[label.sample.index()] = 1.0;
     }
@@ -111,9 +112,8 @@ impl Table<'_> {
 
     fn npz(&self, path: &Path) -> Result<(), DataError> {
         let run = self.run;
-        let label = |cluster: &Option<consilience_data::ClusterId>| {
-            cluster.map_or(-1, |cluster| i64::from(cluster.0))
-        };
+        let label =
+            |cluster: &Option<ClusterId>| cluster.map_or(-1, |cluster| i64::from(cluster.0));
         let y: Vec<i64> = run.clusters.iter().map(label).collect();
         let sample: Vec<i64> = self.rows.iter().map(|&row| row as i64).collect();
         let mut members: Vec<(&str, Member<'_>)> = vec![
@@ -147,10 +147,13 @@ impl Table<'_> {
 /// [`RunError::Folder`] for a run that learnt from no labels, [`DataError::Unwritable`].
 pub fn label_errors(run: &RunFolder, path: &Path) -> Result<usize, RunError> {
     let from = run.path.join(ERRORS);
-    let text = std::fs::read_to_string(&from).map_err(|_| {
+    if !from.is_file() {
         let problem = "it learnt from no labels, so none can be wrong; consilience train does";
-        RunError::folder(&run.path, &problem)
-    })?;
+        return Err(RunError::folder(&run.path, &problem));
+    }
+    manifest::verify(&run.path, &[ERRORS])?;
+    let text = std::fs::read_to_string(&from)
+        .map_err(|error| RunError::folder(&run.path, &error.to_string()))?;
     std::fs::write(path, &text).map_err(|error| unwritable(path, &error))?;
     Ok(text.lines().count().saturating_sub(1))
 }

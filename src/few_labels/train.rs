@@ -46,6 +46,11 @@ pub fn train(
     let few = config.few_labels.clone().unwrap_or_default();
     let (k, n_threads) = (config.n_clusters, config.compute.threads);
     check(given, features, k)?;
+    if few.has_networks() && !config.members.iter().all(|kind| kind.is_network()) {
+        let need = "networks, which learn from labels".into();
+        let got = config.members.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+        return Err(RunError::Setting { name: "members", need, got });
+    }
     let data = prepared(features, config, n_threads, observer)?;
     let trainable = data.trainable();
     let cancelled = || observer.cancelled();

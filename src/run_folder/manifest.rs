@@ -63,7 +63,7 @@ pub(super) fn renew(folder: &Path, name: &str) -> Result<(), RunError> {
 
 /// Checks that what is in `folder` can be understood, and that those of its files whose names begin with one of `names` are those
 /// that the run has written.
-pub(super) fn verify(folder: &Path, names: &[&str]) -> Result<(), RunError> {
+pub(crate) fn verify(folder: &Path, names: &[&str]) -> Result<(), RunError> {
     let Some(manifest) = read(folder)? else { return Ok(()) };
     let asked = |name: &&String| names.iter().any(|start| name.starts_with(start));
     for name in manifest.files.keys().filter(asked) {

@@ -11,7 +11,7 @@ mod estimate;
 mod h5;
 mod index;
 mod layers;
-mod manifest;
+pub(crate) mod manifest;
 mod models;
 mod origin;
 mod read;

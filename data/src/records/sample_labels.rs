@@ -213,7 +213,9 @@ impl SampleLabels {
         if !by_name && self.keys.rows.is_none() && samples.rows.is_none() {
             self.check_count(name, samples.n_samples)?;
         }
-        let (rows, by) = pair(samples, &self.keys, [name, &self.name], [samples.is_part, true])?;
+        // In order, a row without a label is there as one.
+        let may_lack = [samples.is_part, by_name || self.keys.rows.is_some()];
+        let (rows, by) = pair(samples, &self.keys, [name, &self.name], may_lack)?;
         let numbered = self.select(&rows, false)?;
         let none = numbered.names().iter().position(|name| name == NONE);
         let class = |&class: &u32| {
@@ -228,21 +230,26 @@ impl SampleLabels {
         Ok((GivenLabels::new(&self.name, of_samples, names)?, by))
     }
 
-    /// Leaves samples that are there more than once, with the same label, only once.
+    /// Leaves samples that are there more than once, with the same label or with none, only once.
     fn leave_repeated(&mut self) -> Result<(), DataError> {
         let words = self.labels.words();
-        let mut first: HashMap<String, usize> = HashMap::new();
-        let mut kept = Vec::with_capacity(words.len());
+        let is_none = |word: &str| is_missing(word) || word == NONE;
+        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut kept: Vec<usize> = Vec::with_capacity(words.len());
         for (row, word) in words.iter().enumerate() {
             let id = match (&self.keys.ids, &self.keys.rows) {
                 (Some(ids), _) => ids[row].clone(),
                 (None, Some(rows)) => rows[row].to_string(),
                 (None, None) => return Ok(()),
             };
-            let before = *first.entry(id.clone()).or_insert(row);
-            if before == row {
+            let place = *places.entry(id.clone()).or_insert(kept.len());
+            let Some(&before) = kept.get(place) else {
                 kept.push(row);
-            } else if words[before] != *word {
+                continue;
+            };
+            if is_none(words[before]) {
+                kept[place] = row;
+            } else if words[before] != *word && !is_none(word) {
                 return Err(DataError::Contradiction {
                     source_name: self.name.clone(),
                     id,

@@ -10,6 +10,8 @@ const GIVEN: f64 = 0.25;
 pub(crate) struct LabelCycle {
     clusters: Vec<(u32, Cycle, Cycle)>,
     per_cluster: usize,
+    /// Batches so far.
+    batch: usize,
 }
 
 /// Samples, again and again.
@@ -47,7 +49,7 @@ impl LabelCycle {
         let cycled = |(label, all, given)| (label, all, Cycle::new(given, rng));
         let clusters: Vec<_> = clusters.into_iter().map(cycled).collect();
         let per_cluster = batch_size.div_ceil(clusters.len().max(1)).max(1);
-        (!clusters.is_empty()).then_some(Self { clusters, per_cluster })
+        (!clusters.is_empty()).then_some(Self { clusters, per_cluster, batch: 0 })
     }
 
     /// Samples in every batch.
@@ -64,7 +66,11 @@ impl LabelCycle {
             clippy::cast_precision_loss,
             reason = "a share of a small number"
         )]
-        let of_given = (GIVEN * self.per_cluster as f64).ceil() as usize;
+        let share = GIVEN * self.per_cluster as f64;
+        // With fewer samples of a class than one in so many batches has a given one: the others have to be learnt from, too.
+        let every = (1.0 / share).round().max(1.0) as usize;
+        let of_given = if self.batch % every == 0 { share.ceil() as usize } else { 0 };
+        self.batch += 1;
         for (label, all, given) in &mut self.clusters {
             for place in 0..self.per_cluster {
                 let is_of_given = place < of_given && !given.samples.is_empty();
@@ -121,6 +127,25 @@ mod tests {
             let (samples, _) = cycle.next_batch();
             assert_eq!((samples.len(), &samples[..2]), (8, &[7, 7][..]));
         }
+    }
+
+    #[test]
+    fn with_many_classes_the_found_labels_are_learnt_from_too() {
+        let entries = (0..40).map(|sample| PseudoLabel {
+            sample: SampleIdx(sample),
+            label: ClusterId(u16::try_from(sample % 10).unwrap()),
+            agreement: 1,
+            confidence: 1.0,
+            margin: 1,
+        });
+        let given = (0..10).map(SampleIdx).collect();
+        let labels = PseudoLabels::new(entries.collect(), 10, 40).with_given(given);
+        let mut rng = Seed(1).rng(Stream::Labels { model: 0, epoch: 0 });
+        let mut cycle = LabelCycle::new(&labels, 10, &mut rng).unwrap();
+        let batches: Vec<_> = (0..8).map(|_| cycle.next_batch().0).collect();
+        let are_given = |batch: &Vec<usize>| batch.iter().all(|&sample| sample < 10);
+        assert!(are_given(&batches[0]) && are_given(&batches[4]), "one in four");
+        assert!(batches[1..4].concat().iter().any(|&sample| sample >= 10));
     }
 
     #[test]

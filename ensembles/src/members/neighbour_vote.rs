@@ -100,16 +100,17 @@ impl NeighbourVote {
         Self::of_kept(data, samples, (labels, n_clusters), count, progress)
     }
 
-    /// As [`NeighbourVote::new`], of `n_clusters` clusters that keep their numbers.
+    /// As [`NeighbourVote::new`], of `n_clusters` clusters that keep their numbers. Samples without one don't vote.
     pub(crate) fn of_classes(
         data: &Prepared,
-        labels: &[ClusterId],
+        labels: &[Option<ClusterId>],
         n_clusters: usize,
         count: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let kept = kept(data);
-        let labels = kept.iter().map(|&index| labels[index]).collect();
+        let mut kept = kept(data);
+        kept.retain(|&index| labels[index].is_some());
+        let labels = kept.iter().filter_map(|&index| labels[index]).collect();
         Self::of_kept(data, &samples_of(data, &kept), (labels, n_clusters), count, progress)
     }
 

@@ -99,13 +99,13 @@ impl Propagation {
             go_on(progress)?;
             balanced = of_equal_mass(balanced);
         }
-        let [once, balanced] = [once, balanced].map(SoftAssignments::new);
+        let [once, balanced] = [once, balanced].map(|found| SoftAssignments::new(filled(found)));
         let cut = |found: &SoftAssignments| data.neighbours_separated(&found.harden().0);
         Ok(if cut(&balanced) < cut(&once) { balanced } else { once })
     }
 }
 
-/// Columns of equal sums, then rows that sum to 1; those of zeros with equal values.
+/// Columns of equal sums, then rows that sum to 1. Those of zeros, which no label reaches, stay as they are.
 fn of_equal_mass(mut values: Array2<f32>) -> Array2<f32> {
     for mut column in values.columns_mut() {
         let mass: f64 = column.iter().map(|&value| f64::from(value)).sum();
@@ -118,9 +118,17 @@ fn of_equal_mass(mut values: Array2<f32>) -> Array2<f32> {
         let sum = row.sum();
         if sum > 0.0 {
             row.iter_mut().for_each(|value| *value /= sum);
-        } else {
-            #[expect(clippy::cast_precision_loss, reason = "a number of classes")]
-            let equal = 1.0 / row.len() as f32;
+        }
+    }
+    values
+}
+
+/// Rows of zeros with equal values.
+fn filled(mut values: Array2<f32>) -> Array2<f32> {
+    #[expect(clippy::cast_precision_loss, reason = "a number of classes")]
+    let equal = 1.0 / values.ncols() as f32;
+    for mut row in values.rows_mut() {
+        if row.iter().all(|&value| value <= 0.0) {
             row.fill(equal);
         }
     }
@@ -279,9 +287,15 @@ impl Clusterer for Propagator {
         if self.vote.is_some() {
             return Ok(());
         }
-        let found = self.how.spread(data, labels, self.n_classes, progress)?.harden().0;
-        let class = |&sample: &u32| found.clusters()[sample as usize];
-        let classes: Vec<ClusterId> = data.trainable().iter().map(class).collect();
+        let found = self.how.spread(data, labels, self.n_classes, progress)?;
+        let (classes, rows) = (found.harden().0, found.view());
+        // Whom no label reaches has the same probability for each class, and says nothing.
+        let class = |&sample: &u32| {
+            let row = rows.row(sample as usize);
+            let is_reached = row.len() < 2 || row.iter().any(|&value| value != row[0]);
+            is_reached.then(|| classes.clusters()[sample as usize])
+        };
+        let classes: Vec<Option<ClusterId>> = data.trainable().iter().map(class).collect();
         let count = self.how.neighbours;
         self.vote =
             Some(NeighbourVote::of_classes(data, &classes, self.n_classes, count, progress)?);
@@ -353,6 +367,17 @@ mod tests {
         let phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
         member.train(&data, &phase, &labels(&[(0, 1), (1, 0)]), &()).unwrap();
         assert_eq!(member.predict(data.features()).unwrap().harden().0, found);
+    }
+
+    #[test]
+    fn a_crowd_without_a_label_is_nobodys() {
+        let (data, how) = (crowds(), Propagation::default());
+        let found = how.spread(&data, &labels(&[(0, 1)]), 2, &()).unwrap();
+        for sample in 0..40 {
+            let row = found.view().row(sample).to_vec();
+            let expected = if sample % 2 == 0 { [0.0, 1.0] } else { [0.5, 0.5] };
+            assert_eq!(row, expected, "{sample}");
+        }
     }
 
     /// The fixed point, written from its definition: iterated until it stands.

@@ -122,8 +122,8 @@ impl Prepared {
         Ok(())
     }
 
-    /// Some of the samples that can be trained on, at most `most`, with their neighbours among each other, and which they are, ascending. The
-    /// same for any number of `threads`.
+    /// Some of the samples that can be trained on, at most `most`, with their neighbours among each other, and which they are, ascending. Neighbours
+    /// are by the features as models see them, projected if they are. The same for any number of `threads`.
     ///
     /// # Errors
     ///
