@@ -20,7 +20,7 @@ const SHORT: &str = "
     communities = 3
     rounds = 2
     first = { epochs = 40, min_steps = 0 }
-    retrend = { epochs = 2, min_steps = 0 }
+    retrain = { epochs = 2, min_steps = 0 }
     agreement.min_confidence = 0.5
     network.hidden = [20]
     network.batch_size = 30
@@ -38,7 +38,7 @@ fn crowds() -> Sandbox {
     npy(&sandbox.path("truth.npy"), truth.view()).unwrap();
     let given = truth.iter().enumerate().map(|(row, &class)| if row < 6 { class } else { -1 });
     npy(&sandbox.path("given.npy"), Array1::from_iter(given).view()).unwrap();
-    sandbox.file("short.toml", SHORT.replace("retrend", "retrain"));
+    sandbox.file("short.toml", SHORT);
     sandbox
 }
 
@@ -259,5 +259,39 @@ fn a_run_that_was_ended_goes_on() {
     for name in ["assignments.csv", "probabilities.npy", "pseudo_labels.csv", "config.toml"] {
         let [whole, run] = ["whole", "run"].map(|run| sandbox.path(&format!("{run}/{name}")));
         assert!(std::fs::read(whole).unwrap() == std::fs::read(run).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn rows_that_are_dropped_shift_no_label() {
+    let sandbox = Sandbox::new();
+    let noise = Seed(6).rng(Stream::Subset).normal(120);
+    let mut table = String::from("a,b\n");
+    for row in 0..60 {
+        let centre = if row % 2 == 0 { 6.0 } else { -6.0 };
+        // Two rows have a gap.
+        let first =
+            if row == 1 || row == 8 { String::new() } else { (noise[row] + centre).to_string() };
+        table += &format!("{first},{}\n", noise[60 + row]);
+    }
+    sandbox.file("data.csv", &table);
+    let words = |rows: &[usize]| {
+        let word = |&row: &usize| ["even", "odd"][row % 2].to_owned() + "\n";
+        "label\n".to_owned() + &rows.iter().map(word).collect::<String>()
+    };
+    let all: Vec<usize> = (0..60).collect();
+    let kept: Vec<usize> = all.iter().copied().filter(|&row| row != 1 && row != 8).collect();
+    let train = "train data.csv --missing drop --method propagation --quiet --labels-partial";
+    sandbox.file("kept.csv", words(&kept));
+    let output = sandbox.run(&format!("{train} kept.csv --out run"));
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    sandbox.file("all.csv", words(&all));
+    sandbox.done(&format!("{train} all.csv --out run"));
+    let given = sandbox.text("run/given_labels.csv");
+    assert_eq!(given.lines().count(), 59, "{given}");
+    for line in given.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let row: usize = cells[0].parse().unwrap();
+        assert_eq!(cells[2], ["even", "odd"][row % 2], "{line}");
     }
 }
