@@ -284,4 +284,5 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """
         estimator = cls()
         params = estimator._read(path)
-        return estimator.set_params(n_clusters=estimator.n_clusters_, **params)
+        estimator.set_params(n_clusters=estimator.n_clusters_, **params)
+        return estimator
