@@ -2,8 +2,8 @@
 
 use consilience_data::{PseudoLabels, Rng, SampleIdx};
 
-/// The share of a batch that are samples whose label was given, if some were: there are few of them, and they are right.
-const GIVEN: f64 = 0.25;
+/// Of so many samples of a batch, the label of one was given, if some were: there are few of them, and they are right.
+const ONE_GIVEN_IN: usize = 4;
 
 /// Cycles through the samples of every mini-cluster, so that a small one counts as much as a large one.
 #[derive(Debug)]
@@ -60,16 +60,10 @@ impl LabelCycle {
     /// The next batch: samples and their labels.
     pub(crate) fn next_batch(&mut self) -> (Vec<usize>, Vec<u32>) {
         let (mut batch, mut labels) = (Vec::new(), Vec::new());
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a share of a small number"
-        )]
-        let share = GIVEN * self.per_cluster as f64;
-        // With fewer samples of a class than one in so many batches has a given one: the others have to be learnt from, too.
-        let every = (1.0 / share).round().max(1.0) as usize;
-        let of_given = if self.batch % every == 0 { share.ceil() as usize } else { 0 };
+        // With fewer samples of a class than that, every so many batches have a given one: the others have to be learnt from, too.
+        let every = (ONE_GIVEN_IN / self.per_cluster).max(1);
+        let is_turn = self.batch.is_multiple_of(every);
+        let of_given = if is_turn { self.per_cluster.div_ceil(ONE_GIVEN_IN) } else { 0 };
         self.batch += 1;
         for (label, all, given) in &mut self.clusters {
             for place in 0..self.per_cluster {
