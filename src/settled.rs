@@ -48,7 +48,7 @@ pub(crate) fn settled(
     let Some(Branches { samples, clusters }) = branches(data, k, n_threads, observer)? else {
         return Ok(voters);
     };
-    let mut of_branches = voters.told(data, (&samples, &clusters), n_threads, observer)?;
+    let mut of_branches = voters.of_labels(data, (&samples, &clusters), n_threads, observer)?;
     let Some(told) = found(&of_branches.votes)? else { return Ok(voters) };
     if told.1.net() > best.1.net() {
         of_branches.smallest = told.0.sizes().into_iter().min();

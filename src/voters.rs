@@ -110,7 +110,7 @@ impl Voters {
     /// # Errors
     ///
     /// [`RunError::Ensemble`].
-    pub(crate) fn told(
+    pub(crate) fn of_labels(
         &self,
         data: &Prepared,
         (samples, clusters): (&[u32], &[usize]),
@@ -119,7 +119,7 @@ impl Voters {
     ) -> Result<Self, RunError> {
         let model = |(at, &neighbours): (usize, &usize)| -> Result<Box<dyn Clusterer>, RunError> {
             let (labels, model) = ((samples, clusters), ModelIdx::from_index(at));
-            Ok(Box::new(Communities::told(model, data, labels, neighbours, observer)?))
+            Ok(Box::new(Communities::of_labels(model, data, labels, neighbours, observer)?))
         };
         let models = NEIGHBOURS.iter().enumerate().map(model).collect::<Result<Vec<_>, _>>()?;
         let mut ensemble = Ensemble::new(models, threads)?;

@@ -72,7 +72,7 @@ impl Communities {
     /// # Errors
     ///
     /// [`EnsembleError::Cancelled`].
-    pub fn told(
+    pub fn of_labels(
         model: ModelIdx,
         data: &Prepared,
         labels: (&[u32], &[usize]),
