@@ -19,7 +19,7 @@ use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, COHERENT, Voters};
+use crate::voters::{Backing, Voters};
 
 /// What an answer tells of neighbours' clusters differs by up to this share of ln K by chance. From round to round it was seen to change
 /// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
@@ -161,7 +161,7 @@ impl Case<'_> {
         }
         let (model, k_means) = self.k_means(threads)?;
         let known = self.voters.map(|voters| Known {
-            coherence: voters.coherence,
+            is_evidence: voters.is_evidence,
             no_islands: voters.smallest.is_some(),
         });
         let chosen = choose(&candidates, known, &k_means, self.k);
@@ -254,7 +254,7 @@ impl Case<'_> {
         let confirmed = numbered.entries().iter().copied();
         let confirmed = confirmed
             .filter(|label| chosen == Chosen::Ensemble || cluster_of(label.sample) == label.label);
-        let voters = self.voters.filter(|voters| voters.is_coherent() && chosen != Chosen::KMeans);
+        let voters = self.voters.filter(|voters| voters.is_evidence && chosen != Chosen::KMeans);
         let Some(voters) = voters else {
             let labels = PseudoLabels::new(confirmed.collect(), self.k, clusters.len());
             return (labels, vec!["networks"]);
@@ -294,8 +294,8 @@ impl Case<'_> {
 /// What is known of communities beside their answer.
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    /// See [`Voters::coherence`].
-    coherence: f64,
+    /// See [`Voters::is_evidence`].
+    is_evidence: bool,
     /// Whether the smallest is no island: see [`Voters::smallest`].
     no_islands: bool,
 }
@@ -307,7 +307,7 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
     #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
     let log_k = (k as f64).ln();
     let net = |candidate: &Candidate| candidate.evidence.net();
-    let is_noise = known.is_none_or(|known| known.coherence < COHERENT);
+    let is_noise = known.is_none_or(|known| !known.is_evidence);
     let no_islands = known.is_some_and(|known| known.no_islands);
     let both = of(Chosen::AcrossKinds);
     let clearly = CLEARLY * log_k;
@@ -386,23 +386,23 @@ mod tests {
     #[test]
     fn both_kinds_count_unless_one_is_out_of_its_depth() {
         use Chosen::{AcrossKinds, Communities, Ensemble, KMeans};
-        let chosen = |[networks, communities, both, k_means]: [f64; 4], coherence: Option<f64>| {
+        let chosen = |[networks, communities, both, k_means]: [f64; 4], is_evidence: Option<bool>| {
             let mut all = vec![candidate(Ensemble, networks)];
-            if coherence.is_some() {
+            if is_evidence.is_some() {
                 all.extend([candidate(Communities, communities), candidate(AcrossKinds, both)]);
             }
-            let known = coherence.map(|coherence| Known { coherence, no_islands: false });
+            let known = is_evidence.map(|is_evidence| Known { is_evidence, no_islands: false });
             choose(&all, known, &candidate(KMeans, k_means), 10)
         };
-        assert_eq!(chosen([1.6, 1.7, 1.65, 0.5], Some(0.8)), AcrossKinds);
-        assert_eq!(chosen([1.0, 1.7, 1.2, 0.5], Some(0.8)), Communities, "by far");
-        assert_eq!(chosen([1.0, 1.7, 1.2, 0.5], Some(0.4)), Ensemble, "the graph is noise");
+        assert_eq!(chosen([1.6, 1.7, 1.65, 0.5], Some(true)), AcrossKinds);
+        assert_eq!(chosen([1.0, 1.7, 1.2, 0.5], Some(true)), Communities, "by far");
+        assert_eq!(chosen([1.0, 1.7, 1.2, 0.5], Some(false)), Ensemble, "the graph is noise");
         assert_eq!(chosen([1.6, 1.7, 1.65, 0.5], None), Ensemble, "there are no communities");
-        assert_eq!(chosen([1.7, 1.62, 1.6, 0.5], Some(0.8)), Ensemble, "both are less");
-        assert_eq!(chosen([1.6, 1.7, 1.59, 0.5], Some(0.8)), AcrossKinds, "less by chance");
-        assert_eq!(chosen([1.6, 1.7, 1.65, 1.8], Some(0.8)), AcrossKinds, "not far enough ahead");
-        assert_eq!(chosen([1.6, 1.7, 1.65, 1.9], Some(0.8)), KMeans);
-        assert_eq!(chosen([0.0; 4], Some(1.0)), AcrossKinds);
+        assert_eq!(chosen([1.7, 1.62, 1.6, 0.5], Some(true)), Ensemble, "both are less");
+        assert_eq!(chosen([1.6, 1.7, 1.59, 0.5], Some(true)), AcrossKinds, "less by chance");
+        assert_eq!(chosen([1.6, 1.7, 1.65, 1.8], Some(true)), AcrossKinds, "not far enough ahead");
+        assert_eq!(chosen([1.6, 1.7, 1.65, 1.9], Some(true)), KMeans);
+        assert_eq!(chosen([0.0; 4], Some(true)), AcrossKinds);
     }
 
     #[test]
@@ -415,7 +415,7 @@ mod tests {
             let both = of(Chosen::AcrossKinds, 0.86, 0.22);
             let communities = of(Chosen::Communities, told, 0.06);
             let all = [of(Chosen::Ensemble, 0.87, 0.22), communities, both];
-            let known = Known { coherence: 0.8, no_islands };
+            let known = Known { is_evidence: true, no_islands };
             choose(&all, Some(known), &candidate(Chosen::KMeans, 0.2), 3)
         };
         assert_eq!(chosen(0.78, false), Chosen::AcrossKinds);

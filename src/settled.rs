@@ -51,6 +51,7 @@ pub(crate) fn settled(
     let mut of_branches = voters.of_labels(data, (&samples, &clusters), n_threads, observer)?;
     let Some(told) = found(&of_branches.votes)? else { return Ok(voters) };
     if told.1.net() > best.1.net() {
+        of_branches.is_evidence = told.1.net() > 0.0;
         of_branches.smallest = told.0.sizes().into_iter().min();
         return Ok(of_branches);
     }

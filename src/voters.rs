@@ -14,7 +14,7 @@ use crate::progress::{Observer, Unhurried};
 
 /// Communities of two neighbouring granularities agree at least so far (adjusted Rand index), or the neighbour graph is noise. Seen:
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
-pub(crate) const COHERENT: f64 = 0.6;
+const COHERENT: f64 = 0.6;
 
 /// Neighbours that vote, of each voter that is told branches: from as few to as many as the others draw.
 const NEIGHBOURS: [usize; 3] = [8, 11, 15];
@@ -42,6 +42,9 @@ pub struct Voters {
     /// How far two of neighbouring granularity agree, on average: adjusted Rand index. Each leaves out other edges, so communities
     /// of a graph that is noise agree little.
     pub coherence: f64,
+    /// Whether they can be evidence: those that were told branches if these tell more of neighbours than they leave open
+    /// ([`Evidence::net`](crate::judge::Evidence::net)), others if they are coherent.
+    pub is_evidence: bool,
     /// Samples in the smallest cluster of their consensus, if branches have it, too: then it is no island of the graph by chance.
     pub smallest: Option<usize>,
     /// Indices of those that look for at least K communities.
@@ -49,11 +52,6 @@ pub struct Voters {
 }
 
 impl Voters {
-    /// Whether they can be evidence.
-    pub(crate) fn is_coherent(&self) -> bool {
-        self.coherence >= COHERENT
-    }
-
     /// Finds `count` of them; `None` if there are to be none, or fewer than two remain.
     ///
     /// # Errors
@@ -88,7 +86,8 @@ impl Voters {
         let numbers = ensemble.numbers();
         let fine = numbers.iter().enumerate().filter(is_fine).map(|(index, _)| index).collect();
         let (search, smallest) = (Search::Every, None);
-        Ok(Some(Self { search, ensemble, votes, coherence, smallest, fine }))
+        let is_evidence = coherence >= COHERENT;
+        Ok(Some(Self { search, ensemble, votes, coherence, is_evidence, smallest, fine }))
     }
 
     /// Indices of those that look for at least K communities, if they are some of several.
@@ -126,8 +125,9 @@ impl Voters {
         let progress = Unhurried { observer, checkpoints: &() };
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         let fine = (0..votes.n_models()).collect();
-        let (search, coherence, smallest) = (Search::Branches, self.coherence, None);
-        Ok(Self { search, ensemble, votes, coherence, smallest, fine })
+        let Self { coherence, is_evidence, .. } = *self;
+        let (search, smallest) = (Search::Branches, None);
+        Ok(Self { search, ensemble, votes, coherence, is_evidence, smallest, fine })
     }
 }
 

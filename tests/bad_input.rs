@@ -65,6 +65,23 @@ fn files_that_are_no_data() {
 }
 
 #[cfg(unix)]
+/// Opening a pipe waits for somebody who writes.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let sandbox = sandbox();
+    let made = std::process::Command::new("mkfifo").arg(sandbox.path("pipe.csv")).status();
+    assert!(made.unwrap().success());
+    refused(&sandbox, "pipe.csv -k 3", &["pipe.csv: not a regular file"]);
+    refused(&sandbox, "points.npy -k 3 --labels pipe.csv", &["pipe.csv: not a regular file"]);
+}
+
+#[test]
+fn threads_that_no_machine_has() {
+    let sandbox = sandbox();
+    refused(&sandbox, "points.npy -k 3 --threads 100000", &["a whole number from 1 to 1024"]);
+}
+
 #[test]
 fn a_file_that_may_not_be_read() {
     use std::os::unix::fs::PermissionsExt;

@@ -350,3 +350,28 @@ fn damaged_and_newer_runs_are_named_by_what_reads_them() {
     }
     refused("it isn't what the run has written");
 }
+
+/// A limit on the sizes of files, as on batch systems: the signal that comes with it doesn't end the program, and the error is told.
+#[test]
+fn a_limit_on_file_sizes_is_told_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.done("cluster digits --config quick.toml --quiet --out run");
+    let program = env!("CARGO_BIN_EXE_consilience");
+    let before = sandbox.files("");
+    for line in [
+        "cluster digits --config quick.toml --quiet --out other",
+        "export run --out labels.h5",
+        "export run --out labels.npz",
+        "export run --out labels.parquet",
+        "export run --soft --out labels.csv",
+    ] {
+        let limited = format!("ulimit -f 8; exec '{program}' {line}");
+        let mut command = Command::new("sh");
+        let output = command.args(["-c", &limited]).current_dir(sandbox.path("")).output().unwrap();
+        let error = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{line}: {error}");
+        assert!(error.contains("cannot be written"), "{line}: {error}");
+        assert_eq!(error.lines().count(), 1, "{line}: {error}");
+        assert_eq!(sandbox.files(""), before, "{line}");
+    }
+}

@@ -22,6 +22,23 @@ impl Features {
         Ok((Self::of_wide_as(values, offsets.as_ref(), source)?, offsets))
     }
 
+    /// The same of 32-bit numbers: they are scaled where they are so small or large that products of their squares are no numbers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Features::new`].
+    pub fn of_narrow(
+        values: ArrayView2<'_, f32>,
+        source: &str,
+    ) -> Result<(Self, Option<Offsets>), DataError> {
+        let first: Vec<f32> = values.rows().into_iter().take(ROWS).flatten().copied().collect();
+        let Some(offsets) = Offsets::of_narrow(&first, values.ncols()) else {
+            return Ok((Self::new(values.to_owned(), source)?, None));
+        };
+        let features = Self::of_wide_as(values.mapv(f64::from).view(), Some(&offsets), source)?;
+        Ok((features, Some(offsets)))
+    }
+
     /// The same where it is known what is taken off, as it was of other data of as many features.
     ///
     /// # Errors

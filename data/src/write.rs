@@ -1,7 +1,7 @@
 //! Writing NumPy's formats. The same arrays give the same bytes: no dates are written.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use ndarray::{ArrayView, ArrayView2, ArrayViewD, Dimension};
@@ -126,7 +126,7 @@ fn archive(
     method: CompressionMethod,
 ) -> Result<(), DataError> {
     let write = || {
-        let mut zip = ZipWriter::new(BufWriter::new(File::create(path)?));
+        let mut zip = ZipWriter::new(FailsOnce::new(BufWriter::new(File::create(path)?)));
         for (name, member) in members {
             let options = SimpleFileOptions::default()
                 .compression_method(method)
@@ -141,6 +141,47 @@ fn archive(
         zip.finish().map_err(io::Error::from)?.flush()
     };
     write().map_err(|error: io::Error| unwritable(&error, path))
+}
+
+/// A file that takes whatever comes after its first error. A [`ZipWriter`] that is dropped finishes its archive, and prints where it can't.
+struct FailsOnce<W> {
+    writer: W,
+    has_failed: bool,
+}
+
+impl<W> FailsOnce<W> {
+    fn new(writer: W) -> Self {
+        Self { writer, has_failed: false }
+    }
+
+    fn once<T>(
+        &mut self,
+        then: T,
+        work: impl FnOnce(&mut W) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.has_failed {
+            return Ok(then);
+        }
+        let result = work(&mut self.writer);
+        self.has_failed = result.is_err();
+        result
+    }
+}
+
+impl<W: Write> Write for FailsOnce<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.once(bytes.len(), |writer| writer.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.once((), Write::flush)
+    }
+}
+
+impl<W: Seek> Seek for FailsOnce<W> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.once(0, |writer| writer.seek(to))
+    }
 }
 
 fn write_array<T: Element, D: Dimension>(

@@ -203,6 +203,13 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
                 ConvergenceWarning,
                 stacklevel=2,
             )
+        far_off = self.metrics_["n_far_off"]
+        if far_off:
+            warnings.warn(
+                f"{far_off} samples (the first is {self.metrics_['first_far_off']}) are so far from all others that these would be one "
+                "point beside them: scaled without them, and pulled in",
+                stacklevel=2,
+            )
         return self
 
     def _fit_trivially(self, n_samples: int) -> Consilience:

@@ -89,8 +89,8 @@ def threads(n_jobs: int | None) -> int:
     """How many threads; 0 stands for one a core."""
     if n_jobs is None or n_jobs == -1:
         return 0
-    if not isinstance(n_jobs, numbers.Integral) or n_jobs < 1:
-        raise ValueError(f"n_jobs: need None, -1 (all cores) or a number from 1, got {n_jobs!r}")
+    if not isinstance(n_jobs, numbers.Integral) or not 1 <= n_jobs <= 1024:
+        raise ValueError(f"n_jobs: need None, -1 (all cores) or a number from 1 to 1024, got {n_jobs!r}")
     return int(n_jobs)
 
 

@@ -63,7 +63,7 @@ impl View<'_> {
     /// Features, and what was taken off them: a copy, and the only one.
     pub(crate) fn features(&self) -> Result<(Features, Option<Offsets>), RunError> {
         Ok(match self {
-            Self::Narrow(values) => (Features::new(values.to_owned(), NAME)?, None),
+            Self::Narrow(values) => Features::of_narrow(*values, NAME)?,
             Self::Wide(values) => Features::of_wide(*values, NAME)?,
         })
     }

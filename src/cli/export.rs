@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use consilience::export::{self, AllSamples, Export, FeatureTable, Format, LabelNames, Subset};
+use consilience::export::{self, AllSamples, Cells, Export, FeatureTable, Format, LabelNames, Subset};
 use consilience::run_folder::{Destination, RunFolder, read_class_names};
 use consilience_data::Dataset;
 use consilience_graph::Strictness;
@@ -67,6 +67,9 @@ pub(super) struct ExportArgs {
     /// Write the given labels that the other samples contradict, of a run of train, the clearest first: .csv
     #[arg(long, conflicts_with_all = ["soft", "weights", "data", "per_class", "balance", "min_size", "min_agree", "min_confidence"])]
     label_errors: bool,
+    /// Put an apostrophe before ids and names in .csv that a spreadsheet would run as formulas; joins with the data then fail for these
+    #[arg(long, conflicts_with = "label_errors")]
+    safe_cells: bool,
     /// Write no features to .npz and HDF5
     #[arg(long)]
     no_features: bool,
@@ -165,6 +168,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
         balance: args.balance,
     };
     let mut export = Export::new(&run, &subset, names.as_ref())?;
+    export.cells = args.cells();
 
     let data = match kind {
         Target::File(format) => args.read(&run, format)?,
@@ -227,19 +231,24 @@ impl ExportArgs {
             return Ok(export::label_errors(run, path)?);
         }
         let names = self.names(run)?;
-        let what = AllSamples { soft: self.soft, weights: self.weights, names: names.as_ref() };
+        let (soft, weights, cells) = (self.soft, self.weights, self.cells());
+        let what = AllSamples { soft, weights, names: names.as_ref(), cells };
         what.write(run, format, path)?;
         Ok(run.n_samples())
+    }
+
+    fn cells(&self) -> Cells {
+        if self.safe_cells { Cells::Safe } else { Cells::AsTheyAre }
     }
 
     fn names(&self, run: &RunFolder) -> Result<Option<LabelNames>> {
         let mut given = self.names.as_deref().map_or(Ok(Vec::new()), LabelNames::read)?;
         given.extend(self.named.iter().cloned());
-        if given.is_empty() {
-            // Of a run that learnt from labels, their names.
-            given.extend(read_class_names(&run.path)?);
-            given.sort_unstable();
-        }
+        // Of a run that learnt from labels, their names, but where another is given.
+        let mut own = read_class_names(&run.path)?;
+        own.retain(|&cluster, _| given.iter().all(|&(other, _)| other != cluster));
+        given.extend(own);
+        given.sort_unstable();
         if given.is_empty() {
             return Ok(None);
         }

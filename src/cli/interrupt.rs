@@ -168,9 +168,11 @@ fn exit(code: i32) -> ! {
 /// Waits for signals: the first is told, a second ends the program.
 #[cfg(unix)]
 fn listen(events: Sender<Event>) -> Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
     use signal_hook::iterator::Signals;
 
+    // Whoever writes more than a limit on file sizes allows is told by the error; the signal alone would end the program without a word.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {

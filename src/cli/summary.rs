@@ -34,6 +34,7 @@ impl Summary<'_> {
         rows.splice(0..0, found.map(|found| ("clusters", found_k::row(found))));
         let given = metrics.given.as_ref();
         rows.splice(1..1, given.map(|given| ("learnt from", learnt_from(given))));
+        rows.extend(self.far_off().map(|text| ("far off", text)));
         rows.extend(self.unsure().map(|text| ("unsure", text)));
         rows.extend(self.answer().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
@@ -52,6 +53,19 @@ impl Summary<'_> {
         let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
         let found = found.map_or(String::new(), found_k::table);
         format!("{}\n\n{rows}\n{found}{profile}{advice}{left}", bold(&title))
+    }
+
+    /// Samples that would have hidden all others.
+    fn far_off(&self) -> Option<String> {
+        let first = self.metrics.first_far_off?;
+        Some(match self.metrics.n_far_off {
+            1 => format!(
+                "sample {first} is so far from all others that they would be one point beside it; scaled without it, and pulled in"
+            ),
+            n => format!(
+                "{n} samples (the first is {first}) are so far from all others that these would be one point beside them; scaled without them, and pulled in"
+            ),
+        })
     }
 
     /// That many samples could not be agreed on, if it is more than half of those without a label: then another bound is the

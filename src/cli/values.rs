@@ -16,10 +16,13 @@ pub(super) fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
+/// More than any machine makes use of, and few enough to be started.
+const MOST_THREADS: usize = 1024;
+
 /// A number of threads, for the command line.
 pub(super) fn threads(text: &str) -> Result<usize, String> {
-    let threads = text.parse().ok().filter(|&threads| threads > 0);
-    threads.ok_or_else(|| "give a whole number, at least 1".into())
+    let threads = text.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads));
+    threads.ok_or_else(|| format!("give a whole number from 1 to {MOST_THREADS}"))
 }
 
 /// A time that isn't nothing, for the command line.

@@ -8,6 +8,7 @@ use consilience_data::{ClusterId, DataError};
 use ndarray::{Array2, ArrayView1, Axis};
 
 use super::Format;
+use super::cells::Cells;
 use super::names::LabelNames;
 use crate::RunError;
 use crate::run_folder::{ERRORS, RunFolder, manifest, read_given, read_probabilities, unwritable};
@@ -21,6 +22,8 @@ pub struct AllSamples<'a> {
     pub weights: bool,
     /// What clusters are called.
     pub names: Option<&'a LabelNames>,
+    /// How texts are written to CSV.
+    pub cells: Cells,
 }
 
 impl AllSamples<'_> {
@@ -95,10 +98,11 @@ impl Table<'_> {
         writer.write_record(&header)?;
         for (sample, cluster) in run.clusters.iter().enumerate() {
             let mut line = vec![self.rows[sample].to_string()];
-            line.extend(run.ids.as_ref().map(|ids| ids[sample].clone()));
+            line.extend(run.ids.as_ref().map(|ids| all.cells.write(&ids[sample]).into_owned()));
             line.push(cluster.map_or_else(|| "-1".into(), |cluster| cluster.0.to_string()));
             if let Some(names) = all.names {
-                line.push(cluster.map_or_else(String::new, |cluster| names.of(cluster).into()));
+                let name = |cluster| all.cells.write(names.of(cluster)).into_owned();
+                line.push(cluster.map_or_else(String::new, name));
             }
             line.push(run.confidences[sample].to_string());
             line.extend(self.weights.as_ref().map(|weights| weights[sample].to_string()));

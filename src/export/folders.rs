@@ -36,12 +36,12 @@ impl Export<'_> {
         let mut taken = HashSet::new();
         for entry in self.entries() {
             let id = self.id(entry).unwrap_or_default();
-            let label = self.folder_name(entry);
+            let label = fitting("", &self.folder_name(entry));
             let flat = plain(id);
-            let mut file = PathBuf::from(&label).join(&flat);
+            let mut file = PathBuf::from(&label).join(fitting("", &flat));
             let mut prefix = format!("{}_", entry.sample.0);
             while !taken.insert(file.clone()) {
-                file = PathBuf::from(&label).join(format!("{prefix}{flat}"));
+                file = PathBuf::from(&label).join(fitting(&prefix, &flat));
                 prefix += "_";
             }
             let target = folder.join(&file);
@@ -66,6 +66,14 @@ impl Export<'_> {
 fn plain(text: &str) -> String {
     let text = text.replace(['/', '\\', '\0'], "_");
     if text.chars().all(|letter| letter == '.') { "_".into() } else { text }
+}
+
+/// A name behind `prefix`: its end, with what the file is, if the whole is longer than file systems allow.
+fn fitting(prefix: &str, name: &str) -> String {
+    const MOST: usize = 255;
+    let too_many = (prefix.len() + name.len()).saturating_sub(MOST);
+    let start = (too_many..name.len()).find(|&start| name.is_char_boundary(start));
+    format!("{prefix}{}", &name[start.unwrap_or(0)..])
 }
 
 /// Where images are taken from.
@@ -183,6 +191,14 @@ mod tests {
         assert_eq!(way, Some("../../data/images".into()));
         let way = way_from(&root.join("out"), &root.join("out/label/x"));
         assert_eq!(way, Some("x".into()));
+    }
+
+    #[test]
+    fn long_names_keep_their_prefix_and_their_end() {
+        let name = format!("{}.png", "ä".repeat(140));
+        let short = fitting("7_", &name);
+        assert!(short.len() <= 255 && short.starts_with("7_ä") && short.ends_with("ä.png"));
+        assert_eq!(fitting("", "a.png"), "a.png");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use consilience_data::{Features, Offsets, PseudoLabel, PseudoLabels};
 use serde::Serialize;
 
+use super::cells::Cells;
 use super::names::LabelNames;
 use super::subset::Subset;
 use crate::RunError;
@@ -41,6 +42,8 @@ pub struct Export<'a> {
     pub names: Option<&'a LabelNames>,
     /// The features, if they are to be written.
     pub table: Option<FeatureTable<'a>>,
+    /// How texts are written to CSV.
+    pub cells: Cells,
 }
 
 impl<'a> Export<'a> {
@@ -55,7 +58,7 @@ impl<'a> Export<'a> {
         names: Option<&'a LabelNames>,
     ) -> Result<Self, RunError> {
         let (ids, rows) = (run.ids.as_deref(), run.rows.as_deref());
-        Ok(Self { labels: subset.choose(run)?, ids, rows, names, table: None })
+        Ok(Self { labels: subset.choose(run)?, ids, rows, names, table: None, cells: Cells::default() })
     }
 
     /// Adds the features of all samples of `run`.

@@ -1,5 +1,6 @@
 //! CSV and JSON Lines.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -7,8 +8,8 @@ use std::path::Path;
 use consilience_data::ClusterId;
 use serde::Serialize;
 
-use super::Export;
-use super::labelled::Values;
+use super::cells::Cells;
+use super::labelled::{Export, Values};
 use crate::run_folder::PSEUDO_LABELS;
 
 /// A line.
@@ -16,10 +17,10 @@ use crate::run_folder::PSEUDO_LABELS;
 struct Row<'a> {
     sample: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
+    id: Option<Cow<'a, str>>,
     label: ClusterId,
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
+    name: Option<Cow<'a, str>>,
     agreement: u16,
     margin: i32,
     confidence: f32,
@@ -27,12 +28,12 @@ struct Row<'a> {
     features: Option<Values<'a>>,
 }
 
-fn rows<'a>(export: &'a Export<'_>) -> impl Iterator<Item = Row<'a>> {
-    export.entries().iter().map(|entry| Row {
+fn rows<'a>(export: &'a Export<'_>, cells: Cells) -> impl Iterator<Item = Row<'a>> {
+    export.entries().iter().map(move |entry| Row {
         sample: export.row(entry),
-        id: export.id(entry),
+        id: export.id(entry).map(|id| cells.write(id)),
         label: entry.label,
-        name: export.name(entry),
+        name: export.name(entry).map(|name| cells.write(name)),
         agreement: entry.agreement,
         margin: entry.margin,
         confidence: entry.confidence,
@@ -44,7 +45,7 @@ fn rows<'a>(export: &'a Export<'_>) -> impl Iterator<Item = Row<'a>> {
 pub(super) fn csv(export: &Export<'_>, path: &Path) -> io::Result<()> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_path(path)?;
     writer.write_record(header(export))?;
-    for row in rows(export) {
+    for row in rows(export, export.cells) {
         writer.serialize(row)?;
     }
     writer.flush()
@@ -80,7 +81,7 @@ fn header(export: &Export<'_>) -> Vec<String> {
 /// Writes a JSON object a line.
 pub(super) fn json_lines(export: &Export<'_>, path: &Path) -> io::Result<()> {
     let mut writer = BufWriter::new(File::create(path)?);
-    for row in rows(export) {
+    for row in rows(export, Cells::AsTheyAre) {
         serde_json::to_writer(&mut writer, &row)?;
         writer.write_all(b"\n")?;
     }

@@ -17,6 +17,7 @@
 
 mod all_samples;
 mod arrays;
+mod cells;
 mod folders;
 mod labelled;
 mod lines;
@@ -30,6 +31,7 @@ use std::path::Path;
 use consilience_data::DataError;
 
 pub use self::all_samples::{AllSamples, label_errors};
+pub use self::cells::Cells;
 pub use self::labelled::{Export, FeatureTable};
 pub use self::names::LabelNames;
 pub use self::subset::Subset;

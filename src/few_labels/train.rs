@@ -66,7 +66,7 @@ pub fn train(
     let voters = if agree { communities(&data, config, &threads, observer)? } else { None };
     let propagated =
         if agree { Some(propagated(&data, &known, k, n_threads, observer)?) } else { None };
-    let coherent = voters.as_ref().filter(|voters| voters.is_coherent());
+    let coherent = voters.as_ref().filter(|voters| voters.is_evidence);
     // Where the neighbour graph is noise, nothing that was found on it counts.
     let is_noise = voters.is_some() && coherent.is_none();
     let propagated = propagated.filter(|_| !is_noise);

@@ -84,6 +84,8 @@ impl Metrics {
             acc: scores.as_ref().map(|scores| scores.acc),
             nmi: scores.as_ref().map(|scores| scores.nmi),
             ari: scores.as_ref().map(|scores| scores.ari),
+            n_far_off: outcome.data.far_off().len(),
+            first_far_off: outcome.data.far_off().first().copied(),
             n_without_votes: signatures.n_without_votes(),
             n_passing_gate: signatures.n_passing_gate(),
             complete: answer.is_complete(),

@@ -62,6 +62,10 @@ pub struct Metrics {
     pub nmi: Option<f64>,
     /// Adjusted Rand index of the assignments.
     pub ari: Option<f64>,
+    /// Samples so far from all others that they were pulled in: see [`Prepared::far_off`](consilience_ensembles::Prepared::far_off).
+    pub n_far_off: usize,
+    /// The first of them.
+    pub first_far_off: Option<usize>,
     /// Samples on which no model voted. They have no label, and a cluster only from models that were trained.
     pub n_without_votes: usize,
     /// Samples in which every model that voted is more confident than `agreement.min_confidence`: only these can be agreed on.

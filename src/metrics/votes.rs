@@ -94,6 +94,8 @@ impl Metrics {
             acc,
             nmi: scores.as_ref().map(|scores| scores.nmi),
             ari: scores.as_ref().map(|scores| scores.ari),
+            n_far_off: 0,
+            first_far_off: None,
             n_without_votes: signatures.n_without_votes(),
             n_passing_gate: signatures.n_passing_gate(),
             complete: outcome.complete,

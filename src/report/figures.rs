@@ -31,6 +31,8 @@ pub(super) struct Figures {
     pub(super) complete: bool,
     pub(super) chosen: Option<String>,
     pub(super) mean_confidence: Option<f64>,
+    #[serde(default)]
+    pub(super) n_far_off: usize,
     pub(super) n_without_votes: usize,
     pub(super) pseudo_labels: PseudoLabels,
     pub(super) parts: Option<Parts>,

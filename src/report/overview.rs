@@ -127,6 +127,12 @@ fn notices(figures: &Figures) -> Vec<String> {
                 .into(),
         );
     }
+    if figures.n_far_off > 0 {
+        notices.push(format!(
+            "{} so far from all others that they would hide them: scaled without them, and pulled in.",
+            plural(figures.n_far_off, "sample")
+        ));
+    }
     if figures.n_without_votes > 0 {
         let without = plural(figures.n_without_votes, "sample");
         notices.push(format!("{without} without any vote: no cluster and no label."));

@@ -149,6 +149,9 @@ fn write_transform(path: &Path, transform: &Transform) -> Result<(), RunError> {
         ("scale", scale.into()),
         ("rows", ArrayView1::from(&rows).into()),
     ];
+    if let Some(reach) = &transform.reach {
+        arrays.push(("reach", ArrayView1::from(std::slice::from_ref(reach)).into()));
+    }
     if let Some(projection) = &transform.projection {
         arrays.push(("projection", projection.view().into()));
     }
@@ -166,12 +169,14 @@ fn read_transform(path: &Path) -> Result<Transform, RunError> {
         _ => Err(damaged(path, &format!("no array {name} of one dimension"))),
     };
     let (shift, scale, rows) = (vector("shift")?, vector("scale")?, vector("rows")?);
+    let reach = arrays.remove("reach").map(|array| array.into_raw_vec_and_offset().0);
     let projection = arrays.remove("projection").map(ArrayD::into_dimensionality::<Ix2>);
     let projection = projection.transpose().map_err(|error| damaged(path, &error.to_string()))?;
     let fits = |rows: usize, columns: usize| rows == shift.len() && columns > 0;
-    let fitting = projection.as_ref().is_none_or(|p| fits(p.nrows(), p.ncols()));
+    let is_length = reach.as_ref().is_none_or(|reach| matches!(reach[..], [length] if length > 0.0));
+    let fitting = is_length && projection.as_ref().is_none_or(|p| fits(p.nrows(), p.ncols()));
     if shift.is_empty() || scale.len() != shift.len() || rows.len() != 1 || !fitting {
         return Err(damaged(path, "shapes that don't fit together"));
     }
-    Ok(Transform { shift, scale, rows: rows[0] != 0.0, projection })
+    Ok(Transform { shift, scale, reach: reach.map(|reach| reach[0]), rows: rows[0] != 0.0, projection })
 }

@@ -265,12 +265,13 @@ impl Stamp {
 /// Opens a regular file that isn't empty; also gives its size in bytes.
 fn open_file(path: &Path) -> Result<(File, u64), DataError> {
     let source_name = path.display().to_string();
-    let file = File::open(path).map_err(|error| unreadable(&error, &source_name))?;
-    let metadata = file.metadata().map_err(|error| unreadable(&error, &source_name))?;
+    // Looked at before: opening a pipe waits for somebody who writes.
+    let metadata = std::fs::metadata(path).map_err(|error| unreadable(&error, &source_name))?;
     if !metadata.is_file() {
         let directory = metadata.is_dir();
         return Err(DataError::NotAFile { source_name, directory });
     }
+    let file = File::open(path).map_err(|error| unreadable(&error, &source_name))?;
     if metadata.len() == 0 {
         return Err(DataError::EmptyFile { source_name });
     }

@@ -38,6 +38,18 @@ impl Offsets {
         (!as_is).then_some(Self { offsets, scales })
     }
 
+    /// Whether 32-bit floats, shape (n, width), have a column that has to be scaled: nothing is taken off what is exact.
+    pub(crate) fn of_narrow(values: &[f32], width: usize) -> Option<Self> {
+        let first = &values[..values.len().min(ROWS * width)];
+        // Zero fits any scale, and most data have nothing else outside.
+        let size = |value: &f32| f64::from(value.abs());
+        let fits = |value| value == 0.0 || (SCALES[0]..=SCALES[1]).contains(&value);
+        if first.iter().map(size).all(fits) {
+            return None;
+        }
+        Self::of(&first.iter().copied().map(f64::from).collect::<Vec<_>>(), width)
+    }
+
     /// The value in the file.
     #[must_use]
     pub fn original(&self, feature: usize, value: f32) -> f64 {
@@ -66,15 +78,13 @@ fn of_column<'a>(values: impl Iterator<Item = &'a f64>) -> (f64, f64) {
         exact &= narrow == value;
     }
     let Some(first) = first else { return (0.0, 1.0) };
-    if exact {
-        return (0.0, 1.0);
-    }
     let (largest, span) = (least.abs().max(most.abs()), most - least);
-    let needs = match span > 0.0 {
-        true => largest > LOST * span,
-        // The same in all rows that were looked at, and may be an integer that counts on.
-        false => (EXACT..INTEGERS).contains(&largest),
-    };
+    let needs = !exact
+        && match span > 0.0 {
+            true => largest > LOST * span,
+            // The same in all rows that were looked at, and may be an integer that counts on.
+            false => (EXACT..INTEGERS).contains(&largest),
+        };
     let (offset, size) = if needs { (first, span) } else { (0.0, largest) };
     let fits = size == 0.0 || !size.is_finite() || (SCALES[0]..=SCALES[1]).contains(&size);
     (offset, if fits { 1.0 } else { size.log2().round().exp2() })
@@ -97,6 +107,19 @@ mod tests {
         assert!(offsets.narrow(2, 1e300).is_finite());
         let rounded = offsets.original(2, offsets.narrow(2, 1e300));
         assert!((rounded / 1e300 - 1.0).abs() < 1e-7);
+    }
+
+    #[test]
+    fn numbers_near_the_smallest_are_scaled_without_loss() {
+        let values = [1e-42_f32, 0.5, -3e-42, 0.0];
+        let offsets = Offsets::of_narrow(&values, 2).unwrap();
+        assert_eq!((&offsets.offsets[..], offsets.scales[1]), (&[0.0, 0.0][..], 1.0));
+        for value in [values[0], values[2]] {
+            let narrow = offsets.narrow(0, f64::from(value));
+            assert!((0.1..10.0).contains(&narrow.abs()));
+            assert_eq!(offsets.original(0, narrow), f64::from(value));
+        }
+        assert_eq!(Offsets::of_narrow(&[0.0, 1e-3, 5e8, -0.0], 2), None);
     }
 
     #[test]

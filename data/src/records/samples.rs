@@ -178,7 +178,7 @@ impl Samples {
 
     fn push_numbers(&mut self, numbers: Numbers) {
         let wide: Vec<f64> = match numbers {
-            Numbers::F32(values) if self.fitted.offsets.is_none() && self.held.is_empty() => {
+            Numbers::F32(values) if self.is_as_it_is(&values) => {
                 self.fitted.is_decided |= !values.is_empty();
                 let before = self.values.len();
                 if self.values.is_empty() {
@@ -197,6 +197,13 @@ impl Samples {
         if self.held.len() >= offsets::ROWS * self.width {
             self.decide();
         }
+    }
+
+    /// Whether these become features as they are.
+    fn is_as_it_is(&self, values: &[f32]) -> bool {
+        self.fitted.offsets.is_none()
+            && self.held.is_empty()
+            && (self.fitted.is_decided || Offsets::of_narrow(values, self.width).is_none())
     }
 
     /// Decides what is taken off by the first rows that are held, and adds all of them.

@@ -20,6 +20,8 @@ const GRAPH: usize = 30;
 pub struct Prepared {
     features: Features,
     transform: Transform,
+    /// Samples that were pulled in, ascending.
+    far_off: Vec<usize>,
     /// Scaled features before they were projected, if they were: there neighbours are sought.
     unprojected: Option<Features>,
     /// Samples with something in them, ascending.
@@ -58,7 +60,7 @@ impl Prepared {
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
         let preparation = preparation.into();
-        let mut transform = Transform::of_scaling(features, preparation.scaling);
+        let (mut transform, far_off) = Transform::of_scaling(features, preparation.scaling);
         let scaled = finite(transform.scaled(&features.view()))?;
         let empty = |sample: &u32| scaled.row(*sample as usize).iter().all(|&value| value == 0.0);
         #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
@@ -81,7 +83,17 @@ impl Prepared {
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let spread = variance.iter().sum::<f64>().sqrt() as f32;
         let (distances, graph) = (None, None);
-        Ok(Self { features, transform, unprojected, trainable, distances, graph, spread, seed })
+        Ok(Self {
+            features,
+            transform,
+            far_off,
+            unprojected,
+            trainable,
+            distances,
+            graph,
+            spread,
+            seed,
+        })
     }
 
     /// Finds every sample's thirty nearest neighbours, by the scaled features before they are projected, and its distance to the
@@ -148,9 +160,17 @@ impl Prepared {
             NeighbourGraph::new(&features, &trainable, GRAPH, self.seed, threads, progress)?;
         let distances = Some(scales(&graph));
         let (transform, spread, seed) = (self.transform.clone(), self.spread, self.seed);
-        let (unprojected, graph) = (None, Some(graph));
-        let some =
-            Self { features, transform, unprojected, trainable, distances, graph, spread, seed };
+        let some = Self {
+            features,
+            transform,
+            far_off: Vec::new(),
+            unprojected: None,
+            trainable,
+            distances,
+            graph: Some(graph),
+            spread,
+            seed,
+        };
         Ok((some, samples))
     }
 
@@ -260,6 +280,13 @@ impl Prepared {
     #[must_use]
     pub fn transform(&self) -> &Transform {
         &self.transform
+    }
+
+    /// Samples so far from all others that these would be one point beside them, ascending: scales are those of the others, and these are
+    /// pulled in to the farthest of the others.
+    #[must_use]
+    pub fn far_off(&self) -> &[usize] {
+        &self.far_off
     }
 
     /// The seed of the run.

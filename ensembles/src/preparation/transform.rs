@@ -1,12 +1,13 @@
 //! Scaling of features.
 
 use consilience_data::{Features, Rng};
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::error::EnsembleError;
 use crate::numerics::matrix::{CHUNK, Write, multiply};
+use crate::preparation::far_off::far_off;
 use crate::preparation::reduction::principal_directions_watched;
 use crate::progress::{Progress, go_on};
 
@@ -63,6 +64,8 @@ pub struct Transform {
     pub shift: Vec<f32>,
     /// What the difference is multiplied by, length n_features.
     pub scale: Vec<f32>,
+    /// Samples longer than this after that are pulled in to it, towards the mean; `None`: no sample of the data was far off.
+    pub reach: Option<f32>,
     /// Whether each sample is then scaled to length sqrt(n_features).
     pub rows: bool,
     /// What samples are then multiplied by, shape (n_features, components), before they are scaled once more.
@@ -70,23 +73,31 @@ pub struct Transform {
 }
 
 impl Transform {
-    /// Without projection. O(n d).
+    /// Without projection, and the samples that are so far off that scales are found without them, ascending. O(n d).
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-    pub(crate) fn of_scaling(features: &Features, scaling: Scaling) -> Self {
-        let width = features.n_features();
+    pub(crate) fn of_scaling(features: &Features, scaling: Scaling) -> (Self, Vec<usize>) {
+        let (width, view) = (features.n_features(), features.view());
+        let far_off = match scaling {
+            Scaling::None | Scaling::Rows => Vec::new(),
+            Scaling::Range | Scaling::CentredRows => far_off(&view, false),
+            Scaling::Standardise => far_off(&view, true),
+        };
+        let is_near = |row: &usize| far_off.binary_search(row).is_err();
+        let near = || (0..features.n_samples()).filter(is_near).map(|row| view.row(row));
         let (zeros, ones) = (vec![0.0; width], vec![1.0; width]);
         let mean_of = |mean: &[f64]| mean.iter().map(|&mean| mean as f32).collect();
         let rows = matches!(scaling, Scaling::Rows | Scaling::CentredRows);
         let (shift, scale) = match scaling {
             Scaling::None | Scaling::Rows => (zeros, ones),
-            Scaling::CentredRows => (mean_of(&moments(&features.view()).0), ones),
+            Scaling::CentredRows => (mean_of(&moments_without(&view, &far_off).0), ones),
             Scaling::Range => {
-                let largest =
-                    features.as_slice().iter().fold(0f32, |most, value| most.max(value.abs()));
+                let largest = near()
+                    .flat_map(|row| row.into_iter())
+                    .fold(0f32, |most, value| most.max(value.abs()));
                 (zeros, vec![if largest > 0.0 { largest.recip() } else { 1.0 }; width])
             }
             Scaling::Standardise => {
-                let (mean, variance) = moments(&features.view());
+                let (mean, variance) = moments_without(&view, &far_off);
                 let scale = |&variance: &f64| match variance.sqrt().recip() as f32 {
                     scale if scale.is_finite() => scale,
                     _ => 0.0,
@@ -94,7 +105,21 @@ impl Transform {
                 (mean_of(&mean), variance.iter().map(scale).collect())
             }
         };
-        Self { shift, scale, rows, projection: None }
+        let mut transform = Self { shift, scale, reach: None, rows, projection: None };
+        if !far_off.is_empty() && !rows {
+            let longest = near().map(|row| transform.length(row)).fold(0.0, f64::max);
+            transform.reach = Some(longest as f32);
+        }
+        (transform, far_off)
+    }
+
+    /// The length of a sample that is shifted and scaled.
+    fn length(&self, row: ArrayView1<'_, f32>) -> f64 {
+        let scales = self.scale.iter().zip(&self.shift);
+        let scaled = row.iter().zip(scales).map(|(&value, (&scale, &shift))| {
+            (f64::from(value) - f64::from(shift)) * f64::from(scale)
+        });
+        scaled.map(|value| value * value).sum::<f64>().sqrt()
     }
 
     /// Scaled samples, shape (n, n_features).
@@ -105,10 +130,28 @@ impl Transform {
                 *value = (*value - shift) * scale;
             }
         }
+        if let Some(reach) = self.reach {
+            self.pull_in(features, f64::from(reach), &mut values);
+        }
         if self.rows {
             scale_rows(&mut values);
         }
         values
+    }
+
+    /// In 64 bits, as what is far off may have no scaled value of 32.
+    #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+    fn pull_in(&self, features: &ArrayView2<'_, f32>, reach: f64, values: &mut Array2<f32>) {
+        for (row, mut value) in features.rows().into_iter().zip(values.rows_mut()) {
+            let length = self.length(row);
+            if length > reach {
+                let parts = row.iter().zip(&self.scale).zip(&self.shift);
+                for (value, ((&from, &scale), &shift)) in value.iter_mut().zip(parts) {
+                    let scaled = (f64::from(from) - f64::from(shift)) * f64::from(scale);
+                    *value = (scaled * (reach / length)) as f32;
+                }
+            }
+        }
     }
 
     /// Finds a projection of scaled samples onto `components` directions; what it makes of them, shape (n, components).
@@ -207,16 +250,26 @@ fn scale_rows(values: &mut Array2<f32>) {
 }
 
 /// Mean and (biased) variance of every column, length n_features each, in two passes.
-#[expect(clippy::cast_precision_loss, reason = "f64 sums")]
 pub(crate) fn moments(values: &ArrayView2<'_, f32>) -> (Vec<f64>, Vec<f64>) {
-    let n = values.nrows() as f64;
+    moments_without(values, &[])
+}
+
+/// The same without some of the rows, which are ascending.
+#[expect(clippy::cast_precision_loss, reason = "f64 sums")]
+pub(crate) fn moments_without(
+    values: &ArrayView2<'_, f32>,
+    left_out: &[usize],
+) -> (Vec<f64>, Vec<f64>) {
+    let n = (values.nrows() - left_out.len()) as f64;
+    let counts = |row: &usize| left_out.binary_search(row).is_err();
+    let rows = || (0..values.nrows()).filter(counts).map(|row| values.row(row));
     let mut mean = vec![0.0; values.ncols()];
-    for row in values.rows() {
+    for row in rows() {
         mean.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     mean.iter_mut().for_each(|sum| *sum /= n);
     let mut variance = vec![0.0; values.ncols()];
-    for row in values.rows() {
+    for row in rows() {
         for ((sum, &value), mean) in variance.iter_mut().zip(row).zip(&mean) {
             *sum += (f64::from(value) - mean).powi(2);
         }
