@@ -91,6 +91,7 @@ pub fn run_prepared(
     let labeller = Labeller::new(config, &data, observer)?;
     let mut ensemble =
         Ensemble::of_kinds(&config.candidates(), &config.network, &data, k, &config.compute)?;
+    config.start(&mut ensemble)?;
     ensemble.add(own);
     ensemble.limit(config.cut.as_ref().map_or(&[], |cut| &cut.steps));
 

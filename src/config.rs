@@ -1,9 +1,11 @@
 //! Settings of a run: as they are written, and as they have been resolved and checked.
 
+use std::sync::Arc;
+
 use consilience_data::{Features, Seed};
 use consilience_ensembles::{
-    Compute, EngineChoice, EngineName, MemberKind, NetworkParams, Phase, Preparation, Scaling,
-    ValidNetworkParams,
+    Compute, EngineChoice, EngineName, Ensemble, Initialisation, MemberKind, NetworkParams, Phase,
+    Preparation, Scaling, ValidNetworkParams,
 };
 use consilience_graph::{AgreementParams, ValidAgreement};
 use serde::{Deserialize, Serialize};
@@ -138,7 +140,8 @@ impl Config {
         self.few_labels.iter().try_for_each(FewLabels::check)?;
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n_trained / batch;
-        Ok(ValidConfig { config: self, network, agreement, compute, trained_by, batches })
+        let start = None;
+        Ok(ValidConfig { config: self, network, agreement, compute, trained_by, start, batches })
     }
 }
 
@@ -171,6 +174,8 @@ pub struct ValidConfig {
     pub compute: Compute,
     /// What trains the networks, as [`Config::engine`] was resolved.
     pub trained_by: EngineName,
+    /// What networks' hidden layers start from, if not from random ones.
+    start: Option<Arc<Initialisation>>,
     /// Steps in a pass over the data.
     batches: usize,
 }
@@ -184,6 +189,45 @@ impl std::ops::Deref for ValidConfig {
 }
 
 impl ValidConfig {
+    /// The same, with networks whose hidden layers start from `start`, of `features`.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Setting`] if it is for other features, another scale or other hidden layers, or if there are no networks.
+    pub fn starting_from(
+        mut self,
+        start: Arc<Initialisation>,
+        features: &Features,
+    ) -> Result<Self, RunError> {
+        let wrong = |need: String, got: String| Err(RunError::Setting { name: "init", need, got });
+        let (preparation, seen) = (self.preparation, self.preparation.seen(features.n_features()));
+        if seen != start.n_features() {
+            let got = match seen == features.n_features() {
+                true => format!("data of {seen}"),
+                false => format!("{seen} principal directions (preparation.components)"),
+            };
+            return wrong(format!("{} features, as what it starts from", start.n_features()), got);
+        }
+        if preparation.scaling != start.scaling() {
+            let (need, got) = (start.scaling(), preparation.scaling);
+            return wrong(format!("preparation.scaling = {need:?}"), format!("{got:?}"));
+        }
+        if self.network.hidden != start.widths() {
+            let need = format!("network.hidden = {:?}, as what it starts from", start.widths());
+            return wrong(need, format!("{:?}", self.network.hidden));
+        }
+        if !self.members.iter().any(|kind| kind.is_network()) {
+            return wrong("networks among the members".into(), "none".into());
+        }
+        self.start = Some(start);
+        Ok(self)
+    }
+
+    /// Has networks start from what they are to start from.
+    pub(crate) fn start(&self, ensemble: &mut Ensemble) -> Result<(), RunError> {
+        Ok(self.start.iter().try_for_each(|start| ensemble.start_from(start))?)
+    }
+
     /// The kind of every candidate: those of the members, then those of the networks among them, in turn. Other models vote once.
     pub(crate) fn candidates(&self) -> Vec<MemberKind> {
         let networks = self.members.iter().copied().filter(|kind| kind.is_network());

@@ -55,7 +55,7 @@ fn digits_from_end_to_end() {
     if cfg!(feature = "hdf5") {
         expected.push("run.h5");
     }
-    expected.push("votes.npz");
+    expected.extend(["sketch.json", "votes.npz"]);
     assert_eq!(sandbox.files("runs/digits-1"), expected);
 
     let scores = sandbox.done("evaluate digits runs/digits-1 --json");

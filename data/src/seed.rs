@@ -49,6 +49,10 @@ pub enum Stream {
     Granularity { voter: u64 },
     /// Which half of the samples is which.
     Halves { split: u64 },
+    /// Which samples of which classes an episode of learning to learn is of.
+    Episode { step: u64, slot: u64 },
+    /// Which samples a sketch is of, and its frequencies: both the same for all runs.
+    Sketch { part: u64 },
 }
 
 impl Stream {
@@ -72,6 +76,9 @@ impl Stream {
             Self::Move { model, epoch } => [16, model, epoch],
             Self::Granularity { voter } => [17, voter, 0],
             Self::Halves { split } => [18, split, 0],
+            // Numbers between are taken elsewhere.
+            Self::Episode { step, slot } => [30, step, slot],
+            Self::Sketch { part } => [31, part, 0],
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::members::loaded::load;
 use crate::members::mixture::Mixture;
 use crate::members::network::Network;
 use crate::members::params::{MemberKind, NetworkParams, ValidNetworkParams};
+use crate::meta::initialisation::Initialisation;
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
 use crate::progress::Progress;
@@ -190,6 +191,20 @@ impl Ensemble {
         let first = self.members.last().map_or(0, |last| last.number + 1);
         let members = (first..).zip(models);
         self.members.extend(members.map(|(number, own)| Member::new(number, Model::Other(own))));
+    }
+
+    /// Has the hidden layers of all networks start from `start`, before they are trained. Their heads stay as they are, each its own.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] with both widths if they differ.
+    pub fn start_from(&mut self, start: &Initialisation) -> Result<(), EnsembleError> {
+        for member in &mut self.members {
+            if let Model::Network(network) = &mut member.model {
+                network.start_from(start)?;
+            }
+        }
+        Ok(())
     }
 
     /// Number of models that are trained in epochs.

@@ -20,6 +20,12 @@ pub enum EnsembleError {
     )]
     Diverged { model: u16, epoch: u64, rate: f64 },
 
+    #[error("the loss isn't finite in iteration {iteration}; lower inner_rate (now {rate})")]
+    MetaDiverged { iteration: usize, rate: f64 },
+
+    #[error("{name}: {problem}")]
+    Task { name: String, problem: String },
+
     #[error("model {model} can't predict before it is trained")]
     Untrained { model: u16 },
 

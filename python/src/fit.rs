@@ -9,7 +9,7 @@ use consilience::{
     Config, Granularity, Outcome, Predictor, RunError, ValidConfig, granularity, run_prepared, seek,
 };
 use consilience_data::{DataHash, Features, GivenLabels, Recipe};
-use consilience_ensembles::{Device, Progress};
+use consilience_ensembles::{Device, Progress, Sketch};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -149,6 +149,9 @@ impl Task {
         let is_text = config.preset == "text";
         run_folder::write_clusters(folder.path(), &outcome, features, &provenance, is_text)
             .map_err(of_run)?;
+        let sketch = Sketch::of(features, config.preparation.scaling, watch);
+        let sketch = sketch.map_err(|error| of_run(error.into()))?;
+        run_folder::write_sketch(folder.path(), &sketch).map_err(|error| of_run(error.into()))?;
         if let Some(found) = &found {
             run_folder::write_layers(folder.path(), found).map_err(of_run)?;
         }

@@ -15,7 +15,7 @@ use consilience_graph::Strictness;
 
 use super::k_range::{Clusters, KRange};
 use super::reading::ReadingArgs;
-use super::{examples, export, suggest, values};
+use super::{examples, export, meta_test, meta_train, similar, suggest, values};
 
 /// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 #[derive(Debug, Parser)]
@@ -48,6 +48,15 @@ pub(super) enum Command {
     /// Name the samples whose labels would tell most, as a table to fill in and give back to train
     #[command(after_help = examples::SUGGEST)]
     Suggest(suggest::SuggestArgs),
+    /// Learn from labelled tasks where networks are to start on a new one: for --init
+    #[command(after_help = examples::META_TRAIN)]
+    MetaTrain(meta_train::MetaTrainArgs),
+    /// Measure what a start is worth: accuracy from a few labels and a few steps, beside that from a random start
+    #[command(after_help = examples::META_TEST)]
+    MetaTest(meta_test::MetaTestArgs),
+    /// Rank earlier runs by how like their data are to these
+    #[command(after_help = examples::SIMILAR)]
+    Similar(similar::SimilarArgs),
     /// Score clusters against true labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
@@ -146,6 +155,18 @@ pub(super) struct ClusterArgs {
     /// Largest number of models that a GPU trains at once; fewer need less of its memory [default: all]
     #[arg(long, value_name = "M", help_heading = "How networks are trained")]
     pub(super) stack: Option<NonZero<usize>>,
+    /// What the hidden layers of all networks start from: a file of meta-train, an earlier run, or auto, whichever of --runs has the data
+    /// most like these. Their widths and the scaling of features are then those of the start [default: random ones]
+    #[arg(
+        long,
+        value_name = "META|RUN|auto",
+        conflicts_with = "k_range",
+        help_heading = "How networks are trained"
+    )]
+    pub(super) init: Option<String>,
+    /// With --init auto: the folder that has the earlier runs, and files of meta-train [default: runs]
+    #[arg(long, value_name = "DIR", requires = "init", help_heading = "How networks are trained")]
+    pub(super) runs: Option<PathBuf>,
     /// Threads to work on, which don't change the results [default: all cores]
     #[arg(long, value_name = "N", value_parser = values::threads)]
     pub(super) threads: Option<usize>,

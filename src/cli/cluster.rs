@@ -18,12 +18,14 @@ use consilience::run_folder::{
 use consilience::seek;
 use consilience::{Config, Effort, Outcome, ValidConfig};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
-use consilience_ensembles::Compute;
+use consilience_ensembles::{Compute, Sketch};
 
 use super::k_range::{self, Clusters, KRange};
 use super::summary::Summary;
 use super::watcher::Watcher;
-use super::{ClusterArgs, answer, curve, found_k, interrupt, reading, settings, teaching, writing};
+use super::{
+    ClusterArgs, answer, curve, found_k, interrupt, reading, settings, starting, teaching, writing,
+};
 
 /// Time that is not for training but for votes, the answer and the report: a share of the time asked for, or so many seconds where that
 /// is more, but never more than half of it.
@@ -40,7 +42,7 @@ pub(super) fn run(args: ClusterArgs) -> Result<ExitCode> {
 
 /// Everything that can be refused is refused before any work is done.
 fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
-    let start = Instant::now();
+    let begun = Instant::now();
     let compute = settings::compute(args)?;
     if let Some(range) = &args.k_range {
         return try_out(range, compute, args);
@@ -62,7 +64,10 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     }
     let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
     let typed = args.clusters.as_ref().and_then(Clusters::number);
-    let mut config = settings::resolve(args, &data, typed.or(data.n_clusters).unwrap_or(0))?;
+    let start = starting::find(args, &data)?;
+    let of_start = start.as_ref().map(|start| &*start.initialisation);
+    let k = typed.or(data.n_clusters).unwrap_or(0);
+    let mut config = settings::resolve(args, &data, k, of_start)?;
     if let Some((given, _)) =
         given.as_ref().filter(|(given, _)| given.n_classes() > config.n_clusters)
     {
@@ -84,7 +89,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             least.check(&data.features, compute).map_err(settings::hint)?;
             interrupt::go_on()?;
             let sought = seek::seek(&data.features, &config, &ks, compute, &watcher)?;
-            config = settings::resolve(args, &data, sought.found.k)?;
+            config = settings::resolve(args, &data, sought.found.k, of_start)?;
             config.n_clusters = sought.found.k;
             Some(sought)
         }
@@ -92,16 +97,22 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let source = run_folder::Source {
         data_hash: Some(DataHash::of(&data.features)),
         given_hash: given.as_ref().map(|(given, _)| given.hash()),
+        init: start.as_ref().map(|start| start.path.display().to_string()),
+        init_hash: start.as_ref().map(|start| start.initialisation.hash()),
         ..source(args)
     };
-    let origin = origin(args, run_folder::config_toml(command(args), &config, &source)?)?;
-    let config = config.check(&data.features, compute).map_err(settings::hint)?;
+    let origin = origin(args, run_folder::config_toml(&command(args), &config, &source)?)?;
+    let mut config = config.check(&data.features, compute).map_err(settings::hint)?;
+    if let Some(start) = &start {
+        config = config.starting_from(Arc::clone(&start.initialisation), &data.features)?;
+    }
     interrupt::go_on()?;
 
     let staging = destination.stage(&data.name, |checkpoint| origin.fits(checkpoint))?;
     interrupt::hold(&staging);
     need_space(staging.out(), run_folder::estimated_bytes(&data.features, &config))?;
     let checkpoints = keep(&staging, origin, args, &watcher)?;
+    start.iter().for_each(|start| watcher.say(&start.line()));
     reading::roles(&data).for_each(|line| watcher.say(&line));
     reading::notes(&data).for_each(|note| watcher.note(&note));
     if in_order {
@@ -127,9 +138,9 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         None => consilience::run(&data.features, &config, &watcher)?,
     };
 
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = begun.elapsed().as_secs_f64();
     let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
-    let written = run_folder::config_toml(command(args), &written, &source)?;
+    let written = run_folder::config_toml(&command(args), &written, &source)?;
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
     metrics.granularity = found.as_ref().map(GranularityMetrics::of);
     interrupt::go_on()?;
@@ -138,6 +149,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         metrics.set_curve(trace(&outcome, &config, &data, &watcher)?);
     }
     interrupt::go_on()?;
+    let sketch = Sketch::of(&data.features, config.preparation.scaling, &watcher)?;
     let rows = data.rows.as_deref();
     outcome.taught.iter().for_each(|taught| teaching::contradicted(taught, rows, &watcher));
     watcher.mention("writing");
@@ -147,6 +159,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         run_folder::write(folder, &outcome, &metrics, &written, &provenance)?;
         let is_text = config.preset == "text";
         run_folder::write_clusters(folder, &outcome, &data.features, &provenance, is_text)?;
+        run_folder::write_sketch(folder, &sketch)?;
         if let Some(found) = &found {
             run_folder::write_layers(folder, found)?;
         }
@@ -175,11 +188,13 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
 }
 
 /// What a run's `config.toml` says that repeats it.
-fn command(args: &ClusterArgs) -> &'static str {
-    match args.teaching {
+fn command(args: &ClusterArgs) -> String {
+    let command = match args.teaching {
         None => "cluster DATA...",
         Some(_) => "train DATA... --labels-partial LABELS",
-    }
+    };
+    let init = if args.init.is_some() { " --init START" } else { "" };
+    format!("{command}{init}")
 }
 
 /// Why there is no report.
@@ -243,7 +258,7 @@ fn page(folder: &Path, data: &Dataset, watcher: &Watcher) -> Result<PathBuf, Str
 /// A run for each K, of which only a line is kept.
 fn try_out(range: &KRange, compute: Compute, args: &ClusterArgs) -> Result<ExitCode> {
     let data = read_dataset_with(&args.data, &[], &args.reading.options())?;
-    let mut config = settings::resolve(args, &data, *range.ks().end())?;
+    let mut config = settings::resolve(args, &data, *range.ks().end(), None)?;
     config.rounds = args.rounds.unwrap_or(1);
     let watcher = Watcher::new(args.told.quiet);
     let observe = |row: &KRow| watcher.say(&k_range::line(row));
@@ -268,6 +283,8 @@ fn source(args: &ClusterArgs) -> run_folder::Source {
         labels: names(&args.labels),
         labels_partial: args.teaching.as_ref().and_then(|taught| taught.labels_partial.clone()),
         given_hash: None,
+        init: None,
+        init_hash: None,
         device: args.device.to_string(),
         data_hash: None,
     }

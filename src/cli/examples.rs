@@ -71,6 +71,29 @@ Examples:
   Fifty of them, into a file of your choice
     consilience suggest runs/data-1 -n 50 --out to-label.csv";
 
+pub(super) const META_TRAIN: &str = "\
+Examples:
+  Two tables with a column of labels, and an array with labels in a file of their own
+    consilience meta-train a.csv b.csv c.npy=labels.npy --out meta.safetensors
+  What an earlier run has found
+    consilience meta-train runs/a-1 runs/b-1 --method reptile --out meta.safetensors
+  A new task starts from there
+    consilience train new.csv --labels-partial some.csv --init meta.safetensors";
+
+pub(super) const META_TEST: &str = "\
+Examples:
+  Accuracy of ten steps from 1, 5 and 10 labels a class
+    consilience meta-test meta.safetensors new.csv
+  Of two classes, from 3 labels each, as JSON
+    consilience meta-test meta.safetensors new.npy=labels.npy --ways 2 --shots 3 --json";
+
+pub(super) const SIMILAR: &str = "\
+Examples:
+  Which of the earlier runs had data like these?
+    consilience similar new.npy runs/a-1 runs/b-1 meta.safetensors
+  Start from that
+    consilience cluster new.npy --init auto --runs runs";
+
 pub(super) const PREDICT: &str = "\
 Examples:
   Clusters of new samples, into new-clusters.csv

@@ -17,6 +17,8 @@ mod interrupt;
 mod k_range;
 mod left;
 mod look;
+mod meta_test;
+mod meta_train;
 mod output;
 mod parsing;
 mod predict;
@@ -26,9 +28,12 @@ mod reading;
 mod report;
 mod resume;
 mod settings;
+mod similar;
+mod starting;
 mod style;
 mod suggest;
 mod summary;
+mod tasks;
 mod teaching;
 mod values;
 mod watcher;
@@ -75,6 +80,9 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
         Command::Suggest(args) => interrupt::watched(move || suggest::run(&args)),
+        Command::MetaTrain(args) => interrupt::watched(move || meta_train::run(&args)),
+        Command::MetaTest(args) => interrupt::watched(move || meta_test::run(&args)),
+        Command::Similar(args) => interrupt::watched(move || similar::run(&args)),
         Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),

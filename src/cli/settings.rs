@@ -7,7 +7,9 @@ use consilience::from_votes::VotesConfig;
 use consilience::overlay::overlay;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Dataset, Seed};
-use consilience_ensembles::{Compute, Device, EnsembleError, MemberKind};
+use consilience_ensembles::{
+    Compute, Device, EnsembleError, Initialisation, MemberKind, Preparation,
+};
 use consilience_graph::{AgreementParams, GraphError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,8 +23,13 @@ use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 /// The table of a run's `config.toml` that isn't settings.
 const RUN: &str = "run";
 
-/// All settings, for `k` clusters unless a file has another number.
-pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Config> {
+/// All settings, for `k` clusters unless a file has another number, of networks that start from `start`.
+pub(super) fn resolve(
+    args: &ClusterArgs,
+    data: &Dataset,
+    k: usize,
+    start: Option<&Initialisation>,
+) -> Result<Config> {
     let mut config = Config::preset_for(&args.preset, &data.features, &data.recipe, k)?;
     if args.effort == Effort::Quick {
         no_networks(args)?;
@@ -30,6 +37,11 @@ pub(super) fn resolve(args: &ClusterArgs, data: &Dataset, k: usize) -> Result<Co
     config = config.with_effort(args.effort);
     if let Some(teaching) = &args.teaching {
         config = teaching.settings(config);
+    }
+    if let Some(start) = start {
+        let (scaling, components) = (start.scaling(), 0);
+        config.preparation = Preparation { scaling, components };
+        config.network.hidden = start.widths();
     }
     if let Some(path) = &args.config {
         config = over_file(&config, path, Others::Refused)?;
@@ -69,6 +81,7 @@ fn no_networks(args: &ClusterArgs) -> Result<()> {
         (args.rounds.is_some_and(|rounds| rounds > 1), "rounds of training"),
         (args.device != Device::Cpu, "a GPU"),
         (args.preset == "paper", "the paper's networks"),
+        (args.init.is_some(), "networks that start from --init"),
     ];
     match asked.iter().find(|(asked, _)| *asked) {
         Some((_, what)) => bail!(

@@ -187,6 +187,7 @@ fn models(few: &FewLabels, data: &Prepared, config: &ValidConfig) -> Result<Ense
     }
     let candidates = config.candidates();
     let mut ensemble = Ensemble::of_kinds(&candidates, &config.network, data, k, compute)?;
+    config.start(&mut ensemble)?;
     if few.has(Method::Propagation) {
         ensemble.add(propagator(candidates.len()));
     }

@@ -21,7 +21,7 @@ pub struct Origin {
 }
 
 /// What may differ: names of files, of which hashes tell more, and labels that are for scores alone.
-const MAY_DIFFER: [&str; 3] = ["run.data", "run.labels", "run.labels_partial"];
+const MAY_DIFFER: [&str; 4] = ["run.data", "run.labels", "run.labels_partial", "run.init"];
 
 /// How the data are known again.
 const DATA: &str = "run.data_hash";

@@ -231,9 +231,18 @@ pub fn read_recipe(path: &Path) -> Result<Recipe, RunError> {
 ///
 /// [`RunError::Folder`] if it is no run folder, and for settings that are damaged.
 pub fn read_source(path: &Path) -> Result<Source, RunError> {
+    Ok(source_of(&read_settings(path)?))
+}
+
+/// All settings of the run in `path`, with the table `[run]`.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] if it is no run folder, and for settings that are damaged.
+pub fn read_settings(path: &Path) -> Result<toml::Table, RunError> {
     check(path)?;
     manifest::verify(path, &[CONFIG])?;
-    Ok(source_of(&read_config(path)?))
+    read_config(path)
 }
 
 /// Checks that results that are read without [`RunFolder`] are as a run has written them, if `path` is a run folder or one of its

@@ -35,6 +35,12 @@ pub struct Source {
     /// A hash of them, to know them again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_hash: Option<String>,
+    /// What networks started from, as named on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<String>,
+    /// A hash of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init_hash: Option<String>,
     /// Where the networks were trained.
     pub device: String,
     /// [`DataHash`](consilience_data::DataHash) of the features, if they were there, to know them again.

@@ -17,6 +17,7 @@ use crate::members::params::ValidNetworkParams;
 use crate::members::save::save_weights;
 use crate::members::state;
 use crate::members::weights::Weights;
+use crate::meta::initialisation::Initialisation;
 use crate::preparation::prepared::Prepared;
 use crate::profile::Profile;
 use crate::progress::Progress;
@@ -68,6 +69,15 @@ impl Network {
             cut: None,
             profile: Profile::default(),
         })
+    }
+
+    /// Has its hidden layers start from `start`, before it is trained.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] if widths differ.
+    pub(crate) fn start_from(&mut self, start: &Initialisation) -> Result<(), EnsembleError> {
+        start.start(&mut self.weights)
     }
 
     /// For an engine to train, for at most so many steps.

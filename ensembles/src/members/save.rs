@@ -1,6 +1,6 @@
 //! Models as files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,8 +29,20 @@ pub(crate) fn save_weights(weights: &Weights, path: &Path) -> Result<(), Ensembl
     save_arrays(&arrays, path)
 }
 
+/// The entry of a file's metadata that says more than tensors can. There is no other, as entries are in no order.
+pub(crate) const NOTE: &str = "consilience";
+
 /// Writes `arrays` to `path` in the safetensors format, sorted by name, so that the same arrays give the same bytes.
 pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleError> {
+    save_noted(arrays, None, path)
+}
+
+/// As [`save_arrays`], with a text beside them.
+pub(crate) fn save_noted(
+    arrays: &[Array],
+    note: Option<String>,
+    path: &Path,
+) -> Result<(), EnsembleError> {
     let problem = |reason: String| EnsembleError::Save { path: path.into(), reason };
     let bytes: Vec<Vec<u8>> = arrays
         .iter()
@@ -43,8 +55,9 @@ pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleE
             Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
         })
         .collect();
+    let note = note.map(|note| HashMap::from([(NOTE.to_owned(), note)]));
     let file = views
-        .and_then(|views| safetensors::serialize(views, None))
+        .and_then(|views| safetensors::serialize(views, note))
         .map_err(|error| problem(error.to_string()))?;
     fs::write(path, file).map_err(|error| problem(error.to_string()))
 }
@@ -53,6 +66,7 @@ pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleE
 pub(crate) struct Arrays {
     path: PathBuf,
     arrays: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    note: Option<String>,
 }
 
 impl Arrays {
@@ -61,6 +75,9 @@ impl Arrays {
         let damaged = |reason: String| EnsembleError::Load { path: path.into(), reason };
         let bytes = fs::read(path).map_err(|error| damaged(error.to_string()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let note = header.metadata().as_ref().and_then(|entries| entries.get(NOTE).cloned());
         let mut arrays = BTreeMap::new();
         for (name, tensor) in file.iter() {
             if tensor.dtype() != Dtype::F32 {
@@ -73,7 +90,12 @@ impl Arrays {
             }
             arrays.insert(name.to_owned(), (tensor.shape().to_vec(), values));
         }
-        Ok(Self { path: path.into(), arrays })
+        Ok(Self { path: path.into(), arrays, note })
+    }
+
+    /// The text beside the tensors, if there is one.
+    pub(crate) fn take_note(&mut self) -> Option<String> {
+        self.note.take()
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
