@@ -37,6 +37,7 @@ pub use members::params::{
 };
 pub use members::propagation::{Propagation, Propagator};
 pub use members::sizes::SizePrior;
+pub use numerics::matrix::CHUNK;
 pub use preparation::data_kind::{DataKind, Look};
 pub use preparation::image::Image;
 pub use preparation::neighbour_graph::NeighbourGraph;
