@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 
 use common::{Sandbox, stderr};
-use consilience::Predictor;
 use consilience::from_counts::{Counts, agreement_of, from_counts};
 use consilience::run_folder::RunFolder;
+use consilience::{Prediction, Predictor, Voted};
 use consilience_data::write::npy;
 use consilience_data::{ClusterId, Features, Votes, read_dataset};
 use consilience_graph::{Codes, Threads, extract};
@@ -162,31 +162,41 @@ fn counts_give_the_labels_of_their_samples() {
     );
 }
 
-/// Where the run ended with k-means, its members vote nonetheless.
+/// A sample's answer depends on it alone, whatever the run ended with; and its members vote where they have no part in that.
 #[test]
-fn members_vote_where_they_have_no_part_in_the_answer() {
-    let judged =
-        SETTINGS.replace("judge = false", "judge = true").replace("epochs = 20", "epochs = 1");
-    let (sandbox, digits) = sandbox(&judged, &[]);
-    let features = |rows| Features::new(rows, "digits").unwrap();
-    let predictor = Predictor::load(&sandbox.path("run"), 1).unwrap();
-    assert_eq!(predictor.signature_codes().unwrap().n_models(), 4);
-    let all = predictor.vote(&features(digits.clone())).unwrap();
-    // In another order, which puts samples at other places of their blocks.
-    let reversed: Vec<usize> = (0..1797).rev().collect();
-    let others = predictor.vote(&features(digits.select(Axis(0), &reversed))).unwrap();
-    for (sample, &at) in reversed.iter().enumerate() {
-        assert_eq!(all.signatures.text(sample), others.signatures.text(at));
-        assert_eq!(
-            all.lowest_confidences[sample].to_bits(),
-            others.lowest_confidences[at].to_bits()
-        );
-        let [ours, theirs] = [(&all, sample), (&others, at)].map(|(voted, sample)| {
-            let prediction = &voted.prediction;
-            (prediction.assignments.clusters()[sample], prediction.confidences[sample].to_bits())
-        });
-        assert_eq!(ours, theirs);
+fn members_of_every_kind_vote_wherever_a_sample_is() {
+    let judged = SETTINGS.replace("judge = false", "judge = true");
+    let untrained = judged
+        .replace("epochs = 20", "epochs = 1")
+        .replace("network", "network.learning_rate = 1e-9\nnetwork");
+    let kinds = "members = ['ladder', 'communities', 'mixture', 'k-means']";
+    let mixed = judged.replace("members = ['vat-im', 'ladder', 'ladder', 'vat-im']", kinds);
+    let mixed = mixed.replace("communities = 0", "communities = 5");
+    let mut chosen = Vec::new();
+    for settings in [&untrained, &mixed] {
+        let (sandbox, digits) = sandbox(settings, &[]);
+        chosen.push(sandbox.json("run/metrics.json")["chosen"].clone());
+        let features = |rows| Features::new(rows, "digits").unwrap();
+        let predictor = Predictor::load(&sandbox.path("run"), 1).unwrap();
+        assert_eq!(predictor.signature_codes().unwrap().n_models(), 4);
+        let all = predictor.vote(&features(digits.clone())).unwrap();
+        // In another order, which puts samples at other places of their blocks.
+        let reversed: Vec<usize> = (0..1797).rev().collect();
+        let others = predictor.vote(&features(digits.select(Axis(0), &reversed))).unwrap();
+        for (at, &sample) in reversed.iter().enumerate() {
+            assert_eq!(answer(&all, sample), answer(&others, at));
+        }
     }
+    assert_eq!(chosen[0], "k-means");
+    assert!(["across-kinds", "communities"].contains(&chosen[1].as_str().unwrap()), "{chosen:?}");
+}
+
+/// All that is said of a sample, to the bit.
+fn answer(voted: &Voted, sample: usize) -> (ClusterId, u32, u32, String) {
+    let Prediction { assignments, confidences } = &voted.prediction;
+    let confidences = [confidences[sample], voted.lowest_confidences[sample]].map(f32::to_bits);
+    let signature = voted.signatures.text(sample).into_owned();
+    (assignments.clusters()[sample], confidences[0], confidences[1], signature)
 }
 
 #[test]

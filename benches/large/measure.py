@@ -4,7 +4,7 @@ python measure.py rates FOLDER --embeddings EMBEDDINGS.npz --rows 200000    rate
 python measure.py growth FOLDER --embeddings EMBEDDINGS.npz --rows 1000000  distinct signatures behind the gate, and without one
 
 FOLDER keeps the rows, the run and what came out (rates.json, growth.json). Rows are made of the embeddings: each is one of them
-with noise of half its spread. It needs the environment of tools/spark_tests.sh.
+with noise of a fifth of its spread. It needs the environment of tools/spark_tests.sh.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 # Rows that are made at a time, and how far they are from the embeddings that they are made of, in standard deviations of these.
-CHUNK, NOISE = 50_000, 0.5
+CHUNK, NOISE = 50_000, 0.2
 CLUSTERS, FITTED = 20, 6000
 
 
