@@ -7,7 +7,7 @@ cargo := CMAKE=$$(tools/setup.sh) && export CMAKE && cargo
 # Tests, in data/tests and tests, of what is other without HDF5. Training and the graph know nothing of it.
 files_and_commands := bad_input cluster evaluate_and_info export formats ids pseudo_label stream votes writers
 
-.PHONY: help demo test install lint fmt clippy docs without-hdf5 deny python python-package wheel setup
+.PHONY: help demo test install lint fmt clippy docs without-hdf5 deny python python-package spark wheel setup
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 22
@@ -45,6 +45,9 @@ python: ## the tests of the scripts in benches/
 
 python-package: ## the Python package: its wheel, built and tested in an environment of its own
 	@tools/python_package.sh
+
+spark: ## consilience.spark, on a cluster of processes on this machine; installs a Java runtime and Spark
+	@tools/spark_tests.sh
 
 wheel: ## the Python package's wheel for users, into target/wheels
 	@tools/wheel.sh

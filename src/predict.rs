@@ -10,14 +10,17 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use consilience_data::{
-    Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader, SoftAssignments,
+    Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader, ModelIdx, SoftAssignments,
+    Votes,
 };
-use consilience_ensembles::{EnsembleError, Transform};
+use consilience_ensembles::{CHUNK, Ensemble, EnsembleError, Transform};
+use consilience_graph::{Codes, SignatureCodes};
+use ndarray::{Array2, ArrayView1, s};
 
 use crate::RunError;
 use crate::outcome::Outcome;
 use crate::rule::Rule;
-use crate::run_folder::read_models;
+use crate::run_folder::{Saved, read_models};
 
 /// Chunks that are read ahead.
 const AHEAD: usize = 1;
@@ -26,6 +29,10 @@ const AHEAD: usize = 1;
 pub struct Predictor {
     transform: Transform,
     rule: Rule,
+    /// The members of the run, where they have no part in the rule.
+    apart: Option<Ensemble>,
+    /// Number of clusters of each member.
+    n_clusters: Vec<usize>,
     threads: usize,
 }
 
@@ -36,6 +43,17 @@ pub struct Prediction {
     pub assignments: Assignments,
     /// How sure it is, length n_samples: see [`Candidate::confidence`](crate::judge::Candidate::confidence).
     pub confidences: Vec<f32>,
+}
+
+/// What the models say of samples, and how the members of the run voted on them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Voted {
+    /// The clusters.
+    pub prediction: Prediction,
+    /// The lowest confidence of all members, 0..=1, length n_samples.
+    pub lowest_confidences: Vec<f32>,
+    /// The votes of all members as one value a sample: see [`Predictor::signature_codes`].
+    pub signatures: Codes,
 }
 
 impl Prediction {
@@ -57,7 +75,8 @@ impl Predictor {
     /// a file that is missing or damaged.
     pub fn load(folder: &Path, threads: usize) -> Result<Self, RunError> {
         let saved = read_models(folder, threads)?;
-        Ok(Self { transform: saved.transform, rule: saved.rule, threads })
+        let Saved { transform, rule, apart, n_clusters } = saved;
+        Ok(Self { transform, rule, apart, n_clusters, threads })
     }
 
     /// The models of a run that is in memory.
@@ -67,8 +86,11 @@ impl Predictor {
     /// [`RunError::Ensemble`] if the threads can't be started.
     pub fn of(outcome: Outcome, threads: usize) -> Result<Self, RunError> {
         let transform = outcome.data.transform().clone();
-        let rule = Rule::of(outcome, threads)?.on_cpu(threads)?;
-        Ok(Self { transform, rule, threads })
+        let of_member = |model| outcome.alignment.from_model(ModelIdx::from_index(model)).len();
+        let n_clusters = (0..outcome.alignment.n_models()).map(of_member).collect();
+        let (rule, apart) = Rule::of(outcome, threads)?;
+        let apart = apart.map(|members| members.on_cpu(threads)).transpose()?;
+        Ok(Self { transform, rule: rule.on_cpu(threads)?, apart, n_clusters, threads })
     }
 
     /// Number of features that a sample has to have.
@@ -96,6 +118,47 @@ impl Predictor {
         Ok(Prediction { assignments, confidences })
     }
 
+    /// How the votes of the run's members are written as signatures: the members whose agreement made the run's mini-clusters, not the
+    /// communities beside them.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Graph`] for a run of more models or clusters than there can be.
+    pub fn signature_codes(&self) -> Result<SignatureCodes, RunError> {
+        Ok(SignatureCodes::new(&self.n_clusters)?)
+    }
+
+    /// Clusters as [`Predictor::predict`] gives them, and how the run's members voted.
+    ///
+    /// A sample's answer depends on it alone, to the bit: the models see thousands of rows, the last of which are filled up, so that whoever
+    /// cuts samples into calls can cut them anywhere. [`Predictor::predict`] rounds as the run itself did, which may differ in the last
+    /// bits of the last of its samples.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictor::predict`].
+    pub fn vote(&self, features: &Features) -> Result<Voted, RunError> {
+        let n_samples = features.n_samples();
+        let seen = self.transform.apply(&filled_up(features)?, self.threads)?;
+        let (assignments, mut confidences, votes) = match &self.apart {
+            None => self.rule.answer_and_votes(&seen)?,
+            Some(members) => {
+                let (assignments, confidences) = self.rule.answer(&seen)?;
+                (assignments, confidences, Votes::from_answers(&members.predict_new(&seen)?)?)
+            }
+        };
+        let votes = votes.of_first(n_samples)?;
+        confidences.truncate(n_samples);
+        let clusters = assignments.clusters()[..n_samples].to_vec();
+        let assignments = Assignments::new(clusters, assignments.n_clusters());
+        let lowest = |row: ArrayView1<'_, f32>| row.iter().copied().fold(f32::INFINITY, f32::min);
+        Ok(Voted {
+            prediction: Prediction { assignments, confidences },
+            lowest_confidences: votes.confidences().columns().into_iter().map(lowest).collect(),
+            signatures: self.signature_codes()?.encode(&votes),
+        })
+    }
+
     /// The probability of each cluster for samples, `features` being as in [`Predictor::predict`], whose clusters are the most probable of these;
     /// `None` where the run ended with an answer that has none (votes placed in a tree). O(n parameters).
     ///
@@ -115,7 +178,29 @@ impl Predictor {
     pub fn predict_chunks<E: From<RunError> + Send>(
         &self,
         reader: &mut FeaturesReader,
-        mut take: impl FnMut(&FeaturesChunk, &Prediction) -> Result<(), E> + Send,
+        take: impl FnMut(&FeaturesChunk, &Prediction) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        self.chunks(reader, |features| self.predict(features), take)
+    }
+
+    /// As [`Predictor::predict_chunks`], with what [`Predictor::vote`] gives.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictor::predict_chunks`].
+    pub fn vote_chunks<E: From<RunError> + Send>(
+        &self,
+        reader: &mut FeaturesReader,
+        take: impl FnMut(&FeaturesChunk, &Voted) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        self.chunks(reader, |features| self.vote(features), take)
+    }
+
+    fn chunks<T, E: From<RunError> + Send>(
+        &self,
+        reader: &mut FeaturesReader,
+        answer: impl Fn(&Features) -> Result<T, RunError> + Send,
+        mut take: impl FnMut(&FeaturesChunk, &T) -> Result<(), E> + Send,
     ) -> Result<(), E> {
         let failed = |error| E::from(RunError::from(error));
         let expected = self.n_features();
@@ -126,7 +211,7 @@ impl Predictor {
             let (sender, receiver) = sync_channel::<FeaturesChunk>(AHEAD);
             let worker = scope.spawn(move || {
                 for chunk in receiver {
-                    take(&chunk, &self.predict(&chunk.features)?)?;
+                    take(&chunk, &answer(&chunk.features)?)?;
                 }
                 Ok(())
             });
@@ -147,4 +232,12 @@ impl Predictor {
             worked.and(read)
         })
     }
+}
+
+/// Rows up to a whole number of blocks; those that are added are zeros.
+fn filled_up(features: &Features) -> Result<Features, RunError> {
+    let (n_samples, n_features) = features.view().dim();
+    let mut filled = Array2::zeros((n_samples.next_multiple_of(CHUNK), n_features));
+    filled.slice_mut(s![..n_samples, ..]).assign(&features.view());
+    Ok(Features::new(filled, "samples")?)
 }

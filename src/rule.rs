@@ -1,6 +1,6 @@
 //! How what models say of a sample becomes its cluster.
 
-use consilience_data::{Assignments, Features, SoftAssignments, Votes};
+use consilience_data::{Assignments, Features, ModelAnswers, SoftAssignments, Votes};
 use consilience_ensembles::{Ensemble, KMeansModel};
 use consilience_graph::{Alignment, Placer, consensus};
 
@@ -17,18 +17,22 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    pub(crate) fn of(outcome: Outcome, threads: usize) -> Result<Self, RunError> {
+    /// The rule of a run, and its members where they have no part in it.
+    pub(crate) fn of(
+        outcome: Outcome,
+        threads: usize,
+    ) -> Result<(Self, Option<Ensemble>), RunError> {
         let Outcome { answer, ensemble, voters, alignment, .. } = outcome;
         let communities = voters.map(|voters| voters.ensemble);
         Ok(match (answer.chosen, answer.cut, communities, answer.k_means) {
             (Chosen::AcrossKinds, Some((_, placer)), Some(communities), _) => {
-                Self::Placed(vec![ensemble, communities], placer)
+                (Self::Placed(vec![ensemble, communities], placer), None)
             }
             (Chosen::Communities, Some((_, placer)), Some(communities), _) => {
-                Self::Placed(vec![communities], placer)
+                (Self::Placed(vec![communities], placer), Some(ensemble))
             }
-            (Chosen::KMeans, _, _, Some(model)) => Self::k_means(model, threads)?,
-            _ => Self::Averaged(ensemble, alignment),
+            (Chosen::KMeans, _, _, Some(model)) => (Self::k_means(model, threads)?, Some(ensemble)),
+            _ => (Self::Averaged(ensemble, alignment), None),
         })
     }
 
@@ -72,17 +76,42 @@ impl Rule {
 
     /// The cluster of every sample, and its confidence.
     pub(crate) fn answer(&self, features: &Features) -> Result<(Assignments, Vec<f32>), RunError> {
-        match self {
-            Self::Averaged(ensemble, alignment) => {
-                Ok(consensus(&ensemble.predict_new(features)?, alignment)?.harden())
-            }
-            Self::Placed(ensembles, placer) => {
+        self.weigh(&self.ask(features)?)
+    }
+
+    /// The same, and how the first ensemble voted.
+    pub(crate) fn answer_and_votes(
+        &self,
+        features: &Features,
+    ) -> Result<(Assignments, Vec<f32>, Votes), RunError> {
+        let answers = self.ask(features)?;
+        let (assignments, confidences) = self.weigh(&answers)?;
+        let first = match self {
+            Self::Averaged(ensemble, _) => Some(ensemble),
+            Self::Placed(ensembles, _) => ensembles.first(),
+        };
+        let n_models = first.map_or(0, Ensemble::n_models);
+        Ok((assignments, confidences, Votes::from_answers(&answers[..n_models])?))
+    }
+
+    /// What every model says.
+    fn ask(&self, features: &Features) -> Result<Vec<ModelAnswers>, RunError> {
+        Ok(match self {
+            Self::Averaged(ensemble, _) => ensemble.predict_new(features)?,
+            Self::Placed(ensembles, _) => {
                 let mut answers = Vec::new();
                 for ensemble in ensembles {
                     answers.extend(ensemble.predict_new(features)?);
                 }
-                placed(placer, &Votes::from_answers(&answers)?)
+                answers
             }
+        })
+    }
+
+    fn weigh(&self, answers: &[ModelAnswers]) -> Result<(Assignments, Vec<f32>), RunError> {
+        match self {
+            Self::Averaged(_, alignment) => Ok(consensus(answers, alignment)?.harden()),
+            Self::Placed(_, placer) => placed(placer, &Votes::from_answers(answers)?),
         }
     }
 }

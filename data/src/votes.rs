@@ -1,6 +1,6 @@
 //! What the members of an ensemble say of every sample.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 use crate::{DataError, ModelAnswers, ModelIdx};
 
@@ -97,6 +97,18 @@ impl Votes {
             confidences: self.confidences.select(Axis(0), models),
             n_clusters: models.iter().map(|&model| self.n_clusters[model]).collect(),
         }
+    }
+
+    /// The votes on the first `n_samples`, at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Empty`] without samples.
+    pub fn of_first(&self, n_samples: usize) -> Result<Self, DataError> {
+        let first = s![.., ..n_samples.min(self.n_samples())];
+        let (clusters, confidences) = (self.clusters.slice(first), self.confidences.slice(first));
+        let votes = Self::new(clusters.to_owned(), confidences.to_owned())?;
+        Ok(Self { n_clusters: self.n_clusters.clone(), ..votes })
     }
 
     /// The same votes of these samples alone, ascending; the others' are missing.

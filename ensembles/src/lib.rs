@@ -44,6 +44,7 @@ pub use meta::learn::learn_initialisation;
 pub use meta::params::{MetaMethod, MetaParams, ValidMetaParams};
 pub use meta::sketch::Sketch;
 pub use meta::tasks::MetaTask;
+pub use numerics::matrix::CHUNK;
 pub use preparation::data_kind::{DataKind, Look};
 pub use preparation::image::Image;
 pub use preparation::neighbour_graph::NeighbourGraph;

@@ -72,6 +72,11 @@ pub enum GraphError {
     #[error("{n_samples} samples; at most 4294967295 are supported")]
     TooManySamples { n_samples: usize },
 
+    #[error(
+        "{n_samples} samples of one signature; at most 4294967295 are supported: count a share of the samples"
+    )]
+    TooManyAlike { n_samples: u64 },
+
     #[error("'{name}' is no format for graphs: give graphml or dot")]
     GraphFormat { name: String },
 

@@ -56,6 +56,26 @@ pub fn extract(
     AgreementGraph::new(&signatures, agreement)?.extract(k, threads)
 }
 
+/// The mini-clusters of one set of votes, by signature. Of samples that were counted elsewhere, too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureExtraction {
+    /// The label of each signature, and so of all samples that have it, shape (n_signatures); `None`: in no mini-cluster.
+    pub labels: Vec<Option<SignatureLabel>>,
+    /// The signature of each mini-cluster's anchor, in the order in which they were taken.
+    pub anchors: Vec<SignatureIdx>,
+}
+
+/// What all samples of a signature have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignatureLabel {
+    /// The mini-cluster.
+    pub label: ClusterId,
+    /// Number of models that put the signature with the mini-cluster's anchor.
+    pub agreement: u16,
+    /// By how many models that is ahead of the next best mini-cluster.
+    pub margin: i32,
+}
+
 impl AgreementGraph<'_> {
     /// Takes up to `k` mini-clusters, greedily (Kingdra; Gupta et al., ICLR 2020, algorithm 1).
     ///
@@ -82,6 +102,20 @@ impl AgreementGraph<'_> {
     ///
     /// [`GraphError::ClusterCount`] unless 1 <= k <= 65535, [`GraphError::Cancelled`] if whoever watches the threads says so.
     pub fn extract(&self, k: usize, threads: &Threads<'_>) -> Result<Extraction, GraphError> {
+        let found = self.extract_signatures(k, threads)?;
+        Ok(threads.run(|| self.of_samples(&found)))
+    }
+
+    /// As [`AgreementGraph::extract`], by signature: also where these were counted elsewhere ([`Signatures::of_counts`](crate::Signatures::of_counts)).
+    ///
+    /// # Errors
+    ///
+    /// As [`AgreementGraph::extract`].
+    pub fn extract_signatures(
+        &self,
+        k: usize,
+        threads: &Threads<'_>,
+    ) -> Result<SignatureExtraction, GraphError> {
         if !(1..=usize::from(u16::MAX)).contains(&k) {
             return Err(GraphError::ClusterCount { k });
         }
@@ -106,7 +140,7 @@ impl AgreementGraph<'_> {
             }
             Ok::<_, GraphError>(())
         })?;
-        Ok(threads.run(|| self.extraction(&minis)))
+        Ok(threads.run(|| self.labelled(&minis)))
     }
 
     /// How many nanoseconds [`AgreementGraph::extract`] takes on one thread, about: to count strong positive edges, to compare
@@ -120,54 +154,53 @@ impl AgreementGraph<'_> {
         edges.saturating_add(anchors).saturating_add(32 * signatures.n_samples() as u64)
     }
 
-    /// Labels the samples of the mini-clusters, each given as its anchor and its other members.
-    fn extraction(&self, minis: &[Vec<SignatureIdx>]) -> Extraction {
-        let signatures = self.signatures();
+    /// Labels the signatures of the mini-clusters, each given as its anchor and its other members.
+    fn labelled(&self, minis: &[Vec<SignatureIdx>]) -> SignatureExtraction {
         let anchors: Vec<SignatureIdx> = minis.iter().map(|members| members[0]).collect();
-        let mut labels: Vec<Option<Label>> = vec![None; signatures.len()];
+        let mut labels: Vec<Option<SignatureLabel>> = vec![None; self.signatures().len()];
         for (mini, members) in minis.iter().enumerate() {
-            let found: Vec<Label> =
+            let found: Vec<SignatureLabel> =
                 members.par_iter().map(|&node| self.label(node, mini, &anchors)).collect();
             for (node, label) in members.iter().zip(found) {
                 labels[node.index()] = Some(label);
             }
         }
+        SignatureExtraction { labels, anchors }
+    }
+
+    /// Gives samples the labels of their signatures.
+    fn of_samples(&self, found: &SignatureExtraction) -> Extraction {
+        let signatures = self.signatures();
         let entries: Vec<PseudoLabel> = (signatures.of_sample.par_iter())
             .enumerate()
             .filter_map(|(sample, &signature)| {
-                let label = labels[signature as usize]?;
+                let label = found.labels[signature as usize]?;
                 let sample = SampleIdx::from_index(sample);
                 Some(PseudoLabel {
                     sample,
-                    label: label.mini,
+                    label: label.label,
                     agreement: label.agreement,
                     margin: label.margin,
                     confidence: signatures.lowest_confidence(sample),
                 })
             })
             .collect();
+        let n_clusters = found.anchors.len();
+        let anchors = found.anchors.iter().map(|&anchor| signatures.first_sample(anchor));
         Extraction {
-            pseudo_labels: PseudoLabels::new(entries, minis.len(), signatures.n_samples()),
-            anchors: anchors.iter().map(|&anchor| signatures.first_sample(anchor)).collect(),
+            pseudo_labels: PseudoLabels::new(entries, n_clusters, signatures.n_samples()),
+            anchors: anchors.collect(),
             n_signatures: signatures.len(),
             n_without_votes: signatures.n_without_votes(),
         }
     }
 
-    fn label(&self, node: SignatureIdx, mini: usize, anchors: &[SignatureIdx]) -> Label {
+    fn label(&self, node: SignatureIdx, mini: usize, anchors: &[SignatureIdx]) -> SignatureLabel {
         let agreement_with = |anchor| -> Pair { self.signatures().pair(anchor, node) };
         let agreement = agreement_with(anchors[mini]).agree;
         let others = anchors.iter().enumerate().filter(|&(other, _)| other != mini);
         let next = others.map(|(_, &anchor)| agreement_with(anchor).agree).max().unwrap_or(0);
         let margin = i32::from(agreement) - i32::from(next);
-        Label { mini: ClusterId::from_index(mini), agreement, margin }
+        SignatureLabel { label: ClusterId::from_index(mini), agreement, margin }
     }
-}
-
-/// What all samples of a signature have in common.
-#[derive(Debug, Clone, Copy)]
-struct Label {
-    mini: ClusterId,
-    agreement: u16,
-    margin: i32,
 }

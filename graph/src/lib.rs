@@ -13,6 +13,9 @@
 //! [`Linkage`] goes from signatures to a consensus without extraction: a tree of samples by how often models put them
 //! together, cut at any K.
 //!
+//! Where an engine that has more samples than a machine can hold has counted signatures ([`SignatureCodes`]), [`Signatures::of_counts`] takes
+//! their place, and [`AgreementGraph::extract_signatures`] gives the same labels, by signature.
+//!
 //! # Example
 //!
 //! ```
@@ -44,7 +47,9 @@
 mod agreeing;
 mod agreement;
 mod alignment;
+mod codes;
 mod consensus;
+mod counted;
 mod curve;
 mod dawid_skene;
 mod degrees;
@@ -84,12 +89,14 @@ mod common;
 
 pub use agreement::AgreementGraph;
 pub use alignment::Alignment;
+pub use codes::{Codes, SignatureCodes};
 pub use consensus::consensus;
+pub use counted::Counted;
 pub use dawid_skene::{check_consensus_size, consensus_from, consensus_of_votes};
 pub use diversity::Diversity;
 pub use error::GraphError;
 pub use export::GraphFormat;
-pub use extraction::{Extraction, extract};
+pub use extraction::{Extraction, SignatureExtraction, SignatureLabel, extract};
 pub use grouping::SignaturesBuilder;
 pub use k_curve::KPoint;
 pub use linkage::{

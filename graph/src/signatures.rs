@@ -24,7 +24,7 @@ pub struct Signatures {
     pub(crate) words: Vec<u64>,
     pub(crate) multiplicities: Vec<u32>,
     pub(crate) first_samples: Vec<SampleIdx>,
-    /// Shape (n_samples).
+    /// Shape (n_samples); empty if signatures were counted elsewhere, as is the next.
     pub(crate) of_sample: Vec<u32>,
     /// Lowest confidence of the models that voted, shape (n_samples); 0 without votes.
     pub(crate) lowest_confidences: Vec<f32>,
@@ -40,13 +40,13 @@ impl Signatures {
         self.multiplicities.len()
     }
 
-    /// Whether there are no samples.
+    /// Whether there are no signatures.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.multiplicities.is_empty()
     }
 
-    /// Number of samples.
+    /// Number of samples; 0 if signatures were counted elsewhere ([`Signatures::of_counts`]).
     #[must_use]
     pub fn n_samples(&self) -> usize {
         self.of_sample.len()

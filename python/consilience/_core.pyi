@@ -21,9 +21,39 @@ class VotesResults(Results):
     diversity: float | None
     n_signatures: int
 
+class Counts(TypedDict):
+    signature: list[str]
+    cluster: list[int]
+    count: list[int]
+    first: list[str]
+
+class LabelledCounts(TypedDict):
+    signature: list[str]
+    label: NDArray[np.int64]
+    agreement: NDArray[np.int64]
+    margin: NDArray[np.int64]
+    sizes: list[int]
+    n_found: int
+    n_signatures: int
+    n_samples: int
+    n_labelled: int
+
 class Model:
     @property
     def n_features(self) -> int: ...
+    def vote(
+        self, x: NDArray[Any], n_threads: int = 0
+    ) -> tuple[
+        NDArray[np.int64],
+        NDArray[np.float32],
+        NDArray[np.float32],
+        NDArray[np.int64] | list[str],
+    ]: ...
+    def has_numbers(self) -> bool: ...
+    def for_prediction(self) -> Model: ...
+    def label_counts(
+        self, counts: Counts, agreement: Mapping[str, Any], n_threads: int = 0
+    ) -> LabelledCounts: ...
     def predict(
         self, x: NDArray[Any], n_threads: int = 0
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]: ...

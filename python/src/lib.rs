@@ -4,6 +4,7 @@
 //! engine, with the interpreter's lock released and Ctrl-C looked for ([`watch`]).
 
 mod archive;
+mod counts;
 mod errors;
 mod evaluate;
 mod fit;

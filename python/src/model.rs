@@ -4,26 +4,31 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use consilience::from_counts::{LabelledCounts, agreement_of, from_counts};
 use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::{CONFIG, Destination, RECIPE, RunFolder, read_given, read_recipe};
 use consilience::suggest::suggest;
-use consilience::{Predictor, RunError};
-use consilience_data::{Offsets, Recipe};
+use consilience::{Prediction, Predictor, RunError};
+use consilience_data::{Features, Offsets, Recipe};
 use consilience_ensembles::Progress;
+use consilience_graph::{Codes, Threads};
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::archive::Archive;
+use crate::counts::{GivenCounts, labelled};
 use crate::errors::{of_io, of_run};
 use crate::numbers::{Numbers, View};
-use crate::options::threads;
+use crate::options::{AgreementOptions, threads};
 use crate::results::Results;
 use crate::watch::{Teller, Watch, borrowed};
 
 /// Models take rows in thousands, counted from the first, and so does whoever cuts data into chunks.
 const BLOCK: usize = 1000;
+/// What prediction needs of a run.
+const PREDICTING: [&str; 3] = ["config.toml", RECIPE, "models/"];
 /// The version of what is pickled.
 const FORMAT: u32 = 1;
 
@@ -46,8 +51,25 @@ struct Ready {
 /// Clusters and confidences, length n_samples each.
 type Predicted<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
 
+/// Clusters, confidences, lowest confidences and signatures, length n_samples each.
+type Voting<'py> = (
+    Bound<'py, PyArray1<i64>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyArray1<f32>>,
+    Bound<'py, PyAny>,
+);
+
 /// What makes a model again, and from what.
 type Reduced<'py> = (Bound<'py, PyAny>, (u32, &'static str, Bound<'py, PyDict>));
+
+fn damaged() -> PyErr {
+    PyValueError::new_err("the run's config.toml is damaged; fit again")
+}
+
+/// The clusters of samples as Python has them.
+fn ids(found: &Prediction) -> impl Iterator<Item = i64> {
+    found.assignments.clusters().iter().map(|id| i64::from(id.0))
+}
 
 impl Model {
     /// `predictor`: if there is one already, on as many threads as the model was fitted.
@@ -73,7 +95,7 @@ impl Model {
         {
             return Ok(Arc::clone(&ready.predictor));
         }
-        let folder = self.unpack(&["config.toml", "models/"])?;
+        let folder = self.unpack(&PREDICTING)?;
         let predictor = Arc::new(Predictor::load(folder.path(), threads).map_err(of_run)?);
         // Threads of a process that this one was forked from can't be waited for.
         std::mem::forget(ready.take().filter(|before| before.process != process));
@@ -86,6 +108,34 @@ impl Model {
         let folder = tempfile::tempdir().map_err(|error| of_io(&temporary, &error))?;
         self.archive.write(folder.path(), names)?;
         Ok(folder)
+    }
+
+    /// What `answer` says of `view`, a few blocks of rows at a time: enough for all threads, and few enough that Ctrl-C is answered.
+    fn in_steps<T>(
+        &self,
+        view: View<'_>,
+        n_threads: usize,
+        watch: &Watch,
+        answer: impl Fn(&Predictor, &Features) -> Result<T, RunError>,
+        mut take: impl FnMut(T),
+    ) -> PyResult<()> {
+        let predictor = self.predictor(n_threads)?;
+        let (n_samples, step) = (view.n_samples(), BLOCK * (2 * n_threads).max(4));
+        for start in (0..n_samples).step_by(step) {
+            if watch.cancelled() {
+                return Err(of_run(RunError::Cancelled));
+            }
+            let rows = view.rows(start, n_samples.min(start + step));
+            let features = rows.features_as(self.offsets.as_ref()).map_err(of_run)?;
+            take(answer(&predictor, &features).map_err(of_run)?);
+        }
+        Ok(())
+    }
+
+    /// The content of `config.toml`.
+    fn settings(&self) -> PyResult<toml::Table> {
+        let text = self.archive.0.get(CONFIG).and_then(|text| std::str::from_utf8(text).ok());
+        text.and_then(|text| text.parse().ok()).ok_or_else(damaged)
     }
 
     fn page(&self, folder: &Path, x: View<'_>) -> PyResult<String> {
@@ -114,26 +164,91 @@ impl Model {
         let numbers = Numbers::new(x)?;
         let (view, n_threads) = (numbers.view(), threads(n_threads));
         let work = |watch: &Watch| {
-            let predictor = self.predictor(n_threads)?;
-            let n_samples = view.n_samples();
-            let (mut clusters, mut confidences) =
-                (Vec::with_capacity(n_samples), Vec::with_capacity(n_samples));
-            // Large enough for all threads, and small enough that Ctrl-C is answered.
-            let step = BLOCK * (2 * n_threads).max(4);
-            for start in (0..n_samples).step_by(step) {
-                if watch.cancelled() {
-                    return Err(of_run(RunError::Cancelled));
-                }
-                let rows = view.rows(start, n_samples.min(start + step));
-                let features = rows.features_as(self.offsets.as_ref()).map_err(of_run)?;
-                let found = predictor.predict(&features).map_err(of_run)?;
-                clusters.extend(found.assignments.clusters().iter().map(|id| i64::from(id.0)));
+            let (mut clusters, mut confidences) = (Vec::new(), Vec::new());
+            self.in_steps(view, n_threads, watch, Predictor::predict, |found| {
+                clusters.extend(ids(&found));
                 confidences.extend(found.confidences);
-            }
-            Ok((clusters, confidences))
+            })?;
+            Ok::<_, PyErr>((clusters, confidences))
         };
         let (clusters, confidences) = borrowed(py, &Teller::silent(), work)??;
         Ok((clusters.into_pyarray(py), confidences.into_pyarray(py)))
+    }
+
+    /// Clusters, confidences, lowest confidences and signatures of `x`, shape (n_samples, n_features): a sample's depend on it alone.
+    /// Signatures are a list of strings, or an array of int64 if [`Model::has_numbers`] says so.
+    #[pyo3(signature = (x, n_threads=0))]
+    fn vote<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        n_threads: usize,
+    ) -> PyResult<Voting<'py>> {
+        let numbers = Numbers::new(x)?;
+        let (view, n_threads) = (numbers.view(), threads(n_threads));
+        let work = |watch: &Watch| {
+            let (mut clusters, mut confidences, mut lowest) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+            self.in_steps(view, n_threads, watch, Predictor::vote, |found| {
+                clusters.extend(ids(&found.prediction));
+                confidences.extend(found.prediction.confidences);
+                lowest.extend(found.lowest_confidences);
+                match found.signatures {
+                    Codes::Numbers(found) => numbers.extend(found),
+                    Codes::Texts(found) => texts.extend(found),
+                }
+            })?;
+            Ok::<_, PyErr>((clusters, confidences, lowest, numbers, texts))
+        };
+        let (clusters, confidences, lowest, numbers, texts) =
+            borrowed(py, &Teller::silent(), work)??;
+        let signatures = match texts.is_empty() {
+            true => numbers.into_pyarray(py).into_any(),
+            false => texts.into_pyobject(py)?,
+        };
+        let [confidences, lowest] = [confidences, lowest].map(|values| values.into_pyarray(py));
+        Ok((clusters.into_pyarray(py), confidences, lowest, signatures))
+    }
+
+    /// Whether signatures are whole numbers of 64 bits.
+    fn has_numbers(&self, py: Python<'_>) -> PyResult<bool> {
+        let predictor = py.detach(|| self.predictor(threads(0)))?;
+        Ok(predictor.signature_codes().map_err(of_run)?.are_numbers())
+    }
+
+    /// The same model with nothing but what prediction needs: it is sent to many machines.
+    fn for_prediction(&self) -> Self {
+        let needed = |name: &str| PREDICTING.iter().any(|start| name.starts_with(start));
+        let files = self.archive.0.iter().filter(|(name, _)| needed(name));
+        Self::new(Archive(files.map(|(name, file)| (name.clone(), file.clone())).collect()), None)
+    }
+
+    /// Labels signatures that were counted, by the settings of the run with those of `agreement` in their place: see
+    /// `consilience::from_counts`.
+    #[pyo3(signature = (counts, agreement, n_threads=0))]
+    fn label_counts<'py>(
+        &self,
+        py: Python<'py>,
+        counts: GivenCounts,
+        agreement: AgreementOptions,
+        n_threads: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let config = self.settings()?;
+        let counts = counts.into();
+        let n_threads = threads(n_threads);
+        let work = |watch: &Watch| {
+            let predictor = self.predictor(n_threads)?;
+            let label = || -> Result<LabelledCounts, RunError> {
+                let codes = predictor.signature_codes()?;
+                let mut settings = agreement_of(&config, codes.n_models())?;
+                agreement.apply(&mut settings)?;
+                let cancelled = || watch.cancelled();
+                let threads = Threads::watched(n_threads, &cancelled)?;
+                from_counts(&counts, &codes, predictor.n_clusters(), &settings, &threads)
+            };
+            label().map_err(of_run)
+        };
+        labelled(py, borrowed(py, &Teller::silent(), work)??)
     }
 
     /// The probability of each cluster for `x`, shape (n_samples, n_clusters); `None` where the run ended with an answer that has none.
@@ -245,10 +360,7 @@ impl Model {
 
     /// The settings, as JSON.
     fn config(&self) -> PyResult<String> {
-        let text = self.archive.0.get(CONFIG).and_then(|text| std::str::from_utf8(text).ok());
-        let table = text.and_then(|text| text.parse::<toml::Table>().ok());
-        let json = table.and_then(|table| serde_json::to_string(&table).ok());
-        json.ok_or_else(|| PyValueError::new_err("the run's config.toml is damaged; fit again"))
+        serde_json::to_string(&self.settings()?).map_err(|_| damaged())
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {

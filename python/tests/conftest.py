@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -14,6 +15,9 @@ import numpy as np
 import pytest
 
 import consilience
+
+# Tests on Spark are run by tools/spark_tests.sh, which installs it.
+collect_ignore = [] if importlib.util.find_spec("pyspark") else ["spark"]
 
 #: Training that takes a fraction of a second: enough for groups far apart.
 QUICK: dict[str, Any] = {

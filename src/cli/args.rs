@@ -221,6 +221,12 @@ pub(super) struct PseudoLabelArgs {
     /// auto, to find it [default: that of the settings, if they have one, else auto]
     #[arg(short = 'k', value_name = "K")]
     pub(super) clusters: Option<Clusters>,
+    /// Label the signatures that another engine has counted, VOTES being the run whose models gave them: a table with columns
+    /// signature, cluster, count (samples) and first (their lowest id). Writes a table, a line for each signature with a label
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "clusters", "k_range", "labels", "config", "consensus", "samples", "graph", "no_curve"
+    ])]
+    pub(super) counts: Option<PathBuf>,
     /// Help to choose K: show what each K from A to B (included) would give. Writes nothing
     #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve", "graph"])]
     pub(super) k_range: Option<KRange>,
@@ -230,7 +236,8 @@ pub(super) struct PseudoLabelArgs {
     /// Column of the files of --labels that has them [default: one called label, class... if there is one]
     #[arg(long, value_name = "COLUMN", requires = "labels", allow_hyphen_values = true)]
     pub(super) labels_column: Option<String>,
-    /// Folder for the results, which has to be new or empty [default: runs/<votes>-<n>]
+    /// Folder for the results, which has to be new or empty [default: runs/<votes>-<n>]; of --counts a .csv file [default:
+    /// <counts>-labels.csv]
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
     /// Settings in TOML that replace the default ones, such as another run's config.toml
@@ -301,6 +308,10 @@ pub(super) struct PredictArgs {
     /// [default: <data>-clusters.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Also write the lowest confidence of the run's models and their votes as one value, the signature: what pseudo-label --counts
+    /// starts from. A sample's answer then depends on it alone, to the last bit
+    #[arg(long)]
+    pub(super) votes: bool,
     /// Confidence below which a sample is left without a cluster, 0 to 1
     #[arg(long, value_name = "C", value_parser = values::share)]
     pub(super) min_confidence: Option<f32>,

@@ -46,7 +46,9 @@ Examples:
   The votes of a run, with a stricter choice
     consilience pseudo-label runs/digits-1 -k 10 --min-agree 100% --min-confidence 0.9
   Who agrees with whom, for Gephi
-    consilience pseudo-label votes.csv -k 10 --graph votes.graphml";
+    consilience pseudo-label votes.csv -k 10 --graph votes.graphml
+  Signatures that a database has counted, of what 'predict --votes' wrote
+    consilience pseudo-label runs/digits-1 --counts counts.csv --out labels.csv";
 
 pub(super) const EXPORT: &str = "\
 Examples:
@@ -101,7 +103,9 @@ Examples:
   Only confident ones; the other samples get an empty cell
     consilience predict runs/data-1 new.csv --min-confidence 0.8 --out sure.csv
   To standard output
-    consilience predict runs/data-1 new.npy --out - --quiet";
+    consilience predict runs/data-1 new.npy --out - --quiet
+  With the models' votes, for pseudo-labels of all parts of large data
+    consilience predict runs/data-1 part-7.parquet --votes --out votes-7.csv";
 
 pub(super) const REPORT: &str = "\
 Examples:

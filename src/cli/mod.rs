@@ -6,6 +6,7 @@
 mod args;
 mod cluster;
 mod completions;
+mod counts;
 mod curve;
 mod evaluate;
 mod examples;
@@ -74,7 +75,10 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::Train(args) => teaching::of(*args)
             .and_then(|args| resume::resolve(args, words.into_iter().skip(1).collect()))
             .and_then(cluster::run),
-        Command::PseudoLabel(args) => interrupt::watched(move || pseudo_label::run(&args)),
+        Command::PseudoLabel(args) => interrupt::watched(move || match &args.counts {
+            Some(counts) => counts::run(&args, counts),
+            None => pseudo_label::run(&args),
+        }),
         Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Report(args) => interrupt::watched(move || report::run(&args)),

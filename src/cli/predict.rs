@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
-use consilience::Predictor;
 use consilience::evaluation::Scores;
 use consilience::run_folder::{read_recipe, read_source};
-use consilience_data::{ClusterId, DataError, FeaturesReader, PairedBy, Truth};
+use consilience::{Prediction, Predictor, Voted};
+use consilience_data::{ClusterId, DataError, FeaturesChunk, FeaturesReader, PairedBy, Truth};
 use serde::Serialize;
 
 use super::look::Look;
@@ -76,7 +76,7 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         Some(out) => Some(out.clone()),
         None => Some(format!("{}-clusters.csv", reader.name()).into()),
     };
-    let mut predictions = Predictions::create(out.as_deref())?;
+    let mut predictions = Predictions::create(out.as_deref(), args.votes)?;
     if let Some(aside) = predictions.aside() {
         interrupt::hold_file(aside);
     }
@@ -86,15 +86,21 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     if let (Look::Bar(bar), Some(total)) = (&look, total) {
         bar.set_length(total as u64);
     }
-    let done = predictor.predict_chunks(&mut reader, |chunk, prediction| -> Result<()> {
+    let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
+    let mut take = |chunk: &FeaturesChunk, prediction: &Prediction, voted: Option<&Voted>| {
         interrupt::go_on()?;
-        let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
         let clusters: Vec<_> = prediction.confident(least).collect();
-        predictions.write(chunk, &clusters, &prediction.confidences)?;
+        predictions.write(chunk, &clusters, &prediction.confidences, voted)?;
         found.add(&clusters, &prediction.confidences);
         tell(&look, found.n_samples, total, start);
-        Ok(())
-    });
+        Ok::<_, anyhow::Error>(())
+    };
+    let done = if args.votes {
+        let take = |chunk: &_, voted: &Voted| take(chunk, &voted.prediction, Some(voted));
+        predictor.vote_chunks(&mut reader, take)
+    } else {
+        predictor.predict_chunks(&mut reader, |chunk, prediction| take(chunk, prediction, None))
+    };
     look.finish();
     // Labels that don't fit are refused before the file gets its name.
     let done = done.and_then(|()| Ok((reader.truth()?, predictions.publish()?)));

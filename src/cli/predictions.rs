@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
+use consilience::Voted;
 use consilience::output::Aside;
 use consilience_data::{ClusterId, FeaturesChunk};
 
@@ -21,15 +22,17 @@ pub(super) struct Predictions {
 type CsvWriter = csv::Writer<Box<dyn Write + Send>>;
 
 enum Format {
-    /// `sample,id,cluster,confidence`, where `sample` is the row in the data; the header is written with the first rows.
+    /// `sample,id,cluster,confidence`, where `sample` is the row in the data, and with votes `lowest_confidence,signature`; the header is
+    /// written with the first rows.
     Csv(Box<CsvWriter>),
     /// The clusters alone, int32, -1 for none.
     Npy(BufWriter<File>),
 }
 
 impl Predictions {
-    /// Checks that `out` is free and can be written, and of a format that can be; `None` is standard output.
-    pub(super) fn create(out: Option<&Path>) -> Result<Self> {
+    /// Checks that `out` is free and can be written, and of a format that can be; `None` is standard output. `with_votes`: whether it is
+    /// going to hold votes, too.
+    pub(super) fn create(out: Option<&Path>, with_votes: bool) -> Result<Self> {
         let Some(out) = out else {
             let stdout: Box<dyn Write + Send> = Box::new(io::stdout());
             let format = Format::Csv(Box::new(csv_writer(stdout)));
@@ -37,6 +40,12 @@ impl Predictions {
         };
         let is_npy = match out.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => false,
+            Some("npy") if with_votes => {
+                bail!(
+                    "{}: an array has no room for --votes; name a .csv file with --out",
+                    out.display()
+                )
+            }
             Some("npy") => true,
             _ => bail!("{}: name a .csv or .npy file with --out", out.display()),
         };
@@ -66,11 +75,14 @@ impl Predictions {
         samples: &FeaturesChunk,
         clusters: &[Option<ClusterId>],
         confidences: &[f32],
+        voted: Option<&Voted>,
     ) -> Result<()> {
         let first = self.written;
         self.written += clusters.len();
         let written = match &mut self.format {
-            Format::Csv(writer) => rows(writer, first, samples, clusters, confidences),
+            Format::Csv(writer) => {
+                rows(writer, first, samples, clusters.iter().zip(confidences), voted)
+            }
             Format::Npy(writer) => clusters.iter().try_for_each(|cluster| {
                 let id = cluster.map_or(-1, |ClusterId(id)| i32::from(id));
                 writer.write_all(&id.to_le_bytes())
@@ -125,23 +137,31 @@ fn csv_writer(writer: Box<dyn Write + Send>) -> CsvWriter {
     csv::WriterBuilder::new().has_headers(false).from_writer(writer)
 }
 
-fn rows(
+fn rows<'a>(
     writer: &mut CsvWriter,
     first: usize,
     samples: &FeaturesChunk,
-    clusters: &[Option<ClusterId>],
-    confidences: &[f32],
+    answers: impl Iterator<Item = (&'a Option<ClusterId>, &'a f32)>,
+    voted: Option<&Voted>,
 ) -> io::Result<()> {
     let ids = samples.ids.as_deref();
     if first == 0 {
         let id = ids.map(|_| "id");
-        writer.write_record(["sample"].into_iter().chain(id).chain(["cluster", "confidence"]))?;
+        let votes: &[&str] =
+            if voted.is_some() { &["lowest_confidence", "signature"] } else { &[] };
+        let columns = ["sample"].into_iter().chain(id).chain(["cluster", "confidence"]);
+        writer.write_record(columns.chain(votes.iter().copied()))?;
     }
-    for (row, answer) in clusters.iter().zip(confidences).enumerate() {
+    for (row, answer) in answers.enumerate() {
         let sample = samples.rows.as_ref().map_or(first + row, |rows| rows[row]);
-        match ids {
-            Some(ids) => writer.serialize((sample, &ids[row], answer))?,
-            None => writer.serialize((sample, answer))?,
+        // No cell of what isn't there.
+        let id = ids.map_or(&[][..], |ids| &ids[row..=row]);
+        match voted {
+            None => writer.serialize((sample, id, answer))?,
+            Some(voted) => {
+                let votes = (voted.lowest_confidences[row], voted.signatures.text(row));
+                writer.serialize((sample, id, answer, votes))?;
+            }
         }
     }
     Ok(())

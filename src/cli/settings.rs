@@ -114,7 +114,8 @@ pub(super) fn clusters_of_votes(args: &PseudoLabelArgs, config: &VotesConfig) ->
     }
 }
 
-fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
+/// Replaces what was typed.
+pub(super) fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
     agreement.min_agree = args.min_agree.unwrap_or(agreement.min_agree);
     agreement.max_agree = args.max_agree.unwrap_or(agreement.max_agree);
     agreement.min_common = args.min_common.unwrap_or(agreement.min_common);

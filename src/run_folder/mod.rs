@@ -36,7 +36,7 @@ pub use self::estimate::estimated_bytes;
 #[cfg(feature = "hdf5")]
 pub(crate) use self::h5::Documented;
 pub use self::layers::write_layers;
-pub(crate) use self::models::read as read_models;
+pub(crate) use self::models::{Saved, read as read_models};
 pub use self::origin::Origin;
 pub use self::read::{RunFolder, read_recipe, read_settings, read_source, verify_found};
 pub(crate) use self::results::{Columns, PSEUDO_LABELS, row};

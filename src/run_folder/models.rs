@@ -43,6 +43,10 @@ struct Manifest {
 pub(crate) struct Saved {
     pub(crate) transform: Transform,
     pub(crate) rule: Rule,
+    /// The members of the run, where they have no part in the rule.
+    pub(crate) apart: Option<Ensemble>,
+    /// Number of clusters of each member.
+    pub(crate) n_clusters: Vec<usize>,
 }
 
 /// Writes the models of `outcome` into a run folder.
@@ -109,15 +113,16 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
     let seen = transform.projection.as_ref().map_or(transform.n_features(), |p| p.ncols());
     let networks = || Ensemble::load(&models, seen, &n_clusters, threads);
     let voters = || Ensemble::load(&models.join(COMMUNITIES), seen, &communities, threads);
-    let rule = match chosen {
-        Chosen::Ensemble => Rule::Averaged(networks()?, alignment),
+    let (rule, apart) = match chosen {
+        Chosen::Ensemble => (Rule::Averaged(networks()?, alignment), None),
         Chosen::Communities => {
-            Rule::Placed(vec![voters()?], read_places(&models.join(PLACES), &communities)?)
+            let places = read_places(&models.join(PLACES), &communities)?;
+            (Rule::Placed(vec![voters()?], places), Some(networks()?))
         }
         Chosen::AcrossKinds => {
             let voted = [&n_clusters[..], &communities].concat();
             let places = read_places(&models.join(PLACES), &voted)?;
-            Rule::Placed(vec![networks()?, voters()?], places)
+            (Rule::Placed(vec![networks()?, voters()?], places), None)
         }
         Chosen::KMeans => {
             let path = models.join(K_MEANS);
@@ -125,10 +130,10 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
             if model.n_features() != Some(seen) {
                 return Err(damaged(&path, &format!("it is not of {seen} features")));
             }
-            Rule::k_means(model, threads)?
+            (Rule::k_means(model, threads)?, Some(networks()?))
         }
     };
-    Ok(Saved { transform, rule })
+    Ok(Saved { transform, rule, apart, n_clusters })
 }
 
 /// Reads where votes are placed, of models of so many clusters each.

@@ -10,6 +10,7 @@ mod assemble;
 mod collection;
 #[cfg(feature = "parquet")]
 mod columnar;
+mod columns;
 mod dataset;
 mod delimited;
 mod encoding;
@@ -40,6 +41,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{ArrayD, IxDyn};
 
+pub use self::columns::read_columns;
 pub use self::dataset::Dataset;
 pub use self::labels::{read_given_labels, read_labels, read_sample_labels};
 pub use self::no_panic::panics_are_caught;

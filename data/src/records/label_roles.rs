@@ -234,7 +234,7 @@ impl VoteRoles {
     }
 }
 
-fn check(schema: &Schema, index: usize, as_what: &'static str) -> Result<(), DataError> {
+pub(super) fn check(schema: &Schema, index: usize, as_what: &'static str) -> Result<(), DataError> {
     let Column { name, kind, .. } = &schema.columns[index];
     if kind.is_simple() {
         return Ok(());

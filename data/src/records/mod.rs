@@ -11,6 +11,7 @@ pub(crate) mod cells;
 mod info;
 mod label_roles;
 pub(crate) mod labels;
+mod named_columns;
 mod offsets;
 pub(crate) mod one_hot;
 mod pairing;
@@ -27,6 +28,7 @@ pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width, rounds, text
 pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
 pub use self::label_roles::LabelsAs;
 pub(crate) use self::label_roles::{LabelRoles, VoteRoles};
+pub(crate) use self::named_columns::NamedColumns;
 pub use self::offsets::Offsets;
 pub(crate) use self::offsets::ROWS;
 pub(crate) use self::pairing::pair_ids;

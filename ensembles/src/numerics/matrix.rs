@@ -15,8 +15,8 @@ use crate::progress::{Progress, go_on};
 pub(crate) const COLUMNS: usize = 128;
 
 /// Rows that go through a product at a time where nothing is learnt. Part of the result only through the rounding of sums, hence
-/// fixed: training and prediction cut samples alike.
-pub(crate) const CHUNK: usize = 1000;
+/// fixed: training and prediction cut samples alike, counted from the first.
+pub const CHUNK: usize = 1000;
 
 /// What happens to what `out` holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
