@@ -51,6 +51,11 @@ pub enum RunError {
     #[error("the time was up before any model had learnt anything; give --max-time more")]
     NoTime,
 
+    #[error(
+        "about {need} of memory are needed, and there are {have}; use fewer rows (fit on some, and predict the others), fewer columns, fewer clusters, or a machine with more (--max-memory says how much there is)"
+    )]
+    Memory { need: String, have: String },
+
     #[error("the run was given up")]
     Cancelled,
 }

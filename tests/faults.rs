@@ -375,3 +375,17 @@ fn a_limit_on_file_sizes_is_told_and_leaves_nothing() {
         assert_eq!(sandbox.files(""), before, "{line}");
     }
 }
+
+/// Where standard output has no room, the program says so.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_standard_output_is_told() {
+    let sandbox = Sandbox::new();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consilience"));
+    command.args(["data", "info", "digits"]).current_dir(sandbox.path("")).stdout(full);
+    let output = command.stderr(Stdio::piped()).spawn().unwrap().wait_with_output().unwrap();
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.starts_with("error: standard output can't be written: No space left"), "{error}");
+}

@@ -211,7 +211,14 @@ fn what_is_odd_is_said_and_learnt_from() {
     let line = "train table.csv --labels-partial column:kind --method propagation --quiet --json --out table";
     let metrics: Value = serde_json::from_str(&sandbox.done(line)).unwrap();
     assert_eq!((&metrics["n_features"], &metrics["given"]["classes"][0]), (&2.into(), &"a".into()));
+    // Clusters have the names of classes.
     sandbox.done("predict table table.csv --quiet --out again.csv");
+    let again = sandbox.text("again.csv");
+    let mut lines = again.lines();
+    assert_eq!(lines.next(), Some("sample,cluster,name,confidence"));
+    assert!(lines.next().unwrap().starts_with("0,0,a,"), "{again}");
+    let report = sandbox.text("table/report.html");
+    assert!(report.contains("given labels") && report.contains("<td class=\"name\">a</td>"));
 }
 
 /// The page for users: its commands, in their order, with the file that it shows.

@@ -40,6 +40,7 @@ pub use error::DataError;
 pub use features::Features;
 pub use given_labels::GivenLabels;
 pub use ids::{ClusterId, ModelIdx, SampleIdx};
+pub use memory::free_memory;
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
     Dataset, FeaturesChunk, FeaturesReader, Numbering, VotesChunk, VotesInfo, VotesReader,

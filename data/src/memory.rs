@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Bytes that can be had without swapping; `None` where the system doesn't say.
-pub(crate) fn available() -> Option<u64> {
+/// Bytes of memory that can be had without swapping: the machine's, or what its control group (a container) leaves; `None` where the system doesn't say.
+#[must_use]
+pub fn free_memory() -> Option<u64> {
     available_at(Path::new("/proc"), Path::new("/sys/fs/cgroup"))
 }
 

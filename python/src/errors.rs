@@ -16,6 +16,7 @@ pub(crate) fn of_run(error: RunError) -> PyErr {
     match error {
         RunError::Cancelled => PyKeyboardInterrupt::new_err(()),
         RunError::Data(error) => of_data(error),
+        RunError::Memory { .. } => PyMemoryError::new_err(error.to_string()),
         RunError::Folder { ref path, .. } if !Path::new(path).exists() => {
             PyFileNotFoundError::new_err(error.to_string())
         }

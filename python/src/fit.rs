@@ -6,7 +6,7 @@ use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Provenance, Source, config_toml};
 use consilience::{
-    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, granularity, run_prepared, seek,
+    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, granularity, run_prepared, seek, check_memory,
 };
 use consilience_data::{DataHash, Features, GivenLabels, Recipe};
 use consilience_ensembles::{Device, Progress, Sketch};
@@ -96,7 +96,9 @@ impl Task {
     fn config(&self, k: usize) -> Result<ValidConfig, RunError> {
         let few = self.given.as_ref().map(|(_, few)| few.clone());
         let config = self.options.config(&self.features, &self.recipe, k, few)?;
-        config.check(&self.features, self.options.compute())
+        let (compute, features) = (self.options.compute(), &self.features);
+        check_memory(features.n_samples(), features.n_features(), &config, compute.threads, None)?;
+        config.check(features, compute)
     }
 
     fn done(&self, watch: &Watch) -> Result<Done, RunError> {

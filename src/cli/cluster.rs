@@ -16,7 +16,7 @@ use consilience::run_folder::{
     self, CheckpointFolder, Destination, Origin, Provenance, RunFolder, Staging,
 };
 use consilience::seek;
-use consilience::{Config, Effort, Outcome, ValidConfig};
+use consilience::{Config, Effort, Outcome, ValidConfig, check_memory};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::{Compute, Sketch};
 
@@ -74,6 +74,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         let (classes, k) = (given.n_classes(), config.n_clusters);
         bail!("-k {k}: there are labels of {classes} classes; give at least so many, or none");
     }
+    let (n, width) = (data.features.n_samples(), data.features.n_features());
+    check_memory(n, width, &config, compute.threads, args.reading.max_memory())?;
     let mut watcher = Watcher::new(args.told.quiet);
     // The search for K counts, too.
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));

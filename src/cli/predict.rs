@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 use consilience::evaluation::Scores;
-use consilience::run_folder::{read_recipe, read_source};
+use consilience::export::LabelNames;
+use consilience::run_folder::{read_class_names, read_recipe, read_source};
 use consilience::{Prediction, Predictor, Voted};
 use consilience_data::{ClusterId, DataError, FeaturesChunk, FeaturesReader, PairedBy, Truth};
 use serde::Serialize;
@@ -76,7 +77,8 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         Some(out) => Some(out.clone()),
         None => Some(format!("{}-clusters.csv", reader.name()).into()),
     };
-    let mut predictions = Predictions::create(out.as_deref(), args.votes)?;
+    let names = class_names(&args.run, predictor.n_clusters())?;
+    let mut predictions = Predictions::create(out.as_deref(), args.votes, names)?;
     if let Some(aside) = predictions.aside() {
         interrupt::hold_file(aside);
     }
@@ -126,6 +128,13 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         look.note(text.trim_end());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What classes are called, in a run that learnt from labels.
+fn class_names(run: &Path, n_clusters: usize) -> Result<Option<LabelNames>> {
+    let mut names: Vec<_> = read_class_names(run)?.into_iter().collect();
+    names.sort_unstable();
+    Ok((!names.is_empty()).then(|| LabelNames::new(n_clusters, &names)).transpose()?)
 }
 
 fn tell(look: &Look, done: usize, total: Option<usize>, start: Instant) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
 use consilience::Voted;
+use consilience::export::LabelNames;
 use consilience::output::Aside;
 use consilience_data::{ClusterId, FeaturesChunk};
 
@@ -17,12 +18,14 @@ pub(super) struct Predictions {
     destination: Option<(PathBuf, Aside)>,
     format: Format,
     written: usize,
+    /// What clusters are called, in a run that learnt from labels.
+    names: Option<LabelNames>,
 }
 
 type CsvWriter = csv::Writer<Box<dyn Write + Send>>;
 
 enum Format {
-    /// `sample,id,cluster,confidence`, where `sample` is the row in the data, and with votes `lowest_confidence,signature`; the header is
+    /// `sample,id,cluster,name,confidence` (without id and name where there are none), where `sample` is the row in the data, and with votes `lowest_confidence,signature`; the header is
     /// written with the first rows.
     Csv(Box<CsvWriter>),
     /// The clusters alone, int32, -1 for none.
@@ -31,12 +34,16 @@ enum Format {
 
 impl Predictions {
     /// Checks that `out` is free and can be written, and of a format that can be; `None` is standard output. `with_votes`: whether it is
-    /// going to hold votes, too.
-    pub(super) fn create(out: Option<&Path>, with_votes: bool) -> Result<Self> {
+    /// going to hold votes, too. `names`: of the clusters, if they have any.
+    pub(super) fn create(
+        out: Option<&Path>,
+        with_votes: bool,
+        names: Option<LabelNames>,
+    ) -> Result<Self> {
         let Some(out) = out else {
             let stdout: Box<dyn Write + Send> = Box::new(io::stdout());
             let format = Format::Csv(Box::new(csv_writer(stdout)));
-            return Ok(Self { destination: None, format, written: 0 });
+            return Ok(Self { destination: None, format, written: 0, names });
         };
         let is_npy = match out.extension().and_then(|extension| extension.to_str()) {
             Some("csv") => false,
@@ -61,7 +68,7 @@ impl Predictions {
         } else {
             Format::Csv(Box::new(csv_writer(Box::new(writer))))
         };
-        Ok(Self { destination: Some((out.into(), file)), format, written: 0 })
+        Ok(Self { destination: Some((out.into(), file)), format, written: 0, names })
     }
 
     /// The file that is written aside.
@@ -81,7 +88,8 @@ impl Predictions {
         self.written += clusters.len();
         let written = match &mut self.format {
             Format::Csv(writer) => {
-                rows(writer, first, samples, clusters.iter().zip(confidences), voted)
+                let answers = clusters.iter().zip(confidences);
+                rows(writer, first, samples, answers, (self.names.as_ref(), voted))
             }
             Format::Npy(writer) => clusters.iter().try_for_each(|cluster| {
                 let id = cluster.map_or(-1, |ClusterId(id)| i32::from(id));
@@ -142,25 +150,30 @@ fn rows<'a>(
     first: usize,
     samples: &FeaturesChunk,
     answers: impl Iterator<Item = (&'a Option<ClusterId>, &'a f32)>,
-    voted: Option<&Voted>,
+    (names, voted): (Option<&LabelNames>, Option<&Voted>),
 ) -> io::Result<()> {
     let ids = samples.ids.as_deref();
     if first == 0 {
         let id = ids.map(|_| "id");
         let votes: &[&str] =
             if voted.is_some() { &["lowest_confidence", "signature"] } else { &[] };
-        let columns = ["sample"].into_iter().chain(id).chain(["cluster", "confidence"]);
+        let name = names.map(|_| "name");
+        let columns = ["sample"].into_iter().chain(id).chain(["cluster"]).chain(name);
+        let columns = columns.chain(["confidence"]);
         writer.write_record(columns.chain(votes.iter().copied()))?;
     }
-    for (row, answer) in answers.enumerate() {
+    for (row, (cluster, confidence)) in answers.enumerate() {
         let sample = samples.rows.as_ref().map_or(first + row, |rows| rows[row]);
         // No cell of what isn't there.
         let id = ids.map_or(&[][..], |ids| &ids[row..=row]);
+        let called = names.map(|names| [cluster.map_or("", |cluster| names.of(cluster))]);
+        let name = called.as_ref().map_or(&[][..], |name| name);
+        let answer = (id, cluster, name, confidence);
         match voted {
-            None => writer.serialize((sample, id, answer))?,
+            None => writer.serialize((sample, answer))?,
             Some(voted) => {
                 let votes = (voted.lowest_confidences[row], voted.signatures.text(row));
-                writer.serialize((sample, id, answer, votes))?;
+                writer.serialize((sample, answer, votes))?;
             }
         }
     }

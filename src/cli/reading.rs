@@ -53,7 +53,7 @@ pub(super) struct ReadingArgs {
     /// Rows and columns that images are resized to [default: as they are if all have one size of at most 64x64, else 32x32]
     #[arg(long, value_name = "HxW", value_parser = image_size)]
     image_size: Option<[usize; 2]>,
-    /// What the data may unpack to, such as 4G or 500M [default: three quarters of the memory that is free]
+    /// What the data may unpack to, and a run may take, such as 4G or 500M [default: three quarters of the memory that is free]
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     max_memory: Option<u64>,
 }
@@ -66,6 +66,11 @@ enum Mark {
 }
 
 impl ReadingArgs {
+    /// How much memory there is, if a person said it.
+    pub(super) fn max_memory(&self) -> Option<u64> {
+        self.max_memory
+    }
+
     /// What was said.
     pub(super) fn options(&self) -> ReadOptions {
         let split = |columns: &[String]| -> Vec<String> {

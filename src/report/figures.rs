@@ -10,6 +10,16 @@ use crate::RunError;
 /// Rows of numbers, some of which don't exist.
 pub(super) type Matrix = Vec<Vec<Option<f64>>>;
 
+/// Labels that a run learnt from.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Given {
+    pub(super) count: usize,
+    pub(super) classes: Vec<String>,
+    pub(super) contradicted: usize,
+    pub(super) accuracy: Option<f64>,
+}
+
 /// A run in numbers.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
@@ -31,6 +41,7 @@ pub(super) struct Figures {
     pub(super) complete: bool,
     pub(super) chosen: Option<String>,
     pub(super) mean_confidence: Option<f64>,
+    pub(super) given: Option<Given>,
     #[serde(default)]
     pub(super) n_far_off: usize,
     pub(super) n_without_votes: usize,

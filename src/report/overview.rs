@@ -1,7 +1,7 @@
 //! What came out: the figures to remember, and the clusters.
 
 use super::colour;
-use super::figures::{Cluster, Figure, Figures};
+use super::figures::{Cluster, Figure, Figures, Given};
 use super::numerals::{count, percent, plural, rough_percent};
 
 /// Rows of more clusters are folded away.
@@ -17,6 +17,8 @@ pub(super) struct Overview {
     pub(super) is_long: bool,
     /// Whether clusters have classes.
     pub(super) has_classes: bool,
+    /// Whether there are scores by true classes.
+    pub(super) has_scores: bool,
 }
 
 /// A figure to remember.
@@ -48,7 +50,8 @@ impl Overview {
             notices: notices(figures),
             clusters: rows(figures),
             is_long: figures.clusters.len() > MOST_OPEN,
-            has_classes: figures.scores.is_some(),
+            has_classes: figures.scores.is_some() || figures.given.is_some(),
+            has_scores: figures.scores.is_some(),
         }
     }
 }
@@ -96,6 +99,14 @@ fn tiles(figures: &Figures) -> Vec<Tile> {
             false => "mean over samples with votes".into(),
         },
     }));
+    if let Some(given) = &figures.given {
+        tiles.insert(0, given_labels(given));
+        tiles.extend(given.accuracy.map(|accuracy| Tile {
+            title: "accuracy",
+            figure: Figure::new("/given/accuracy", accuracy, format!("{accuracy:.3}")),
+            note: "where no label was given".into(),
+        }));
+    }
     let score = |title, pointer: &str, score: Option<f64>, note: &str| {
         score.map(|score| Tile {
             title,
@@ -108,6 +119,20 @@ fn tiles(figures: &Figures) -> Vec<Tile> {
     tiles.extend(score("NMI", "/nmi", figures.nmi, "shared information"));
     tiles.extend(score("ARI", "/ari", figures.ari, "pairs, corrected for chance"));
     tiles
+}
+
+/// What a run learnt from.
+fn given_labels(given: &Given) -> Tile {
+    let classes = given.classes.len();
+    let contradicted = match given.contradicted {
+        0 => String::new(),
+        some => format!("; {} contradicted by others (label_errors.csv)", count(some)),
+    };
+    Tile {
+        title: "given labels",
+        figure: Figure::new("/given/count", given.count, count(given.count)),
+        note: format!("of {classes} classes{contradicted}"),
+    }
 }
 
 /// What a reader has to know first.
@@ -170,8 +195,11 @@ fn row(index: usize, cluster: &Cluster, most: usize, figures: &Figures) -> Row {
     }
 }
 
-/// The name of the class that a cluster is matched to.
+/// The name of the class that a cluster is, in a run that learnt from labels; else of that which it is matched to.
 pub(super) fn class_of(cluster: usize, figures: &Figures) -> Option<String> {
+    if let Some(given) = &figures.given {
+        return given.classes.get(cluster).cloned();
+    }
     let classes = &figures.scores.as_ref()?.per_class;
     let class = classes.iter().find(|class| class.cluster == Some(cluster))?;
     Some(class.class.clone())

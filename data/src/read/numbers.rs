@@ -6,7 +6,8 @@ use half::f16;
 
 use super::source::unreadable;
 use crate::records::Numbers;
-use crate::{DataError, memory};
+use crate::DataError;
+use crate::memory::free_memory;
 
 /// A number type as stored in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -235,7 +236,7 @@ pub(crate) fn count_values(
 pub(crate) fn reserve<T>(len: usize, source_name: &str) -> Result<Vec<T>, DataError> {
     let bytes = len as u128 * size_of::<T>() as u128;
     // Linux promises more memory than there is, and ends the program when it is used.
-    if bytes > 1 << 30 && memory::available().is_some_and(|available| bytes > available.into()) {
+    if bytes > 1 << 30 && free_memory().is_some_and(|available| bytes > available.into()) {
         return Err(too_large(source_name, bytes));
     }
     let mut values = Vec::new();
@@ -245,7 +246,7 @@ pub(crate) fn reserve<T>(len: usize, source_name: &str) -> Result<Vec<T>, DataEr
 
 /// Bytes that what is read may unpack to: what a person said, else three quarters of what is free.
 pub(crate) fn budget(max_memory: Option<u64>) -> u64 {
-    max_memory.or_else(|| memory::available().map(|free| free / 4 * 3)).unwrap_or(u64::MAX)
+    max_memory.or_else(|| free_memory().map(|free| free / 4 * 3)).unwrap_or(u64::MAX)
 }
 
 pub(crate) fn too_large(source_name: &str, bytes: u128) -> DataError {

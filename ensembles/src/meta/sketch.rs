@@ -57,7 +57,7 @@ impl Sketch {
         scaling: Scaling,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let transform = Transform::of_scaling(features, scaling);
+        let (transform, _) = Transform::of_scaling(features, scaling);
         Self::of_scaled(&finite(transform.scaled(&features.view()))?, scaling, progress)
     }
 
