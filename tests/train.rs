@@ -221,6 +221,26 @@ fn what_is_odd_is_said_and_learnt_from() {
     assert!(report.contains("given labels") && report.contains("<td class=\"name\">a</td>"));
 }
 
+#[test]
+fn labels_of_rows_that_were_left_out_are_told() {
+    let sandbox = Sandbox::new();
+    let mut table = "id,x,y\n".to_owned();
+    for row in 0..60 {
+        let x = match row {
+            4 => String::new(),
+            _ => format!("{}.{row}", if row % 2 == 0 { 5 } else { 500 }),
+        };
+        table += &format!("s{row},{x},{row}.5\n");
+    }
+    sandbox.file("table.csv", table);
+    sandbox.file("some.csv", "id,label\ns0,a\ns1,b\ns4,a\n");
+    let line = "train table.csv --missing drop --labels-partial some.csv --method propagation --out run";
+    let output = sandbox.run(line);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let told = "1 label of samples that aren't here: of rows that were left out, or unknown";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
+}
+
 /// The page for users: its commands, in their order, with the file that it shows.
 #[test]
 fn the_commands_of_the_page_work() {

@@ -13,6 +13,7 @@ pub struct GivenLabels {
     /// Length n_samples; `None` where no label was given.
     classes: Vec<Option<ClusterId>>,
     names: Vec<String>,
+    n_unused: usize,
 }
 
 impl GivenLabels {
@@ -42,7 +43,18 @@ impl GivenLabels {
         }
         assert!(classes.iter().flatten().all(|&class| class < names.len()), "a class has a name");
         let id = |class: Option<usize>| class.map(ClusterId::from_index);
-        Ok(Self { classes: classes.into_iter().map(id).collect(), names })
+        Ok(Self { classes: classes.into_iter().map(id).collect(), names, n_unused: 0 })
+    }
+
+    /// The same, beside so many labels of samples that aren't here.
+    pub(crate) fn with_unused(self, n_unused: usize) -> Self {
+        Self { n_unused, ..self }
+    }
+
+    /// Labels of samples that aren't here: of rows that were left out of the data, or that never were in it.
+    #[must_use]
+    pub fn n_unused(&self) -> usize {
+        self.n_unused
     }
 
     /// The class of every sample, length n_samples; `None` where no label was given.

@@ -122,6 +122,12 @@ pub(super) fn tell(given: &GivenLabels, by: PairedBy, k: usize, watcher: &Watche
         watcher
             .note("--labels-partial: paired with the data row by row, as only one of them has ids");
     }
+    if given.n_unused() > 0 {
+        let labels = plural(given.n_unused(), "label");
+        watcher.note(&format!(
+            "--labels-partial: {labels} of samples that aren't here: of rows that were left out, or unknown"
+        ));
+    }
     if labelled == samples {
         watcher.note(
             "all samples have a label, so this is supervised learning; there is none left to score",

@@ -227,7 +227,17 @@ impl SampleLabels {
         #[expect(clippy::disallowed_methods, reason = "they were read to train on")]
         let of_samples = classes(&numbered).iter().map(class).collect();
         let names = numbered.names().iter().filter(|name| *name != NONE).cloned().collect();
-        Ok((GivenLabels::new(&self.name, of_samples, names)?, by))
+        let unused = self.unused(&rows);
+        Ok((GivenLabels::new(&self.name, of_samples, names)?.with_unused(unused), by))
+    }
+
+    /// Labels of samples that aren't among those that were paired.
+    fn unused(&self, paired: &[Option<usize>]) -> usize {
+        let mut is_used = vec![false; self.n_samples()];
+        paired.iter().flatten().for_each(|&row| is_used[row] = true);
+        let words = self.labels.words();
+        let is_label = |word: &str| !is_missing(word) && word != NONE;
+        words.iter().zip(is_used).filter(|(word, used)| !used && is_label(word)).count()
     }
 
     /// Leaves samples that are there more than once, with the same label or with none, only once.
