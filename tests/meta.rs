@@ -243,3 +243,34 @@ fn what_does_not_fit_is_refused_in_one_line() {
         assert_eq!(sandbox.files("."), before, "{arguments}: something was written");
     }
 }
+
+/// The page for users: its commands, in their order, on crowds.
+#[test]
+fn the_commands_of_the_page_work() {
+    let page = include_str!("../docs/meta-learning.md");
+    let blocks = page.split("```sh\n").skip(1).map(|part| part.split("```").next().unwrap());
+    let lines: Vec<&str> = blocks.flat_map(str::lines).collect();
+    let commands: Vec<&str> =
+        lines.iter().filter_map(|it| it.strip_prefix("consilience ")).collect();
+    assert!(commands.len() > 4, "{commands:?}");
+    let sandbox = tasks();
+    let copy = |from: &str, to: &str| drop(fs::copy(sandbox.path(from), sandbox.path(to)).unwrap());
+    for (from, to) in [
+        ("a.npz", "letters.npz"),
+        ("b.npy", "capitals.npy"),
+        ("b-labels.npy", "capitals-labels.npy"),
+        ("far.npz", "signs.npz"),
+        ("a.npz", "new.npz"),
+    ] {
+        copy(from, to);
+    }
+    sandbox.file("some.csv", "sample,label\n0,0\n1,1\n2,2\n3,3\n");
+    for run in ["a-1", "b-1"] {
+        sandbox.done(&format!("cluster signs.npz -k 4 --effort quick --quiet --out runs/{run}"));
+    }
+    for command in commands {
+        let short = if command.starts_with("meta-train") { " --iterations 5" } else { "" };
+        let output = sandbox.run(&format!("{command}{short}"));
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{command}: {}", stderr(&output));
+    }
+}
