@@ -98,14 +98,15 @@ def learn(args, folder, name, chosen, method="fomaml"):
 
 def measure(args, start, chosen, *options):
     shots = ",".join(map(str, SHOTS))
-    words = ["meta-test", start, *chosen, "--shots", shots, "--episodes", args.episodes, "--json", *options]
+    words = ["meta-test", start, *chosen, "--shots", shots, "--json", *options]
+    words += [] if "--episodes" in options else ["--episodes", args.episodes]
     return ask(args.program, *words)
 
 
 def best_rates(args, folder, start):
     """Of a random start on the training tasks, for each number of shots."""
-    chosen = tasks(folder, "train", VIEWS)
-    found = {rate: measure(args, start, chosen, "--random-rate", rate, "--seed", 1) for rate in RATES}
+    chosen, few = tasks(folder, "train", VIEWS), ["--seed", 1, "--episodes", args.episodes // 3]
+    found = {rate: measure(args, start, chosen, "--random-rate", rate, *few) for rate in RATES}
     return [max(RATES, key=lambda rate: found[rate][at]["random"]["mean"]) for at in range(len(SHOTS))]
 
 
@@ -118,7 +119,7 @@ def each_draw(args, results):
     """Every set and draw, with its tasks in a folder."""
     for name in args.sets.split(","):
         images, classes = SETS[name](args.data)
-        for draw in range(FIRST_DRAW, FIRST_DRAW + args.draws):
+        for draw in range(args.first, args.first + args.draws):
             with tempfile.TemporaryDirectory() as folder:
                 folder = pathlib.Path(folder)
                 write_tasks(images, classes, draw, folder, args.unseen)
@@ -201,6 +202,7 @@ def main():
         command.add_argument("--data", type=pathlib.Path, required=True)
         command.add_argument("--sets", default="optdigits,mnist")
         command.add_argument("--draws", type=int, default=draws)
+        command.add_argument("--first", type=int, default=FIRST_DRAW, help="the first draw")
         command.add_argument("--episodes", type=int, default=200)
         command.add_argument("--unseen", choices=["classes", "digits"], default="classes")
         command.add_argument("--options", default="", help="further options of meta-train")

@@ -87,7 +87,7 @@ impl Initialisation {
         Ok(Self { hidden, scaling, learnt: None })
     }
 
-    /// Writes it to `path`: the layers by the engines' names, and the rest as JSON under [`NOTE`](crate::members::save::NOTE).
+    /// Writes it to `path`: the layers by the engines' names, and the rest as JSON in the metadata.
     ///
     /// # Errors
     ///

@@ -200,7 +200,6 @@ fn an_initialisation_is_read_back_and_damage_is_told() {
 }
 
 /// The unbiased estimate from its definition: all pairs, with the kernel in place of random features.
-#[expect(clippy::needless_range_loop, reason = "pairs")]
 fn plain_distance(a: &Array2<f32>, b: &Array2<f32>) -> f64 {
     let kernel = |x: ndarray::ArrayView1<'_, f32>, y: ndarray::ArrayView1<'_, f32>| {
         let square: f64 = x.iter().zip(&y).map(|(a, b)| f64::from(a - b).powi(2)).sum();
