@@ -12,7 +12,7 @@ if ! cmp --silent "$VERSIONS" "$OWN/installed"; then
     cp "$VERSIONS" "$OWN/installed"
 fi
 python=$(tools/python.sh)
-for folder in benches/accuracy benches/peers/accuracy; do
+for folder in benches/accuracy benches/large benches/peers/accuracy; do
     echo "$folder"
     PYTHONPATH=$PWD/$OWN "$python" -m unittest discover "$folder"
 done

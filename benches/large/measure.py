@@ -126,7 +126,7 @@ def rates(folder: Path, embeddings: np.ndarray, rows: int) -> dict[str, Any]:
 
 def growth(folder: Path, embeddings: np.ndarray, rows: int) -> list[dict[str, int]]:
     """Distinct signatures of the first rows, at powers of the root of ten."""
-    from consilience.spark._steps import gate_of, model_of
+    from consilience._large.labels import gate_of, model_of
 
     model = model_of(run_of(folder, embeddings))
     bound = np.float32(gate_of(model, None))

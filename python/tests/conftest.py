@@ -16,8 +16,12 @@ import pytest
 
 import consilience
 
-# Tests on Spark are run by tools/spark_tests.sh, which installs it.
-collect_ignore = [] if importlib.util.find_spec("pyspark") else ["spark"]
+# Tests on Spark and Ray are run by tools/spark_tests.sh, which installs these.
+collect_ignore = [
+    folder
+    for folder, module in (("spark", "pyspark"), ("ray", "ray"))
+    if not importlib.util.find_spec(module)
+]
 
 #: Training that takes a fraction of a second: enough for groups far apart.
 QUICK: dict[str, Any] = {

@@ -15,8 +15,8 @@ import pytest
 from conftest import quick
 
 from consilience import spark
-from consilience.spark._steps import gate_of, model_of
-from consilience.spark._voter import Voter
+from consilience._large.labels import gate_of, model_of
+from consilience._large.voter import Voter
 
 
 @pytest.fixture(scope="module")

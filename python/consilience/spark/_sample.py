@@ -10,7 +10,8 @@ import numpy as np
 
 from consilience import _validation
 from consilience._estimator import Consilience
-from consilience.spark import _check, _pyspark, _vectors
+from consilience._large import vectors as columns_of
+from consilience.spark import _check, _pyspark
 
 # Hexadecimal digits of a hash that are compared with a share.
 _DIGITS = 8
@@ -97,13 +98,13 @@ def fit_sample(
     table = _pyspark.arrow(rows).sort_by(id_column)
     if not table.num_rows:
         raise ValueError("there are no rows")
-    column = _vectors.lists(table.column(vector_column))
+    column = columns_of.lists(table.column(vector_column))
     widths = [len(value) for value in column if value.is_valid]
     width = int(np.median(widths)) if widths else 0
-    vectors, usable = _vectors.usable(column, width)
+    vectors, usable = columns_of.usable(column, width)
     if not usable.all():
         row = int(np.flatnonzero(~usable)[0])
-        problem = _vectors.problem(column, row, width)
+        problem = columns_of.problem(column, row, width)
         raise ValueError(
             f"{id_column} {table.column(id_column)[row].as_py()!r}: {vector_column} {problem}"
         )

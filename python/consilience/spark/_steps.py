@@ -2,82 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from consilience import _core, _validation
-from consilience._predictor import Predictor
+from consilience import _validation
+from consilience._large.labels import (
+    MAX_SIGNATURES,
+    Labels,
+    extracted,
+    gate_of,
+    model_of,
+    too_many,
+)
+from consilience._large.voter import Voter
 from consilience.spark import _check, _pyspark
-from consilience.spark._voter import Voter
-
-#: Signatures that a driver can take: 200 bytes each.
-MAX_SIGNATURES = 1_000_000
-
-
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """The pseudo-labels of a run's clusters, by signature.
-
-    Attributes
-    ----------
-    signature : list of str
-        The signatures that have a label.
-    label : ndarray of shape (n_labelled_signatures,), int64
-        Their clusters, in the numbering of the run.
-    agreement, margin : ndarray of shape (n_labelled_signatures,), int64
-        Models that put the signature with its mini-cluster's anchor, and by how many that is ahead of the next best mini-cluster.
-    sizes : list of int
-        Number of rows with each label, length n_clusters.
-    n_rows, n_signatures : int
-        Rows that passed the gate, and how many signatures they have.
-    min_confidence : float
-        The bound that the lowest confidence of a row has to exceed: the gate.
-    """
-
-    signature: list[str] = field(repr=False)
-    label: NDArray[np.int64] = field(repr=False)
-    agreement: NDArray[np.int64] = field(repr=False)
-    margin: NDArray[np.int64] = field(repr=False)
-    sizes: list[int]
-    n_rows: int
-    n_signatures: int
-    min_confidence: float
-
-    @property
-    def n_labelled(self) -> int:
-        """Number of rows with a label."""
-        return sum(self.sizes)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every cluster has labels."""
-        return 0 not in self.sizes
-
-
-def model_of(run: Any) -> _core.Model:
-    """The model of a run: of its folder, a :class:`Predictor` or a fitted estimator."""
-    if isinstance(run, (str, os.PathLike)):
-        run = Predictor(run)
-    model = getattr(run, "_model", run)
-    if not isinstance(model, _core.Model):
-        raise ValueError(
-            f"run: need a run folder, a Predictor or a fitted estimator, got {type(run).__name__}"
-        )
-    return model
-
-
-def gate_of(model: _core.Model, min_confidence: float | None) -> float:
-    """The bound of confidence: what is given, else the run's. As a 32-bit float, which confidences are."""
-    if min_confidence is None:
-        min_confidence = json.loads(model.config())["agreement"]["min_confidence"]
-    if not 0.0 <= min_confidence < 1.0:
-        raise ValueError(f"min_confidence: need 0 <= min_confidence < 1, got {min_confidence}")
-    return float(np.float32(min_confidence))
 
 
 def predict(
@@ -202,39 +139,13 @@ def extract(
         If no row passes the gate, if there are more signatures than the driver takes, and for settings that can't be.
     """
     model = model_of(run)
-    bound = gate_of(model, min_confidence)
-    agreement = _validation.agreement(min_agree, max_agree, min_common, bound)
     most = _validation.count("max_signatures", max_signatures, 1)
     table = _pyspark.arrow(counts.limit(most + 1))
     if table.num_rows > most:
-        raise ValueError(
-            f"{counts.count():,} signatures of rows whose lowest confidence exceeds {bound:g}, and the driver takes {most:,}; count again "
-            "with a higher min_confidence, which leaves hundreds, or give the driver 200 bytes for each and a higher max_signatures"
-        )
-    columns = {
-        name: table.column(name).to_pylist() for name in ("signature", "cluster", "count", "first")
-    }
-    given: _core.Counts = {
-        "signature": [str(signature) for signature in columns["signature"]],
-        "cluster": columns["cluster"],
-        "count": columns["count"],
-        "first": [str(first) for first in columns["first"]],
-    }
-    if not given["signature"]:
-        raise ValueError(
-            f"no row passes the gate: no lowest confidence exceeds {bound:g}; count again with a lower min_confidence"
-        )
-    found = model.label_counts(given, agreement, _validation.threads(n_jobs))
-    return Labels(
-        signature=found["signature"],
-        label=found["label"],
-        agreement=found["agreement"],
-        margin=found["margin"],
-        sizes=found["sizes"],
-        n_rows=found["n_samples"],
-        n_signatures=found["n_signatures"],
-        min_confidence=bound,
-    )
+        bound = gate_of(model, min_confidence)
+        raise ValueError(too_many(counts.count(), most, bound))
+    settings = {"min_agree": min_agree, "max_agree": max_agree, "min_common": min_common}
+    return extracted(table, model, min_confidence, settings, n_jobs)
 
 
 def label(predicted: Any, labels: Labels) -> Any:
@@ -250,8 +161,8 @@ def label(predicted: Any, labels: Labels) -> Any:
     Returns
     -------
     pyspark.sql.DataFrame
-        The id, ``cluster``, ``confidence``, ``pseudo_label``, ``agreement`` and ``margin``. The last three are null of rows that have no pseudo-label:
-        that fail the gate, whose signature has no label, or whose own cluster is another.
+        The id, ``cluster``, ``confidence``, ``pseudo_label``, ``agreement`` and ``margin``. The last three are null of rows that have no
+        pseudo-label: that fail the gate, whose signature has no label, or whose own cluster is another.
     """
     F, types = _pyspark.functions(), _pyspark.types()
     kind = predicted.schema["signature"].dataType

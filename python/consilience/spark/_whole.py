@@ -7,17 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from consilience.spark import _check, _pyspark
-from consilience.spark._steps import (
-    MAX_SIGNATURES,
-    Labels,
-    extract,
-    gate_of,
-    label,
-    model_of,
-    predict,
-    signature_counts,
-)
-from consilience.spark._voter import ON_INVALID
+from consilience._large.labels import MAX_SIGNATURES, Labels, gate_of, model_of
+from consilience.spark._steps import extract, label, predict, signature_counts
+from consilience._large.voter import ON_INVALID
 
 
 @dataclass(frozen=True)
@@ -146,8 +138,7 @@ def _exists(spark: Any, path: str) -> bool:
     from pyspark.errors import AnalysisException
 
     try:
-        # Of a folder that is there, Spark wants to know the columns, and of none, where it is.
-        spark.read.parquet(path).schema  # noqa: B018
+        # Of nothing, Sail says that it has no columns.
+        return bool(spark.read.parquet(path).schema.fields)
     except AnalysisException as error:
         return "PATH_NOT_FOUND" not in str(error)
-    return True

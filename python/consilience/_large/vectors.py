@@ -20,6 +20,8 @@ def lists(column: Any) -> Any:
 
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
+    # Ray's tensors.
+    column = getattr(column, "storage", column)
     kind = column.type
     is_list = (
         pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)

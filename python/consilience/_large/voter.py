@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from consilience import _core
-from consilience.spark import _vectors
+from consilience._large import vectors as columns_of
 
 # Models that this process has, by the hash of what they are made of: tasks of one job share them.
 _MODELS: dict[str, _core.Model] = {}
@@ -62,10 +62,10 @@ class Voter:
 
         column = batch.column(self.vector_column)
         ids = batch.column(self.id_column)
-        vectors, rows = _vectors.usable(column, self.width)
+        vectors, rows = columns_of.usable(column, self.width)
         if not rows.all() and self.on_invalid == "fail":
             row = int(np.flatnonzero(~rows)[0])
-            problem = _vectors.problem(column, row, self.width)
+            problem = columns_of.problem(column, row, self.width)
             raise ValueError(
                 f"{self.id_column} {ids[row].as_py()!r}: {self.vector_column} {problem}; mend the row, leave it out, "
                 "or have such rows unlabelled (on_invalid='unlabelled', --unlabelled)"
