@@ -49,6 +49,8 @@ pub enum Stream {
     Granularity { voter: u64 },
     /// Which half of the samples is which.
     Halves { split: u64 },
+    /// Which features, patches or tokens are hidden from a network, and what is in their place.
+    Hidden { model: u64, epoch: u64 },
 }
 
 impl Stream {
@@ -72,6 +74,7 @@ impl Stream {
             Self::Move { model, epoch } => [16, model, epoch],
             Self::Granularity { voter } => [17, voter, 0],
             Self::Halves { split } => [18, split, 0],
+            Self::Hidden { model, epoch } => [24, model, epoch],
         }
     }
 }
@@ -97,6 +100,12 @@ impl Rng {
     /// 64 random bits, to seed a library's own generator with.
     pub fn bits(&mut self) -> u64 {
         self.0.random()
+    }
+
+    /// A number from 0 to 1, without 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits")]
+    pub fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// `len` independent numbers from the normal distribution of mean 0 and variance 1.

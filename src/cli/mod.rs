@@ -7,6 +7,8 @@ mod args;
 mod cluster;
 mod completions;
 mod curve;
+mod embed;
+mod embed_settings;
 mod evaluate;
 mod examples;
 mod export;
@@ -75,6 +77,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
         Command::Suggest(args) => interrupt::watched(move || suggest::run(&args)),
+        Command::Embed(args) => interrupt::watched(move || embed::run(&args)),
         Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),

@@ -1,6 +1,6 @@
 //! Models as files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,9 @@ use safetensors::{SafeTensorError, SafeTensors};
 
 use crate::error::EnsembleError;
 use crate::members::weights::Weights;
+
+/// What a text about arrays is called in their file.
+const DESCRIPTION: &str = "consilience";
 
 /// Name, shape and values.
 pub(crate) type Array = (String, Vec<usize>, Vec<f32>);
@@ -31,6 +34,16 @@ pub(crate) fn save_weights(weights: &Weights, path: &Path) -> Result<(), Ensembl
 
 /// Writes `arrays` to `path` in the safetensors format, sorted by name, so that the same arrays give the same bytes.
 pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleError> {
+    save_described(arrays, None, path)
+}
+
+/// As [`save_arrays`], with a text about them under the key [`DESCRIPTION`] of the file's metadata.
+pub(crate) fn save_described(
+    arrays: &[Array],
+    description: Option<String>,
+    path: &Path,
+) -> Result<(), EnsembleError> {
+    let metadata = description.map(|text| HashMap::from([(DESCRIPTION.to_owned(), text)]));
     let problem = |reason: String| EnsembleError::Save { path: path.into(), reason };
     let bytes: Vec<Vec<u8>> = arrays
         .iter()
@@ -44,7 +57,7 @@ pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleE
         })
         .collect();
     let file = views
-        .and_then(|views| safetensors::serialize(views, None))
+        .and_then(|views| safetensors::serialize(views, metadata))
         .map_err(|error| problem(error.to_string()))?;
     fs::write(path, file).map_err(|error| problem(error.to_string()))
 }
@@ -52,6 +65,7 @@ pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleE
 /// The tensors of a file that [`save_arrays`] wrote, to be taken out by name. All values are finite.
 pub(crate) struct Arrays {
     path: PathBuf,
+    description: Option<String>,
     arrays: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
@@ -73,7 +87,15 @@ impl Arrays {
             }
             arrays.insert(name.to_owned(), (tensor.shape().to_vec(), values));
         }
-        Ok(Self { path: path.into(), arrays })
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let description = header.metadata().as_ref().and_then(|all| all.get(DESCRIPTION).cloned());
+        Ok(Self { path: path.into(), description, arrays })
+    }
+
+    /// The text about them, if there is one.
+    pub(crate) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
