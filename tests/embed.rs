@@ -54,7 +54,7 @@ fn every_pretext_and_kind_of_data_gives_an_embedding() {
     let sandbox = Sandbox::new();
     npy(&sandbox.path("waves.npy"), waves(60).view()).unwrap();
     let words = ["river water boat", "stone mountain ice", "river boat fish", "ice snow stone"];
-    sandbox.file("texts.txt", words.join("\n").repeat(10));
+    sandbox.file("texts.txt", (words.join("\n") + "\n").repeat(10));
     for (arguments, n, width) in [
         ("digits --pretext contrastive --epochs 1", 1797, 128),
         ("digits --pretext masked --epochs 1 --dense", 1797, 64),
@@ -63,8 +63,9 @@ fn every_pretext_and_kind_of_data_gives_an_embedding() {
             1797,
             32,
         ),
-        ("texts.txt --pretext masked --epochs 2", 37, 128),
-        ("texts.txt --pretext contrastive --epochs 2 --preset text --width 8", 37, 8),
+        ("texts.txt --pretext masked --epochs 2", 40, 128),
+        ("texts.txt --pretext contrastive --epochs 2 --preset text --width 8", 40, 8),
+        ("texts.txt --pretext masked --words 5 --epochs 2 --width 12", 40, 12),
         ("waves.npy --pretext autoencoder --epochs 1 --hidden 20,10", 60, 32),
         ("waves.npy --pretext forecast --epochs 1 --window 16 --width 8", 60, 8),
         ("waves.npy --pretext forecast --epochs 1 --window 8 --channels 2", 60, 32),
@@ -116,12 +117,11 @@ fn ids_go_with_the_embedding() {
     sandbox.done(&format!("{embed} --out x.npy"));
     let samples = sandbox.text("x-samples.csv");
     assert!(samples.starts_with("sample,id\n0,s0\n1,s1\n2,s2\n3,s3\n5,s5\n"), "{samples}");
-    for name in ["x.parquet", "y.npz"] {
+    for name in ["y.parquet", "z.npz"] {
         sandbox.done(&format!("{embed} --out {name}"));
         let data = read_dataset(&[sandbox.path(name)], &[]).unwrap();
         assert_eq!(data.ids.unwrap()[..5], ["s0", "s1", "s2", "s3", "s5"], "{name}");
         assert_eq!(data.features.view(), embedding(&sandbox, "x.npy"), "{name}");
-        fs::remove_file(sandbox.path("x-encoder.safetensors")).unwrap_or_default();
     }
 }
 
@@ -144,21 +144,27 @@ fn settings_that_cannot_be() {
     npy(&sandbox.path("short.npy"), waves(20).slice(ndarray::s![.., ..3])).unwrap();
     npy(&sandbox.path("one.npy"), waves(1).view()).unwrap();
     npy(&sandbox.path("waves.npy"), waves(20).view()).unwrap();
+    sandbox.file("words.txt", "one\ntwo\nthree\n");
+    sandbox.file("texts.txt", "one two\nthree four\n");
     for (arguments, parts) in [
         ("digits", &["--pretext <PRETEXT>"][..]),
         ("digits --pretext jigsaw", &["autoencoder, contrastive, masked, forecast", "'jigsaw'"]),
         ("digits --pretext contrastive --temperature 0", &["temperature", "more than 0", "got 0"]),
-        ("digits --pretext contrastive --batch-size 1", &["batch_size", "2 samples", "got 1"]),
+        (
+            "digits --pretext contrastive --batch-size 1",
+            &["batch_size", "2 samples at least", "got 1"],
+        ),
         ("digits --pretext autoencoder --batch-size 0", &["batch_size", "got 0"]),
         ("one.npy --pretext contrastive", &["2 samples at least, got 1"]),
         ("digits --pretext masked --hide 0", &["hide", "more than 0 and less than 1"]),
         ("digits --pretext masked --hide 1", &["hide", "got 1"]),
-        ("digits --pretext autoencoder --width 0", &["width", "1 at least"]),
+        ("digits --pretext autoencoder --width 0", &["width", "1 to 65,536", "got 0"]),
+        ("digits --pretext autoencoder --width 99999999", &["width", "got 99999999"]),
         ("digits --pretext autoencoder --epochs 0", &["epochs", "1 at least"]),
         ("digits --pretext autoencoder --noise -1", &["--noise"]),
         ("digits --pretext autoencoder --noise=-1", &["noise", "0 or more, got -1"]),
         ("digits --pretext autoencoder --learning-rate nan", &["learning_rate", "got NaN"]),
-        ("digits --pretext autoencoder --hidden 0", &["hidden", "1 unit"]),
+        ("digits --pretext autoencoder --hidden 0", &["hidden", "1 to 65,536", "got 0"]),
         (
             "short.npy --pretext forecast",
             &["window", "4 to the length of the series", "series of 3"],
@@ -173,6 +179,14 @@ fn settings_that_cannot_be() {
         ("none.npy --pretext autoencoder", &["none.npy: no such file"]),
         ("digits --pretext autoencoder --from x", &["cannot be used with"]),
         ("digits --from x --width 3", &["cannot be used with"]),
+        ("digits --pretext masked --words 5", &["digits: holds no texts", "--words"]),
+        ("words.txt --pretext masked --words 1", &["words", "2 words of a text at least", "got 1"]),
+        (
+            "words.txt --pretext masked --words 5",
+            &["texts of 2 words at least, got 1 word at most"],
+        ),
+        ("words.txt --pretext contrastive --words 5", &["pretext", "masked", "contrastive"]),
+        ("texts.txt --pretext masked --words 5 --width 10", &["width", "a multiple of 4"]),
         ("digits --from x --id-column a", &["cannot be used with"]),
     ] {
         refused(&sandbox, arguments, parts);
@@ -214,7 +228,9 @@ fn encoders_of_other_data_and_damaged_ones_are_refused() {
     refused(&sandbox, "digits --from changed.safetensors", &["its layers don't fit"]);
     sandbox
         .done("cluster digits -k 10 --models 1 --rounds 1 --config quick.toml --quiet --out run");
-    refused(&sandbox, "digits --from run/models/model-01.safetensors", &["it is no encoder"]);
+    let models = sandbox.files("run/models");
+    let model = models.iter().find(|name| name.ends_with(".safetensors")).unwrap();
+    refused(&sandbox, &format!("digits --from run/models/{model}"), &["it is no encoder"]);
 }
 
 /// `bytes` with the first `from` replaced by as long a `to`.

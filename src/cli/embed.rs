@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use consilience::RunError;
 use consilience::embedding::{Embedding, Files, Published, params_for};
-use consilience_data::{Dataset, Seed, read_dataset_as, read_dataset_with};
+use consilience_data::{Dataset, ReadOptions, Seed, read_dataset_as, read_dataset_with};
 use consilience_ensembles::{Device, Encoder, EpochEnd, Learnt, Pretext, PretextParams, Progress};
 use serde::Serialize;
 
@@ -87,21 +87,22 @@ pub(super) fn run(args: &EmbedArgs) -> Result<ExitCode> {
     watcher.look.mention("reading data");
     let data = match &given {
         Some(encoder) => read_dataset_as(&args.data, &[], encoder.recipe())?,
-        None => read_dataset_with(&args.data, &[], &args.reading.options())?,
+        None => {
+            let options = ReadOptions { words: args.settings.words, ..args.reading.options() };
+            read_dataset_with(&args.data, &[], &options)?
+        }
     };
-    reading::roles(&data).for_each(|line| watcher.look.say(&line));
-    reading::notes(&data).for_each(|line| watcher.look.note(&line));
     let out = args.out.clone().unwrap_or_else(|| format!("{}-embedding.npy", data.name).into());
     let threads = args.threads.unwrap_or_else(values::cores);
     let (files, encoder, learnt) = match (given, &args.from) {
         (Some(encoder), Some(from)) => {
             check_width(&encoder, from, &data)?;
-            (hold(&out)?, encoder, None)
+            (hold(&out, &data, false, &watcher)?, encoder, None)
         }
         _ => {
             let params = settings(args, &data)?;
             params.check(data.features.n_samples(), data.features.n_features())?;
-            let files = hold(&out)?;
+            let files = hold(&out, &data, true, &watcher)?;
             watcher.deadline = args.max_time.map(|time| Instant::now() + time);
             let (encoder, learnt) = train(args, &data, &params, threads, &watcher)?;
             (files, encoder, Some(learnt))
@@ -132,9 +133,12 @@ pub(super) fn run(args: &EmbedArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn hold(out: &Path) -> Result<Files> {
-    let files = Files::create(out)?;
+/// Holds the file to write, and says how the data were read: nothing is in the way any more.
+fn hold(out: &Path, data: &Dataset, with_encoder: bool, watcher: &Watcher) -> Result<Files> {
+    let files = Files::create(out, with_encoder)?;
     interrupt::hold_file(files.aside());
+    reading::roles(data).for_each(|line| watcher.look.say(&line));
+    reading::notes(data).for_each(|line| watcher.look.note(&line));
     Ok(files)
 }
 
@@ -153,9 +157,11 @@ fn check_width(encoder: &Encoder, from: &Path, data: &Dataset) -> Result<()> {
 
 fn settings(args: &EmbedArgs, data: &Dataset) -> Result<PretextParams> {
     let pretext = args.pretext.expect("required without an encoder");
-    let mut params = params_for(pretext, &args.preset, data)?;
-    args.settings.apply(&mut params);
-    Ok(params)
+    if args.settings.words.is_some() && data.recipe.vocabulary.is_none() {
+        bail!("{}: holds no texts; leave --words out", data.name);
+    }
+    let params = params_for(pretext, &args.preset, &data.features, &data.recipe)?;
+    Ok(args.settings.apply(params, data.features.n_features()))
 }
 
 fn train(
@@ -165,7 +171,12 @@ fn train(
     threads: usize,
     watcher: &Watcher,
 ) -> Result<(Encoder, Learnt)> {
-    let layers = if params.image.is_some() { "convolutions" } else { "layers" };
+    let layers = match params.pretext {
+        _ if params.vocabulary > 0 => "a transformer",
+        Pretext::Forecast => "convolutions",
+        _ if params.image.is_some() => "convolutions",
+        _ => "dense layers",
+    };
     let of = plural(data.features.n_samples(), "sample");
     watcher.look.show(&format!("training an encoder ({}, {layers}) on {of}", params.pretext));
     let (features, recipe) = (&data.features, &data.recipe);
@@ -175,10 +186,9 @@ fn train(
         return Err(RunError::NoTime.into());
     }
     if learnt.epochs < params.epochs {
-        watcher.look.note(&format!(
-            "the time was up after {} of {} passes over the data",
-            learnt.epochs, params.epochs
-        ));
+        watcher
+            .look
+            .note(&format!("the time was up after {} of {} epochs", learnt.epochs, params.epochs));
     }
     Ok((encoder, learnt))
 }
@@ -190,7 +200,7 @@ fn summary(name: &str, told: &Told<'_>) -> String {
         ("pretext", format!("{} on {} data", params.pretext, params.kind)),
     ];
     if let (Some(epochs), Some(loss)) = (told.epochs, told.loss) {
-        rows.push(("training", format!("{}, loss {loss:.4}", plural(epochs, "pass"))));
+        rows.push(("training", format!("{}, loss {loss:.4}", plural(epochs, "epoch"))));
     }
     rows.push(("time", duration(told.seconds)));
     rows.push(("file", told.files.out.display().to_string()));
@@ -218,7 +228,7 @@ impl Progress for Watcher {
     fn epoch_end(&self, EpochEnd { epoch, epochs, loss, .. }: EpochEnd) {
         #[expect(clippy::cast_precision_loss, reason = "a share")]
         let left = self.start.elapsed().as_secs_f64() * (epochs - epoch) as f64 / epoch as f64;
-        let told = format!("pass {epoch} of {epochs}, loss {loss:.4}, {} left", duration(left));
+        let told = format!("epoch {epoch} of {epochs}, loss {loss:.4}, {} left", duration(left));
         match &self.look {
             Look::Bar(bar) => {
                 bar.set_length(epochs as u64);

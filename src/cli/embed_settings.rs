@@ -43,23 +43,28 @@ pub(super) struct SettingArgs {
     /// Contrastive: what cosines are divided by [default: 0.5]
     #[arg(long, value_name = "T")]
     temperature: Option<f64>,
-    /// Forecast: values in time of a window, whose first half tells the second [default: 64, or the length of the series]
+    /// Masked: take texts as sequences of their first N words, in order, and a transformer, in place of TF-IDF
+    #[arg(long, value_name = "N")]
+    pub(super) words: Option<usize>,
+    /// Forecast: values in time of a window, whose first half tells the second [default: 32, or the length of the series]
     #[arg(long, value_name = "N")]
     window: Option<usize>,
-    /// Forecast: values at a time, side by side in the data [default: 1]
+    /// Forecast: values at a time, side by side in the data [default: those of an array (n, length, values), else 1]
     #[arg(long, value_name = "N")]
     channels: Option<usize>,
 }
 
 impl SettingArgs {
     /// Writes what was said over the settings.
-    pub(super) fn apply(&self, params: &mut PretextParams) {
+    pub(super) fn apply(&self, mut params: PretextParams, n_features: usize) -> PretextParams {
+        if let Some(channels) = self.channels {
+            params = params.with_channels(channels, n_features);
+        }
         let numbers = [
             (&mut params.width, self.width),
             (&mut params.epochs, self.epochs),
             (&mut params.batch_size, self.batch_size),
             (&mut params.window, self.window),
-            (&mut params.channels, self.channels),
         ];
         for (number, said) in numbers {
             *number = said.unwrap_or(*number);
@@ -82,5 +87,6 @@ impl SettingArgs {
         if self.dense {
             params.image = None;
         }
+        params
     }
 }

@@ -13,6 +13,10 @@ use crate::RunError;
 use crate::output::{Aside, need_space, replace};
 use crate::run_folder::unwritable;
 
+/// How the names of files beside an embedding end.
+const SAMPLES: &str = "samples.csv";
+const ENCODER: &str = "encoder.safetensors";
+
 /// What an embedding is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
@@ -50,12 +54,13 @@ struct Sample<'a> {
 }
 
 impl Files {
-    /// Holds `out`, whose name says the format, and checks that nothing is there, nor beside it under the names of the other files.
+    /// Holds `out`, whose name says the format, and checks that nothing is there, nor beside it under the names of the other files; `with_encoder`, whether that
+    /// is one of them.
     ///
     /// # Errors
     ///
     /// [`RunError::Folder`] for another format, for a file that is there or that another process is writing, and for a folder that can't be written.
-    pub fn create(out: &Path) -> Result<Self, RunError> {
+    pub fn create(out: &Path, with_encoder: bool) -> Result<Self, RunError> {
         let format = match out.extension().and_then(|extension| extension.to_str()) {
             Some("npy") => Format::Npy,
             Some("npz") => Format::Npz,
@@ -68,9 +73,9 @@ impl Files {
                 ));
             }
         };
-        for path in
-            [out.to_path_buf(), beside(out, "samples.csv"), beside(out, "encoder.safetensors")]
-        {
+        let samples = (format == Format::Npy).then(|| beside(out, SAMPLES));
+        let encoder = with_encoder.then(|| beside(out, ENCODER));
+        for path in [out.to_path_buf()].into_iter().chain(samples).chain(encoder) {
             if path.symlink_metadata().is_ok() {
                 return Err(taken(&path));
             }
@@ -143,12 +148,12 @@ impl Files {
     ) -> Result<(), RunError> {
         let named = embedding.ids.is_some() || embedding.rows.is_some();
         if self.format == Format::Npy && named {
-            let path = beside(&self.out, "samples.csv");
+            let path = beside(&self.out, SAMPLES);
             replace(&path, &samples(embedding, &path)?)?;
             published.samples = Some(path);
         }
         if let Some(encoder) = encoder {
-            let path = beside(&self.out, "encoder.safetensors");
+            let path = beside(&self.out, ENCODER);
             let aside = Aside::new(&path)?;
             let saved = encoder.save(aside.path()).map_err(RunError::from);
             let saved = saved.and_then(|()| {

@@ -34,8 +34,13 @@ impl Description {
         recipe: &Recipe,
     ) -> Self {
         // With the variational term, a code's means are followed by the logarithms of its variances.
-        let output = if params.variational > 0.0 { 2 * params.width } else { params.width };
+        let doubled = params.pretext == Pretext::Autoencoder && params.variational > 0.0;
+        let output = if doubled { 2 * params.width } else { params.width };
         let architecture = match (params.pretext, params.image) {
+            _ if params.vocabulary > 0 => {
+                let vocabulary = params.vocabulary;
+                Architecture::Transformer { vocabulary, length: n_features, output }
+            }
             (Pretext::Forecast, _) => {
                 Architecture::series(params.window / 2, params.channels, params.width / 2)
             }

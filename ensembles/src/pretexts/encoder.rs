@@ -13,6 +13,7 @@ use super::description::{Description, FORMAT};
 use super::encoders::{Network, Parameters};
 use super::forecast::Forecast;
 use super::masked::Masked;
+use super::masked_words::MaskedWords;
 use super::params::PretextParams;
 use super::pretext::Pretext;
 pub use super::training::Learnt;
@@ -75,6 +76,10 @@ impl Encoder {
         progress: &dyn Progress,
     ) -> Result<(Self, Learnt), EnsembleError> {
         params.check(features.n_samples(), features.n_features())?;
+        if params.vocabulary > 0 && features.view().column(1).iter().all(|&word| word == 0.0) {
+            let (need, got) = ("texts of 2 words at least", "1 word at most".into());
+            return Err(EnsembleError::Setting { name: "data", need, got });
+        }
         let description = Description::new(params, features.n_features(), seed, recipe);
         let transform = Transform::of_scaling(features, params.scaling);
         let scaled = finite(transform.scaled(&features.view()))?;
@@ -274,8 +279,9 @@ fn task<'a>(
             let width = params.width / 2;
             Box::new(Forecast::new(scaled, params, windows, network, width, parameters)?)
         }
-        (Pretext::Masked | Pretext::Forecast, _) => {
-            Box::new(Masked::new(scaled, params, network, parameters)?)
+        _ if params.vocabulary > 0 => {
+            Box::new(MaskedWords::new(scaled, params, network, parameters)?)
         }
+        _ => Box::new(Masked::new(scaled, params, network, parameters)?),
     })
 }

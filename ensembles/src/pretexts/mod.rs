@@ -2,7 +2,7 @@
 //! is another *view* of them.
 //!
 //! An [`Encoder`] is trained by one loop (`training.rs`) on the loss of a [`Pretext`], each a file: `autoencoder.rs`, `contrastive.rs`,
-//! `masked.rs`, `forecast.rs`. What they minimise is in `losses/`, the networks in `encoders/`. All of it is composed of candle's operations, on
+//! `masked.rs` and, of sequences of words, `masked_words.rs`, `forecast.rs`. What they minimise is in `losses/`, the networks in `encoders/`. All of it is composed of candle's operations, on
 //! the CPU; products are ours, so that nothing works in a pool of the process, and the number of threads changes no bit.
 
 mod augmentation;
@@ -15,6 +15,7 @@ mod encoders;
 mod forecast;
 mod losses;
 mod masked;
+mod masked_words;
 mod params;
 mod pretext;
 mod training;

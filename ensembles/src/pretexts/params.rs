@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::encoders::HEADS;
 use super::pretext::Pretext;
 use crate::error::EnsembleError;
 use crate::preparation::data_kind::DataKind;
@@ -11,7 +12,9 @@ use crate::preparation::transform::Scaling;
 /// Steps that an encoder takes at least, where data are few.
 const MIN_STEPS: usize = 1500;
 /// Series are cut into windows of at most so many values in time, if nobody says how long they are.
-const LONGEST_WINDOW: usize = 64;
+const LONGEST_WINDOW: usize = 32;
+/// Layers of more units aren't made.
+const WIDEST: usize = 1 << 16;
 /// A window has two halves of two values at least.
 const SHORTEST_WINDOW: usize = 4;
 
@@ -54,6 +57,8 @@ pub struct PretextParams {
     pub window: usize,
     /// Of series: values at a time, which lie side by side.
     pub channels: usize,
+    /// Where features are the numbers of a text's words, in order: how many numbers there are, the last of which stands for a hidden word; 0 elsewhere.
+    pub vocabulary: usize,
 }
 
 impl PretextParams {
@@ -76,13 +81,12 @@ impl PretextParams {
             (Pretext::Forecast, _) => (32, 0.0, 0.0),
         };
         let batch_size = if pretext == Pretext::Contrastive { 256 } else { 128 };
-        let window = n_features.min(LONGEST_WINDOW) / 2 * 2;
         let steps = (n_samples / batch_size).max(1);
         Self {
             pretext,
             kind: kind.name().into(),
             scaling: if pretext == Pretext::Forecast { Scaling::None } else { scaling },
-            image,
+            image: image.filter(|_| pretext != Pretext::Forecast),
             width,
             hidden: vec![500, 250],
             epochs: 20.max(MIN_STEPS.div_ceil(steps)),
@@ -94,9 +98,26 @@ impl PretextParams {
             kl_sparsity: 0.0,
             variational: 0.0,
             temperature: 0.5,
-            window,
+            window: window_of(n_features),
             channels: 1,
+            vocabulary: 0,
         }
+    }
+
+    /// Settings to start from where features are the numbers of a text's words, in order: 0 behind the last, 1 for any other word, then so many words.
+    #[must_use]
+    pub fn of_words(n_words: usize, shape: (usize, usize)) -> Self {
+        // Those numbers, and that of a hidden word.
+        let vocabulary = n_words + 3;
+        let params = Self::new(Pretext::Masked, DataKind::Text, Scaling::None, None, shape);
+        Self { width: 64, hide: 0.15, vocabulary, ..params }
+    }
+
+    /// Has so many values at a time, in windows that fit series of `n_features` values.
+    #[must_use]
+    pub fn with_channels(self, channels: usize, n_features: usize) -> Self {
+        let window = window_of(n_features / channels.max(1));
+        Self { channels, window, ..self }
     }
 
     /// Checks them against so many samples of so many features.
@@ -105,94 +126,96 @@ impl PretextParams {
     ///
     /// [`EnsembleError::Setting`] with the first that can't be.
     pub fn check(&self, n_samples: usize, n_features: usize) -> Result<(), EnsembleError> {
-        let setting = |name, need, got: String| Err(EnsembleError::Setting { name, need, got });
-        let counts = [("width", self.width), ("epochs", self.epochs), ("channels", self.channels)];
-        for (name, count) in counts {
-            if count == 0 {
-                return setting(name, "1 at least", "0".into());
-            }
-        }
+        self.check_counts()?;
+        self.check_numbers()?;
+        // A view is told apart from those of other samples.
         let least = if self.pretext == Pretext::Contrastive { 2 } else { 1 };
-        if self.batch_size < least {
-            let need = "2 samples in a batch at least, each among which others are told apart";
-            let need = if least == 2 { need } else { "1 sample in a batch at least" };
-            return setting("batch_size", need, self.batch_size.to_string());
+        let need = if least == 2 { "2 samples at least" } else { "1 sample at least" };
+        for (name, count) in [("batch_size", self.batch_size), ("data", n_samples)] {
+            refuse_if(count < least, name, need, count)?;
         }
-        if n_samples < least {
-            return setting("data", "2 samples at least", n_samples.to_string());
+        match self.pretext {
+            Pretext::Forecast => self.check_series(n_features),
+            _ if self.vocabulary > 0 => self.check_words(n_features),
+            _ => self.check_image(n_features),
         }
-        let more_than_0 = |value: f64| value.is_finite() && value > 0.0;
+    }
+
+    fn check_counts(&self) -> Result<(), EnsembleError> {
+        let hidden = self.hidden.iter().map(|&units| ("hidden", units));
+        for (name, count) in hidden.chain([("width", self.width)]) {
+            refuse_if(!(1..=WIDEST).contains(&count), name, "1 to 65,536", count)?;
+        }
+        refuse_if(self.epochs == 0, "epochs", "1 at least", 0)?;
+        refuse_if(self.channels == 0, "channels", "1 at least", 0)
+    }
+
+    fn check_numbers(&self) -> Result<(), EnsembleError> {
         for (name, value) in
             [("learning_rate", self.learning_rate), ("temperature", self.temperature)]
         {
-            if !more_than_0(value) {
-                return setting(name, "more than 0", value.to_string());
-            }
+            refuse_if(!(value.is_finite() && value > 0.0), name, "more than 0", value)?;
         }
-        let weights = [
+        let from_0 = [
             ("noise", self.noise),
             ("l1", self.l1),
             ("kl_sparsity", self.kl_sparsity),
             ("variational", self.variational),
         ];
-        for (name, value) in weights {
-            if !value.is_finite() || value < 0.0 {
-                return setting(name, "0 or more", value.to_string());
-            }
+        for (name, value) in from_0 {
+            refuse_if(!(value.is_finite() && value >= 0.0), name, "0 or more", value)?;
         }
-        if !(0.0..1.0).contains(&self.hide) || self.pretext == Pretext::Masked && self.hide == 0.0 {
-            let need = if self.hide == 0.0 {
-                "more than 0 and less than 1"
-            } else {
-                "0 or more and less than 1"
-            };
-            return setting("hide", need, self.hide.to_string());
-        }
-        if self.hidden.contains(&0) {
-            return setting("hidden", "layers of 1 unit at least", "0".into());
-        }
-        self.check_shape(n_features)
+        let hide = self.hide;
+        let nothing = self.pretext == Pretext::Masked && hide == 0.0;
+        refuse_if(nothing, "hide", "more than 0 and less than 1", hide)?;
+        refuse_if(!(0.0..1.0).contains(&hide), "hide", "0 or more and less than 1", hide)
     }
 
-    fn check_shape(&self, n_features: usize) -> Result<(), EnsembleError> {
-        if self.pretext != Pretext::Forecast {
-            if let Some(image) = self.image.filter(|image| image.n_features() != Some(n_features)) {
-                let Image { rows, columns, channels } = image;
-                let got = format!("{rows} x {columns} x {channels} for {n_features} features");
-                return Err(EnsembleError::Setting {
-                    name: "image",
-                    need: "a pixel for every feature",
-                    got,
-                });
-            }
-            return Ok(());
-        }
-        if !n_features.is_multiple_of(self.channels) {
-            let (need, got) = (
-                "a divisor of the number of features",
-                format!("{} for {n_features}", self.channels),
-            );
-            return Err(EnsembleError::Setting { name: "channels", need, got });
-        }
-        if !self.width.is_multiple_of(2) {
-            let need = "an even number: half of it are means, half deviations";
-            return Err(EnsembleError::Setting {
-                name: "width",
-                need,
-                got: self.width.to_string(),
-            });
-        }
-        let length = n_features / self.channels;
-        if self.window < SHORTEST_WINDOW || !self.window.is_multiple_of(2) || self.window > length {
-            let got = format!("{} for series of {length}", self.window);
-            let need = "an even number from 4 to the length of the series";
-            return Err(EnsembleError::Setting { name: "window", need, got });
-        }
-        Ok(())
+    fn check_image(&self, n_features: usize) -> Result<(), EnsembleError> {
+        let Some(image) = self.image else { return Ok(()) };
+        let Image { rows, columns, channels } = image;
+        let got = format!("{rows} x {columns} x {channels} for {n_features} features");
+        let fits = image.n_features() == Some(n_features);
+        refuse_if(!fits, "image", "a pixel for every feature", got)
+    }
+
+    fn check_series(&self, n_features: usize) -> Result<(), EnsembleError> {
+        let Self { channels, window, width, .. } = *self;
+        let fits = n_features.is_multiple_of(channels);
+        let got = format!("{channels} for {n_features}");
+        refuse_if(!fits, "channels", "a divisor of the number of features", got)?;
+        let need = "an even number: half of it are means, half deviations";
+        refuse_if(!width.is_multiple_of(2), "width", need, width)?;
+        let length = n_features / channels;
+        let fits = (SHORTEST_WINDOW..=length).contains(&window) && window.is_multiple_of(2);
+        let got = format!("{window} for series of {length}");
+        refuse_if(!fits, "window", "an even number from 4 to the length of the series", got)
+    }
+
+    fn check_words(&self, length: usize) -> Result<(), EnsembleError> {
+        let (need, got) = ("masked, where texts are sequences of words", self.pretext);
+        refuse_if(got != Pretext::Masked, "pretext", need, got)?;
+        refuse_if(length < 2, "words", "2 words of a text at least", length)?;
+        let need = "a multiple of 4, the heads of a transformer";
+        refuse_if(!self.width.is_multiple_of(HEADS), "width", need, self.width)
     }
 
     /// Whether they are counts of words.
     pub(crate) fn is_text(&self) -> bool {
         self.kind == DataKind::Text.name()
     }
+}
+
+fn refuse_if(
+    it_is_so: bool,
+    name: &'static str,
+    need: &'static str,
+    got: impl ToString,
+) -> Result<(), EnsembleError> {
+    if it_is_so { Err(EnsembleError::Setting { name, need, got: got.to_string() }) } else { Ok(()) }
+}
+
+/// The window to start from, of series of this length.
+fn window_of(length: usize) -> usize {
+    length.min(LONGEST_WINDOW) / 2 * 2
 }

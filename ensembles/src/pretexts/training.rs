@@ -5,7 +5,6 @@ use consilience_data::{ModelIdx, Seed, Stream};
 
 use super::batch::Draws;
 use super::params::PretextParams;
-use crate::engine::batches::rates;
 use crate::engine::candle::{Parameter, Way, step};
 use crate::error::EnsembleError;
 use crate::progress::{EpochEnd, Progress, go_on};
@@ -45,7 +44,8 @@ pub(crate) fn train(
     let (n, epochs, model) = (task.n_items(), params.epochs, ModelIdx(0));
     let batch = params.batch_size.min(n);
     let steps = n / batch;
-    let mut rates = rates(params.learning_rate, steps * epochs, true).into_iter();
+    #[expect(clippy::cast_precision_loss, reason = "counts")]
+    let (all_steps, n_steps) = (steps as f64 * epochs as f64, steps as f64);
     let mut learnt = Learnt { epochs: 0, steps: 0, loss: f64::NAN };
     for epoch in 0..epochs as u64 {
         let order = seed.rng(Stream::Shuffle { model: 0, epoch }).permutation(n);
@@ -56,7 +56,8 @@ pub(crate) fn train(
             if progress.time_is_up() {
                 return Ok(learnt);
             }
-            let rate = rates.next().unwrap_or(0.0);
+            #[expect(clippy::cast_precision_loss, reason = "a count")]
+            let rate = params.learning_rate * (1.0 - learnt.steps as f64 / all_steps);
             let loss = task.loss(items, &mut draws)?;
             let value = loss.to_dtype(DType::F64)?.to_scalar::<f64>()?;
             if !value.is_finite() {
@@ -67,8 +68,7 @@ pub(crate) fn train(
             learnt.steps += 1;
             sum += value;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a mean")]
-        let loss = sum / steps as f64;
+        let loss = sum / n_steps;
         (learnt.epochs, learnt.loss) = (learnt.epochs + 1, loss);
         progress.epoch_end(EpochEnd { model, epoch: learnt.epochs, epochs, loss });
     }

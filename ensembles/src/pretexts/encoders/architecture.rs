@@ -7,6 +7,7 @@ use super::dense::DenseLayers;
 use super::network::Network;
 use super::parameters::Parameters;
 use super::patches::Grid;
+use super::transformer::{HEADS, Transformer};
 use crate::error::EnsembleError;
 use crate::preparation::image::Image;
 
@@ -28,6 +29,8 @@ pub(crate) enum Architecture {
     Dense { widths: Vec<usize> },
     /// Rectified convolutions over a grid (rows, columns, channels) with patches of `kernel` rows and columns, then a dense layer.
     Convolution { grid: [usize; 3], kernel: [usize; 2], channels: Vec<usize>, output: usize },
+    /// A transformer of two blocks that reads texts of `length` words, of numbers below `vocabulary`.
+    Transformer { vocabulary: usize, length: usize, output: usize },
 }
 
 impl Architecture {
@@ -56,6 +59,7 @@ impl Architecture {
         match self {
             Self::Dense { widths } => widths.first().copied().unwrap_or(0),
             Self::Convolution { grid, .. } => grid.iter().product(),
+            Self::Transformer { length, .. } => *length,
         }
     }
 
@@ -63,22 +67,24 @@ impl Architecture {
     pub(crate) fn output(&self) -> usize {
         match self {
             Self::Dense { widths } => widths.last().copied().unwrap_or(0),
-            Self::Convolution { output, .. } => *output,
+            Self::Convolution { output, .. } | Self::Transformer { output, .. } => *output,
         }
     }
 
     /// Whether it says what layers can be.
     pub(crate) fn is_sound(&self) -> bool {
-        let positive =
-            |numbers: &[usize]| numbers.iter().all(|number| (1..1 << 24).contains(number));
+        let sound = |number: &usize| (1..1 << 24).contains(number);
         match self {
-            Self::Dense { widths } => widths.len() > 1 && positive(widths),
+            Self::Dense { widths } => widths.len() > 1 && widths.iter().all(sound),
             Self::Convolution { grid, kernel, channels, output } => {
-                positive(grid)
-                    && positive(kernel)
-                    && positive(channels)
-                    && *output > 0
-                    && grid[..2].iter().zip(kernel).all(|(side, kernel)| kernel / 2 <= *side)
+                let fits = |(side, kernel): (&usize, &usize)| kernel / 2 <= *side;
+                grid.iter().chain(kernel).chain(channels).chain([output]).all(sound)
+                    && grid.iter().zip(kernel).all(fits)
+            }
+            Self::Transformer { vocabulary, length, output } => {
+                [vocabulary, length, output].into_iter().all(sound)
+                    && *vocabulary > 2
+                    && output.is_multiple_of(HEADS)
             }
         }
     }
@@ -94,6 +100,9 @@ impl Architecture {
             Self::Convolution { grid: [rows, columns, inner], kernel, channels, output } => {
                 let grid = Grid { rows: *rows, columns: *columns, channels: *inner };
                 Box::new(Convolutions::new(parameters, name, grid, *kernel, channels, *output)?)
+            }
+            Self::Transformer { vocabulary, length, output } => {
+                Box::new(Transformer::new(parameters, name, [*vocabulary, *length, *output])?)
             }
         })
     }

@@ -64,19 +64,28 @@ fn gradients_are_those_of_finite_differences() {
         Architecture::dense(5, &[4, 3], 2),
         Architecture::image(image, 3),
         Architecture::series(11, 2, 3),
+        Architecture::Transformer { vocabulary: 5, length: 4, output: 8 },
     ] {
         assert!(architecture.is_sound());
         let mut rng = Seed(3).rng(Stream::Weights { model: 0 });
         let mut parameters = Parameters::drawn(&mut rng).in_double();
         let network = architecture.build(&mut parameters, "encoder").unwrap();
         let shape = (1, 2, architecture.input());
-        let values = numbers(2 * architecture.input(), 5);
+        let values = match architecture {
+            // Words, and nothing behind the last.
+            Architecture::Transformer { .. } => vec![1.0, 3.0, 2.0, 1.0, 4.0, 2.0, 0.0, 0.0],
+            _ => numbers(2 * architecture.input(), 5),
+        };
         let rows = Var::from_slice(&values, shape, &Device::Cpu).unwrap();
         let gradients = loss(&*network, &rows).backward().unwrap();
         let inputs = [("rows".to_owned(), rows.clone())];
         let learnt = parameters.learnt.iter().map(|p| (p.name.clone(), p.value.clone()));
         for (name, variable) in inputs.into_iter().chain(learnt) {
-            let gradient = gradients.get(&variable).unwrap().flatten_all().unwrap();
+            let Some(gradient) = gradients.get(&variable) else {
+                assert_eq!(name, "rows", "numbers of words have no slope");
+                continue;
+            };
+            let gradient = gradient.flatten_all().unwrap();
             let gradient: Vec<f64> = gradient.to_vec1().unwrap();
             let start = variable.as_tensor().copy().unwrap();
             // A few of each, evenly spread.
@@ -111,4 +120,24 @@ fn layers_fit_the_data() {
         let rows = Tensor::zeros((1, 5, architecture.input()), DType::F32, &Device::Cpu).unwrap();
         assert_eq!(network.forward(&rows).unwrap().dims(), [1, 5, 16]);
     }
+}
+
+#[test]
+fn what_is_behind_a_text_and_beside_it_does_not_count() {
+    let transformer = |length| {
+        let mut rng = Seed(4).rng(Stream::Weights { model: 0 });
+        let architecture = Architecture::Transformer { vocabulary: 9, length, output: 8 };
+        architecture.build(&mut Parameters::drawn(&mut rng), "encoder").unwrap()
+    };
+    let code = |words: &[f32], text: usize| {
+        let network = transformer(5);
+        let rows = Tensor::from_slice(words, (1, words.len() / 5, 5), &Device::Cpu).unwrap();
+        network.forward(&rows).unwrap().get(0).unwrap().get(text).unwrap().to_vec1::<f32>().unwrap()
+    };
+    let alone = code(&[1., 3., 2., 0., 0.], 0);
+    let beside = code(&[4., 4., 4., 4., 4., 1., 3., 2., 0., 0.], 1);
+    assert!(alone.iter().zip(&beside).all(|(a, b)| (a - b).abs() < 1e-5), "{alone:?} {beside:?}");
+    let turned = code(&[3., 1., 2., 0., 0.], 0);
+    assert!(alone.iter().zip(&turned).any(|(a, b)| (a - b).abs() > 1e-3), "order counts");
+    assert_eq!(code(&[0.; 5], 0), [0.; 8]);
 }
