@@ -386,7 +386,8 @@ mod tests {
     #[test]
     fn both_kinds_count_unless_one_is_out_of_its_depth() {
         use Chosen::{AcrossKinds, Communities, Ensemble, KMeans};
-        let chosen = |[networks, communities, both, k_means]: [f64; 4], is_evidence: Option<bool>| {
+        let chosen = |[networks, communities, both, k_means]: [f64; 4],
+                      is_evidence: Option<bool>| {
             let mut all = vec![candidate(Ensemble, networks)];
             if is_evidence.is_some() {
                 all.extend([candidate(Communities, communities), candidate(AcrossKinds, both)]);

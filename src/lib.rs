@@ -38,6 +38,7 @@ pub mod consensus;
 mod contrast;
 pub mod cut;
 mod effort;
+pub mod embedding;
 mod error;
 pub mod evaluation;
 pub mod export;

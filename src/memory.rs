@@ -49,8 +49,8 @@ pub fn estimated_memory(
     let weights: u64 = widths.windows(2).map(|pair| floats(pair[0], pair[1])).sum();
     let batch = wide(config.network.batch_size);
     let layers: u64 = widths.iter().map(|&width| floats(batch, width)).sum();
-    let training = trained * WEIGHTS * weights
-        + if trained > 0 { threads * ACTIVATIONS * layers } else { 0 };
+    let training =
+        trained * WEIGHTS * weights + if trained > 0 { threads * ACTIVATIONS * layers } else { 0 };
 
     let models = wide(config.members.len()).max(trained) + wide(config.communities);
     let votes = floats(n, k).saturating_mul(models + 4) + n.saturating_mul(models * 8);

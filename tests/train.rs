@@ -234,7 +234,8 @@ fn labels_of_rows_that_were_left_out_are_told() {
     }
     sandbox.file("table.csv", table);
     sandbox.file("some.csv", "id,label\ns0,a\ns1,b\ns4,a\n");
-    let line = "train table.csv --missing drop --labels-partial some.csv --method propagation --out run";
+    let line =
+        "train table.csv --missing drop --labels-partial some.csv --method propagation --out run";
     let output = sandbox.run(line);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let told = "1 label of samples that aren't here: of rows that were left out, or unknown";

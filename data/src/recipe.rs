@@ -26,6 +26,8 @@ pub struct ReadOptions {
     pub decimal_comma: bool,
     /// How text is encoded, by its name on the web, such as `windows-1252`; `None`: UTF-8, else by a look at it.
     pub encoding: Option<String>,
+    /// Of texts, the number of words that a sequence has at most, if they are to be sequences of words and not weighted words.
+    pub words: Option<usize>,
     /// What becomes of missing values.
     pub missing: Missing,
     /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0.
@@ -94,6 +96,9 @@ pub struct Recipe {
     pub one_hot_words: Vec<Vec<String>>,
     /// What the count of each word is multiplied by, length n_features: features are TF-IDF of texts.
     pub inverse_document_frequencies: Option<Vec<f32>>,
+    /// The words of texts that are sequences: features are the numbers of a text's words, in order. 0 is none, behind the last; 1 a word that isn't here;
+    /// from 2 on the words as they stand here.
+    pub vocabulary: Option<Vec<String>>,
 }
 
 impl Recipe {

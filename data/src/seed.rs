@@ -53,6 +53,8 @@ pub enum Stream {
     Episode { step: u64, slot: u64 },
     /// Which samples a sketch is of, and its frequencies: both the same for all runs.
     Sketch { part: u64 },
+    /// Which features, patches or tokens are hidden from a network, and what is in their place.
+    Hidden { model: u64, epoch: u64 },
 }
 
 impl Stream {
@@ -76,7 +78,7 @@ impl Stream {
             Self::Move { model, epoch } => [16, model, epoch],
             Self::Granularity { voter } => [17, voter, 0],
             Self::Halves { split } => [18, split, 0],
-            // Numbers between are taken elsewhere.
+            Self::Hidden { model, epoch } => [24, model, epoch],
             Self::Episode { step, slot } => [30, step, slot],
             Self::Sketch { part } => [31, part, 0],
         }
@@ -104,6 +106,12 @@ impl Rng {
     /// 64 random bits, to seed a library's own generator with.
     pub fn bits(&mut self) -> u64 {
         self.0.random()
+    }
+
+    /// A number from 0 to 1, without 1.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits")]
+    pub fn uniform(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// `len` independent numbers from the normal distribution of mean 0 and variance 1.

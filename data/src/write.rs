@@ -154,11 +154,7 @@ impl<W> FailsOnce<W> {
         Self { writer, has_failed: false }
     }
 
-    fn once<T>(
-        &mut self,
-        then: T,
-        work: impl FnOnce(&mut W) -> io::Result<T>,
-    ) -> io::Result<T> {
+    fn once<T>(&mut self, then: T, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
         if self.has_failed {
             return Ok(then);
         }

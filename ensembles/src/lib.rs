@@ -4,6 +4,8 @@
 //! network, and a plain network with virtual adversarial training) are trained by one of two engines ([`EngineChoice`]): candle,
 //! on the CPU or a GPU, or passes written out for the CPU; k-means and mixtures are linfa's, communities those of the neighbour graph.
 //!
+//! An [`Encoder`] learns another view of the data, on a task that they pose themselves ([`Pretext`]).
+//!
 //! What a model may see is in [`Prepared`]: scaled features and distances among them. No function of this crate takes
 //! ground truth, and none knows of the agreement graph.
 
@@ -17,6 +19,7 @@ mod members;
 mod meta;
 mod numerics;
 mod preparation;
+mod pretexts;
 mod profile;
 mod progress;
 mod side_by_side;
@@ -51,5 +54,6 @@ pub use preparation::neighbour_graph::NeighbourGraph;
 pub use preparation::prepared::Prepared;
 pub use preparation::reduction::principal_directions;
 pub use preparation::transform::{Preparation, Scaling, Transform};
+pub use pretexts::{Encoder, Pretext, PretextParams, Trained};
 pub use profile::Profile;
 pub use progress::{EpochEnd, Progress};

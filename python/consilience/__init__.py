@@ -16,6 +16,7 @@ Examples
 
 from consilience._classifier import ConsilienceClassifier
 from consilience._core import __version__
+from consilience._embedder import Embedder
 from consilience._estimator import Consilience
 from consilience._k_range import KRow, k_range
 from consilience._predictor import Predictor
@@ -27,6 +28,7 @@ __all__ = [
     "ClassScores",
     "Consilience",
     "ConsilienceClassifier",
+    "Embedder",
     "KRow",
     "Predictor",
     "PseudoLabels",

@@ -73,6 +73,29 @@ class Model:
     @staticmethod
     def from_files(format: int, version: str, files: Mapping[str, bytes]) -> Model: ...
 
+class Encoder:
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def width(self) -> int: ...
+    def embed(self, x: NDArray[Any], n_threads: int = 0) -> NDArray[np.float32]: ...
+    def save(self, path: str | os.PathLike[str]) -> None: ...
+    @staticmethod
+    def from_bytes(bytes: bytes) -> Encoder: ...
+
+def train_encoder(
+    x: NDArray[Any],
+    pretext: str,
+    preset: str,
+    settings: str,
+    *,
+    seed: int = 0,
+    n_threads: int = 0,
+    feature_names: Sequence[str] | None = None,
+    verbose: int = 0,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[Encoder, int, float]: ...
+def load_encoder(path: str | os.PathLike[str]) -> Encoder: ...
 def main(words: Sequence[str]) -> int: ...
 def fit(
     x: NDArray[Any],

@@ -6,7 +6,8 @@ use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Provenance, Source, config_toml};
 use consilience::{
-    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, granularity, run_prepared, seek, check_memory,
+    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, check_memory, granularity,
+    run_prepared, seek,
 };
 use consilience_data::{DataHash, Features, GivenLabels, Recipe};
 use consilience_ensembles::{Device, Progress, Sketch};

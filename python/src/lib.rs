@@ -5,6 +5,7 @@
 
 mod archive;
 mod counts;
+mod encoder;
 mod errors;
 mod evaluate;
 mod fit;
@@ -33,6 +34,9 @@ fn main(py: Python<'_>, words: Vec<OsString>) -> u8 {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<model::Model>()?;
+    module.add_class::<encoder::Encoder>()?;
+    module.add_function(wrap_pyfunction!(encoder::train_encoder, module)?)?;
+    module.add_function(wrap_pyfunction!(encoder::load_encoder, module)?)?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(fit::fit, module)?)?;
     module.add_function(wrap_pyfunction!(model::load, module)?)?;

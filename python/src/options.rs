@@ -105,7 +105,8 @@ fn set(strictness: &mut Strictness, text: Option<&str>) -> Result<(), RunError> 
     Ok(())
 }
 
-fn table(json: &str) -> Result<Table, RunError> {
+/// Settings that a user nests in a dictionary.
+pub(crate) fn table(json: &str) -> Result<Table, RunError> {
     serde_json::from_str(json).map_err(|error| RunError::Overlay {
         key: "settings".into(),
         problem: format!("need what config.toml can hold: {error}"),

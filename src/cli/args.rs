@@ -15,7 +15,7 @@ use consilience_graph::Strictness;
 
 use super::k_range::{Clusters, KRange};
 use super::reading::ReadingArgs;
-use super::{examples, export, meta_test, meta_train, similar, suggest, values};
+use super::{embed, examples, export, meta_test, meta_train, similar, suggest, values};
 
 /// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 #[derive(Debug, Parser)]
@@ -48,6 +48,9 @@ pub(super) enum Command {
     /// Name the samples whose labels would tell most, as a table to fill in and give back to train
     #[command(after_help = examples::SUGGEST)]
     Suggest(suggest::SuggestArgs),
+    /// Train an encoder without any label, and write what it makes of the data: another view, to be clustered
+    #[command(after_help = examples::EMBED)]
+    Embed(Box<embed::EmbedArgs>),
     /// Learn from labelled tasks where networks are to start on a new one: for --init
     #[command(after_help = examples::META_TRAIN)]
     MetaTrain(meta_train::MetaTrainArgs),

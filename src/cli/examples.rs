@@ -50,6 +50,18 @@ Examples:
   Signatures that a database has counted, of what 'predict --votes' wrote
     consilience pseudo-label runs/digits-1 --counts counts.csv --out labels.csv";
 
+pub(super) const EMBED: &str = "\
+Examples:
+  What an autoencoder makes of images, and its clusters
+    consilience embed images.npy --pretext autoencoder
+    consilience cluster images-embedding.npy -k 10
+  Two views of each image that are to be alike, in ten minutes at most, with ids in the file
+    consilience embed photos --pretext contrastive --max-time 10m --out photos.parquet
+  Series of 200 times and 3 values at a time, a row each
+    consilience embed series.npy --pretext forecast --channels 3 --window 50
+  New samples, by the encoder that was written beside the embedding
+    consilience embed new.npy --from images-embedding-encoder.safetensors --out new-embedding.npy";
+
 pub(super) const EXPORT: &str = "\
 Examples:
   All pseudo-labels as a table

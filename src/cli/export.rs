@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use consilience::export::{self, AllSamples, Cells, Export, FeatureTable, Format, LabelNames, Subset};
+use consilience::export::{
+    self, AllSamples, Cells, Export, FeatureTable, Format, LabelNames, Subset,
+};
 use consilience::run_folder::{Destination, RunFolder, read_class_names};
 use consilience_data::Dataset;
 use consilience_graph::Strictness;

@@ -8,6 +8,8 @@ mod cluster;
 mod completions;
 mod counts;
 mod curve;
+mod embed;
+mod embed_settings;
 mod evaluate;
 mod examples;
 mod export;
@@ -87,6 +89,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         Command::MetaTrain(args) => interrupt::watched(move || meta_train::run(&args)),
         Command::MetaTest(args) => interrupt::watched(move || meta_test::run(&args)),
         Command::Similar(args) => interrupt::watched(move || similar::run(&args)),
+        Command::Embed(args) => interrupt::watched(move || embed::run(&args)),
         Command::Export(args) => interrupt::watched(move || export::run(&args)),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),

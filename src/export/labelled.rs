@@ -58,7 +58,14 @@ impl<'a> Export<'a> {
         names: Option<&'a LabelNames>,
     ) -> Result<Self, RunError> {
         let (ids, rows) = (run.ids.as_deref(), run.rows.as_deref());
-        Ok(Self { labels: subset.choose(run)?, ids, rows, names, table: None, cells: Cells::default() })
+        Ok(Self {
+            labels: subset.choose(run)?,
+            ids,
+            rows,
+            names,
+            table: None,
+            cells: Cells::default(),
+        })
     }
 
     /// Adds the features of all samples of `run`.

@@ -34,6 +34,8 @@ pub use self::all_samples::{AllSamples, label_errors};
 pub use self::cells::Cells;
 pub use self::labelled::{Export, FeatureTable};
 pub use self::names::LabelNames;
+#[cfg(feature = "parquet")]
+pub(crate) use self::parquet::{list_type, lists};
 pub use self::subset::Subset;
 use crate::run_folder::unwritable;
 

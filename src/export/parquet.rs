@@ -48,10 +48,23 @@ fn schema(export: &Export<'_>) -> Result<Schema, ArrowError> {
     fields.extend(PSEUDO_LABELS[2..4].iter().map(|name| field(name, DataType::Int32)));
     fields.push(field(PSEUDO_LABELS[4], DataType::Float32));
     if let Some(table) = export.table {
-        let width = length(table.features.n_features())?;
-        fields.push(field("features", DataType::FixedSizeList(item(), width)));
+        fields.push(field("features", list_type(table.features.n_features())?));
     }
     Ok(Schema::new(fields))
+}
+
+/// Lists of `width` numbers each.
+pub(crate) fn list_type(width: usize) -> Result<DataType, ArrowError> {
+    Ok(DataType::FixedSizeList(item(), length(width)?))
+}
+
+/// A column of such lists, from all of their numbers in order.
+pub(crate) fn lists(
+    values: impl Iterator<Item = f32>,
+    width: usize,
+) -> Result<ArrayRef, ArrowError> {
+    let values = Arc::new(Float32Array::from_iter_values(values));
+    Ok(Arc::new(FixedSizeListArray::try_new(item(), length(width)?, values, None)?))
 }
 
 /// What a list of features holds.
@@ -86,9 +99,7 @@ fn columns(export: &Export<'_>, entries: &[PseudoLabel]) -> Result<Vec<ArrayRef>
     columns.push(Arc::new(Float32Array::from_iter_values(confidences)));
     if let Some(table) = export.table {
         let rows = entries.iter().map(|entry| table.features.row(entry.sample.index()));
-        let values = Float32Array::from_iter_values(rows.flatten().copied());
-        let width = length(table.features.n_features())?;
-        columns.push(Arc::new(FixedSizeListArray::try_new(item(), width, Arc::new(values), None)?));
+        columns.push(lists(rows.flatten().copied(), table.features.n_features())?);
     }
     Ok(columns)
 }

@@ -178,10 +178,17 @@ fn read_transform(path: &Path) -> Result<Transform, RunError> {
     let projection = arrays.remove("projection").map(ArrayD::into_dimensionality::<Ix2>);
     let projection = projection.transpose().map_err(|error| damaged(path, &error.to_string()))?;
     let fits = |rows: usize, columns: usize| rows == shift.len() && columns > 0;
-    let is_length = reach.as_ref().is_none_or(|reach| matches!(reach[..], [length] if length > 0.0));
+    let is_length =
+        reach.as_ref().is_none_or(|reach| matches!(reach[..], [length] if length > 0.0));
     let fitting = is_length && projection.as_ref().is_none_or(|p| fits(p.nrows(), p.ncols()));
     if shift.is_empty() || scale.len() != shift.len() || rows.len() != 1 || !fitting {
         return Err(damaged(path, "shapes that don't fit together"));
     }
-    Ok(Transform { shift, scale, reach: reach.map(|reach| reach[0]), rows: rows[0] != 0.0, projection })
+    Ok(Transform {
+        shift,
+        scale,
+        reach: reach.map(|reach| reach[0]),
+        rows: rows[0] != 0.0,
+        projection,
+    })
 }

@@ -12,6 +12,7 @@ use super::part::{Content, Part};
 use super::path::{open_records, read_part};
 use super::source::Location;
 use super::tf_idf::Vocabulary;
+use super::word_numbers;
 use crate::records::{Fitted, LabelsAs, PartInfo, Request, SampleKeys, one_hot};
 use crate::{DataError, Features, Missing, Recipe, Truth, embedded};
 
@@ -209,7 +210,12 @@ fn values(
         });
     }
     match &first.content {
-        Content::Texts(_) => return weigh(parts, recipe),
+        Content::Texts(_) => {
+            return match recipe.options.words {
+                Some(length) => number(&parts, length, recipe),
+                None => weigh(parts, recipe),
+            };
+        }
         Content::Images(_) => return decode(&parts, infos, recipe),
         Content::Dense(_) => {}
     }
@@ -236,14 +242,7 @@ fn image(shape: &[usize]) -> Option<[usize; 3]> {
 /// TF-IDF of all texts, by the words of the recipe if it has any, else by the commonest of these texts.
 fn weigh(parts: Vec<Part>, recipe: &mut Recipe) -> Result<Array2<f32>, DataError> {
     let name = parts.first().map(|part| part.name.clone()).unwrap_or_default();
-    let texts: Vec<&str> = parts
-        .iter()
-        .flat_map(|part| match &part.content {
-            Content::Texts(texts) => texts.as_slice(),
-            _ => &[],
-        })
-        .map(String::as_str)
-        .collect();
+    let texts: Vec<&str> = texts(&parts).collect();
     let vocabulary = match (recipe.feature_names.take(), recipe.inverse_document_frequencies.take())
     {
         (Some(words), Some(idf)) if words.len() == idf.len() => Vocabulary::new(words, idf),
@@ -266,6 +265,27 @@ fn weigh(parts: Vec<Part>, recipe: &mut Recipe) -> Result<Array2<f32>, DataError
     recipe.inverse_document_frequencies = Some(idf);
     let shape = (matrix.rows, matrix.columns);
     array(shape, matrix.into_dense(&name)?)
+}
+
+/// The texts of all parts.
+fn texts(parts: &[Part]) -> impl Iterator<Item = &str> {
+    let of_parts = parts.iter().filter_map(|part| match &part.content {
+        Content::Texts(texts) => Some(texts),
+        _ => None,
+    });
+    of_parts.flatten().map(String::as_str)
+}
+
+/// The numbers of the first `length` words of all texts, by the vocabulary of the recipe if it has one, else by the commonest of these texts.
+fn number(parts: &[Part], length: usize, recipe: &mut Recipe) -> Result<Array2<f32>, DataError> {
+    let vocabulary = recipe.vocabulary.take().unwrap_or_else(|| word_numbers::learn(texts(parts)));
+    if vocabulary.is_empty() || length == 0 {
+        let source_name = parts.first().map(|part| part.name.clone()).unwrap_or_default();
+        return Err(DataError::NoWords { source_name });
+    }
+    let values = word_numbers::number(texts(parts), &vocabulary, length);
+    recipe.vocabulary = Some(vocabulary);
+    array((values.len() / length, length), values)
 }
 
 /// The pixels of all images, of the size and channels of the recipe if it has any.

@@ -35,6 +35,7 @@ mod strings;
 mod texts;
 mod tf_idf;
 mod votes;
+mod word_numbers;
 mod zip_names;
 
 use std::path::{Path, PathBuf};

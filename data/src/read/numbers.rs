@@ -5,9 +5,9 @@ use std::io::{ErrorKind, Read};
 use half::f16;
 
 use super::source::unreadable;
-use crate::records::Numbers;
 use crate::DataError;
 use crate::memory::free_memory;
+use crate::records::Numbers;
 
 /// A number type as stored in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -100,13 +100,18 @@ fn idf(n_texts: usize, with_word: usize) -> f32 {
 
 /// Calls `tell` with every word of a text that isn't a stop word.
 fn each_word(text: &str, mut tell: impl FnMut(&str)) {
-    let text = text.to_lowercase();
-    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    for word in words {
+    words(text, |word| {
         if word.chars().nth(MIN_LETTERS - 1).is_some() && STOP_WORDS.binary_search(&word).is_err() {
             tell(word);
         }
-    }
+    });
+}
+
+/// Calls `tell` with every word of a text, in lower case: runs of letters, digits and underscores.
+pub(super) fn words(text: &str, mut tell: impl FnMut(&str)) {
+    let text = text.to_lowercase();
+    let words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    words.filter(|word| !word.is_empty()).for_each(&mut tell);
 }
 
 #[cfg(test)]

@@ -11,6 +11,9 @@ use safetensors::{SafeTensorError, SafeTensors};
 use crate::error::EnsembleError;
 use crate::members::weights::Weights;
 
+/// What a text about arrays is called in their file.
+const DESCRIPTION: &str = "consilience";
+
 /// Name, shape and values.
 pub(crate) type Array = (String, Vec<usize>, Vec<f32>);
 
@@ -29,20 +32,18 @@ pub(crate) fn save_weights(weights: &Weights, path: &Path) -> Result<(), Ensembl
     save_arrays(&arrays, path)
 }
 
-/// The entry of a file's metadata that says more than tensors can. There is no other, as entries are in no order.
-pub(crate) const NOTE: &str = "consilience";
-
 /// Writes `arrays` to `path` in the safetensors format, sorted by name, so that the same arrays give the same bytes.
 pub(crate) fn save_arrays(arrays: &[Array], path: &Path) -> Result<(), EnsembleError> {
-    save_noted(arrays, None, path)
+    save_described(arrays, None, path)
 }
 
-/// As [`save_arrays`], with a text beside them.
-pub(crate) fn save_noted(
+/// As [`save_arrays`], with a text about them under the key [`DESCRIPTION`] of the file's metadata.
+pub(crate) fn save_described(
     arrays: &[Array],
-    note: Option<String>,
+    description: Option<String>,
     path: &Path,
 ) -> Result<(), EnsembleError> {
+    let metadata = description.map(|text| HashMap::from([(DESCRIPTION.to_owned(), text)]));
     let problem = |reason: String| EnsembleError::Save { path: path.into(), reason };
     let bytes: Vec<Vec<u8>> = arrays
         .iter()
@@ -55,9 +56,8 @@ pub(crate) fn save_noted(
             Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?))
         })
         .collect();
-    let note = note.map(|note| HashMap::from([(NOTE.to_owned(), note)]));
     let file = views
-        .and_then(|views| safetensors::serialize(views, note))
+        .and_then(|views| safetensors::serialize(views, metadata))
         .map_err(|error| problem(error.to_string()))?;
     fs::write(path, file).map_err(|error| problem(error.to_string()))
 }
@@ -65,8 +65,8 @@ pub(crate) fn save_noted(
 /// The tensors of a file that [`save_arrays`] wrote, to be taken out by name. All values are finite.
 pub(crate) struct Arrays {
     path: PathBuf,
+    description: Option<String>,
     arrays: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-    note: Option<String>,
 }
 
 impl Arrays {
@@ -75,9 +75,6 @@ impl Arrays {
         let damaged = |reason: String| EnsembleError::Load { path: path.into(), reason };
         let bytes = fs::read(path).map_err(|error| damaged(error.to_string()))?;
         let file = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let (_, header) =
-            SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
-        let note = header.metadata().as_ref().and_then(|entries| entries.get(NOTE).cloned());
         let mut arrays = BTreeMap::new();
         for (name, tensor) in file.iter() {
             if tensor.dtype() != Dtype::F32 {
@@ -90,12 +87,15 @@ impl Arrays {
             }
             arrays.insert(name.to_owned(), (tensor.shape().to_vec(), values));
         }
-        Ok(Self { path: path.into(), arrays, note })
+        let (_, header) =
+            SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
+        let description = header.metadata().as_ref().and_then(|all| all.get(DESCRIPTION).cloned());
+        Ok(Self { path: path.into(), description, arrays })
     }
 
-    /// The text beside the tensors, if there is one.
-    pub(crate) fn take_note(&mut self) -> Option<String> {
-        self.note.take()
+    /// The text about them, if there is one.
+    pub(crate) fn description(&self) -> Option<&str> {
+        self.description.as_deref()
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -11,7 +11,7 @@ use super::params::MetaParams;
 use super::sketch::Sketch;
 use crate::error::EnsembleError;
 use crate::members::params::NetworkParams;
-use crate::members::save::{Array, Arrays, save_noted};
+use crate::members::save::{Array, Arrays, save_described};
 use crate::members::weights::Weights;
 use crate::preparation::transform::Scaling;
 
@@ -108,7 +108,7 @@ impl Initialisation {
                 (name(index, "shift"), vec![shift.len()], shift.to_vec()),
             ]
         });
-        save_noted(&arrays.collect::<Vec<_>>(), Some(note), path)
+        save_described(&arrays.collect::<Vec<_>>(), Some(note), path)
     }
 
     /// Reads what [`Initialisation::save`] wrote.
@@ -118,7 +118,7 @@ impl Initialisation {
     /// [`EnsembleError::Load`] for a file that is missing, damaged, of a newer version or something else.
     pub fn load(path: &Path) -> Result<Self, EnsembleError> {
         let mut arrays = Arrays::read(path)?;
-        let Some(text) = arrays.take_note() else {
+        let Some(text) = arrays.description().map(str::to_owned) else {
             return Err(arrays.damaged(
                 "it is no initialisation; name a file that 'consilience meta-train' has written",
             ));

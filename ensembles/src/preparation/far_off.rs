@@ -66,7 +66,8 @@ fn further(
     if distances.len() <= 2 * most {
         return Vec::new();
     }
-    let sum = |distances: &[(f64, usize)]| distances.iter().map(|&(squared, _)| squared).sum::<f64>();
+    let sum =
+        |distances: &[(f64, usize)]| distances.iter().map(|&(squared, _)| squared).sum::<f64>();
     let all = sum(&distances);
     let falling = |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
     distances.select_nth_unstable_by(most - 1, falling);

@@ -11,7 +11,7 @@ use crate::engine::fast::optimiser::{BETA1, BETA2, EPSILON, Rates, average};
 use crate::numerics::elementary::vectorised;
 
 /// Moves every parameter that has a gradient. O(parameters).
-pub(super) fn step(
+pub(crate) fn step(
     way: Way,
     parameters: &mut [Parameter],
     gradients: &GradStore,

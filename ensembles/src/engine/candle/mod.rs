@@ -32,9 +32,13 @@ mod tests;
 mod train_tests;
 
 pub(crate) use session::Candle;
+pub(crate) use {
+    adam::step,
+    ops::{Way, linear, shift_relu},
+    parameters::{Parameter, to_host},
+};
 #[cfg(test)]
 pub(crate) use {
     noise::Streams,
-    ops::Way,
     stack::{Blueprint, Inputs, Labelled, Stack},
 };

@@ -23,7 +23,7 @@ pub(crate) enum Way {
 
 impl Way {
     /// What is best where nobody asks for kernels.
-    pub(super) fn of(device: &Device, dtype: DType) -> Self {
+    pub(crate) fn of(device: &Device, dtype: DType) -> Self {
         if device.is_cpu() && dtype == DType::F32 { Self::Host } else { Self::Composed }
     }
 }
@@ -32,7 +32,7 @@ impl Way {
 ///
 /// Candle's own product computes both gradients, also that of the data and those of weights that are held fixed, and works in
 /// rayon's global pool.
-pub(super) fn linear(input: &Tensor, weight: &Tensor) -> Result<Tensor> {
+pub(crate) fn linear(input: &Tensor, weight: &Tensor) -> Result<Tensor> {
     let op = Linear { input_learns: input.track_op(), weight_learns: weight.track_op() };
     input.contiguous()?.apply_op2(&weight.contiguous()?, op)
 }
@@ -163,7 +163,7 @@ pub(super) fn normalise(way: Way, values: &Tensor) -> Result<(Tensor, Statistics
 }
 
 /// max(0, `values` + `shift`), with `shift` (models, 1, width). NaN stays, and 0 has slope 0.
-pub(super) fn shift_relu(way: Way, values: &Tensor, shift: &Tensor) -> Result<Tensor> {
+pub(crate) fn shift_relu(way: Way, values: &Tensor, shift: &Tensor) -> Result<Tensor> {
     match way {
         Way::Composed => {}
         Way::Host => return host::shift_relu(values, shift),

@@ -12,9 +12,9 @@ pub(super) type Upload<'a> = dyn FnMut(Part<'_>) -> Result<Tensor> + 'a;
 
 /// One parameter of all models, shape (models, rows, columns); of a vector, rows = 1.
 #[derive(Debug)]
-pub(super) struct Parameter {
-    pub(super) name: String,
-    pub(super) value: Var,
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) value: Var,
     /// Running means of gradients and of their squares, shape (2, models, rows, columns).
     pub(super) moments: Tensor,
     /// Steps that it has been trained for: as many in every model.
@@ -22,6 +22,12 @@ pub(super) struct Parameter {
 }
 
 impl Parameter {
+    /// One that no optimiser has moved yet; `value` of shape (models, rows, columns).
+    pub(crate) fn new(name: String, value: &Tensor) -> Result<Self> {
+        let moments = Tensor::stack(&[value, value], 0)?.zeros_like()?;
+        Ok(Self { name, value: Var::from_tensor(value)?, moments, steps: 0 })
+    }
+
     /// Puts the same parameter of several models one above the other.
     pub(super) fn upload(
         of_models: &[&weights::Parameter],
@@ -82,6 +88,6 @@ fn stacked(
 }
 
 /// All values, in order.
-pub(super) fn to_host(tensor: &Tensor) -> Result<Vec<f32>> {
+pub(crate) fn to_host(tensor: &Tensor) -> Result<Vec<f32>> {
     tensor.to_dtype(DType::F32)?.flatten_all()?.to_vec1()
 }
