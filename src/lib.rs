@@ -33,6 +33,7 @@ extern crate self as consilience;
 pub mod algorithm;
 mod choice;
 pub mod cli;
+pub mod compare;
 pub mod config;
 pub mod consensus;
 mod contrast;

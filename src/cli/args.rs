@@ -15,7 +15,7 @@ use consilience_graph::Strictness;
 
 use super::k_range::{Clusters, KRange};
 use super::reading::ReadingArgs;
-use super::{embed, examples, export, meta_test, meta_train, similar, suggest, values};
+use super::{compare, embed, examples, export, meta_test, meta_train, similar, suggest, values};
 
 /// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
 #[derive(Debug, Parser)]
@@ -63,6 +63,9 @@ pub(super) enum Command {
     /// Score clusters against true labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
+    /// Compare two runs of the same samples: how far they agree, and what moved where
+    #[command(after_help = examples::COMPARE)]
+    Compare(compare::CompareArgs),
     /// Look into data files
     #[command(subcommand)]
     Data(DataCommand),

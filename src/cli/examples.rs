@@ -50,6 +50,13 @@ Examples:
   Signatures that a database has counted, of what 'predict --votes' wrote
     consilience pseudo-label runs/digits-1 --counts counts.csv --out labels.csv";
 
+pub(super) const COMPARE: &str = "\
+Examples:
+  What another seed, or a newer version of the data, has changed
+    consilience compare runs/digits-1 runs/digits-2
+  With a table of the samples that moved
+    consilience compare runs/digits-1 runs/digits-2 --out moved.csv";
+
 pub(super) const EMBED: &str = "\
 Examples:
   What an autoencoder makes of images, and its clusters

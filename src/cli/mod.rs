@@ -5,6 +5,7 @@
 
 mod args;
 mod cluster;
+mod compare;
 mod completions;
 mod counts;
 mod curve;
@@ -83,6 +84,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
         }),
         Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Report(args) => interrupt::watched(move || report::run(&args)),
         Command::Data(DataCommand::Info(args)) => info::run(&args),
         Command::Suggest(args) => interrupt::watched(move || suggest::run(&args)),

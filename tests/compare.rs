@@ -1,0 +1,71 @@
+//! `consilience compare`: two runs side by side.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use common::{LABELS, Sandbox, id, stderr, write_run};
+
+/// Two runs with ids; in the second, clusters 0 and 1 have each other's number, one sample moved, and two are gone.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    write_run(&sandbox, "one");
+    let names = ["config.toml", "metrics.json", "pseudo_labels.csv"];
+    std::fs::create_dir(sandbox.path("two")).unwrap();
+    for name in names {
+        sandbox.file(&format!("two/{name}"), sandbox.text(&format!("one/{name}")));
+    }
+    let mut assigned = "sample,id,cluster,confidence\n".to_owned();
+    // In another order, so that nothing but ids can pair them.
+    for (row, sample) in (0..10).rev().enumerate() {
+        let cluster = match sample % 3 {
+            _ if sample == 6 => 2,
+            0 => 1,
+            1 => 0,
+            other => other,
+        };
+        assigned += &format!("{row},{},{cluster},0.25\n", id(sample));
+    }
+    sandbox.file("two/assignments.csv", assigned);
+    let header = "sample,id,label,agreement,margin,confidence\n";
+    sandbox.file("two/pseudo_labels.csv", format!("{header}9,{}\n", &LABELS[0][2..]));
+    sandbox
+}
+
+#[test]
+fn what_moved_is_told_by_ids() {
+    let sandbox = sandbox();
+    let text = sandbox.done("compare one two --out moved.csv");
+    assert!(text.contains("10 samples in both; 9 stayed with their cluster (90.0 %)"), "{text}");
+    assert!(text.contains("2 samples in one alone"), "{text}");
+    assert!(text.contains("clusters: 0=1 1=0 2=2"), "{text}");
+    let moved = format!(
+        "sample,id,from,to,confidence_before,confidence_after\n6,{},0,2,0.5,0.25\n",
+        id(6)
+    );
+    assert_eq!(sandbox.text("moved.csv"), moved);
+    let json: serde_json::Value =
+        serde_json::from_str(&sandbox.done("compare one two --json")).unwrap();
+    assert_eq!(json["n_stayed"], 9);
+    assert_eq!(json["moves"][0]["to"], 2);
+}
+
+#[test]
+fn runs_that_nothing_pairs_are_refused() {
+    let sandbox = sandbox();
+    let without: String = sandbox
+        .text("two/assignments.csv")
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            format!("{},{},{}\n", cells[0], cells[2], cells[3])
+        })
+        .collect();
+    sandbox.file("two/assignments.csv", without);
+    let output = sandbox.run("compare one two");
+    assert_eq!(output.status.code(), Some(2));
+    let error = stderr(&output);
+    assert!(error.contains("nothing says which sample is which") && error.lines().count() == 1, "{error}");
+    let output = sandbox.run("compare one one --out points.npy");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}
