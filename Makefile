@@ -46,7 +46,7 @@ python: ## the tests of the scripts in benches/
 python-package: ## the Python package: its wheel, built and tested in an environment of its own
 	@tools/python_package.sh
 
-spark: ## consilience.spark, on a cluster of processes on this machine; installs a Java runtime and Spark
+spark: ## consilience.spark and consilience.ray, on clusters of processes on this machine; installs a Java runtime, Spark and Ray
 	@tools/spark_tests.sh
 
 wheel: ## the Python package's wheel for users, into target/wheels

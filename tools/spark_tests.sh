@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests of consilience.spark, on a cluster of processes on this machine: a driver and two executors. Installs what is missing: a Java
-# runtime, and Spark in an environment of its own.
+# The tests of consilience.spark, on a cluster of processes on this machine: a driver and two executors; and those of consilience.ray.
+# Installs what is missing: a Java runtime, and Spark and Ray in an environment of their own.
 #
 #   usage: tools/spark_tests.sh [ARGUMENT...]    the arguments are pytest's, such as -k killed
 #
@@ -23,7 +23,7 @@ version=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
 
 needed() { cat "$NEEDS" && grep --invert-match maturin python/requirements-test.txt; }
 if ! needed | cmp --silent - "$VENV/installed"; then
-    say "installing Spark, and what the tests import"
+    say "installing Spark, Ray, and what the tests import"
     rm -rf "$VENV"
     "$(tools/python.sh)" -m venv "$VENV" ||
         { tools/debian.sh python3-venv && "$(tools/python.sh)" -m venv "$VENV"; }
@@ -50,5 +50,5 @@ config=$PWD/python/pyproject.toml
 cd "$FOLDER"
 start=$SECONDS
 "$VENV/bin/python" -m pytest --quiet --config-file "$config" --rootdir "$FOLDER" -p no:cacheprovider --durations 5 \
-    "$tests/spark" "$@"
+    "$tests/spark" "$tests/ray_data" "$@"
 say "tested in $((SECONDS - start)) s"

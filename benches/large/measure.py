@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +66,42 @@ def write(folder: Path, embeddings: np.ndarray, rows: int) -> list[Path]:
     return files
 
 
-def alone(run: Path, files: list[Path], folder: Path) -> float:
-    """Seconds of ``consilience predict --votes`` on one thread."""
+def cpu() -> float:
+    """Seconds that the processes below this one have spent so far, dead ones included."""
+    parents, spent = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+            # User and system time, and those of children that were waited for.
+            spent[int(entry.name)] = sum(map(int, fields[11:15]))
+    below = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in below} - below:
+        below |= more
+    ticks = sum(spent.get(pid, 0) for pid in below)
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, dict[str, float]]:
+    """What `work` gives, and its seconds: by the clock, and of cores."""
+    wall, spent = time.monotonic(), cpu()
+    done = work()
+    return done, {"wall": time.monotonic() - wall, "cpu": cpu() - spent}
+
+
+def alone(run: Path, files: list[Path], folder: Path) -> dict[str, float]:
+    """Seconds of ``consilience predict --votes`` on one thread, its start included."""
     out = folder / "votes.csv"
     out.unlink(missing_ok=True)
-    words = ["predict", run, *files, "--votes", "--threads", "1", "--json", "--out", out]
+    words = ["predict", run, *files, "--votes", "--threads", "1", "--quiet", "--out", out]
     line = [sys.executable, "-m", "consilience", *map(str, words)]
-    told = subprocess.run(line, check=True, stdout=subprocess.PIPE)
-    return float(json.loads(told.stdout)["seconds"])
+    return timed(lambda: subprocess.run(line, check=True, stdout=subprocess.DEVNULL))[1]
 
 
-def on_spark(run: Path, folder: Path, executors: int) -> dict[str, float]:
+def on_spark(run: Path, folder: Path, executors: int) -> dict[str, dict[str, float]]:
     """Seconds of each step, by name."""
     import shutil
 
@@ -99,21 +124,17 @@ def on_spark(run: Path, folder: Path, executors: int) -> dict[str, float]:
     df = session.read.parquet(str(folder / "rows"))
     # Executors and their Python start before the clock does.
     cs.predict(df.limit(2000).repartition(2 * executors), run).count()
-    seconds: dict[str, float] = {}
-
-    def timed(step: str, work: Any) -> Any:
-        start = time.monotonic()
-        done = work()
-        seconds[step] = time.monotonic() - start
-        return done
-
-    timed("ids", lambda: _check.ids_once(df, "id"))
-    timed("predict", lambda: cs.predict(df, run).write.parquet(str(out / "votes")))
+    seconds = {}
+    _, seconds["ids"] = timed(lambda: _check.ids_once(df, "id"))
+    predicted = cs.predict(df, run)
+    _, seconds["predict"] = timed(lambda: predicted.write.parquet(str(out / "votes")))
     votes = session.read.parquet(str(out / "votes"))
     counts = cs.signature_counts(votes, run)
-    timed("count", lambda: counts.write.parquet(str(out / "counts")))
-    labels = timed("extract", lambda: cs.extract(session.read.parquet(str(out / "counts")), run))
-    timed("label", lambda: cs.label(votes, labels).write.parquet(str(out / "labels")))
+    _, seconds["count"] = timed(lambda: counts.write.parquet(str(out / "counts")))
+    counts = session.read.parquet(str(out / "counts"))
+    labels, seconds["extract"] = timed(lambda: cs.extract(counts, run))
+    labelled = cs.label(votes, labels)
+    _, seconds["label"] = timed(lambda: labelled.write.parquet(str(out / "labels")))
     session.stop()
     return seconds
 

@@ -6,8 +6,18 @@ import unittest
 
 from plan import check, exponent, plan, size, span
 
-STEPS = {"ids": 1.0, "predict": 10.0, "count": 0.5, "extract": 2.0, "label": 0.5}
-MEASURED = {"rows": 1000, "alone": 8.0, "spark": {"1": STEPS, "2": {step: time / 2 for step, time in STEPS.items()}}}
+SECONDS = {"ids": 1.0, "predict": 10.0, "count": 0.5, "extract": 2.0, "label": 0.5}
+
+
+def steps(cores: int) -> dict[str, dict[str, float]]:
+    return {step: {"cpu": cpu, "wall": cpu / cores} for step, cpu in SECONDS.items()}
+
+
+MEASURED = {
+    "rows": 1000,
+    "alone": {"cpu": 8.0, "wall": 8.0},
+    "spark": {"1": steps(1), "2": steps(2)},
+}
 
 
 class PlanTest(unittest.TestCase):
@@ -34,10 +44,15 @@ class PlanTest(unittest.TestCase):
         self.assertAlmostEqual(b, 0.5, places=3)
 
     def test_plans_are_held_against_what_was_measured(self) -> None:
-        self.assertEqual(check(MEASURED)[1], "2 executor(s): planned 8 s, took 7 s (+14%)")
+        self.assertEqual(
+            check(MEASURED)[1],
+            "2 executor(s): planned 8 s, took 7 s (+14%); cores' seconds: planned 14, took 14",
+        )
 
     def test_numbers_have_units(self) -> None:
-        self.assertEqual([span(5), span(90), span(5400), span(200_000)], ["5 s", "1.5 min", "1.5 h", "2.3 d"])
+        self.assertEqual(
+            [span(5), span(90), span(5400), span(200_000)], ["5 s", "1.5 min", "1.5 h", "2.3 d"]
+        )
         self.assertEqual([size(5), size(2e3), size(1.5e12)], ["5 B", "2.0 kB", "1.5 TB"])
 
 

@@ -19,7 +19,7 @@ import consilience
 # Tests on Spark and Ray are run by tools/spark_tests.sh, which installs these.
 collect_ignore = [
     folder
-    for folder, module in (("spark", "pyspark"), ("ray", "ray"))
+    for folder, module in (("spark", "pyspark"), ("ray_data", "ray"))
     if not importlib.util.find_spec(module)
 ]
 

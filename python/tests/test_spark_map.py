@@ -105,6 +105,18 @@ def test_a_broken_row_fails_with_its_id_or_is_left_unlabelled(
     assert answers(voter, none.to_batches())["cluster"].null_count == 1
 
 
+def test_numbers_beyond_32_bits_are_broken_rows(fitted: Any) -> None:
+    model, X = fitted
+    wide = X[:4].astype("f8")
+    wide[2, 1] = 1e300
+    with pytest.raises(ValueError, match=r"id 2: embedding has 1e\+300 as number 1"):
+        answers(Voter(model_of(model), "embedding", "id"), table(wide).to_batches())
+    large = X[:4].copy()
+    large[:] = 3e38
+    found = answers(Voter(model_of(model), "embedding", "id"), table(large).to_batches())
+    assert found["cluster"].null_count == 0
+
+
 def test_ids_are_needed_and_vectors_are_numbers(fitted: Any) -> None:
     model, X = fitted
     voter = Voter(model_of(model), "embedding", "id")

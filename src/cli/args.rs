@@ -35,7 +35,7 @@ pub(super) enum Command {
     Train(Box<TrainArgs>),
     /// Find pseudo-labels and a consensus from the votes of any clusterers, without training
     #[command(after_help = examples::PSEUDO_LABEL)]
-    PseudoLabel(PseudoLabelArgs),
+    PseudoLabel(Box<PseudoLabelArgs>),
     /// Write the report.html of a run, in place of the one that is there
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from consilience import _core, _validation
 from consilience._predictor import Predictor
 
-#: Signatures that a driver can take: 200 bytes each.
+#: Signatures that a driver can take: 300 bytes each.
 MAX_SIGNATURES = 1_000_000
 #: Columns of a table of counts.
 COUNTS = ("signature", "cluster", "count", "first")
@@ -85,7 +85,7 @@ def too_many(found: int, most: int, bound: float) -> str:
     """Why a table of counts isn't taken."""
     return (
         f"{found:,} signatures of rows whose lowest confidence exceeds {bound:g}, and the driver takes {most:,}; count again "
-        "with a higher min_confidence, which leaves hundreds, or give the driver 200 bytes for each and a higher max_signatures"
+        "with a higher min_confidence, which leaves hundreds, or give the driver 300 bytes for each and a higher max_signatures"
     )
 
 

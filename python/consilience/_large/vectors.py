@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: What models take: 32-bit floats.
+LARGEST = float(np.finfo(np.float32).max)
+
 
 def lists(column: Any) -> Any:
     """A column of lists, of whichever kind, as one array of lists.
@@ -36,7 +39,7 @@ def lists(column: Any) -> Any:
 def usable(
     column: Any, width: int
 ) -> tuple[NDArray[np.float32] | NDArray[np.float64], NDArray[np.bool_]]:
-    """The vectors of a column, and which rows have one: as many finite numbers as models take, and none missing.
+    """The vectors of a column, and which rows have one: as many 32-bit floats as models take, finite and none missing.
 
     Parameters
     ----------
@@ -63,11 +66,10 @@ def usable(
     dtype = np.float64 if pa.types.is_float64(values.type) or _is_wide(values.type) else np.float32
     numbers = np.asarray(pc.cast(values, pa.from_numpy_dtype(dtype), safe=False))
     vectors = numbers.reshape(-1, width)
-    # A number that is missing is a NaN here.
-    finite = np.isfinite(vectors.sum(axis=1)) if len(vectors) else np.ones(0, bool)
-    if not finite.all():
-        # The sum of large numbers may be infinite where they aren't.
-        finite = np.isfinite(vectors).all(axis=1)
+    # A number that is missing is a NaN here. A sum that is finite is of such numbers; one that isn't may be of large ones.
+    finite = np.isfinite(vectors.sum(axis=1))
+    if dtype == np.float64 or not finite.all():
+        finite = (np.abs(vectors) <= LARGEST).all(axis=1)
     if not finite.all():
         rows = rows.copy()
         rows[np.flatnonzero(rows)[~finite]] = False
@@ -89,6 +91,6 @@ def problem(column: Any, row: int, width: int) -> str:
     if len(value) != width:
         return f"has {len(value)} numbers, and the run's models take {width}"
     at = next(
-        place for place, number in enumerate(value) if number is None or not np.isfinite(number)
+        place for place, number in enumerate(value) if number is None or not abs(number) <= LARGEST
     )
     return f"has {value[at]} as number {at}, counted from 0"

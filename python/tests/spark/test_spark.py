@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -116,35 +117,41 @@ def children(of: int, word: str) -> list[int]:
 
 
 KILLED = {"executor": "CoarseGrainedExecutorBackend", "python worker": "pyspark.daemon"}
+#: How many are killed in each test; KILLS=10 is a long look.
+KILLS = int(os.environ.get("KILLS", "2"))
 
 
 @pytest.mark.parametrize("who", KILLED)
 def test_whoever_is_killed_the_result_is_exact(
-    session: Any, run: Path, source: str, alone: Any, who: str
+    session: Any, run: Path, source: str, alone: Any, who: str, tmp_path: Path
 ) -> None:
     def slowly(batches: Any) -> Any:
         for batch in batches:
-            time.sleep(0.2)
+            time.sleep(0.1 * KILLS)
             yield batch
 
     df = session.read.parquet(source).repartition(16)
-    df = cs.predict(df.mapInArrow(slowly, df.schema), run)
-    killed: list[int] = []
+    df = df.mapInArrow(slowly, df.schema)
+    done, killed = threading.Event(), []
 
     def kill() -> None:
-        for wait in (1.0, 0.8):
-            time.sleep(wait)
+        moments = random.Random(who)
+        while len(killed) < KILLS and not done.wait(moments.uniform(0.5, 3.0)):
             found = children(os.getpid(), KILLED[who])
             if found:
-                os.kill(found[-1], signal.SIGKILL)
-                killed.append(found[-1])
+                killed.append(moments.choice(found))
+                os.kill(killed[-1], signal.SIGKILL)
 
     thread = threading.Thread(target=kill)
     thread.start()
-    found = by_id(df)
-    thread.join()
+    try:
+        cs.label_all(df, run, str(tmp_path / "out"), check_ids=False)
+    finally:
+        done.set()
+        thread.join()
+    print(f"killed {len(killed)} times: {who}")
     assert killed
-    same(found, alone)
+    same(by_id(session.read.parquet(str(tmp_path / "out/labels"))), alone)
 
 
 def test_broken_rows_fail_with_their_id_or_are_counted(
