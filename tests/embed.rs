@@ -161,7 +161,6 @@ fn settings_that_cannot_be() {
         ("digits --pretext autoencoder --width 0", &["width", "1 to 65,536", "got 0"]),
         ("digits --pretext autoencoder --width 99999999", &["width", "got 99999999"]),
         ("digits --pretext autoencoder --epochs 0", &["epochs", "1 at least"]),
-        ("digits --pretext autoencoder --noise -1", &["--noise"]),
         ("digits --pretext autoencoder --noise=-1", &["noise", "0 or more, got -1"]),
         ("digits --pretext autoencoder --learning-rate nan", &["learning_rate", "got NaN"]),
         ("digits --pretext autoencoder --hidden 0", &["hidden", "1 to 65,536", "got 0"]),

@@ -10,6 +10,9 @@ const WIDTH: usize = 3;
 
 type Loss = Box<dyn Fn(&Tensor) -> Result<Tensor>>;
 
+/// A loss as it is defined.
+type Plain = fn(&[f64]) -> f64;
+
 fn numbers(seed: u64) -> Vec<f64> {
     Seed(seed).rng(Stream::Subset).normal(ROWS * WIDTH).into_iter().map(f64::from).collect()
 }
@@ -29,7 +32,7 @@ fn hidden() -> Vec<f64> {
 }
 
 /// Every loss of one tensor, by name, beside its value from the definition.
-fn losses() -> Vec<(&'static str, Loss, fn(&[f64]) -> f64)> {
+fn losses() -> Vec<(&'static str, Loss, Plain)> {
     let with = |values: Vec<f64>, loss: fn(&Tensor, &Tensor) -> Result<Tensor>| -> Loss {
         Box::new(move |x| loss(x, &tensor(&values).to_dtype(x.dtype())?))
     };
