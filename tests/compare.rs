@@ -39,10 +39,8 @@ fn what_moved_is_told_by_ids() {
     assert!(text.contains("10 samples in both; 9 stayed with their cluster (90.0 %)"), "{text}");
     assert!(text.contains("2 samples in one alone"), "{text}");
     assert!(text.contains("clusters: 0=1 1=0 2=2"), "{text}");
-    let moved = format!(
-        "sample,id,from,to,confidence_before,confidence_after\n6,{},0,2,0.5,0.25\n",
-        id(6)
-    );
+    let moved =
+        format!("sample,id,from,to,confidence_before,confidence_after\n6,{},0,2,0.5,0.25\n", id(6));
     assert_eq!(sandbox.text("moved.csv"), moved);
     let json: serde_json::Value =
         serde_json::from_str(&sandbox.done("compare one two --json")).unwrap();
@@ -65,7 +63,10 @@ fn runs_that_nothing_pairs_are_refused() {
     let output = sandbox.run("compare one two");
     assert_eq!(output.status.code(), Some(2));
     let error = stderr(&output);
-    assert!(error.contains("nothing says which sample is which") && error.lines().count() == 1, "{error}");
+    assert!(
+        error.contains("nothing says which sample is which") && error.lines().count() == 1,
+        "{error}"
+    );
     let output = sandbox.run("compare one one --out points.npy");
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }
