@@ -1,6 +1,7 @@
 """What a start that was learnt from tasks is worth on new ones, and whether the nearest task is the related one.
 
     python few_shot.py run RESULTS --program consilience --data FOLDER [--sets optdigits,mnist] [--draws 3] [--unseen classes]
+    python few_shot.py train RESULTS --program consilience --data FOLDER [--method supervised]
     python few_shot.py nearest RESULTS --program consilience --data FOLDER [--sets optdigits,mnist] [--draws 10]
     python few_shot.py table RESULTS
 
@@ -156,6 +157,35 @@ def run(args):
                 keep({"start": "nearest task", "shots": shots, "accuracy": round(mean, 5)})
 
 
+def trained(args, folder, view, shots, draw, init):
+    """Accuracy of `consilience train` on a test task from so many labels of each class."""
+    import numpy as np
+
+    rng = np.random.default_rng([draw, shots])
+    with np.load(folder / f"test-{view}.npz") as file:
+        features, classes = file["X"], file["y"]
+    given = np.full(len(classes), -1)
+    for label in np.unique(classes):
+        given[rng.choice(np.flatnonzero(classes == label), shots, replace=False)] = label
+    for name, array in (("x", features), ("y", classes), ("given", given)):
+        np.save(folder / f"{name}.npy", array)
+    words = ["train", folder / "x.npy", "--labels-partial", folder / "given.npy", "--labels", folder / "y.npy"]
+    words += ["--method", args.method, "--json", "--quiet", "--no-curve", *(["--init", init] if init else [])]
+    with tempfile.TemporaryDirectory() as out:
+        return ask(args.program, *words, "--out", f"{out}/run")["given"]["accuracy"]
+
+
+def train(args):
+    """`consilience train` with and without a start: many steps, and heads that are random."""
+    with open(args.results, "a", encoding="utf-8") as results:
+        for folder, keep in each_draw(args, results):
+            start, _ = learn(args, folder, "fomaml", tasks(folder, "train", VIEWS))
+            for shots in SHOTS:
+                for name, init in ((args.method, None), (f"{args.method}, --init", start)):
+                    found = [trained(args, folder, view, shots, args.first, init) for view in TESTED]
+                    keep({"trained": name, "shots": shots, "accuracy": round(sum(found) / len(found), 5)})
+
+
 def nearest(args):
     """Which training task of the four tested views is nearest to each test task: that of the same view is the related one."""
     args.options = "--iterations 1"
@@ -171,7 +201,7 @@ def nearest(args):
 def table(args):
     with open(args.results, encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
-    measured = [line for line in lines if "accuracy" in line]
+    measured = [{"start": line.get("trained"), **line} for line in lines if "accuracy" in line]
     for unseen in dict.fromkeys(line["unseen"] for line in measured):
         of_split = [line for line in measured if line["unseen"] == unseen]
         cells = [(name, shots) for name in dict.fromkeys(line["set"] for line in of_split) for shots in SHOTS]
@@ -195,7 +225,7 @@ def table(args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
-    for name, work, draws in (("run", run, 3), ("nearest", nearest, 10)):
+    for name, work, draws in (("run", run, 3), ("train", train, 1), ("nearest", nearest, 10)):
         command = commands.add_parser(name)
         command.add_argument("results", type=pathlib.Path)
         command.add_argument("--program", default="consilience")
@@ -205,6 +235,7 @@ def main():
         command.add_argument("--first", type=int, default=FIRST_DRAW, help="the first draw")
         command.add_argument("--episodes", type=int, default=200)
         command.add_argument("--unseen", choices=["classes", "digits"], default="classes")
+        command.add_argument("--method", default="supervised", help="of train")
         command.add_argument("--options", default="", help="further options of meta-train")
         command.set_defaults(work=work)
     command = commands.add_parser("table")
