@@ -14,8 +14,9 @@ Examples
 >>> print(cs.label_all(df, run, "s3a://bucket/labelled"))  # doctest: +SKIP
 """
 
+from consilience._large.labels import Labels
 from consilience.spark._sample import fit_sample, sample
-from consilience.spark._steps import Labels, extract, label, predict, signature_counts
+from consilience.spark._steps import extract, label, predict, signature_counts
 from consilience.spark._whole import Summary, label_all
 
 __all__ = [
