@@ -1,6 +1,6 @@
 //! `embed`: encoders trained on pretexts, their files, and what is refused.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "tests")]
 
 mod common;
 

@@ -101,7 +101,7 @@ pub(super) fn run(args: &EmbedArgs) -> Result<ExitCode> {
         }
         _ => {
             let params = settings(args, &data)?;
-            params.check(data.features.n_samples(), data.features.n_features())?;
+            params.check(&data.features)?;
             let files = hold(&out, &data, true, &watcher)?;
             watcher.deadline = args.max_time.map(|time| Instant::now() + time);
             let (encoder, learnt) = train(args, &data, &params, threads, &watcher)?;

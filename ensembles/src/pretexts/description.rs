@@ -67,7 +67,7 @@ impl Description {
 
     /// Why it can't be of an encoder of so many features, if it can't.
     pub(crate) fn problem(&self, n_features: usize) -> Option<String> {
-        if let Err(error) = self.params.check(usize::MAX, n_features) {
+        if let Err(error) = self.params.check_shape(usize::MAX, n_features) {
             return Some(error.to_string());
         }
         let expected = Self::new(&self.params, n_features, self.seed, &self.recipe).architecture;

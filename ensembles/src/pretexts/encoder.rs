@@ -76,11 +76,7 @@ impl Encoder {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<(Self, Trained), EnsembleError> {
-        params.check(features.n_samples(), features.n_features())?;
-        if params.vocabulary > 0 && features.view().column(1).iter().all(|&word| word == 0.0) {
-            let (need, got) = ("texts of 2 words at least", "1 word at most".into());
-            return Err(EnsembleError::Setting { name: "data", need, got });
-        }
+        params.check(features)?;
         let description = Description::new(params, features.n_features(), seed, recipe);
         let (transform, _) = Transform::of_scaling(features, params.scaling);
         let scaled = finite(transform.scaled(&features.view()))?;

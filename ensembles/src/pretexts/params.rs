@@ -1,5 +1,6 @@
 //! Settings of encoders, and their check.
 
+use consilience_data::Features;
 use serde::{Deserialize, Serialize};
 
 use super::encoders::HEADS;
@@ -120,12 +121,23 @@ impl PretextParams {
         Self { channels, window, ..self }
     }
 
-    /// Checks them against so many samples of so many features.
+    /// Checks them against the samples. O(n).
     ///
     /// # Errors
     ///
     /// [`EnsembleError::Setting`] with the first that can't be.
-    pub fn check(&self, n_samples: usize, n_features: usize) -> Result<(), EnsembleError> {
+    pub fn check(&self, features: &Features) -> Result<(), EnsembleError> {
+        self.check_shape(features.n_samples(), features.n_features())?;
+        let single = self.vocabulary > 0 && features.view().column(1).iter().all(|&it| it == 0.0);
+        refuse_if(single, "data", "texts of 2 words at least", "1 word at most")
+    }
+
+    /// Checks them against so many samples of so many features.
+    pub(crate) fn check_shape(
+        &self,
+        n_samples: usize,
+        n_features: usize,
+    ) -> Result<(), EnsembleError> {
         self.check_counts()?;
         self.check_numbers()?;
         // A view is told apart from those of other samples.
