@@ -209,7 +209,7 @@ fn settings_that_cannot_be() {
     with("--preset paper --models 5", &["got 1 < 10 <= 5", "choose --min-agree"]);
     with("--min-confidence 1", &["need 0 <= min_confidence < 1"]);
     with("--rounds 0", &["rounds: need at least 1"]);
-    with("--threads 0", &["at least 1"]);
+    with("--threads 0", &["from 1 to 1024"]);
     with("--device cuda:0", &["no CUDA", "--device cpu"]);
     with("--device abacus", &["abacus", "need cpu, cuda"]);
     with("--stack 2", &["--stack", "--device cuda"]);

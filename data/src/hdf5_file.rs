@@ -1,5 +1,7 @@
 //! HDF5 files with named arrays, for runs. The same arrays give the same bytes: no dates are written.
 
+use std::cell::Cell;
+use std::mem;
 use std::path::Path;
 
 use hdf5::types::VarLenUnicode;
@@ -12,8 +14,19 @@ use crate::{DataError, Element};
 /// Writes named arrays into a new file.
 #[derive(Debug)]
 pub struct Writer {
-    file: File,
+    file: Option<File>,
     name: String,
+    has_failed: Cell<bool>,
+}
+
+/// After an error of writing, the library crashes when it closes the file (HDF5 1.14, `H5D__flush_all_cb`): so it stays open until the process
+/// ends.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.has_failed.get() {
+            mem::forget(self.file.take());
+        }
+    }
 }
 
 impl Writer {
@@ -28,7 +41,7 @@ impl Writer {
             .with_fcpl(|properties| properties.obj_track_times(false))
             .create(path)
             .map_err(|error| unwritable(&error, &name))?;
-        Ok(Self { file, name })
+        Ok(Self { file: Some(file), name, has_failed: Cell::new(false) })
     }
 
     /// Writes an array, of any shape. A name such as `rounds/0/votes` makes the groups it needs.
@@ -42,14 +55,14 @@ impl Writer {
         array: ArrayView<'_, T, D>,
     ) -> Result<(), DataError> {
         let values = array.as_standard_layout();
-        self.file
+        self.file()
             .new_dataset_builder()
             .obj_track_times(false)
             .create_intermediate_group(true)
             .with_data(values.view())
             .create(name)
             .map(|_| ())
-            .map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
+            .map_err(|error| self.failed(&error, &format!("{}:{name}", self.name)))
     }
 
     /// Writes a 2-D array of `n_rows` rows of `row_len` values, one row after the other, so that only one has to be
@@ -66,7 +79,7 @@ impl Writer {
     ) -> Result<(), DataError> {
         let write = || {
             let dataset = self
-                .file
+                .file()
                 .new_dataset_builder()
                 .obj_track_times(false)
                 .create_intermediate_group(true)
@@ -78,7 +91,7 @@ impl Writer {
             }
             Ok(())
         };
-        write().map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
+        write().map_err(|error| self.failed(&error, &format!("{}:{name}", self.name)))
     }
 
     /// Writes a 3-D array of `n_planes` planes of shape (`n_rows`, `n_columns`), one after the other; a plane with fewer
@@ -95,7 +108,7 @@ impl Writer {
     ) -> Result<(), DataError> {
         let write = || {
             let dataset = self
-                .file
+                .file()
                 .new_dataset_builder()
                 .obj_track_times(false)
                 .create_intermediate_group(true)
@@ -113,7 +126,7 @@ impl Writer {
             }
             Ok(())
         };
-        write().map_err(|error| unwritable(&error, &format!("{}:{name}", self.name)))
+        write().map_err(|error| self.failed(&error, &format!("{}:{name}", self.name)))
     }
 
     /// Writes texts, as UTF-8 of variable length. HDF5 ends a text at a zero byte, so U+FFFD takes the place of any.
@@ -125,7 +138,7 @@ impl Writer {
         let write = || {
             let texts: Result<Vec<VarLenUnicode>, _> =
                 texts.iter().map(|text| text.replace('\0', "\u{fffd}").parse()).collect();
-            self.file
+            self.file()
                 .new_dataset_builder()
                 .obj_track_times(false)
                 .create_intermediate_group(true)
@@ -134,7 +147,7 @@ impl Writer {
         };
         write()
             .map(|_| ())
-            .map_err(|error: hdf5::Error| unwritable(&error, &format!("{}:{name}", self.name)))
+            .map_err(|error: hdf5::Error| self.failed(&error, &format!("{}:{name}", self.name)))
     }
 
     /// Attaches a text to the array `name`, such as `shape` and `(n_models, n_samples)`; to the file itself if
@@ -146,10 +159,10 @@ impl Writer {
     pub fn attribute(&self, name: &str, key: &str, text: &str) -> Result<(), DataError> {
         let write = || {
             let text: VarLenUnicode = text.parse().map_err(|error| format!("{error:?}"))?;
-            let attribute = location(&self.file, name)?.new_attr::<VarLenUnicode>().create(key)?;
+            let attribute = location(self.file(), name)?.new_attr::<VarLenUnicode>().create(key)?;
             attribute.write_scalar(&text)
         };
-        write().map_err(|error| unwritable(&error, &format!("{}:{name}, {key}", self.name)))
+        write().map_err(|error| self.failed(&error, &format!("{}:{name}, {key}", self.name)))
     }
 
     /// Writes everything out and closes the file.
@@ -157,11 +170,19 @@ impl Writer {
     /// # Errors
     ///
     /// [`DataError::Unwritable`].
-    pub fn finish(self) -> Result<(), DataError> {
-        self.file
-            .flush()
-            .and_then(|()| self.file.close())
-            .map_err(|error| unwritable(&error, &self.name))
+    pub fn finish(mut self) -> Result<(), DataError> {
+        self.file().flush().map_err(|error| self.failed(&error, &self.name))?;
+        let closed = self.file.take().map_or(Ok(()), File::close);
+        closed.map_err(|error| unwritable(&error, &self.name))
+    }
+
+    fn file(&self) -> &File {
+        self.file.as_ref().expect("open until it is finished")
+    }
+
+    fn failed(&self, error: &hdf5::Error, name: &str) -> DataError {
+        self.has_failed.set(true);
+        unwritable(error, name)
     }
 }
 

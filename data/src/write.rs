@@ -143,40 +143,54 @@ fn archive(
     write().map_err(|error: io::Error| unwritable(&error, path))
 }
 
-/// A file that takes whatever comes after its first error. A [`ZipWriter`] that is dropped finishes its archive, and prints where it can't.
+/// A file that takes whatever comes after its first error, as if it were written. A [`ZipWriter`] that is dropped finishes its archive, and prints
+/// where it can't.
 struct FailsOnce<W> {
     writer: W,
     has_failed: bool,
+    /// Where the next byte would be, after an error.
+    position: u64,
+    end: u64,
 }
 
 impl<W> FailsOnce<W> {
     fn new(writer: W) -> Self {
-        Self { writer, has_failed: false }
+        Self { writer, has_failed: false, position: 0, end: 0 }
     }
 
-    fn once<T>(&mut self, then: T, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<T> {
+    /// What `work` gives, or `None` once something has failed.
+    fn once<T>(&mut self, work: impl FnOnce(&mut W) -> io::Result<T>) -> io::Result<Option<T>> {
         if self.has_failed {
-            return Ok(then);
+            return Ok(None);
         }
         let result = work(&mut self.writer);
         self.has_failed = result.is_err();
-        result
+        result.map(Some)
     }
 }
 
 impl<W: Write> Write for FailsOnce<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.once(bytes.len(), |writer| writer.write(bytes))
+        let written = self.once(|writer| writer.write(bytes))?.unwrap_or(bytes.len());
+        self.position += written as u64;
+        self.end = self.end.max(self.position);
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.once((), Write::flush)
+        self.once(Write::flush).map(|_| ())
     }
 }
 
 impl<W: Seek> Seek for FailsOnce<W> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.once(0, |writer| writer.seek(to))
+        let pretended = match to {
+            SeekFrom::Start(position) => position,
+            SeekFrom::Current(by) => self.position.saturating_add_signed(by),
+            SeekFrom::End(by) => self.end.saturating_add_signed(by),
+        };
+        self.position = self.once(|writer| writer.seek(to))?.unwrap_or(pretended);
+        Ok(self.position)
     }
 }
 

@@ -177,8 +177,8 @@ fn an_initialisation_is_read_back_and_damage_is_told() {
     let bytes = std::fs::read(&path).unwrap();
     learnt.save(&path).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), bytes, "the same bytes again");
-    let text = String::from_utf8_lossy(&bytes);
-    let at = text.find("\\\"format\\\":1").unwrap();
+    let format = b"\\\"format\\\":1";
+    let at = bytes.windows(format.len()).position(|part| part == format).unwrap();
     let with = |at: usize, byte: u8| {
         let mut changed = bytes.clone();
         changed[at] = byte;
@@ -188,7 +188,7 @@ fn an_initialisation_is_read_back_and_damage_is_told() {
         (bytes[..bytes.len() - 4].to_vec(), "can't be read as a model"),
         (bytes[..5].to_vec(), "can't be read as a model"),
         (Vec::new(), "can't be read as a model"),
-        (with(at + "\\\"format\\\":".len(), b'7'), "of format 7"),
+        (with(at + format.len() - 1, b'7'), "of format 7"),
         (with(bytes.len() - 1, bytes[bytes.len() - 1] ^ 1), "its layers aren't those"),
     ] {
         std::fs::write(&path, changed).unwrap();

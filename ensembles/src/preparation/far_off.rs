@@ -6,14 +6,14 @@
 
 use ndarray::{ArrayView1, ArrayView2};
 
-use crate::preparation::transform::moments_without;
+use crate::preparation::moments::moments_without;
 
 /// The share of samples that may be far off, at least one.
 const FEW: f64 = 0.01;
 /// The share of the variance that these have, or none is far off.
 const MOST: f64 = 0.5;
-/// How far off: a multiple of the median squared distance from the mean.
-const FAR: f64 = 100.0;
+/// How far off: a multiple of the median squared distance from the mean, so a hundred times as far.
+const FAR: f64 = 1e4;
 
 /// Which samples are far off, ascending, of `values` of shape (n_samples, n_features). `standardised`: every feature counts by its own
 /// variance. Among samples that are far off, others are hidden that are less so, so they are sought again without those found. O(n d) for each time.
@@ -88,6 +88,8 @@ mod tests {
 
     use super::*;
 
+    const NONE: [[usize; 0]; 2] = [[], []];
+
     fn normal(rows: usize, columns: usize) -> Array2<f32> {
         let mut rng = Seed(3).rng(Stream::Projection);
         Array2::from_shape_vec((rows, columns), rng.normal(rows * columns)).unwrap()
@@ -108,21 +110,21 @@ mod tests {
     #[test]
     fn data_as_they_are_have_none() {
         let values = normal(600, 5);
-        assert_eq!(both(&values), [vec![], vec![]]);
+        assert_eq!(both(&values), NONE);
         // Heavy tails in all features, and a feature that few samples have.
-        assert_eq!(both(&values.mapv(|value| (2.0 * value).exp()))[0], [0; 0]);
+        assert_eq!(both(&values.mapv(|value| (2.0 * value).exp()))[0], NONE[0]);
         let mut rare = values.clone();
         rare.column_mut(0).fill(0.0);
         rare[[3, 0]] = 1.0;
-        assert_eq!(both(&rare), [vec![], vec![]]);
-        assert_eq!(both(&normal(2, 5)), [vec![], vec![]]);
-        assert_eq!(both(&Array2::zeros((600, 5))), [vec![], vec![]]);
+        assert_eq!(both(&rare), NONE);
+        assert_eq!(both(&normal(2, 5)), NONE);
+        assert_eq!(both(&Array2::zeros((600, 5))), NONE);
     }
 
     #[test]
     fn two_kinds_one_of_which_is_far_off_are_two_kinds() {
         let mut values = normal(600, 5);
         values.rows_mut().into_iter().take(20).for_each(|mut row| row += 1e4);
-        assert_eq!(both(&values), [vec![], vec![]]);
+        assert_eq!(both(&values), NONE);
     }
 }

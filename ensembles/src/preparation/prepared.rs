@@ -6,8 +6,9 @@ use consilience_data::{Assignments, Features, Seed, Stream};
 use ndarray::Axis;
 
 use crate::error::EnsembleError;
+use crate::preparation::moments::moments;
 use crate::preparation::neighbour_graph::NeighbourGraph;
-use crate::preparation::transform::{Preparation, Transform, finite, moments};
+use crate::preparation::transform::{Preparation, Transform, finite};
 use crate::progress::{Progress, go_on};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.

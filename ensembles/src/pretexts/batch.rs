@@ -5,7 +5,7 @@ use consilience_data::{Features, Rng, Seed, Stream};
 
 use crate::engine::noise::{Noise, Place};
 use crate::numerics::elementary::vectorised;
-use crate::preparation::transform::moments;
+use crate::preparation::moments::moments;
 
 /// The random numbers of an epoch. An encoder is a single model.
 pub(crate) struct Draws {
