@@ -7,15 +7,15 @@ use crate::error::RunError;
 use crate::wording::bytes;
 
 /// The program, and what a run of any size needs.
-const BASE: u64 = 80 << 20;
+const BASE: u64 = 160 << 20;
 /// Neighbours of each sample, twice while they are sought, as a number and a distance.
 const NEIGHBOURS: u64 = 30 * 2 * 8;
 /// Edges of a sample in the graph that one voter of communities draws, with the search among them.
 const EDGES: u64 = 800;
-/// Up to so many features, neighbours of many samples are sought in lists that have the features once more; with more, in so many directions.
-const DIRECTIONS: u64 = 256;
 /// Copies of a network's weights: values, gradients, two moments, and the state before a round, in a decoder as in an encoder.
 const WEIGHTS: u64 = 2 * 5;
+/// Copies of the features while clusters are described, drawn, and the data sketched: as measured.
+const COPIES: u64 = 4;
 /// Matrices of the size of a layer's activations that a step has at a time, over all views of a batch.
 const ACTIVATIONS: u64 = 40;
 
@@ -33,30 +33,40 @@ pub fn estimated_memory(
 ) -> u64 {
     let [n, width, k, threads] = [n_samples, n_features, config.n_clusters, threads].map(wide);
     let seen = wide(config.preparation.seen(n_features));
-    let floats = |rows: u64, columns: u64| rows.saturating_mul(columns).saturating_mul(4);
+    let floats = |rows: u64, columns: u64| product([rows, columns, 4]);
     let scaled = floats(n, width);
     let projected = if seen < width { floats(n, seen) } else { 0 };
-    let searched = floats(n, width.max(width.min(DIRECTIONS)));
-    let graph = n.saturating_mul(NEIGHBOURS);
-    let voters = if config.communities > 0 { n.saturating_mul(EDGES * threads) } else { 0 };
-    let prepared = scaled + projected + searched + graph;
+    // In lists, or with their mean taken off.
+    let searched = scaled;
+    let graph = product([n, NEIGHBOURS]);
+    let voters = if config.communities > 0 { product([n, EDGES, threads]) } else { 0 };
 
     let networks = config.members.iter().filter(|kind| kind.is_network()).count();
     let trained = if networks > 0 { wide(networks.max(config.candidates)) } else { 0 };
     let mut widths = vec![seen];
     widths.extend(config.network.hidden.iter().copied().map(wide));
     widths.push(k);
-    let weights: u64 = widths.windows(2).map(|pair| floats(pair[0], pair[1])).sum();
-    let batch = wide(config.network.batch_size);
-    let layers: u64 = widths.iter().map(|&width| floats(batch, width)).sum();
+    let weights = sum(widths.windows(2).map(|pair| floats(pair[0], pair[1])));
+    let layers = sum(widths.iter().map(|&width| floats(wide(config.network.batch_size), width)));
+    let at_a_time = if trained > 0 { threads } else { 0 };
     let training =
-        trained * WEIGHTS * weights + if trained > 0 { threads * ACTIVATIONS * layers } else { 0 };
+        [product([trained, WEIGHTS, weights]), product([at_a_time, ACTIVATIONS, layers])];
 
     let models = wide(config.members.len()).max(trained) + wide(config.communities);
-    let votes = floats(n, k).saturating_mul(models + 4) + n.saturating_mul(models * 8);
-    let pairs = k.saturating_mul(k).saturating_mul(8 * 8);
-    let later = scaled.max(projected) + graph / 2 + voters + training + votes + pairs;
-    BASE.saturating_add(prepared.max(later))
+    let votes = [product([floats(n, k), models + 4]), product([n, models, 8])];
+    let pairs = product([k, k, 8 * 8]);
+    let described = product([scaled, COPIES]);
+    let later = [described, projected, graph / 2, voters, pairs];
+    let later = sum(later.into_iter().chain(training).chain(votes));
+    sum([BASE, later.max(sum([scaled, projected, searched, graph]))])
+}
+
+fn product<const N: usize>(factors: [u64; N]) -> u64 {
+    factors.into_iter().fold(1, u64::saturating_mul)
+}
+
+fn sum(parts: impl IntoIterator<Item = u64>) -> u64 {
+    parts.into_iter().fold(0, u64::saturating_add)
 }
 
 /// Refuses a run that needs more memory than there is, or than `max_memory`, before any work is done.
@@ -72,7 +82,7 @@ pub fn check_memory(
     max_memory: Option<u64>,
 ) -> Result<(), RunError> {
     let need = estimated_memory(n_samples, n_features, config, threads);
-    let features = wide(n_samples).saturating_mul(wide(n_features)).saturating_mul(4);
+    let features = product([wide(n_samples), wide(n_features), 4]);
     // What a person allows counts the features, which are there already; what is free doesn't.
     let (need, have) = match max_memory {
         Some(allowed) => (need.saturating_add(features), allowed),
@@ -86,4 +96,40 @@ pub fn check_memory(
 
 fn wide(number: usize) -> u64 {
     number as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::{Features, Recipe};
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn more_of_anything_takes_more_and_nothing_overflows() {
+        let features = Features::new(
+            Array2::from_shape_fn((50, 8), |(row, column)| (row * column) as f32),
+            "x",
+        );
+        let mut config =
+            Config::preset_for("tabular", &features.unwrap(), &Recipe::default(), 5).unwrap();
+        let of = |n, width, config: &Config| estimated_memory(n, width, config, 2);
+        let least = of(50, 8, &config);
+        assert!(least < 1 << 28, "{least}");
+        assert!(of(100_000, 8, &config) > least && of(50, 80_000, &config) > least);
+        config.n_clusters = 60_000;
+        assert!(of(70_000, 8, &config) > 1 << 37, "a probability of each cluster, of each model");
+        assert!(of(usize::MAX, usize::MAX, &config) > 1 << 60);
+    }
+
+    #[test]
+    fn what_there_is_not_is_refused_with_how_much() {
+        let config = Config { n_clusters: 5, ..Config::default() };
+        let error = check_memory(1000, 10, &config, 2, Some(1 << 20)).unwrap_err().to_string();
+        assert!(
+            error.contains("there are 1.00 MiB") && error.contains("use fewer rows"),
+            "{error}"
+        );
+        assert!(check_memory(1000, 10, &config, 2, Some(1 << 40)).is_ok());
+    }
 }

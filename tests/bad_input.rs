@@ -77,6 +77,13 @@ fn a_pipe_is_refused_at_once() {
 }
 
 #[test]
+fn less_memory_than_a_run_takes() {
+    let sandbox = sandbox();
+    let parts = ["of memory are needed, and there are 50.00 MiB", "--max-memory"];
+    refused(&sandbox, "points.npy -k 3 --max-memory 50M", &parts);
+}
+
+#[test]
 fn threads_that_no_machine_has() {
     let sandbox = sandbox();
     refused(&sandbox, "points.npy -k 3 --threads 100000", &["a whole number from 1 to 1024"]);
