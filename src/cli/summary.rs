@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use consilience::judge::Chosen;
-use consilience::metrics::{GivenMetrics, ProfileMetrics, PseudoLabelMetrics};
+use consilience::metrics::{GivenMetrics, ProfileMetrics, PseudoLabelMetrics, RoundMetrics};
 use consilience::{Metrics, StopReason};
 
 use super::style::{bold, count, duration, percent, plural, table, warning};
@@ -105,8 +105,10 @@ impl Summary<'_> {
         let of = |chosen| answers.iter().find(|answer| answer.of == chosen);
         let net = |chosen| of(chosen).map(|answer| answer.evidence.net());
         Some(match self.metrics.chosen? {
-            Chosen::Ensemble => "that of the networks".into(),
-            Chosen::AcrossKinds => "that of networks and communities of neighbours together".into(),
+            Chosen::Ensemble => format!("that of the {}", self.members()),
+            Chosen::AcrossKinds => {
+                format!("that of {} and communities of neighbours together", self.members())
+            }
             Chosen::Communities => format!(
                 "that of communities of neighbours, for which neighbours speak more ({:.2} nats) than with networks ({:.2})",
                 net(Chosen::Communities)?,
@@ -118,6 +120,15 @@ impl Summary<'_> {
                 net(Chosen::Ensemble)?
             ),
         })
+    }
+
+    /// What the members are, beside communities: without networks, mixtures.
+    fn members(&self) -> &'static str {
+        let is_mixture = |round: &RoundMetrics| {
+            let kinds = round.models.iter().map(|model| model.kind);
+            kinds.eq(round.models.iter().map(|_| Some("mixture")))
+        };
+        if self.metrics.rounds.last().is_some_and(is_mixture) { "mixtures" } else { "networks" }
     }
 
     fn scores(&self) -> Option<String> {
