@@ -19,7 +19,7 @@ use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, Voters};
+use crate::voters::{Backing, Search, Voters};
 
 /// What an answer tells of neighbours' clusters differs by up to this share of ln K by chance. From round to round it was seen to change
 /// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
@@ -223,7 +223,8 @@ impl Case<'_> {
         let taken = candidates.iter().find(|candidate| candidate.of == chosen);
         let Candidate { assignments, confidence, cut, .. } =
             taken.expect("it is on the table").clone();
-        let (pseudo_labels, kinds) = self.labels(chosen, &assignments, &confidence);
+        let lost = self.networks_lost(&candidates, chosen);
+        let (pseudo_labels, kinds) = self.labels((chosen, lost), &assignments, &confidence);
         Answer {
             coherence: self.voters.map(|voters| voters.coherence),
             chosen,
@@ -237,11 +238,24 @@ impl Case<'_> {
         }
     }
 
+    /// Whether clusters are of so unequal size that networks, which expect like sizes, can't follow: branches count, and neighbours speak
+    /// clearly less for the networks' own answer. Then their mini-clusters leave small clusters out.
+    fn networks_lost(&self, candidates: &[Candidate], chosen: Chosen) -> bool {
+        let net = |of| {
+            let candidate = candidates.iter().find(|candidate| candidate.of == of);
+            candidate.map_or(0.0, |candidate| candidate.evidence.net())
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
+        let clearly = CLEARLY * (self.k as f64).ln();
+        self.voters.is_some_and(|voters| voters.search == Search::Branches)
+            && net(chosen) > net(Chosen::Ensemble) + clearly
+    }
+
     /// The mini-clusters, as far as the answer puts their samples together too, and communities stand behind them unless their graph is
-    /// noise. Where communities alone were chosen, all samples on which they, and networks, stand behind the answer.
+    /// noise. Where communities alone were chosen, or networks are lost, all samples on which both kinds stand behind the answer.
     fn labels(
         &self,
-        chosen: Chosen,
+        (chosen, networks_are_lost): (Chosen, bool),
         answer: &Assignments,
         confidence: &[f32],
     ) -> (PseudoLabels, Vec<&'static str>) {
@@ -266,7 +280,7 @@ impl Case<'_> {
             let count = theirs.count(&voters.votes, sample, cluster_of(sample));
             enough(count, voters.votes.n_models())
         };
-        let labels: Vec<PseudoLabel> = if chosen != Chosen::Communities {
+        let labels: Vec<PseudoLabel> = if chosen != Chosen::Communities && !networks_are_lost {
             confirmed.filter(|label| backed(label.sample)).collect()
         } else {
             let ours = Backing::new(self.votes, &answer, self.k);
