@@ -19,7 +19,7 @@ use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, Search, Voters};
+use crate::voters::{Backing, MIN_SHARE, Search, Shares, Voters};
 
 /// What an answer tells of neighbours' clusters differs by up to this share of ln K by chance. From round to round it was seen to change
 /// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
@@ -34,9 +34,6 @@ const CLEARLY: f64 = 0.075;
 const OPEN: f64 = 3.0;
 /// The share of each kind's voters that has to stand behind a label.
 pub(crate) const BACKED: f64 = 0.8;
-/// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
-/// cluster but an island of the neighbour graph.
-const MIN_SHARE: f64 = 0.2;
 
 /// Which clustering a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,11 +150,13 @@ impl Case<'_> {
         let mut candidates = vec![self.networks()];
         if let Some(voters) = self.voters {
             let kinds: Vec<usize> = vec![0; voters.votes.n_models()];
-            candidates.extend(self.linked(Chosen::Communities, &voters.votes, &kinds, 0.0)?);
+            let shares = voters.shares(0.0);
+            candidates.extend(self.linked(Chosen::Communities, &voters.votes, &kinds, shares)?);
             let both = self.votes.stacked(&voters.votes)?;
             let kinds = |at| usize::from(at >= self.votes.n_models());
             let kinds: Vec<usize> = (0..both.n_models()).map(kinds).collect();
-            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, self.min_share())?);
+            let shares = voters.shares(self.least_share(voters));
+            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, shares)?);
         }
         let (model, k_means) = self.k_means(threads)?;
         let known = self.voters.map(|voters| Known {
@@ -169,13 +168,12 @@ impl Case<'_> {
         Ok(self.answer(candidates, chosen, Some(model)))
     }
 
-    /// The share of n / K samples that a cluster of both kinds has at least: [`MIN_SHARE`], or half of what the smallest community has, if that is
+    /// The share of n / K samples that a cluster of both kinds can have at least: [`MIN_SHARE`], or half of what the smallest community has, if that is
     /// no island.
     #[expect(clippy::cast_precision_loss, reason = "samples are counted in u32")]
-    fn min_share(&self) -> f64 {
-        let smallest = self.voters.and_then(|voters| voters.smallest);
+    fn least_share(&self, voters: &Voters) -> f64 {
         let share = |size: usize| 0.5 * size as f64 * self.k as f64 / self.votes.n_samples() as f64;
-        smallest.map_or(MIN_SHARE, |size| MIN_SHARE.min(share(size)))
+        voters.smallest.map_or(MIN_SHARE, |size| MIN_SHARE.min(share(size)))
     }
 
     fn networks(&self) -> Candidate {
@@ -201,17 +199,13 @@ impl Case<'_> {
         of: Chosen,
         votes: &Votes,
         kinds: &[usize],
-        min_share: f64,
+        shares: Shares,
     ) -> Result<Option<Candidate>, RunError> {
-        let Some((tree, placer)) =
-            linked(votes, kinds, (self.k, min_share), self.data, self.threads)?
-        else {
-            return Ok(None);
-        };
-        let (assignments, confidence) = placed(&placer, votes)?;
-        let evidence = Evidence::of(&assignments, self.data);
-        let cut = Some((tree, placer));
-        Ok(Some(Candidate { of, assignments, confidence, evidence, cut }))
+        let found = cut_where_told(votes, kinds, (self.k, shares), self.data, self.threads)?;
+        Ok(found.map(|found| {
+            let Told { tree, placer, assignments, confidence, evidence } = found;
+            Candidate { of, assignments, confidence, evidence, cut: Some((tree, placer)) }
+        }))
     }
 
     fn answer(
@@ -245,10 +239,8 @@ impl Case<'_> {
             let candidate = candidates.iter().find(|candidate| candidate.of == of);
             candidate.map_or(0.0, |candidate| candidate.evidence.net())
         };
-        #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
-        let clearly = CLEARLY * (self.k as f64).ln();
         self.voters.is_some_and(|voters| voters.search == Search::Branches)
-            && net(chosen) > net(Chosen::Ensemble) + clearly
+            && net(chosen) > net(Chosen::Ensemble) + clearly(self.k)
     }
 
     /// The mini-clusters, as far as the answer puts their samples together too, and communities stand behind them unless their graph is
@@ -324,7 +316,7 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
     let is_noise = known.is_none_or(|known| !known.is_evidence);
     let no_islands = known.is_some_and(|known| known.no_islands);
     let both = of(Chosen::AcrossKinds);
-    let clearly = CLEARLY * log_k;
+    let clearly = clearly(k);
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     // With a crowd and some islands little is left open, and little told.
     let is_better = |alone: &Candidate, both: &Candidate| {
@@ -341,6 +333,49 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
         communities.or(both.filter(|both| !is_less(both))).unwrap_or(networks)
     };
     if net(k_means) > net(best) + clearly { Chosen::KMeans } else { best.of }
+}
+
+/// A consensus by average linkage, on all samples.
+pub(crate) struct Told {
+    tree: Tree,
+    placer: Placer,
+    pub(crate) assignments: Assignments,
+    confidence: Vec<f32>,
+    pub(crate) evidence: Evidence,
+}
+
+/// The consensus of `votes` by average linkage, cut at K; `None` if there are fewer distinct votes than that.
+///
+/// A plain cut often takes a handful of odd samples for a cluster, and joins two kinds for it. Neighbours say little of that: few are apart where
+/// odd samples are, and few are where two kinds are one. But where sizes are unequal, and large kinds are cut so that all clusters are of like sizes, many
+/// are apart.
+pub(crate) fn cut_where_told(
+    votes: &Votes,
+    kinds: &[usize],
+    (k, Shares { usual, least }): (usize, Shares),
+    data: &Prepared,
+    threads: &Threads<'_>,
+) -> Result<Option<Told>, RunError> {
+    let told = |min_share: f64| -> Result<Option<Told>, RunError> {
+        let Some((tree, placer)) = linked(votes, kinds, (k, min_share), data, threads)? else {
+            return Ok(None);
+        };
+        let (assignments, confidence) = placed(&placer, votes)?;
+        let evidence = Evidence::of(&assignments, data);
+        Ok(Some(Told { tree, placer, assignments, confidence, evidence }))
+    };
+    let Some(as_usual) = told(usual)? else { return Ok(None) };
+    if least >= usual {
+        return Ok(Some(as_usual));
+    }
+    let is_clear = |small: &Told| small.evidence.net() > as_usual.evidence.net() + clearly(k);
+    Ok(Some(told(least)?.filter(is_clear).unwrap_or(as_usual)))
+}
+
+/// By how much one answer's [`Evidence::net`] is clearly higher than another's, in nats.
+#[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
+fn clearly(k: usize) -> f64 {
+    CLEARLY * (k as f64).ln()
 }
 
 /// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes

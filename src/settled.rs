@@ -6,7 +6,7 @@ use consilience_graph::Threads;
 
 use crate::error::RunError;
 use crate::granularity::{Branches, branches};
-use crate::judge::{Evidence, linked, placed};
+use crate::judge::{Evidence, cut_where_told};
 use crate::progress::Observer;
 use crate::voters::Voters;
 
@@ -29,18 +29,14 @@ pub(crate) fn settled(
     threads: &Threads<'_>,
     observer: &dyn Observer,
 ) -> Result<Voters, RunError> {
-    let found = |votes: &Votes| -> Result<Option<(Assignments, Evidence)>, RunError> {
+    let found = |votes: &Votes, shares| -> Result<Option<(Assignments, Evidence)>, RunError> {
         let kinds = vec![0; votes.n_models()];
-        let Some((_, placer)) = linked(votes, &kinds, (k, 0.0), data, threads)? else {
-            return Ok(None);
-        };
-        let (assignments, _) = placed(&placer, votes)?;
-        let evidence = Evidence::of(&assignments, data);
-        Ok(Some((assignments, evidence)))
+        let found = cut_where_told(votes, &kinds, (k, shares), data, threads)?;
+        Ok(found.map(|found| (found.assignments, found.evidence)))
     };
-    let Some(mut best) = found(&voters.votes)? else { return Ok(voters) };
+    let Some(mut best) = found(&voters.votes, voters.shares(0.0))? else { return Ok(voters) };
     let fine = voters.fine().map(|fine| voters.votes.of_models(fine));
-    if let Some(of_fine) = fine.map(|fine| found(&fine)).transpose()?.flatten()
+    if let Some(of_fine) = fine.map(|fine| found(&fine, voters.shares(0.0))).transpose()?.flatten()
         && of_fine.1.neighbour_information > best.1.neighbour_information
     {
         (voters, best) = (voters.without_coarse(), of_fine);
@@ -49,7 +45,7 @@ pub(crate) fn settled(
         return Ok(voters);
     };
     let mut of_branches = voters.of_labels(data, (&samples, &clusters), n_threads, observer)?;
-    let Some(told) = found(&of_branches.votes)? else { return Ok(voters) };
+    let Some(told) = found(&of_branches.votes, of_branches.shares(0.0))? else { return Ok(voters) };
     if told.1.net() > best.1.net() {
         of_branches.is_evidence = told.1.net() > 0.0;
         of_branches.smallest = told.0.sizes().into_iter().min();

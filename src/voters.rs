@@ -19,6 +19,20 @@ const COHERENT: f64 = 0.6;
 /// Neighbours that vote, of each voter that is told branches: from as few to as many as the others draw.
 const NEIGHBOURS: [usize; 3] = [8, 11, 15];
 
+/// As a rule clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
+/// cluster but an island of the neighbour graph. Seen, net of smaller clusters above that of like ones: 0.02 and 0.07 nats on digits, where an island of 27
+/// made of two digits one, and 0.3 to 0.9 where sizes are unequal.
+pub(crate) const MIN_SHARE: f64 = 0.2;
+
+/// The shares of n / K samples that a branch of a tree has at least, to be a cluster and no island.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shares {
+    /// As a rule.
+    pub(crate) usual: f64,
+    /// Where neighbours speak clearly more for smaller clusters.
+    pub(crate) least: f64,
+}
+
 /// How voters found their communities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,6 +107,12 @@ impl Voters {
     /// Indices of those that look for at least K communities, if they are some of several.
     pub(crate) fn fine(&self) -> Option<&[usize]> {
         (2..self.votes.n_models()).contains(&self.fine.len()).then_some(&self.fine)
+    }
+
+    /// What is no island in a consensus with them: where branches count, sizes are unequal, and clusters may be as small as they can be.
+    pub(crate) fn shares(&self, least: f64) -> Shares {
+        let usual = if self.search == Search::Branches { least } else { MIN_SHARE };
+        Shares { usual, least }
     }
 
     /// Without those that look for fewer.

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consilience import _core
+
 # Clusters that the summary shows.
 _SHOWN = 30
 
 
+def _axes(ax: Any, height: float) -> Any:
+    """``ax``, or axes of their own: matplotlib is needed for plots alone."""
+    if ax is not None:
+        return ax
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install matplotlib") from error
+    return pyplot.subplots(figsize=(7, height), layout="constrained")[1]
+
+
 class Report:
-    """What came out of a run: a summary in a notebook, and a page to save.
+    """What came out of a run: a summary in a notebook, a page to save, and plots.
 
     It is made by :meth:`Consilience.report`.
 
@@ -26,17 +39,21 @@ class Report:
     """
 
     def __init__(
-        self, page: Callable[[], str], metrics: dict[str, Any], labels: NDArray[np.int64]
+        self,
+        model: _core.Model,
+        x: NDArray[Any] | None,
+        metrics: dict[str, Any],
+        labels: NDArray[np.int64],
     ) -> None:
-        self._page = page
+        self._model, self._x = model, x
         self._html: str | None = None
-        self._metrics = metrics
+        self._metrics, self._labels = metrics, labels
         self._sizes = np.bincount(labels[labels >= 0], minlength=metrics["n_clusters"])
 
     @property
     def html(self) -> str:
         if self._html is None:
-            self._html = self._page()
+            self._html = self._model.report(self._x)
         return self._html
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -53,6 +70,87 @@ class Report:
             If it can't be written.
         """
         Path(path).write_text(self.html, encoding="utf-8")
+
+    def plot_map(self, ax: Any = None) -> Any:
+        """Draw up to 2,000 samples, neighbours beside one another, in the colours of their clusters.
+
+        It is the page's map: t-SNE of the samples' principal directions.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. By default, a figure of its own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ValueError
+            If the report was made without the samples.
+        ImportError
+            If matplotlib isn't installed.
+        """
+        if self._x is None:
+            raise ValueError("the map needs the samples: report(X).plot_map()")
+        ax = _axes(ax, 6)
+        rows, places = self._model.places(self._x)
+        clusters = self._labels[rows]
+        for cluster in range(-1, self._metrics["n_clusters"]):
+            x, y = places[clusters == cluster].T
+            if len(x) == 0:
+                continue
+            # Colours come again after ten: numbers tell the clusters apart.
+            colour = "lightgrey" if cluster < 0 else f"C{cluster % 10}"
+            ax.scatter(x, y, s=6, color=colour, linewidths=0)
+            if cluster >= 0:
+                ax.annotate(str(cluster), (np.median(x), np.median(y)), weight="bold", ha="center", va="center")
+        ax.set(xticks=[], yticks=[], aspect="equal")
+        return ax
+
+    def plot_tree(self, ax: Any = None) -> Any:
+        """Draw how the models' votes join: samples, branches, and at which share of agreement.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw. By default, a figure of its own.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            What was drawn on.
+
+        Raises
+        ------
+        ValueError
+            If the run's answer wasn't cut from a tree: it is the networks' own, or that of k-means.
+        ImportError
+            If matplotlib isn't installed.
+        """
+        try:
+            content = self._model.file("tree.npz")
+        except ValueError as error:
+            chosen = self._metrics["chosen"]
+            raise ValueError(f"the answer ({chosen}) wasn't cut from a tree of votes") from error
+        ax = _axes(ax, 4)
+        from scipy.cluster.hierarchy import dendrogram
+
+        with np.load(io.BytesIO(content)) as tree:
+            joined = np.stack([tree["left"], tree["right"]], axis=1).astype(float)
+            apart = 1 - tree["similarity"].astype(float)
+            sizes = list(tree["leaf_samples"].astype(float))
+        for left, right in joined.astype(int):
+            sizes.append(sizes[left] + sizes[right])
+        n_leaves = len(joined) + 1
+        links = np.column_stack([joined, np.maximum.accumulate(apart), sizes[n_leaves:]])
+        # Twice as many branches as there are clusters, so that what is in them can be seen, too.
+        shown = min(n_leaves, 2 * self._metrics["n_clusters"])
+        dendrogram(links, shown, "lastp", ax=ax, color_threshold=0, above_threshold_color="C0", no_labels=shown > 40)
+        ax.set(xlabel="samples in a branch", ylabel="share of votes apart")
+        return ax
 
     def _facts(self) -> list[tuple[str, str]]:
         metrics = self._metrics

@@ -219,7 +219,7 @@ class Run:
         """
         model = self._fitted()
         values = None if X is None else _validation.for_estimator(self, X, reset=False)
-        return Report(lambda: model.report(values), self.metrics_, self.labels_)
+        return Report(model, values, self.metrics_, self.labels_)
 
     def _fitted(self) -> _core.Model:
         check_is_fitted(self, "labels_")

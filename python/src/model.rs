@@ -10,8 +10,9 @@ use consilience::run_folder::{CONFIG, Destination, RECIPE, RunFolder, read_given
 use consilience::suggest::suggest;
 use consilience::{Prediction, Predictor, RunError};
 use consilience_data::{Features, Offsets, Recipe};
-use consilience_ensembles::Progress;
+use consilience_ensembles::{CHUNK, Progress};
 use consilience_graph::{Codes, Threads};
+use ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -25,8 +26,6 @@ use crate::options::{AgreementOptions, threads};
 use crate::results::Results;
 use crate::watch::{Teller, Watch, borrowed};
 
-/// Models take rows in thousands, counted from the first, and so does whoever cuts data into chunks.
-const BLOCK: usize = 1000;
 /// What prediction needs of a run.
 const PREDICTING: [&str; 3] = ["config.toml", RECIPE, "models/"];
 /// The version of what is pickled.
@@ -50,6 +49,9 @@ struct Ready {
 
 /// Clusters and confidences, length n_samples each.
 type Predicted<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<f32>>);
+
+/// Rows of samples, and their places, shape (n, 2).
+type Places<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray2<f32>>);
 
 /// Clusters, confidences, lowest confidences and signatures, length n_samples each.
 type Voting<'py> = (
@@ -120,7 +122,7 @@ impl Model {
         mut take: impl FnMut(T),
     ) -> PyResult<()> {
         let predictor = self.predictor(n_threads)?;
-        let (n_samples, step) = (view.n_samples(), BLOCK * (2 * n_threads).max(4));
+        let (n_samples, step) = (view.n_samples(), CHUNK * (2 * n_threads).max(4));
         for start in (0..n_samples).step_by(step) {
             if watch.cancelled() {
                 return Err(of_run(RunError::Cancelled));
@@ -174,6 +176,9 @@ impl Model {
         let (clusters, confidences) = borrowed(py, &Teller::silent(), work)??;
         Ok((clusters.into_pyarray(py), confidences.into_pyarray(py)))
     }
+
+    /// Rows of samples, and their places, shape (n, 2).
+    type Places<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray2<f32>>);
 
     /// Clusters, confidences, lowest confidences and signatures of `x`, shape (n_samples, n_features): a sample's depend on it alone.
     /// Signatures are a list of strings, or an array of int64 if [`Model::has_numbers`] says so.
@@ -348,6 +353,22 @@ impl Model {
             }
         };
         borrowed(py, &Teller::silent(), work)?
+    }
+
+    /// Rows of the samples that a map shows, and their places, shape (n, 2). `x`: what was clustered.
+    fn places<'py>(&self, py: Python<'py>, x: &Bound<'py, PyAny>) -> PyResult<Places<'py>> {
+        let numbers = Numbers::new(x)?;
+        let view = numbers.view();
+        let work = |_: &Watch| {
+            let folder = self.unpack(&[""])?;
+            let run = RunFolder::open(folder.path()).map_err(of_run)?;
+            let features = view.features_as(self.offsets.as_ref()).map_err(of_run)?;
+            report::places(&run, &features).map_err(of_run)
+        };
+        let (rows, places) = borrowed(py, &Teller::silent(), work)??;
+        let rows = rows.into_iter().map(|row| i64::try_from(row).unwrap_or(i64::MAX));
+        let rows: Vec<i64> = rows.collect();
+        Ok((rows.into_pyarray(py), Array2::from(places).into_pyarray(py)))
     }
 
     /// The content of a file of the run folder.

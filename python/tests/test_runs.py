@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,3 +156,19 @@ def test_the_wheel_brings_the_command(command: Any) -> None:
     assert "unrecognized subcommand 'clutser'" in command("clutser", code=2).stderr
     told = command("data", "info", "digits").stdout
     assert "1,797" in told
+
+
+def test_maps_and_trees_are_drawn(blobs: Any) -> None:
+    matplotlib.use("agg")
+    X, _ = blobs
+    model = Consilience(3, effort="quick", random_state=0).fit(X)
+    report = model.report(X)
+    drawn = report.plot_map()
+    assert sum(len(group.get_offsets()) for group in drawn.collections) == len(X)
+    assert [text.get_text() for text in drawn.texts] == ["0", "1", "2"]
+    leaves = report.plot_tree().get_xticklabels()
+    assert 3 <= len(leaves) <= 6
+    with pytest.raises(ValueError, match=r"report\(X\)"):
+        model.report().plot_map()
+    with pytest.raises(ValueError, match="tree"):
+        quick(3).fit(X).report().plot_tree()

@@ -27,43 +27,43 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Cluster data, and write clusters, pseudo-labels and models to a run folder
+    /// Cluster data: clusters, pseudo-labels and models, in a run folder
     #[command(after_help = examples::CLUSTER)]
     Cluster(Box<ClusterArgs>),
-    /// Learn from the labels of some samples to classify all, and new ones; a run folder as that of cluster
+    /// Learn from the labels of some samples to classify the others, and new ones
     #[command(after_help = examples::TRAIN)]
     Train(Box<TrainArgs>),
-    /// Find pseudo-labels and a consensus from the votes of any clusterers, without training
+    /// Make pseudo-labels and a consensus of the votes of any clusterers
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(Box<PseudoLabelArgs>),
     /// Write the report.html of a run, in place of the one that is there
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
-    /// Find clusters and confidences of new samples with the models of a run
+    /// Find clusters and confidences of new samples
     #[command(after_help = examples::PREDICT)]
     Predict(PredictArgs),
-    /// Write the pseudo-labels of a run for other tools, with or without features
+    /// Write pseudo-labels for other tools, with or without features
     #[command(after_help = examples::EXPORT)]
     Export(export::ExportArgs),
-    /// Name the samples whose labels would tell most, as a table to fill in and give back to train
+    /// Name the samples whose labels would tell most, as a table for train
     #[command(after_help = examples::SUGGEST)]
     Suggest(suggest::SuggestArgs),
-    /// Train an encoder without any label, and write what it makes of the data: another view, to be clustered
+    /// Train an encoder without labels, and write its view of the data
     #[command(after_help = examples::EMBED)]
     Embed(Box<embed::EmbedArgs>),
-    /// Learn from labelled tasks where networks are to start on a new one: for --init
+    /// Learn from labelled tasks where networks start on a new one (--init)
     #[command(after_help = examples::META_TRAIN)]
     MetaTrain(meta_train::MetaTrainArgs),
-    /// Measure what a start is worth: accuracy from a few labels and a few steps, beside that from a random start
+    /// Measure what a start is worth, beside a random one
     #[command(after_help = examples::META_TEST)]
     MetaTest(meta_test::MetaTestArgs),
-    /// Rank earlier runs by how like their data are to these
+    /// Rank earlier runs by how alike their data are
     #[command(after_help = examples::SIMILAR)]
     Similar(similar::SimilarArgs),
     /// Score clusters against true labels
     #[command(after_help = examples::EVALUATE)]
     Evaluate(EvaluateArgs),
-    /// Compare two runs of the same samples: how far they agree, and what moved where
+    /// Compare two runs of the same samples: what moved where
     #[command(after_help = examples::COMPARE)]
     Compare(compare::CompareArgs),
     /// Look into data files

@@ -16,6 +16,7 @@ mod examples;
 mod export;
 mod found_k;
 mod graph;
+mod groups;
 mod info;
 mod interrupt;
 mod k_range;

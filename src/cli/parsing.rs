@@ -5,13 +5,14 @@ use std::ffi::OsString;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::args::Cli;
+use super::groups::grouped;
 
 /// Parses a command line. A missing command is an error as any other, where clap would give help.
 pub(super) fn parse(
     line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> clap::error::Result<Cli> {
     let plain = |command: clap::Command| command.arg_required_else_help(false);
-    let command = plain(Cli::command()).mut_subcommand("data", plain);
+    let command = grouped(plain(Cli::command())).mut_subcommand("data", plain);
     Cli::from_arg_matches(&command.try_get_matches_from(line)?)
 }
 

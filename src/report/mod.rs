@@ -27,6 +27,7 @@ use std::path::{Path, PathBuf};
 use askama::Template;
 use consilience_data::{Dataset, Features};
 
+use self::embedding::Embedding;
 use self::figures::Figures;
 use self::map::Map;
 use self::members::{Members, What};
@@ -107,6 +108,20 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
         missing,
     };
     Ok(page.render().expect("a text in memory takes everything"))
+}
+
+/// Rows of the samples that the page's map shows, ascending, and the place of each: neighbours beside one another.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn places(
+    run: &RunFolder,
+    features: &Features,
+) -> Result<(Vec<usize>, Vec<[f32; 2]>), RunError> {
+    check(run, &Figures::read(&run.metrics, &run.path)?, features, None)?;
+    let embedding = Embedding::of(features, settings::scaling(run), settings::seed(run));
+    Ok((embedding.samples, embedding.places))
 }
 
 /// Writes the page on a run into its folder, in place of one that may be there, and says where it is.

@@ -31,6 +31,8 @@ def precision(truth: Ids, found: Ids, rows: NDArray[np.intp]) -> float:
 def compare(run: h5py.File, truth: Ids) -> dict:
     """All precisions at the coverage of the run's pseudo-labels."""
     samples, labels = run["pseudo_labels/sample"][:], run["pseudo_labels/label"][:]
+    if "rows" in run:  # rows that were left out are in the numbers of samples, and in nothing else
+        samples = np.searchsorted(run["rows"][:], samples)
     n = len(samples)
     if n == 0:
         raise SystemExit("the run has no pseudo-labels")
