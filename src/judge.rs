@@ -36,7 +36,7 @@ const OPEN: f64 = 3.0;
 pub(crate) const BACKED: f64 = 0.8;
 /// Where networks count, clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
 /// cluster but an island of the neighbour graph.
-const MIN_SHARE: f64 = 0.2;
+pub(crate) const MIN_SHARE: f64 = 0.2;
 
 /// Which clustering a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,11 +203,9 @@ impl Case<'_> {
         kinds: &[usize],
         min_share: f64,
     ) -> Result<Option<Candidate>, RunError> {
-        let Some((tree, placer)) =
-            linked(votes, kinds, (self.k, min_share), self.data, self.threads)?
-        else {
-            return Ok(None);
-        };
+        let samples = self.data.trainable();
+        let found = linked(votes, kinds, (self.k, min_share), samples, self.threads)?;
+        let Some((tree, placer)) = found else { return Ok(None) };
         let (assignments, confidence) = placed(&placer, votes)?;
         let evidence = Evidence::of(&assignments, self.data);
         let cut = Some((tree, placer));
@@ -273,36 +271,62 @@ impl Case<'_> {
             let labels = PseudoLabels::new(confirmed.collect(), self.k, clusters.len());
             return (labels, vec!["networks"]);
         };
-        let answer: Vec<_> = clusters.iter().copied().map(Some).collect();
-        let theirs = Backing::new(&voters.votes, &answer, self.k);
-        let enough = |count: usize, all: usize| count as f64 >= BACKED * all as f64;
-        let backed = |sample| {
-            let count = theirs.count(&voters.votes, sample, cluster_of(sample));
-            enough(count, voters.votes.n_models())
-        };
-        let labels: Vec<PseudoLabel> = if chosen != Chosen::Communities && !networks_are_lost {
-            confirmed.filter(|label| backed(label.sample)).collect()
+        let labels = if chosen != Chosen::Communities && !networks_are_lost {
+            let theirs = Behind::new(&voters.votes, answer);
+            let backed = confirmed.filter(|label| theirs.stand(label.sample));
+            PseudoLabels::new(backed.collect(), self.k, clusters.len())
         } else {
-            let ours = Backing::new(self.votes, &answer, self.k);
-            let trainable = self.data.trainable().iter().map(|&sample| SampleIdx(sample));
-            let label = |sample: SampleIdx| {
-                let count = ours.count(self.votes, sample, cluster_of(sample));
-                let all = self.votes.n_models();
-                let agreement = u16::try_from(count).unwrap_or(u16::MAX);
-                let margin = 2 * i32::from(agreement) - i32::try_from(all).unwrap_or(i32::MAX);
-                (enough(count, all) && backed(sample)).then(|| PseudoLabel {
-                    sample,
-                    label: cluster_of(sample),
-                    agreement,
-                    margin,
-                    confidence: confidence[sample.index()],
-                })
-            };
-            trainable.filter_map(label).collect()
+            let kinds = [self.votes, &voters.votes];
+            stood_behind((answer, confidence), &kinds, self.data.trainable())
         };
-        let labels = PseudoLabels::new(labels, self.k, clusters.len());
         (labels, vec!["networks", "communities"])
     }
+}
+
+/// Whether the models of a kind stand behind an answer.
+struct Behind<'a> {
+    votes: &'a Votes,
+    answer: &'a Assignments,
+    backing: Backing,
+}
+
+impl<'a> Behind<'a> {
+    fn new(votes: &'a Votes, answer: &'a Assignments) -> Self {
+        let clusters: Vec<_> = answer.clusters().iter().copied().map(Some).collect();
+        let backing = Backing::new(votes, &clusters, answer.n_clusters());
+        Self { votes, answer, backing }
+    }
+
+    /// How many of them do, for a sample.
+    fn count(&self, sample: SampleIdx) -> usize {
+        self.backing.count(self.votes, sample, self.answer.clusters()[sample.index()])
+    }
+
+    /// Whether enough of them do: [`BACKED`].
+    fn stand(&self, sample: SampleIdx) -> bool {
+        self.count(sample) as f64 >= BACKED * self.votes.n_models() as f64
+    }
+}
+
+/// Labels for all of `samples` on which the models of each of the `kinds` stand behind the answer. The agreement is that of the first kind.
+pub(crate) fn stood_behind(
+    (answer, confidence): (&Assignments, &[f32]),
+    kinds: &[&Votes],
+    samples: &[u32],
+) -> PseudoLabels {
+    let kinds: Vec<_> = kinds.iter().map(|votes| Behind::new(votes, answer)).collect();
+    let all = kinds.first().map_or(0, |first| first.votes.n_models());
+    let label = |sample: SampleIdx| {
+        if !kinds.iter().all(|kind| kind.stand(sample)) {
+            return None;
+        }
+        let agreement = u16::try_from(kinds.first()?.count(sample)).unwrap_or(u16::MAX);
+        let margin = 2 * i32::from(agreement) - i32::try_from(all).unwrap_or(i32::MAX);
+        let (label, confidence) = (answer.clusters()[sample.index()], confidence[sample.index()]);
+        Some(PseudoLabel { sample, label, agreement, margin, confidence })
+    };
+    let labels = samples.iter().filter_map(|&sample| label(SampleIdx(sample))).collect();
+    PseudoLabels::new(labels, answer.n_clusters(), answer.n_samples())
 }
 
 /// What is known of communities beside their answer.
@@ -344,15 +368,15 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
 }
 
 /// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes
-/// than that. `kinds`: of every model; each kind has the same weight.
+/// than that. `kinds`: of every model; each kind has the same weight. `samples`: those that the tree is of, ascending.
 pub(crate) fn linked(
     votes: &Votes,
     kinds: &[usize],
     (k, min_share): (usize, f64),
-    data: &Prepared,
+    samples: &[u32],
     threads: &Threads<'_>,
 ) -> Result<Option<(Tree, Placer)>, RunError> {
-    let learnt = votes.clone().of_samples(data.trainable());
+    let learnt = votes.clone().of_samples(samples);
     let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
     let signatures = Signatures::group(&learnt, &no_gate.check(votes.n_models())?, threads)?;
     let weights = VoteWeights::of_kinds(&signatures, kinds)?;

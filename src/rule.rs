@@ -95,7 +95,7 @@ impl Rule {
     }
 
     /// What every model says.
-    fn ask(&self, features: &Features) -> Result<Vec<ModelAnswers>, RunError> {
+    pub(crate) fn ask(&self, features: &Features) -> Result<Vec<ModelAnswers>, RunError> {
         Ok(match self {
             Self::Averaged(ensemble, _) => ensemble.predict_new(features)?,
             Self::Placed(ensembles, _) => {

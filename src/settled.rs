@@ -31,7 +31,7 @@ pub(crate) fn settled(
 ) -> Result<Voters, RunError> {
     let found = |votes: &Votes| -> Result<Option<(Assignments, Evidence)>, RunError> {
         let kinds = vec![0; votes.n_models()];
-        let Some((_, placer)) = linked(votes, &kinds, (k, 0.0), data, threads)? else {
+        let Some((_, placer)) = linked(votes, &kinds, (k, 0.0), data.trainable(), threads)? else {
             return Ok(None);
         };
         let (assignments, _) = placed(&placer, votes)?;

@@ -158,6 +158,7 @@ pub fn train(
         voters,
         alignment,
         data,
+        strays: None,
         taught: Some(taught),
     })
 }
