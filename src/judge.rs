@@ -38,6 +38,10 @@ pub(crate) const BACKED: f64 = 0.8;
 /// cluster but an island of the neighbour graph.
 pub(crate) const MIN_SHARE: f64 = 0.2;
 
+/// A kind of voters that decides only where all others tell nothing: it weighs so much.
+pub(crate) const FAINT: usize = usize::MAX;
+const FAINTLY: f64 = 0.05;
+
 /// Which clustering a run ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -368,7 +372,7 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
 }
 
 /// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes
-/// than that. `kinds`: of every model; each kind has the same weight. `samples`: those that the tree is of, ascending.
+/// than that. `kinds`: of every model; each kind has the same weight, but for [`FAINT`]. `samples`: those that the tree is of, ascending.
 pub(crate) fn linked(
     votes: &Votes,
     kinds: &[usize],
@@ -379,7 +383,11 @@ pub(crate) fn linked(
     let learnt = votes.clone().of_samples(samples);
     let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
     let signatures = Signatures::group(&learnt, &no_gate.check(votes.n_models())?, threads)?;
-    let weights = VoteWeights::of_kinds(&signatures, kinds)?;
+    let mut weights = VoteWeights::of_kinds(&signatures, kinds)?;
+    let faint = kinds.iter().enumerate().filter(|&(_, &kind)| kind == FAINT);
+    for (model, _) in faint {
+        weights = weights.scaled(ModelIdx::from_index(model), FAINTLY);
+    }
     let linkage = Linkage::new(&signatures, weights, MAX_SIGNATURES, threads)?;
     if linkage.tree().n_leaves() < k {
         return Ok(None);

@@ -33,6 +33,7 @@ extern crate self as consilience;
 pub mod algorithm;
 mod choice;
 pub mod cli;
+mod coarser;
 pub mod compare;
 pub mod config;
 pub mod consensus;

@@ -7,8 +7,9 @@ use consilience_data::{Assignments, ClusterId, Features, PseudoLabels, Votes};
 use consilience_ensembles::{Ensemble, EnsembleError};
 use consilience_graph::{GraphError, Placer, Threads, Tree};
 
+use crate::coarser::coarser;
 use crate::error::RunError;
-use crate::judge::{Chosen, MIN_SHARE, linked, placed, stood_behind};
+use crate::judge::{Chosen, FAINT, MIN_SHARE, linked, placed, stood_behind};
 use crate::progress::Observer;
 use crate::rule::Rule;
 use crate::run_folder::{RunFolder, Saved, read_models};
@@ -120,7 +121,12 @@ pub fn recut(
     let kinds: Vec<usize> = sizes.enumerate().flat_map(|(kind, n)| vec![kind; n]).collect();
     let min_share = if chosen == Chosen::Communities { 0.0 } else { min_share(run) };
     let samples = transform.trainable(features);
-    let Some((tree, placer)) = linked(&votes, &kinds, (k, min_share), &samples, &threads)? else {
+    let found = if k < run.n_clusters() {
+        joined(&rule, (&votes, &kinds, &seen), (k, min_share), &samples, &threads)?
+    } else {
+        linked(&votes, &kinds, (k, min_share), &samples, &threads)?
+    };
+    let Some((tree, placer)) = found else {
         let n_signatures = linked(&votes, &kinds, (1, 0.0), &samples, &threads)?;
         let n_signatures = n_signatures.map_or(0, |(tree, _)| tree.n_leaves());
         return Err(GraphError::TooManyClusters { k, n_signatures }.into());
@@ -169,6 +175,32 @@ pub fn recut(
         placer,
         strays,
     })
+}
+
+/// The tree of votes, cut into fewer clusters than the run has. Where models never put two of these together, those that are near are joined: models that were
+/// told K tell nothing of how its clusters lie.
+fn joined(
+    rule: &Rule,
+    (votes, kinds, seen): (&Votes, &[usize], &Features),
+    cut: (usize, f64),
+    samples: &[u32],
+    threads: &Threads<'_>,
+) -> Result<Option<(Tree, Placer)>, RunError> {
+    let plain = || linked(votes, kinds, cut, samples, threads);
+    let Rule::Placed(_, before) = rule else { return plain() };
+    let (found, _) = placed(before, votes)?;
+    let Some(coarser) = coarser(&found, seen) else { return plain() };
+    let all = votes.stacked(&coarser)?;
+    let kinds: Vec<usize> =
+        kinds.iter().copied().chain((0..coarser.n_models()).map(|_| FAINT)).collect();
+    let Some((tree, placer)) = linked(&all, &kinds, cut, samples, threads)? else {
+        return Ok(None);
+    };
+    // What is coarser follows from the votes, so that they alone decide of new samples.
+    match placer.of_first(votes.n_models()) {
+        Some(placer) => Ok(Some((tree, placer))),
+        None => plain(),
+    }
 }
 
 /// The share of n / K samples that a cluster has at least: that of the run's smallest cluster, if that is less than is usual.

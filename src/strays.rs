@@ -448,7 +448,7 @@ mod tests {
     }
 
     fn found(points: Array2<f32>, of: &[usize], limit: StrayLimit) -> StraysFound {
-        let samples: Vec<u32> = (0..of.len() as u32).collect();
+        let samples: Vec<u32> = (0..u32::try_from(of.len()).unwrap()).collect();
         let seen = Features::new(points.clone(), "x").unwrap();
         let clusters = of.iter().map(|&cluster| ClusterId::from_index(cluster)).collect();
         let assignments = Assignments::new(clusters, of.iter().max().unwrap() + 1);

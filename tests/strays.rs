@@ -28,6 +28,7 @@ fn in_groups(rng: &mut Rng, each: usize) -> Array2<f32> {
 }
 
 /// Anywhere in the box that holds them.
+#[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
 fn anywhere(rng: &mut Rng, n: usize) -> Array2<f32> {
     Array2::from_shape_fn((n, 8), |_| (30.0 * rng.uniform() - 12.0) as f32)
 }

@@ -185,7 +185,6 @@ fn accuracy(found: &Assignments, truth: Option<&Truth>) -> Result<Option<f64>, D
     truth.map(acc).transpose()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a mean")]
 fn mean(clusters: &[Option<ClusterId>], confidences: &[f32]) -> f64 {
     let with_cluster = clusters.iter().zip(confidences).filter(|(cluster, _)| cluster.is_some());
     let (sum, count) = with_cluster
