@@ -8,8 +8,9 @@ const MOST_LEVELS: usize = 64;
 /// Distances between more clusters take too long.
 const MOST_CLUSTERS: usize = 1000;
 
-/// Voters that put clusters together, from K - 1 down to 2 groups, by average linkage of the distances between their means; `None` if there is nothing to
-/// put together, or too much.
+/// Voters that put clusters together, from K - 1 down to 2 groups, by Ward's method: those are joined first that add least to the squared distances of samples to
+/// the means of their groups. Average linkage would leave the outermost clusters alone and join all others. `None` if there is nothing to put together, or too
+/// much.
 ///
 /// # Arguments
 ///
@@ -23,7 +24,7 @@ pub(crate) fn coarser(found: &Assignments, seen: &Features) -> Option<Votes> {
     if !(3..=MOST_CLUSTERS).contains(&k) {
         return None;
     }
-    let levels = groups(&distances(found, seen), &found.sizes());
+    let levels = groups(costs(found, seen), &found.sizes());
     let step = levels.len().div_ceil(MOST_LEVELS);
     let levels: Vec<Vec<u16>> = levels.into_iter().rev().step_by(step).collect();
     let of_sample =
@@ -33,9 +34,9 @@ pub(crate) fn coarser(found: &Assignments, seen: &Features) -> Option<Votes> {
     Votes::new(clusters, sure).ok()
 }
 
-/// Distances between the means of clusters, shape (K, K). An empty cluster is where all are.
+/// What joining each two clusters would add to the squared distances, shape (K, K).
 #[expect(clippy::cast_precision_loss, reason = "numbers of samples")]
-fn distances(found: &Assignments, seen: &Features) -> Array2<f64> {
+fn costs(found: &Assignments, seen: &Features) -> Array2<f64> {
     let (k, width) = (found.n_clusters(), seen.n_features());
     let sizes = found.sizes();
     let mut means = Array2::<f64>::zeros((k, width));
@@ -49,14 +50,18 @@ fn distances(found: &Assignments, seen: &Features) -> Array2<f64> {
     let squared = |a: usize, b: usize| {
         means.row(a).iter().zip(means.row(b)).map(|(a, b)| (a - b).powi(2)).sum::<f64>()
     };
-    Array2::from_shape_fn((k, k), |(a, b)| squared(a, b).sqrt())
+    let cost = |(a, b): (usize, usize)| {
+        let (own, other) = (sizes[a] as f64, sizes[b] as f64);
+        squared(a, b) * own * other / (own + other).max(1.0)
+    };
+    Array2::from_shape_fn((k, k), cost)
 }
 
 /// The group of each cluster with K - 1, ..., 2 groups, numbered by their first clusters. Of equally near groups the first are joined.
+/// Costs change as Lance and Williams have it (*The Computer Journal* 9, 1967).
 #[expect(clippy::cast_precision_loss, reason = "numbers of samples")]
-fn groups(distances: &Array2<f64>, sizes: &[usize]) -> Vec<Vec<u16>> {
+fn groups(mut apart: Array2<f64>, sizes: &[usize]) -> Vec<Vec<u16>> {
     let k = sizes.len();
-    let mut apart = distances.clone();
     let mut sizes: Vec<f64> = sizes.iter().map(|&size| size.max(1) as f64).collect();
     let mut of_cluster: Vec<usize> = (0..k).collect();
     let mut active: Vec<usize> = (0..k).collect();
@@ -70,12 +75,14 @@ fn groups(distances: &Array2<f64>, sizes: &[usize]) -> Vec<Vec<u16>> {
                 }
             }
         }
-        let (_, keep, gone) = best;
+        let (cost, keep, gone) = best;
         active.retain(|&group| group != gone);
         let (own, other) = (sizes[keep], sizes[gone]);
         for &third in active.iter().filter(|&&third| third != keep) {
-            let mean = (own * apart[(keep, third)] + other * apart[(gone, third)]) / (own + other);
-            (apart[(keep, third)], apart[(third, keep)]) = (mean, mean);
+            let n = sizes[third];
+            let sum = (own + n) * apart[(keep, third)] + (other + n) * apart[(gone, third)];
+            let joined = (sum - n * cost) / (own + other + n);
+            (apart[(keep, third)], apart[(third, keep)]) = (joined, joined);
         }
         sizes[keep] += other;
         of_cluster.iter_mut().filter(|group| **group == gone).for_each(|group| *group = keep);

@@ -73,7 +73,8 @@ fn a_cut_is_a_run_that_predicts_its_own_answers() {
         answers(&sandbox.text("again.csv")),
         answers(&sandbox.text("three/assignments.csv"))
     );
-    sandbox.done("cut three -k 6 --out six --quiet --threads 1");
+    sandbox.done("cut three -k 6 --out again --quiet");
+    sandbox.done("cut nine -k 6 --out six --quiet --threads 1");
     sandbox.done("cut nine -k 6 --out six-too --quiet --threads 2");
     let clusters = |run: &str| sandbox.text(&format!("{run}/assignments.csv"));
     assert_eq!(clusters("six"), clusters("six-too"));
