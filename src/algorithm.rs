@@ -22,6 +22,7 @@ use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
 use crate::settled::settled;
 use crate::standing::worse;
+use crate::strays::StraysFound;
 use crate::voters::Voters;
 
 /// Clusters `features`, shape (n_samples, n_features).
@@ -186,12 +187,17 @@ pub fn run_prepared(
         threads,
         progress: observer,
     };
-    let answer = if config.judge {
+    let mut answer = if config.judge {
         observer.step(&Step::Judge);
         case.judged(n_threads)?
     } else {
         case.unjudged()
     };
+    let find = |limit| StraysFound::of_run(&data, &answer.assignments, limit, n_threads, observer);
+    let strays = config.strays.map(find).transpose()?;
+    if let Some(strays) = &strays {
+        answer.pseudo_labels = strays.labels(&answer.pseudo_labels);
+    }
     let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
     let taught = None;
     Ok(Outcome {
@@ -205,6 +211,7 @@ pub fn run_prepared(
         voters,
         alignment,
         data,
+        strays,
         taught,
     })
 }

@@ -16,6 +16,7 @@ use crate::few_labels::FewLabels;
 use crate::labelling::Labelling;
 use crate::outcome::StopReason;
 use crate::round::Round;
+use crate::strays::StrayLimit;
 
 /// Settings of a run, all that decides its result: a run can be repeated from this and its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub struct Config {
     pub agreement: AgreementParams,
     /// The networks.
     pub network: NetworkParams,
+    /// Which samples are left without a cluster, as they belong nowhere; `None`: none, and no sample has a score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strays: Option<StrayLimit>,
     /// How it learns from labels that are given; none in a run that clusters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub few_labels: Option<FewLabels>,
@@ -138,6 +142,13 @@ impl Config {
         )?;
         self.labelling.check(k, batch, features)?;
         self.few_labels.iter().try_for_each(FewLabels::check)?;
+        if let Some(limit) = self.strays {
+            let need = "a share of the samples, 0 to 0.5, or auto";
+            self::need(limit.is_possible(), "strays (--strays)", need, &limit)?;
+            let learns = self.few_labels.is_some();
+            let need = "none in a run that learns from labels: each of its clusters is a class";
+            self::need(!learns, "strays (--strays)", need, &limit)?;
+        }
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n_trained / batch;
         let start = None;

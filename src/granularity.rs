@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use crate::RunError;
 use crate::consensus::MAX_SIGNATURES;
-use crate::judge::placed;
+use crate::linked::placed;
 use crate::progress::Observer;
 
 /// Numbers of clusters that are looked at where no range is given.

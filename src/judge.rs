@@ -9,29 +9,16 @@ use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
 };
 use consilience_ensembles::{KMeansModel, Prepared, Progress};
-use consilience_graph::{
-    AgreementParams, Alignment, GraphError, Linkage, Placer, Signatures, Threads, Tree,
-    VoteWeights, consensus,
-};
+use consilience_graph::{Alignment, GraphError, Placer, Threads, Tree, consensus};
 use serde::{Deserialize, Serialize};
 
-use crate::consensus::MAX_SIGNATURES;
 use crate::error::RunError;
+use crate::evidence::{CHANCE, Evidence, clearly};
+use crate::linked::{MIN_SHARE, Shares, Told, cut_where_told};
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, MIN_SHARE, Search, Shares, Voters};
+use crate::voters::{Backing, Search, Voters};
 
-/// What an answer tells of neighbours' clusters differs by up to this share of ln K by chance. From round to round it was seen to change
-/// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
-pub(crate) const CHANCE: f64 = 0.02;
-/// Neighbours speak clearly more for one answer than for another if its [`Evidence::net`] is higher by this share of ln K. Communities were found on
-/// the neighbour graph, so that it speaks a little more for them by nature. Seen: by up to 0.05 where both kinds together were better, and by 0.1 to 0.47
-/// where communities were. A failed ensemble was a third behind
-/// k-means; with 400 images of digits, one that was right more often by 0.06 was a twentieth behind.
-const CLEARLY: f64 = 0.075;
-/// See [`Evidence::net`]. A cut of a crowd in two halves, with a share s of its neighbours across, tells ln 2 - h(s) more and leaves h(s) open, h being the
-/// entropy of s: that is ln 2 = (1 + OPEN) h(s) at s = 4 %. Seen: communities of one granularity, or branches, were better by what 2 to 6 times would show.
-const OPEN: f64 = 3.0;
 /// The share of each kind's voters that has to stand behind a label.
 pub(crate) const BACKED: f64 = 0.8;
 
@@ -47,33 +34,6 @@ pub enum Chosen {
     AcrossKinds,
     /// k-means on the same features.
     KMeans,
-}
-
-/// What a clustering shows of itself on the neighbour graph, without the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Evidence {
-    /// What a sample's cluster tells of its neighbours' clusters, in nats: see [`Prepared::neighbour_information`].
-    pub neighbour_information: f64,
-    /// What a sample's cluster leaves open of its neighbours' clusters, in nats: see [`Prepared::neighbour_uncertainty`].
-    pub neighbour_uncertainty: f64,
-}
-
-impl Evidence {
-    pub(crate) fn of(assignments: &Assignments, data: &Prepared) -> Self {
-        Self {
-            neighbour_information: data.neighbour_information(assignments).unwrap_or(0.0),
-            neighbour_uncertainty: data.neighbour_uncertainty(assignments).unwrap_or(0.0),
-        }
-    }
-
-    /// What is told less three times what is left open, in nats.
-    ///
-    /// Information alone speaks for clusters of equal size, which have the most to tell. With this, a crowd that is cut in two halves gains
-    /// only if fewer than 4 % of its neighbours are then apart.
-    #[must_use]
-    pub fn net(&self) -> f64 {
-        self.neighbour_information - OPEN * self.neighbour_uncertainty
-    }
 }
 
 /// A clustering that a run may end with.
@@ -265,36 +225,62 @@ impl Case<'_> {
             let labels = PseudoLabels::new(confirmed.collect(), self.k, clusters.len());
             return (labels, vec!["networks"]);
         };
-        let answer: Vec<_> = clusters.iter().copied().map(Some).collect();
-        let theirs = Backing::new(&voters.votes, &answer, self.k);
-        let enough = |count: usize, all: usize| count as f64 >= BACKED * all as f64;
-        let backed = |sample| {
-            let count = theirs.count(&voters.votes, sample, cluster_of(sample));
-            enough(count, voters.votes.n_models())
-        };
-        let labels: Vec<PseudoLabel> = if chosen != Chosen::Communities && !networks_are_lost {
-            confirmed.filter(|label| backed(label.sample)).collect()
+        let labels = if chosen != Chosen::Communities && !networks_are_lost {
+            let theirs = Behind::new(&voters.votes, answer);
+            let backed = confirmed.filter(|label| theirs.stand(label.sample));
+            PseudoLabels::new(backed.collect(), self.k, clusters.len())
         } else {
-            let ours = Backing::new(self.votes, &answer, self.k);
-            let trainable = self.data.trainable().iter().map(|&sample| SampleIdx(sample));
-            let label = |sample: SampleIdx| {
-                let count = ours.count(self.votes, sample, cluster_of(sample));
-                let all = self.votes.n_models();
-                let agreement = u16::try_from(count).unwrap_or(u16::MAX);
-                let margin = 2 * i32::from(agreement) - i32::try_from(all).unwrap_or(i32::MAX);
-                (enough(count, all) && backed(sample)).then(|| PseudoLabel {
-                    sample,
-                    label: cluster_of(sample),
-                    agreement,
-                    margin,
-                    confidence: confidence[sample.index()],
-                })
-            };
-            trainable.filter_map(label).collect()
+            let kinds = [self.votes, &voters.votes];
+            stood_behind((answer, confidence), &kinds, self.data.trainable())
         };
-        let labels = PseudoLabels::new(labels, self.k, clusters.len());
         (labels, vec!["networks", "communities"])
     }
+}
+
+/// Whether the models of a kind stand behind an answer.
+struct Behind<'a> {
+    votes: &'a Votes,
+    answer: &'a Assignments,
+    backing: Backing,
+}
+
+impl<'a> Behind<'a> {
+    fn new(votes: &'a Votes, answer: &'a Assignments) -> Self {
+        let clusters: Vec<_> = answer.clusters().iter().copied().map(Some).collect();
+        let backing = Backing::new(votes, &clusters, answer.n_clusters());
+        Self { votes, answer, backing }
+    }
+
+    /// How many of them do, for a sample.
+    fn count(&self, sample: SampleIdx) -> usize {
+        self.backing.count(self.votes, sample, self.answer.clusters()[sample.index()])
+    }
+
+    /// Whether enough of them do: [`BACKED`].
+    fn stand(&self, sample: SampleIdx) -> bool {
+        self.count(sample) as f64 >= BACKED * self.votes.n_models() as f64
+    }
+}
+
+/// Labels for all of `samples` on which the models of each of the `kinds` stand behind the answer. The agreement is that of the first kind.
+pub(crate) fn stood_behind(
+    (answer, confidence): (&Assignments, &[f32]),
+    kinds: &[&Votes],
+    samples: &[u32],
+) -> PseudoLabels {
+    let kinds: Vec<_> = kinds.iter().map(|votes| Behind::new(votes, answer)).collect();
+    let all = kinds.first().map_or(0, |first| first.votes.n_models());
+    let label = |sample: SampleIdx| {
+        if !kinds.iter().all(|kind| kind.stand(sample)) {
+            return None;
+        }
+        let agreement = u16::try_from(kinds.first()?.count(sample)).unwrap_or(u16::MAX);
+        let margin = 2 * i32::from(agreement) - i32::try_from(all).unwrap_or(i32::MAX);
+        let (label, confidence) = (answer.clusters()[sample.index()], confidence[sample.index()]);
+        Some(PseudoLabel { sample, label, agreement, margin, confidence })
+    };
+    let labels = samples.iter().filter_map(|&sample| label(SampleIdx(sample))).collect();
+    PseudoLabels::new(labels, answer.n_clusters(), answer.n_samples())
 }
 
 /// What is known of communities beside their answer.
@@ -333,87 +319,6 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
         communities.or(both.filter(|both| !is_less(both))).unwrap_or(networks)
     };
     if net(k_means) > net(best) + clearly { Chosen::KMeans } else { best.of }
-}
-
-/// A consensus by average linkage, on all samples.
-pub(crate) struct Told {
-    tree: Tree,
-    placer: Placer,
-    pub(crate) assignments: Assignments,
-    confidence: Vec<f32>,
-    pub(crate) evidence: Evidence,
-}
-
-/// The consensus of `votes` by average linkage, cut at K; `None` if there are fewer distinct votes than that.
-///
-/// A plain cut often takes a handful of odd samples for a cluster, and joins two kinds for it. Neighbours say little of that: few are apart where
-/// odd samples are, and few are where two kinds are one. But where sizes are unequal, and large kinds are cut so that all clusters are of like sizes, many
-/// are apart.
-pub(crate) fn cut_where_told(
-    votes: &Votes,
-    kinds: &[usize],
-    (k, Shares { usual, least }): (usize, Shares),
-    data: &Prepared,
-    threads: &Threads<'_>,
-) -> Result<Option<Told>, RunError> {
-    let told = |min_share: f64| -> Result<Option<Told>, RunError> {
-        let Some((tree, placer)) = linked(votes, kinds, (k, min_share), data, threads)? else {
-            return Ok(None);
-        };
-        let (assignments, confidence) = placed(&placer, votes)?;
-        let evidence = Evidence::of(&assignments, data);
-        Ok(Some(Told { tree, placer, assignments, confidence, evidence }))
-    };
-    let Some(as_usual) = told(usual)? else { return Ok(None) };
-    if least >= usual {
-        return Ok(Some(as_usual));
-    }
-    let is_clear = |small: &Told| small.evidence.net() > as_usual.evidence.net() + clearly(k);
-    Ok(Some(told(least)?.filter(is_clear).unwrap_or(as_usual)))
-}
-
-/// By how much one answer's [`Evidence::net`] is clearly higher than another's, in nats.
-#[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
-fn clearly(k: usize) -> f64 {
-    CLEARLY * (k as f64).ln()
-}
-
-/// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes
-/// than that. `kinds`: of every model; each kind has the same weight.
-pub(crate) fn linked(
-    votes: &Votes,
-    kinds: &[usize],
-    (k, min_share): (usize, f64),
-    data: &Prepared,
-    threads: &Threads<'_>,
-) -> Result<Option<(Tree, Placer)>, RunError> {
-    let learnt = votes.clone().of_samples(data.trainable());
-    let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
-    let signatures = Signatures::group(&learnt, &no_gate.check(votes.n_models())?, threads)?;
-    let weights = VoteWeights::of_kinds(&signatures, kinds)?;
-    let linkage = Linkage::new(&signatures, weights, MAX_SIGNATURES, threads)?;
-    if linkage.tree().n_leaves() < k {
-        return Ok(None);
-    }
-    let placer = linkage.cut(k, min_share)?.placer().clone();
-    Ok(Some((linkage.tree().clone(), placer)))
-}
-
-/// The cluster of every sample by its votes, and its confidence. Samples without votes are in the first, with confidence 0.
-pub(crate) fn placed(placer: &Placer, votes: &Votes) -> Result<(Assignments, Vec<f32>), RunError> {
-    let clusters = votes.clusters();
-    let mut row = vec![None; votes.n_models()];
-    let mut assigned = Vec::with_capacity(votes.n_samples());
-    let mut confidences = Vec::with_capacity(votes.n_samples());
-    for column in clusters.columns() {
-        for (vote, &own) in row.iter_mut().zip(column) {
-            *vote = (own != Votes::MISSING).then_some(ClusterId(own));
-        }
-        let place = placer.assign(&row)?;
-        assigned.push(place.map_or(ClusterId(0), |place| place.cluster));
-        confidences.push(place.map_or(0.0, |place| place.similarity));
-    }
-    Ok((Assignments::new(assigned, placer.n_clusters()), confidences))
 }
 
 /// The alignment of one model of `k` clusters, which keep their numbers.
@@ -471,16 +376,5 @@ mod tests {
         assert_eq!(chosen(0.78, false), Chosen::AcrossKinds);
         assert_eq!(chosen(0.78, true), Chosen::Communities, "branches have its clusters, too");
         assert_eq!(chosen(0.88, false), Chosen::Communities);
-    }
-
-    #[test]
-    fn a_cut_through_a_crowd_gains_if_few_neighbours_are_apart() {
-        let entropy = |s: f64| -s * s.ln() - (1.0 - s) * (1.0 - s).ln();
-        let net = |across: f64| {
-            let open = entropy(across);
-            let (neighbour_information, neighbour_uncertainty) = (2f64.ln() - open, open);
-            Evidence { neighbour_information, neighbour_uncertainty }.net()
-        };
-        assert!(net(0.03) > 0.0 && net(0.05) < 0.0);
     }
 }

@@ -1,6 +1,6 @@
 //! What a run leaves behind: a record of every round, from which everything else is derived.
 
-use consilience_data::{ModelAnswers, Votes};
+use consilience_data::{ClusterId, ModelAnswers, Votes};
 use consilience_ensembles::{Ensemble, Prepared};
 use consilience_graph::Alignment;
 use serde::Serialize;
@@ -9,6 +9,7 @@ use crate::cut::Cut;
 use crate::few_labels::Taught;
 use crate::judge::Answer;
 use crate::round::Round;
+use crate::strays::StraysFound;
 use crate::voters::Voters;
 
 /// The result of a run.
@@ -33,6 +34,8 @@ pub struct Outcome {
     pub alignment: Alignment,
     /// The data as the models saw it.
     pub data: Prepared,
+    /// Samples that belong nowhere, if they were sought.
+    pub strays: Option<StraysFound>,
     /// What it was taught, in a run that learnt from labels.
     pub taught: Option<Taught>,
 }
@@ -42,6 +45,14 @@ impl Outcome {
     #[must_use]
     pub fn last(&self) -> &Round {
         self.rounds.last().expect("a run has at least one round")
+    }
+
+    /// The cluster of every sample, length n_samples; `None` of strays.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<Option<ClusterId>> {
+        let found = &self.answer.assignments;
+        let all = || found.clusters().iter().copied().map(Some).collect();
+        self.strays.as_ref().map_or_else(all, |strays| strays.clusters(found))
     }
 }
 

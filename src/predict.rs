@@ -21,6 +21,7 @@ use crate::RunError;
 use crate::outcome::Outcome;
 use crate::rule::Rule;
 use crate::run_folder::{Saved, read_models};
+use crate::strays::{Stray, Strays};
 
 /// Chunks that are read ahead.
 const AHEAD: usize = 1;
@@ -34,6 +35,7 @@ pub struct Predictor {
     /// Number of clusters of each member.
     n_clusters: Vec<usize>,
     threads: usize,
+    strays: Option<Strays>,
 }
 
 /// What the models say of samples.
@@ -43,6 +45,8 @@ pub struct Prediction {
     pub assignments: Assignments,
     /// How sure it is, length n_samples: see [`Candidate::confidence`](crate::judge::Candidate::confidence).
     pub confidences: Vec<f32>,
+    /// How little each sample belongs anywhere, length n_samples; `None` of a run that sought no strays.
+    pub strays: Option<Vec<Stray>>,
 }
 
 /// What the models say of samples, and how the members of the run voted on them.
@@ -57,10 +61,18 @@ pub struct Voted {
 }
 
 impl Prediction {
+    /// The cluster of every sample, length n_samples; strays have none, by what the run took for such.
+    pub fn clusters(&self) -> impl Iterator<Item = Option<ClusterId>> {
+        self.confident(f32::NEG_INFINITY)
+    }
+
     /// The cluster of every sample whose confidence is at least `min_confidence`, length n_samples; the others have
-    /// none.
+    /// none, and neither have strays.
     pub fn confident(&self, min_confidence: f32) -> impl Iterator<Item = Option<ClusterId>> {
-        let enough = move |sample: usize| self.confidences[sample] >= min_confidence;
+        let is_stray =
+            |sample: usize| self.strays.as_ref().is_some_and(|strays| strays[sample].is_stray);
+        let enough =
+            move |sample: usize| self.confidences[sample] >= min_confidence && !is_stray(sample);
         let clusters = self.assignments.clusters().iter().enumerate();
         clusters.map(move |(sample, &cluster)| enough(sample).then_some(cluster))
     }
@@ -75,8 +87,8 @@ impl Predictor {
     /// a file that is missing or damaged.
     pub fn load(folder: &Path, threads: usize) -> Result<Self, RunError> {
         let saved = read_models(folder, threads)?;
-        let Saved { transform, rule, apart, n_clusters } = saved;
-        Ok(Self { transform, rule, apart, n_clusters, threads })
+        let Saved { transform, rule, apart, n_clusters, strays, .. } = saved;
+        Ok(Self { transform, rule, apart, n_clusters, threads, strays })
     }
 
     /// The models of a run that is in memory.
@@ -88,9 +100,11 @@ impl Predictor {
         let transform = outcome.data.transform().clone();
         let of_member = |model| outcome.alignment.from_model(ModelIdx::from_index(model)).len();
         let n_clusters = (0..outcome.alignment.n_models()).map(of_member).collect();
+        let strays = outcome.strays.as_ref().map(|found| found.rule.clone());
         let (rule, apart) = Rule::of(outcome, threads)?;
         let apart = apart.map(|members| members.on_cpu(threads)).transpose()?;
-        Ok(Self { transform, rule: rule.on_cpu(threads)?, apart, n_clusters, threads })
+        let rule = rule.on_cpu(threads)?;
+        Ok(Self { transform, rule, apart, n_clusters, threads, strays })
     }
 
     /// Number of features that a sample has to have.
@@ -115,7 +129,8 @@ impl Predictor {
     pub fn predict(&self, features: &Features) -> Result<Prediction, RunError> {
         let seen = self.transform.apply(features, self.threads)?;
         let (assignments, confidences) = self.rule.answer(&seen)?;
-        Ok(Prediction { assignments, confidences })
+        let strays = self.strays_of(&seen, &assignments)?;
+        Ok(Prediction { assignments, confidences, strays })
     }
 
     /// How the votes of the run's members are written as signatures: the members whose agreement made the run's mini-clusters, not the
@@ -147,16 +162,32 @@ impl Predictor {
                 (assignments, confidences, Votes::from_answers(&members.predict_new(&seen)?)?)
             }
         };
+        let mut strays = self.strays_of(&seen, &assignments)?;
+        strays.iter_mut().for_each(|strays| strays.truncate(n_samples));
         let votes = votes.of_first(n_samples)?;
         confidences.truncate(n_samples);
         let clusters = assignments.clusters()[..n_samples].to_vec();
         let assignments = Assignments::new(clusters, assignments.n_clusters());
         let lowest = |row: ArrayView1<'_, f32>| row.iter().copied().fold(f32::INFINITY, f32::min);
         Ok(Voted {
-            prediction: Prediction { assignments, confidences },
+            prediction: Prediction { assignments, confidences, strays },
             lowest_confidences: votes.confidences().columns().into_iter().map(lowest).collect(),
             signatures: self.signature_codes()?.encode(&votes),
         })
+    }
+
+    /// Whether the run sought strays.
+    #[must_use]
+    pub fn has_strays(&self) -> bool {
+        self.strays.is_some()
+    }
+
+    fn strays_of(
+        &self,
+        seen: &Features,
+        found: &Assignments,
+    ) -> Result<Option<Vec<Stray>>, RunError> {
+        self.strays.as_ref().map(|rule| rule.of(seen, found, self.threads)).transpose()
     }
 
     /// The probability of each cluster for samples, `features` being as in [`Predictor::predict`], whose clusters are the most probable of these;

@@ -120,6 +120,7 @@ impl Config {
         Self {
             version: env!("CARGO_PKG_VERSION").into(),
             cut: None,
+            strays: None,
             few_labels: None,
             preset: kind.name().into(),
             n_clusters: k,

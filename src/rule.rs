@@ -5,7 +5,8 @@ use consilience_ensembles::{Ensemble, KMeansModel};
 use consilience_graph::{Alignment, Placer, consensus};
 
 use crate::error::RunError;
-use crate::judge::{Chosen, own_numbering, placed};
+use crate::judge::{Chosen, own_numbering};
+use crate::linked::placed;
 use crate::outcome::Outcome;
 
 /// How what models say becomes one answer.
@@ -95,7 +96,7 @@ impl Rule {
     }
 
     /// What every model says.
-    fn ask(&self, features: &Features) -> Result<Vec<ModelAnswers>, RunError> {
+    pub(crate) fn ask(&self, features: &Features) -> Result<Vec<ModelAnswers>, RunError> {
         Ok(match self {
             Self::Averaged(ensemble, _) => ensemble.predict_new(features)?,
             Self::Placed(ensembles, _) => {

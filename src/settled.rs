@@ -5,8 +5,9 @@ use consilience_ensembles::Prepared;
 use consilience_graph::Threads;
 
 use crate::error::RunError;
+use crate::evidence::Evidence;
 use crate::granularity::{Branches, branches};
-use crate::judge::{Evidence, cut_where_told};
+use crate::linked::cut_where_told;
 use crate::progress::Observer;
 use crate::voters::Voters;
 

@@ -3,7 +3,7 @@
 //! Networks that learn from pseudo-labels may become worse: labels that are wrong are learnt as those that are right. What is told of neighbours'
 //! clusters shows large losses without the truth: it fell by 3 to 6 % of ln K where rounds ruined a run. Small changes of it say nothing.
 
-use crate::judge::CHANCE;
+use crate::evidence::CHANCE;
 use crate::outcome::StopReason;
 use crate::round::Round;
 

@@ -4,7 +4,6 @@ use consilience_data::{Features, SampleIdx};
 use consilience_ensembles::Prepared;
 
 use crate::algorithm::prepared;
-use crate::config::Config;
 use crate::error::RunError;
 use crate::progress::Observer;
 use crate::run_folder::RunFolder;
@@ -60,7 +59,7 @@ pub fn suggest(
     threads: usize,
     observer: &dyn Observer,
 ) -> Result<Vec<Suggestion>, RunError> {
-    let config = config_of(run)?;
+    let config = run.settings()?;
     let data = prepared(features, &config, threads, observer)?;
     let mut weights: Vec<f64> =
         run.confidences.iter().map(|&sure| LEAST + 1.0 - f64::from(sure) + DISAGREED).collect();
@@ -71,18 +70,6 @@ pub fn suggest(
     let clusters = run.clusters.iter().map(|id| id.map_or(none, |id| id.index())).collect();
     let known = Known { weights, clusters, labelled: labelled.to_vec() };
     Ok(greedy(&data, &known, none + 1, count))
-}
-
-/// The settings of a run.
-fn config_of(run: &RunFolder) -> Result<Config, RunError> {
-    let mut table = run.config.clone();
-    table.remove("run");
-    let wrong = |error: toml::de::Error| {
-        let problem =
-            format!("{}; only runs of cluster and train have settings for data", error.message());
-        RunError::folder(&run.path, &problem)
-    };
-    toml::Value::Table(table).try_into().map_err(wrong)
 }
 
 fn greedy(data: &Prepared, known: &Known, n_clusters: usize, count: usize) -> Vec<Suggestion> {

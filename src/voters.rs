@@ -10,6 +10,7 @@ use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, P
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
+use crate::linked::{MIN_SHARE, Shares};
 use crate::progress::{Observer, Unhurried};
 
 /// Communities of two neighbouring granularities agree at least so far (adjusted Rand index), or the neighbour graph is noise. Seen:
@@ -18,20 +19,6 @@ const COHERENT: f64 = 0.6;
 
 /// Neighbours that vote, of each voter that is told branches: from as few to as many as the others draw.
 const NEIGHBOURS: [usize; 3] = [8, 11, 15];
-
-/// As a rule clusters are taken to be of like sizes, and a branch with less than this share of n / K samples is no
-/// cluster but an island of the neighbour graph. Seen, net of smaller clusters above that of like ones: 0.02 and 0.07 nats on digits, where an island of 27
-/// made of two digits one, and 0.3 to 0.9 where sizes are unequal.
-pub(crate) const MIN_SHARE: f64 = 0.2;
-
-/// The shares of n / K samples that a branch of a tree has at least, to be a cluster and no island.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shares {
-    /// As a rule.
-    pub(crate) usual: f64,
-    /// Where neighbours speak clearly more for smaller clusters.
-    pub(crate) least: f64,
-}
 
 /// How voters found their communities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +44,7 @@ pub struct Voters {
     /// of a graph that is noise agree little.
     pub coherence: f64,
     /// Whether they can be evidence: those that were told branches if these tell more of neighbours than they leave open
-    /// ([`Evidence::net`](crate::judge::Evidence::net)), others if they are coherent.
+    /// ([`Evidence::net`](crate::evidence::Evidence::net)), others if they are coherent.
     pub is_evidence: bool,
     /// Samples in the smallest cluster of their consensus, if branches have it, too: then it is no island of the graph by chance.
     pub smallest: Option<usize>,

@@ -193,7 +193,7 @@ fn members_of_every_kind_vote_wherever_a_sample_is() {
 
 /// All that is said of a sample, to the bit.
 fn answer(voted: &Voted, sample: usize) -> (ClusterId, u32, u32, String) {
-    let Prediction { assignments, confidences } = &voted.prediction;
+    let Prediction { assignments, confidences, .. } = &voted.prediction;
     let confidences = [confidences[sample], voted.lowest_confidences[sample]].map(f32::to_bits);
     let signature = voted.signatures.text(sample).into_owned();
     (assignments.clusters()[sample], confidences[0], confidences[1], signature)

@@ -126,3 +126,34 @@ fn votes_show_how_many_clusters_there_are() {
     let found = &sandbox.json("run/metrics.json")["granularity"];
     assert_eq!((&found["shown"], &found["n_clusters"]), (&4.into(), &4.into()));
 }
+
+#[test]
+fn layers_are_columns_if_they_are_asked_for() {
+    let sandbox = Sandbox::new();
+    write_points(&sandbox, "grid.npy", 3, 60);
+    sandbox.done(&format!("cluster grid.npy {FAST} --layers --out run"));
+    let table = sandbox.text("run/assignments.csv");
+    let layers = read_npz(&sandbox.path("run/layers.npz")).unwrap();
+    let header: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+    assert_eq!(header[..3], ["sample", "cluster", "confidence"]);
+    let names: Vec<String> = layers["n_clusters"].iter().map(|k| format!("layer_{k}")).collect();
+    assert_eq!(header[3..], names);
+    for (at, line) in table.lines().skip(1).enumerate() {
+        let cells: Vec<f32> = line.split(',').map(|cell| cell.parse().unwrap()).collect();
+        for (layer, cell) in cells[3..].iter().enumerate() {
+            assert_eq!(*cell, layers["clusters"][[layer, at]], "sample {at}");
+        }
+    }
+    // What reads the table takes the clusters alone.
+    sandbox.done("export run --out labels.csv");
+    sandbox.done("evaluate run/assignments.npy run/assignments.csv");
+    let output = sandbox.run(
+        "pseudo-label run/assignments.csv run/assignments.npy -k 9 --no-curve --quiet --out votes",
+    );
+    assert!(output.status.code() < Some(2), "{}", stderr(&output));
+    assert_eq!(sandbox.json("votes/metrics.json")["n_models"], 2);
+    let page = sandbox.text("run/report.html");
+    assert!(
+        page.contains("How many clusters?") && page.contains("/granularity/layers/0/persistence")
+    );
+}

@@ -29,7 +29,8 @@ fn runs_keep_the_ids_of_their_samples() {
     let provenance = Provenance { ids: Some(&ids), rows: None, recipe: &Recipe::default() };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    run_folder::write(folder, &outcome, &metrics, "", &provenance).unwrap();
+    let beside = (&provenance, run_folder::Beside::default());
+    run_folder::write(folder, &outcome, &metrics, "", beside).unwrap();
 
     let labelled: Vec<&str> = outcome
         .answer

@@ -300,7 +300,8 @@ fn a_predictor_in_memory_and_one_read_back_say_the_same() {
     let metrics = Metrics::of_run(&outcome, &config, 0.0, None).unwrap();
     let written = run_folder::config_toml("cluster", &*config, &Source::default()).unwrap();
     let provenance = Provenance { ids: None, rows: None, recipe: &Recipe::default() };
-    run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance).unwrap();
+    let beside = (&provenance, run_folder::Beside::default());
+    run_folder::write(folder.path(), &outcome, &metrics, &written, beside).unwrap();
     let (clusters, confidence) =
         (outcome.answer.assignments.clone(), outcome.answer.confidence.clone());
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClusterMixin
+from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
@@ -259,6 +259,54 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         False
         """
         return self._predict(X)[0]
+
+    def cut(self, X: ArrayLike, n_clusters: int) -> Consilience:
+        """Cut the run into another number of clusters, without training.
+
+        The models of the run vote on its samples again, and the tree of their votes is cut elsewhere. Its pseudo-labels are the samples
+        on which the models of each kind stand behind the new clusters.
+
+        Parameters
+        ----------
+        X : array-like, data frame or sparse matrix of shape (n_samples, n_features)
+            The samples of `fit`.
+        n_clusters : int
+            Number of clusters, from 2 on.
+
+        Returns
+        -------
+        Consilience
+            Another fitted estimator. This one stays as it is.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            If `X` has another number of samples or features, and for a run that has no tree of votes (its answer is that of k-means), has
+            `n_clusters` clusters already, or whose votes don't tell so many kinds of samples apart.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import make_blobs
+        >>> from consilience import Consilience
+        >>> X, _ = make_blobs(200, centers=[[-8, -8], [-8, -4], [8, -8], [8, -4]], cluster_std=0.5, random_state=0)
+        >>> model = Consilience(4, effort="quick").fit(X)
+        >>> two = model.cut(X, 2)
+        >>> two.n_clusters_, model.n_clusters_
+        (2, 4)
+        >>> bool((two.predict(X) == two.labels_).all())
+        True
+        """
+        model = self._fitted()
+        values = _validation.for_estimator(self, X, reset=False)
+        k = _validation.count("n_clusters", n_clusters, 2)
+        cut = clone(self).set_params(n_clusters=k)
+        cut._take(*model.cut(values, k, _validation.threads(self.n_jobs)))
+        cut.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            cut.feature_names_in_ = self.feature_names_in_
+        return cut
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Consilience:

@@ -11,19 +11,27 @@ use pyo3::types::PyDict;
 #[pyo3(from_item_all)]
 pub(crate) struct GivenCounts {
     signature: Vec<String>,
-    cluster: Vec<u16>,
+    /// Negative ones are of samples that belong nowhere, and have no label.
+    cluster: Vec<i64>,
     count: Vec<u64>,
     first: Vec<String>,
 }
 
 impl From<GivenCounts> for Counts {
     fn from(given: GivenCounts) -> Self {
-        Self {
-            signatures: given.signature,
-            clusters: given.cluster.into_iter().map(ClusterId).collect(),
-            counts: given.count,
-            firsts: given.first,
+        let GivenCounts { signature, cluster, count, first } = given;
+        let rows = signature.into_iter().zip(cluster).zip(count).zip(first);
+        let rows = rows.filter(|(((_, cluster), _), _)| *cluster >= 0);
+        let mut counts =
+            Self { signatures: vec![], clusters: vec![], counts: vec![], firsts: vec![] };
+        for (((signature, cluster), count), first) in rows {
+            counts.signatures.push(signature);
+            // There are no so many clusters, which is refused later.
+            counts.clusters.push(ClusterId(u16::try_from(cluster).unwrap_or(u16::MAX)));
+            counts.counts.push(count);
+            counts.firsts.push(first);
         }
+        counts
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
-use consilience::run_folder::{self, Provenance, Source, config_toml};
+use consilience::run_folder::{self, Beside, Clustering, Provenance, Source, config_toml};
 use consilience::{
     Config, Granularity, Outcome, Predictor, RunError, ValidConfig, check_memory, granularity,
     run_prepared, seek,
@@ -147,10 +147,12 @@ impl Task {
         let temporary = std::env::temp_dir();
         let folder = tempfile::tempdir().map_err(|error| of_io(&temporary, &error))?;
         let provenance = Provenance { ids: None, rows: None, recipe };
-        run_folder::write(folder.path(), &outcome, &metrics, &written, &provenance)
-            .map_err(of_run)?;
+        let beside = (&provenance, Beside::default());
+        run_folder::write(folder.path(), &outcome, &metrics, &written, beside).map_err(of_run)?;
         let is_text = config.preset == "text";
-        run_folder::write_clusters(folder.path(), &outcome, features, &provenance, is_text)
+        let clusters = outcome.clusters();
+        let found_in = Clustering::of(&outcome, &clusters);
+        run_folder::write_clusters(folder.path(), &found_in, features, &provenance, is_text)
             .map_err(of_run)?;
         let sketch = Sketch::of(features, config.preparation.scaling, watch);
         let sketch = sketch.map_err(|error| of_run(error.into()))?;
@@ -164,8 +166,8 @@ impl Task {
         go_on()?;
         let archive = Archive::read(folder.path())?;
         let answer = &outcome.answer;
-        let clusters = answer.assignments.clusters().iter().copied().map(Some);
-        let results = Results::new(clusters, answer.confidence.clone(), &answer.pseudo_labels);
+        let results =
+            Results::new(clusters.into_iter(), answer.confidence.clone(), &answer.pseudo_labels);
         let predictor = Predictor::of(outcome, self.options.compute().threads).map_err(of_run)?;
         Ok((archive, predictor, results))
     }

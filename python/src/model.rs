@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use consilience::from_counts::{LabelledCounts, agreement_of, from_counts};
+use consilience::recut::{check_recut, recut};
 use consilience::report::{self, Data, REPORT};
-use consilience::run_folder::{CONFIG, Destination, RECIPE, RunFolder, read_given, read_recipe};
+use consilience::run_folder::{
+    CONFIG, Destination, RECIPE, RunFolder, read_given, read_recipe, write_recut,
+};
 use consilience::suggest::suggest;
-use consilience::{Prediction, Predictor, RunError};
+use consilience::{Metrics, Prediction, Predictor, RunError};
 use consilience_data::{Features, Offsets, Recipe};
 use consilience_ensembles::{CHUNK, Progress};
 use consilience_graph::{Codes, Threads};
@@ -28,6 +32,8 @@ use crate::watch::{Teller, Watch, borrowed};
 
 /// What prediction needs of a run.
 const PREDICTING: [&str; 3] = ["config.toml", RECIPE, "models/"];
+/// What a run is called that has no folder.
+const IN_MEMORY: &str = "RUN";
 /// The version of what is pickled.
 const FORMAT: u32 = 1;
 
@@ -68,9 +74,9 @@ fn damaged() -> PyErr {
     PyValueError::new_err("the run's config.toml is damaged; fit again")
 }
 
-/// The clusters of samples as Python has them.
+/// The clusters of samples as Python has them: -1 of strays.
 fn ids(found: &Prediction) -> impl Iterator<Item = i64> {
-    found.assignments.clusters().iter().map(|id| i64::from(id.0))
+    found.clusters().map(|id| id.map_or(-1, |id| i64::from(id.0)))
 }
 
 impl Model {
@@ -297,6 +303,47 @@ impl Model {
         let found = borrowed(py, &Teller::silent(), work)??;
         let samples = found.iter().map(|suggestion| i64::from(suggestion.sample.0));
         Ok(samples.collect::<Vec<_>>().into_pyarray(py))
+    }
+
+    /// The run, `x` being its data, cut into `k` clusters: the model, and what came out.
+    #[pyo3(signature = (x, k, n_threads=0))]
+    fn cut<'py>(
+        &self,
+        py: Python<'py>,
+        x: &Bound<'py, PyAny>,
+        k: usize,
+        n_threads: usize,
+    ) -> PyResult<(Self, Bound<'py, PyDict>)> {
+        let start = Instant::now();
+        let numbers = Numbers::new(x)?;
+        let (view, n_threads) = (numbers.view(), threads(n_threads));
+        let work = |watch: &Watch| {
+            let folder = self.unpack(&[""])?;
+            let cut = || -> Result<_, RunError> {
+                let run = RunFolder::open(folder.path())?;
+                check_recut(&run, k)?;
+                let mut config = run.settings()?;
+                let features = view.features_as(self.offsets.as_ref())?;
+                run.check_samples(features.n_samples(), None)?;
+                let found = recut(&run, &features, k, n_threads, watch)?;
+                config.n_clusters = k;
+                config.version = env!("CARGO_PKG_VERSION").into();
+                let work = (n_threads, start.elapsed().as_secs_f64());
+                let metrics = Metrics::of_recut(&found, &config, IN_MEMORY, work, None)?;
+                let written = tempfile::tempdir().map_err(|error| RunError::Folder {
+                    path: std::env::temp_dir().display().to_string(),
+                    problem: error.to_string(),
+                })?;
+                write_recut(written.path(), (&run, &features), &found, &metrics, &config)?;
+                let clusters = found.clusters().into_iter();
+                let results = Results::new(clusters, found.confidence, &found.pseudo_labels);
+                Ok((written, results))
+            };
+            let (written, results) = cut().map_err(of_run)?;
+            Ok::<_, PyErr>((Archive::read(written.path())?, results))
+        };
+        let (archive, results) = borrowed(py, &Teller::silent(), work)??;
+        Ok((Self::new(archive, None), results.into_dict(py)?))
     }
 
     /// Writes the run folder `path`, with a report if `x` is given. `data`: what the data are called.

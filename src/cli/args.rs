@@ -10,6 +10,7 @@ use consilience::Effort;
 use consilience::consensus::ConsensusMethod;
 use consilience::few_labels::Method;
 use consilience::labelling::Labelling;
+use consilience::strays::StrayLimit;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
 
@@ -36,6 +37,9 @@ pub(super) enum Command {
     /// Make pseudo-labels and a consensus of the votes of any clusterers
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(Box<PseudoLabelArgs>),
+    /// Cut a finished run into another number of clusters, in seconds, without training; a run folder of its own
+    #[command(after_help = examples::CUT)]
+    Cut(CutArgs),
     /// Write the report.html of a run, in place of the one that is there
     #[command(after_help = examples::REPORT)]
     Report(ReportArgs),
@@ -97,6 +101,13 @@ pub(super) struct ClusterArgs {
     /// Help to choose K: show what each K from A to B (included) gives in a run of one round. Writes nothing
     #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve"])]
     pub(super) k_range: Option<KRange>,
+    /// Where K is found, write the other clusterings that the data show to assignments.csv, too: a column layer_K for each
+    #[arg(long, conflicts_with = "k_range")]
+    pub(super) layers: bool,
+    /// Leave samples that belong nowhere without a cluster: at most this share of all, such as 0.01; or auto, those as far out as one in
+    /// a hundred ordinary samples. Each sample gets a score (column stray); predict does the same for new ones
+    #[arg(long, value_name = "SHARE|auto", allow_hyphen_values = true, conflicts_with = "k_range")]
+    pub(super) strays: Option<StrayLimit>,
     /// The true labels, for scores only: they are never trained on
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,
@@ -301,6 +312,25 @@ pub(super) struct ToldArgs {
     /// Show no progress
     #[arg(long, short)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CutArgs {
+    /// The run folder that cluster or pseudo-label has written
+    pub(super) run: PathBuf,
+    /// The data of the run [default: the files that it names]
+    pub(super) data: Vec<PathBuf>,
+    /// Number of clusters, from 2 on
+    #[arg(short = 'k', value_name = "K", value_parser = clap::value_parser!(u16).range(2..))]
+    pub(super) clusters: u16,
+    /// Folder for the results, which has to be new or empty [default: runs/<run>-k<K>-<n>]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Threads to work on, which don't change the results [default: all cores]
+    #[arg(long, value_name = "N", value_parser = values::threads)]
+    pub(super) threads: Option<usize>,
+    #[command(flatten)]
+    pub(super) told: ToldArgs,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,7 @@ use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::output::need_space;
 use consilience::report::{self, Data, REPORT};
 use consilience::run_folder::{
-    self, CheckpointFolder, Destination, Origin, Provenance, RunFolder, Staging,
+    self, Beside, CheckpointFolder, Clustering, Destination, Origin, Provenance, RunFolder, Staging,
 };
 use consilience::seek;
 use consilience::{Config, Effort, Outcome, ValidConfig, check_memory};
@@ -81,6 +81,9 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
     let limit = args.max_time.map(|time| Instant::now() + time);
     let sought = match settings::clusters(args, &config, &data) {
+        Clusters::Number(k) if args.layers => bail!(
+            "--layers: there are other clusterings only where K is found, and it is {k}; give -k auto or a range such as -k 5..30"
+        ),
         Clusters::Number(k) => {
             config.n_clusters = k;
             None
@@ -158,9 +161,13 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let folder = writing::publish(&staging, |folder| {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
         let provenance = Provenance { ids, rows, recipe: &data.recipe };
-        run_folder::write(folder, &outcome, &metrics, &written, &provenance)?;
+        let layers = found.as_ref().filter(|_| args.layers).map_or(&[][..], |it| &it.layers);
+        let beside = (&provenance, Beside::layers(layers));
+        run_folder::write(folder, &outcome, &metrics, &written, beside)?;
         let is_text = config.preset == "text";
-        run_folder::write_clusters(folder, &outcome, &data.features, &provenance, is_text)?;
+        let clusters = outcome.clusters();
+        let clusters = Clustering::of(&outcome, &clusters);
+        run_folder::write_clusters(folder, &clusters, &data.features, &provenance, is_text)?;
         run_folder::write_sketch(folder, &sketch)?;
         if let Some(found) = &found {
             run_folder::write_layers(folder, found)?;
@@ -180,7 +187,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let text = if args.told.json {
         metrics.to_json()
     } else {
-        let sizes = outcome.answer.assignments.sizes();
+        let sizes: Vec<usize> = metrics.trust.clusters.iter().map(|it| it.size).collect();
         let profile = args.profile;
         let summary = Summary { name: &data.name, metrics: &metrics, sizes: &sizes, profile };
         summary.text(&folder)
@@ -284,10 +291,7 @@ fn source(args: &ClusterArgs) -> run_folder::Source {
         data: names(&args.data),
         labels: names(&args.labels),
         labels_partial: args.teaching.as_ref().and_then(|taught| taught.labels_partial.clone()),
-        given_hash: None,
-        init: None,
-        init_hash: None,
         device: args.device.to_string(),
-        data_hash: None,
+        ..run_folder::Source::default()
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn run(args: &PseudoLabelArgs, path: &Path) -> Result<ExitCode> {
     let mut agreement = agreement_of(&RunFolder::open(run)?.config, codes.n_models())?;
     settings::agree(&mut agreement, &args.agreement);
     agreement.check(codes.n_models()).map_err(|error| settings::hint(error.into()))?;
-    let counts = read(path)?;
+    let counts = read(path, predictor.has_strays())?;
     interrupt::go_on()?;
     let k = predictor.n_clusters();
     let found = from_counts(&counts, &codes, k, &agreement, &threads)
@@ -90,8 +90,17 @@ fn default_out(counts: &Path) -> PathBuf {
     format!("{stem}-labels.csv").into()
 }
 
-fn read(path: &Path) -> Result<Counts> {
-    let columns = read_columns(path, &COLUMNS)?;
+/// `with_strays`: whether rows without a cluster are of samples that belong nowhere, and have no label; else they are mistakes.
+fn read(path: &Path, with_strays: bool) -> Result<Counts> {
+    let mut columns = read_columns(path, &COLUMNS)?;
+    if with_strays {
+        let is_stray = |cell: &Option<String>| cell.as_deref().is_none_or(|cell| cell == "-1");
+        let strays: Vec<bool> = columns[1].iter().map(is_stray).collect();
+        for column in &mut columns {
+            let mut strays = strays.iter();
+            column.retain(|_| strays.next() == Some(&false));
+        }
+    }
     let empty = |column: usize, row: usize| {
         let name = COLUMNS[column];
         anyhow!(

@@ -50,6 +50,15 @@ Examples:
   Signatures that a database has counted, of what 'predict --votes' wrote
     consilience pseudo-label runs/digits-1 --counts counts.csv --out labels.csv";
 
+pub(super) const CUT: &str = "\
+Examples:
+  Five clusters in place of ten
+    consilience cut runs/digits-1 -k 5
+  Twenty, in a folder of your choice, from data that has been moved
+    consilience cut runs/data-1 archive/data.npy -k 20 --out runs/finer
+  New samples get the new clusters
+    consilience predict runs/finer new.npy";
+
 pub(super) const COMPARE: &str = "\
 Examples:
   What another seed, or a newer version of the data, has changed

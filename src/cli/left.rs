@@ -5,12 +5,13 @@ use std::path::Path;
 use super::style::{bold, table, word};
 
 /// Files of a run folder, in the order in which one looks at them, and what is in them.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("report.html", "what came out, with pictures: open it in a browser"),
     ("clusters.csv", "what each cluster is: size, typical samples, what sets it apart"),
     ("assignments.csv", "cluster and confidence of every sample"),
     ("pseudo_labels.csv", "the samples on which the models agree: label, agreement, margin"),
     ("layers.npz", "other clusterings that the data show, coarser and finer"),
+    ("strays.npz", "how little each sample belongs anywhere"),
     ("metrics.json", "all numbers of the run, for scripts"),
     ("votes.npz", "all votes, for pseudo-label and numpy.load"),
     ("run.h5", "votes, probabilities and results as arrays, for h5py"),

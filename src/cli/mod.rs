@@ -9,6 +9,7 @@ mod compare;
 mod completions;
 mod counts;
 mod curve;
+mod cut;
 mod embed;
 mod embed_settings;
 mod evaluate;
@@ -48,8 +49,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use self::args::{
-    AgreementArgs, Cli, ClusterArgs, Command, CompletionsArgs, DataCommand, EvaluateArgs, InfoArgs,
-    ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs, TeachingArgs, TrainArgs,
+    AgreementArgs, Cli, ClusterArgs, Command, CompletionsArgs, CutArgs, DataCommand, EvaluateArgs,
+    InfoArgs, ManArgs, PredictArgs, PseudoLabelArgs, ReportArgs, TeachingArgs, TrainArgs,
 };
 use self::output::{answer, answer_bytes, tell};
 use self::parsing::{parse, usage};
@@ -83,6 +84,7 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
             Some(counts) => counts::run(&args, counts),
             None => pseudo_label::run(&args),
         }),
+        Command::Cut(args) => interrupt::watched(move || cut::run(&args)),
         Command::Predict(args) => interrupt::watched(move || predict::run(&args)),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Compare(args) => compare::run(&args),

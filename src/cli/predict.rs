@@ -34,6 +34,9 @@ struct Told {
     sizes: Vec<usize>,
     /// Number of samples that were left without a cluster.
     n_unlabelled: usize,
+    /// Number of these that belong nowhere; `None` of a run that sought no strays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n_strays: Option<usize>,
     /// Whether the data are those of the run, by their hash; `None` if the run doesn't have one.
     is_run_data: Option<bool>,
     mean_confidence: f64,
@@ -92,8 +95,8 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let mut take = |chunk: &FeaturesChunk, prediction: &Prediction, voted: Option<&Voted>| {
         interrupt::go_on()?;
         let clusters: Vec<_> = prediction.confident(least).collect();
-        predictions.write(chunk, &clusters, &prediction.confidences, voted)?;
-        found.add(&clusters, &prediction.confidences);
+        predictions.write(chunk, &clusters, prediction, voted)?;
+        found.add(&clusters, prediction);
         tell(&look, found.n_samples, total, start);
         Ok::<_, anyhow::Error>(())
     };
@@ -153,6 +156,7 @@ struct Found {
     sizes: Vec<usize>,
     /// Of the confidences.
     sum: f64,
+    n_strays: Option<usize>,
     /// All samples' clusters, if they can be compared with the truth.
     clusters: Option<Vec<Option<ClusterId>>>,
 }
@@ -160,13 +164,17 @@ struct Found {
 impl Found {
     fn new(predictor: &Predictor, with_truth: bool) -> Self {
         let sizes = vec![0; predictor.n_clusters()];
-        Self { n_samples: 0, sizes, sum: 0.0, clusters: with_truth.then(Vec::new) }
+        let n_strays = predictor.has_strays().then_some(0);
+        Self { n_samples: 0, sizes, sum: 0.0, n_strays, clusters: with_truth.then(Vec::new) }
     }
 
-    fn add(&mut self, clusters: &[Option<ClusterId>], confidences: &[f32]) {
+    fn add(&mut self, clusters: &[Option<ClusterId>], prediction: &Prediction) {
+        if let (Some(n_strays), Some(strays)) = (&mut self.n_strays, &prediction.strays) {
+            *n_strays += strays.iter().filter(|sample| sample.is_stray).count();
+        }
         self.n_samples += clusters.len();
         clusters.iter().flatten().for_each(|cluster| self.sizes[cluster.index()] += 1);
-        self.sum += confidences.iter().copied().map(f64::from).sum::<f64>();
+        self.sum += prediction.confidences.iter().copied().map(f64::from).sum::<f64>();
         if let Some(all) = &mut self.clusters {
             all.extend_from_slice(clusters);
         }
@@ -190,6 +198,7 @@ impl Found {
             n_clusters,
             is_run_data: None,
             n_unlabelled: self.n_samples - self.sizes.iter().sum::<usize>(),
+            n_strays: self.n_strays,
             sizes: self.sizes,
             mean_confidence: self.sum / self.n_samples as f64,
             scores: scores.transpose()?,
@@ -211,7 +220,11 @@ fn summary(name: &str, told: &Told) -> String {
     }
     if told.n_unlabelled > 0 {
         let left = plural(told.n_unlabelled, "sample");
-        rows.push(("unlabelled", format!("{left}; {} have a cluster", percent(labelled))));
+        let why = match told.n_strays {
+            Some(strays) => format!(" ({} as far out as the run's strays)", count(strays)),
+            None => String::new(),
+        };
+        rows.push(("unlabelled", format!("{left}{why}; {} have a cluster", percent(labelled))));
     }
     rows.extend(told.scores.as_ref().map(|found| {
         let labelled =

@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Error, Result, anyhow, bail};
-use consilience::Voted;
 use consilience::export::LabelNames;
 use consilience::output::Aside;
+use consilience::{Prediction, Voted};
 use consilience_data::{ClusterId, FeaturesChunk};
 
 /// Bytes of an `.npy` header, whatever it says.
@@ -25,7 +25,7 @@ pub(super) struct Predictions {
 type CsvWriter = csv::Writer<Box<dyn Write + Send>>;
 
 enum Format {
-    /// `sample,id,cluster,name,confidence` (without id and name where there are none), where `sample` is the row in the data, and with votes `lowest_confidence,signature`; the header is
+    /// `sample,id,cluster,name,confidence,stray` (without id, name and stray where there are none), where `sample` is the row in the data, and with votes `lowest_confidence,signature`; the header is
     /// written with the first rows.
     Csv(Box<CsvWriter>),
     /// The clusters alone, int32, -1 for none.
@@ -81,15 +81,14 @@ impl Predictions {
         &mut self,
         samples: &FeaturesChunk,
         clusters: &[Option<ClusterId>],
-        confidences: &[f32],
+        prediction: &Prediction,
         voted: Option<&Voted>,
     ) -> Result<()> {
         let first = self.written;
         self.written += clusters.len();
         let written = match &mut self.format {
             Format::Csv(writer) => {
-                let answers = clusters.iter().zip(confidences);
-                rows(writer, first, samples, answers, (self.names.as_ref(), voted))
+                rows(writer, first, samples, (clusters, prediction), (self.names.as_ref(), voted))
             }
             Format::Npy(writer) => clusters.iter().try_for_each(|cluster| {
                 let id = cluster.map_or(-1, |ClusterId(id)| i32::from(id));
@@ -145,30 +144,33 @@ fn csv_writer(writer: Box<dyn Write + Send>) -> CsvWriter {
     csv::WriterBuilder::new().has_headers(false).from_writer(writer)
 }
 
-fn rows<'a>(
+fn rows(
     writer: &mut CsvWriter,
     first: usize,
     samples: &FeaturesChunk,
-    answers: impl Iterator<Item = (&'a Option<ClusterId>, &'a f32)>,
+    (clusters, prediction): (&[Option<ClusterId>], &Prediction),
     (names, voted): (Option<&LabelNames>, Option<&Voted>),
 ) -> io::Result<()> {
     let ids = samples.ids.as_deref();
+    let strays = prediction.strays.as_deref();
     if first == 0 {
         let id = ids.map(|_| "id");
         let votes: &[&str] =
             if voted.is_some() { &["lowest_confidence", "signature"] } else { &[] };
         let name = names.map(|_| "name");
         let columns = ["sample"].into_iter().chain(id).chain(["cluster"]).chain(name);
-        let columns = columns.chain(["confidence"]);
+        let columns = columns.chain(["confidence"]).chain(strays.map(|_| "stray"));
         writer.write_record(columns.chain(votes.iter().copied()))?;
     }
-    for (row, (cluster, confidence)) in answers.enumerate() {
+    for (row, (cluster, confidence)) in clusters.iter().zip(&prediction.confidences).enumerate() {
         let sample = samples.rows.as_ref().map_or(first + row, |rows| rows[row]);
         // No cell of what isn't there.
         let id = ids.map_or(&[][..], |ids| &ids[row..=row]);
         let called = names.map(|names| [cluster.map_or("", |cluster| names.of(cluster))]);
         let name = called.as_ref().map_or(&[][..], |name| name);
-        let answer = (id, cluster, name, confidence);
+        let stray = strays.map(|strays| [strays[row].score]);
+        let stray = stray.as_ref().map_or(&[][..], |stray| stray);
+        let answer = (id, cluster, name, confidence, stray);
         match voted {
             None => writer.serialize((sample, answer))?,
             Some(voted) => {

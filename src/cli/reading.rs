@@ -113,10 +113,19 @@ pub(super) fn roles(data: &Dataset) -> impl Iterator<Item = String> {
 
 /// The data of a run, read again.
 pub(super) fn again(run: &RunFolder, paths: &[PathBuf]) -> Result<Dataset, DataError> {
+    with_labels(run, paths, &[])
+}
+
+/// The same, with true labels from files.
+pub(super) fn with_labels(
+    run: &RunFolder,
+    paths: &[PathBuf],
+    labels: &[PathBuf],
+) -> Result<Dataset, DataError> {
     // Of the votes of other tools, nothing says how data became features.
     match run.metrics["n_features"].is_null() && run.source.data_hash.is_none() {
-        true => read_dataset_with(paths, &[], &run.recipe.options),
-        false => read_dataset_as(paths, &[], &run.recipe),
+        true => read_dataset_with(paths, labels, &run.recipe.options),
+        false => read_dataset_as(paths, labels, &run.recipe),
     }
 }
 

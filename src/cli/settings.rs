@@ -69,6 +69,7 @@ pub(super) fn resolve(
     }
     config.engine = args.engine.unwrap_or(config.engine);
     config.labelling = args.labelling.unwrap_or(config.labelling);
+    config.strays = args.strays.or(config.strays);
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
 }

@@ -34,6 +34,7 @@ impl Summary<'_> {
         rows.splice(0..0, found.map(|found| ("clusters", found_k::row(found))));
         let given = metrics.given.as_ref();
         rows.splice(1..1, given.map(|given| ("learnt from", learnt_from(given))));
+        rows.extend(strays(metrics).map(|text| ("strays", text)));
         rows.extend(self.far_off().map(|text| ("far off", text)));
         rows.extend(self.unsure().map(|text| ("unsure", text)));
         rows.extend(self.answer().map(|text| ("answer", text)));
@@ -178,6 +179,20 @@ impl Summary<'_> {
             if self.metrics.n_clusters > 2 { "; or fewer clusters" } else { "" },
         )
     }
+}
+
+/// How many samples were left without a cluster.
+pub(super) fn strays(metrics: &Metrics) -> Option<String> {
+    let found = metrics.strays.as_ref()?;
+    let left = plural(found.count, "sample");
+    Some(match found.count {
+        0 => "none; assignments.csv says how little each sample belongs anywhere".into(),
+        _ => format!(
+            "{left} ({}) without a cluster: a score of {:.4} or more",
+            percent(found.share),
+            found.threshold
+        ),
+    })
 }
 
 /// A number of classes.

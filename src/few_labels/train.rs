@@ -18,7 +18,8 @@ use crate::algorithm::prepared;
 use crate::config::ValidConfig;
 use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
-use crate::judge::{Answer, Candidate, Chosen, Evidence};
+use crate::evidence::Evidence;
+use crate::judge::{Answer, Candidate, Chosen};
 use crate::outcome::{Outcome, StopReason};
 use crate::progress::{Observer, Step, Unhurried};
 use crate::round::{Round, Seconds};
@@ -158,6 +159,7 @@ pub fn train(
         voters,
         alignment,
         data,
+        strays: None,
         taught: Some(taught),
     })
 }

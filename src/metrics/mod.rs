@@ -8,6 +8,7 @@ mod given;
 mod granularity;
 mod labels;
 mod machine;
+mod recut;
 mod run;
 mod schema;
 mod trust;
@@ -19,7 +20,7 @@ pub use self::granularity::{GranularityMetrics, LayerMetrics};
 pub use self::labels::PseudoLabelMetrics;
 pub use self::machine::Machine;
 pub use self::schema::{
-    AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics,
+    AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics, StrayMetrics,
 };
 pub use self::trust::{ClusterMetrics, MAX_SIDE, Matrix, TrustMetrics};
 pub use self::votes::VotesContext;

@@ -9,7 +9,8 @@ use super::given::GivenMetrics;
 use super::labels::PseudoLabelMetrics;
 use super::machine::{Machine, peak_rss_mb};
 use super::schema::{
-    AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics, milliseconds,
+    AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics, StrayMetrics,
+    milliseconds,
 };
 use super::trust::{Found, TrustMetrics};
 use crate::evaluation::Scores;
@@ -34,8 +35,12 @@ impl Metrics {
     ) -> Result<Self, RunError> {
         let (last, data) = (outcome.last(), outcome.data.features());
         let answer = &outcome.answer;
-        let scores =
-            truth.map(|truth| Scores::of_assignments(truth, &answer.assignments)).transpose()?;
+        let (clusters, k) = (outcome.clusters(), config.n_clusters);
+        let scored = |truth| match outcome.strays {
+            None => Scores::of_assignments(truth, &answer.assignments),
+            Some(_) => Scores::of_partial(truth, &clusters, k),
+        };
+        let scores = truth.map(scored).transpose()?;
         let compared = |candidate: &Candidate| -> Result<_, DataError> {
             let scores = truth.map(|truth| Scores::of_assignments(truth, &candidate.assignments));
             let scores = scores.transpose()?;
@@ -50,10 +55,9 @@ impl Metrics {
         let kinds = outcome.ensemble.kinds();
         let rounds: Result<Vec<_>, DataError> =
             outcome.rounds.iter().enumerate().map(|round| of_round(round, &kinds, truth)).collect();
-        let (k, threads) = (config.n_clusters, Threads::new(config.compute.threads)?);
+        let threads = Threads::new(config.compute.threads)?;
         let agreement = config.agreement_for(outcome.ensemble.n_models())?;
         let signatures = Signatures::group(&outcome.votes, &agreement, &threads)?;
-        let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
         let found = Found {
             clusters: &clusters,
             confidences: &answer.confidence,
@@ -69,6 +73,7 @@ impl Metrics {
             n_models: signatures.n_models(),
             n_clusters: config.n_clusters,
             granularity: None,
+            cut_of: None,
             given: GivenMetrics::of(outcome, config.few_labels.as_ref(), truth)?,
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
@@ -86,6 +91,11 @@ impl Metrics {
             ari: scores.as_ref().map(|scores| scores.ari),
             n_far_off: outcome.data.far_off().len(),
             first_far_off: outcome.data.far_off().first().copied(),
+            strays: outcome
+                .strays
+                .as_ref()
+                .zip(config.strays)
+                .map(|(found, asked)| StrayMetrics::of(found, asked)),
             n_without_votes: signatures.n_without_votes(),
             n_passing_gate: signatures.n_passing_gate(),
             complete: answer.is_complete(),
@@ -94,7 +104,7 @@ impl Metrics {
             communities_coherence: answer.coherence,
             communities_search: outcome.voters.as_ref().map(|voters| voters.search),
             pseudo_label_kinds: Some(answer.kinds.clone()),
-            mean_confidence: mean(&answer.confidence),
+            mean_confidence: mean(&clusters, &answer.confidence),
             pseudo_labels: PseudoLabelMetrics::of(&answer.pseudo_labels, truth)?,
             graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },
             profile: Some(profile(outcome)),
@@ -175,8 +185,9 @@ fn accuracy(found: &Assignments, truth: Option<&Truth>) -> Result<Option<f64>, D
     truth.map(acc).transpose()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a mean")]
-fn mean(confidences: &[f32]) -> f64 {
-    confidences.iter().map(|&confidence| f64::from(confidence)).sum::<f64>()
-        / confidences.len() as f64
+fn mean(clusters: &[Option<ClusterId>], confidences: &[f32]) -> f64 {
+    let with_cluster = clusters.iter().zip(confidences).filter(|(cluster, _)| cluster.is_some());
+    let (sum, count) = with_cluster
+        .fold((0.0, 0), |(sum, count), (_, &confidence)| (sum + f64::from(confidence), count + 1));
+    sum / f64::from(count).max(1.0)
 }

@@ -13,9 +13,11 @@ use super::machine::Machine;
 use super::trust::TrustMetrics;
 use crate::consensus::ConsensusMethod;
 use crate::evaluation::Scores;
+use crate::evidence::Evidence;
 use crate::from_votes::VotesSeconds;
-use crate::judge::{Chosen, Evidence};
+use crate::judge::Chosen;
 use crate::outcome::StopReason;
+use crate::strays::{StrayLimit, StraysFound};
 use crate::voters::Search;
 
 /// A run in numbers, whether its models were trained or their votes given. What a run doesn't have is `null`. Fields are in the
@@ -32,6 +34,9 @@ pub struct Metrics {
     pub n_clusters: usize,
     /// How K was found; `None` where it was given.
     pub granularity: Option<GranularityMetrics>,
+    /// The run of which this is another cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut_of: Option<String>,
     /// The labels that the run learnt from; `None` of a run that clustered.
     pub given: Option<GivenMetrics>,
     /// The preset that settings were started from; `None` without training.
@@ -66,6 +71,9 @@ pub struct Metrics {
     pub n_far_off: usize,
     /// The first of them.
     pub first_far_off: Option<usize>,
+    /// Samples that were left without a cluster, as they belong nowhere; `None` if they weren't sought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strays: Option<StrayMetrics>,
     /// Samples on which no model voted. They have no label, and a cluster only from models that were trained.
     pub n_without_votes: usize,
     /// Samples in which every model that voted is more confident than `agreement.min_confidence`: only these can be agreed on.
@@ -107,6 +115,28 @@ pub struct Metrics {
     pub inputs: Option<Vec<VotesInfo>>,
     /// All scores of the assignments: also purity, each class, and the contingency table.
     pub scores: Option<Scores>,
+}
+
+/// Samples that belong nowhere.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct StrayMetrics {
+    /// Which were to be left without a cluster.
+    pub asked: StrayLimit,
+    /// Number of them.
+    pub count: usize,
+    /// Their share of all samples.
+    pub share: f64,
+    /// The score from which on samples are left without a cluster; above 1 if none is.
+    pub threshold: f32,
+}
+
+impl StrayMetrics {
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    pub(super) fn of(found: &StraysFound, asked: StrayLimit) -> Self {
+        let count = found.count();
+        let share = count as f64 / found.samples.len().max(1) as f64;
+        Self { asked, count, share, threshold: found.rule.threshold() }
+    }
 }
 
 /// A clustering that a run could have ended with.

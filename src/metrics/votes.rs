@@ -78,8 +78,9 @@ impl Metrics {
             n_features: None,
             n_models: signatures.n_models(),
             n_clusters: config.n_clusters,
-            given: None,
             granularity: None,
+            cut_of: None,
+            given: None,
             preset: None,
             seed: None,
             device: Device::Cpu,
@@ -96,6 +97,7 @@ impl Metrics {
             ari: scores.as_ref().map(|scores| scores.ari),
             n_far_off: 0,
             first_far_off: None,
+            strays: None,
             n_without_votes: signatures.n_without_votes(),
             n_passing_gate: signatures.n_passing_gate(),
             complete: outcome.complete,
@@ -145,10 +147,9 @@ fn voter(
 
 #[expect(clippy::cast_precision_loss, reason = "a mean")]
 fn mean_confidence(outcome: &VotesOutcome) -> f64 {
-    let confidences = &outcome.consensus.confidences;
+    let all = outcome.consensus.clusters.iter().zip(&outcome.consensus.confidences);
+    let with_cluster = all.filter(|(cluster, _)| cluster.is_some()).map(|(_, &it)| f64::from(it));
     // Probabilities of the best of K are at least 1 / K; those without votes have 0.
-    let n_voted =
-        confidences.len() - confidences.iter().filter(|&&confidence| confidence == 0.0).count();
-    let sum: f64 = confidences.iter().map(|&confidence| f64::from(confidence)).sum();
-    sum / n_voted.max(1) as f64
+    let voted: Vec<f64> = with_cluster.filter(|&confidence| confidence != 0.0).collect();
+    voted.iter().sum::<f64>() / voted.len().max(1) as f64
 }

@@ -27,6 +27,9 @@ pub(super) struct Figures {
     pub(super) n_samples: usize,
     pub(super) n_features: Option<usize>,
     pub(super) n_clusters: usize,
+    pub(super) granularity: Option<Granularity>,
+    pub(super) cut_of: Option<String>,
+    pub(super) strays: Option<Strays>,
     pub(super) preset: Option<String>,
     pub(super) seed: Option<u64>,
     pub(super) device: Option<String>,
@@ -58,6 +61,35 @@ pub(super) struct Figures {
     pub(super) confused_pairs: Option<Vec<Confused>>,
     pub(super) rounds: Vec<Round>,
     pub(super) scores: Option<Scores>,
+}
+
+/// Samples that belong nowhere.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Strays {
+    pub(super) count: usize,
+    pub(super) share: f64,
+}
+
+/// How K was found.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Granularity {
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// 1 if the data show no structure.
+    pub(super) shown: usize,
+    pub(super) layers: Vec<Layer>,
+}
+
+/// A clustering that the data show.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Layer {
+    pub(super) k: usize,
+    pub(super) persistence: f64,
+    pub(super) found_again: f64,
+    pub(super) sizes: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

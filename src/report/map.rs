@@ -93,7 +93,7 @@ impl Map {
 fn title(run: &RunFolder, sample: SampleIdx, is_labelled: bool) -> String {
     let id = numerals::cut(&run.id(sample.index()), 60);
     let agreed = if is_labelled { ", agreed on" } else { "" };
-    run.clusters[sample.index()].map_or(format!("{id}: no votes"), |cluster| {
+    run.clusters[sample.index()].map_or(format!("{id}: no cluster"), |cluster| {
         format!("{id}: cluster {cluster}, {:.2}{agreed}", run.confidences[sample.index()])
     })
 }

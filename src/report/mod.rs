@@ -17,6 +17,7 @@ mod members;
 mod mistakes;
 mod numerals;
 mod overview;
+mod plateaus;
 mod provenance;
 mod settings;
 mod sprite;
@@ -33,6 +34,7 @@ use self::map::Map;
 use self::members::{Members, What};
 use self::mistakes::Mistakes;
 use self::overview::Overview;
+use self::plateaus::Plateaus;
 use self::provenance::Provenance;
 use self::trust::Trust;
 use crate::RunError;
@@ -63,6 +65,7 @@ struct Page {
     /// What was clustered.
     name: String,
     overview: Overview,
+    plateaus: Option<Plateaus>,
     trust: Trust,
     members: Option<Members>,
     mistakes: Option<Mistakes>,
@@ -99,6 +102,7 @@ pub fn render(run: &RunFolder, data: Data<'_>) -> Result<String, RunError> {
         policy: POLICY.trim(),
         name: name(run),
         overview: Overview::of(&figures),
+        plateaus: Plateaus::of(&figures),
         trust: Trust::of(&figures, settings::labelling(run), settings::min_agree(run)),
         members: features
             .map(|features| Members::of(run, (features, recipe), pictures.as_ref(), &figures)),

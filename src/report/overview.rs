@@ -145,12 +145,25 @@ fn notices(figures: &Figures) -> Vec<String> {
             if figures.n_clusters > 2 { "fewer clusters, or " } else { "" }
         ));
     }
+    if let Some(run) = &figures.cut_of {
+        notices.push(format!(
+            "Another cut of {run}: the same models' votes in {}. Nothing was trained for this number.",
+            plural(figures.n_clusters, "cluster")
+        ));
+    }
     if figures.chosen.as_deref() == Some("k-means") {
         notices.push(
             "The answer is that of k-means, because its clusters fit neighbouring samples far better than those of the ensemble. \
              Agreement and rounds below are those of the ensemble."
                 .into(),
         );
+    }
+    if let Some(strays) = figures.strays.as_ref().filter(|strays| strays.count > 0) {
+        notices.push(format!(
+            "{} ({}) belong nowhere: too far from all others to have a cluster. They are grey on the map; assignments.csv has the score of each.",
+            plural(strays.count, "sample"),
+            percent(strays.share)
+        ));
     }
     if figures.n_far_off > 0 {
         notices.push(format!(

@@ -45,6 +45,7 @@ fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
         ("data", list(&run.source.data)),
         ("size", plural(figures.n_samples, "sample") + &width),
     ];
+    facts.extend(figures.cut_of.clone().map(|run| ("another cut of", run)));
     if !run.source.labels.is_empty() {
         facts.push(("labels (for scores only)", list(&run.source.labels)));
     }
@@ -96,6 +97,9 @@ fn kinds(figures: &Figures) -> Option<String> {
 fn stop(figures: &Figures) -> Option<String> {
     let stop = figures.stop.as_ref()?;
     let rounds = plural(figures.rounds.len(), "round");
+    if figures.cut_of.is_some() {
+        return Some("nothing was trained: the run's votes were cut anew".into());
+    }
     Some(match (stop.reason.as_str(), stop.ari_to_previous) {
         ("round_limit", _) => format!("after {rounds}, the limit"),
         ("stable", Some(ari)) => format!("after {rounds}: the last two agree, ARI {ari:.3}"),
@@ -129,7 +133,8 @@ fn phases(figures: &Figures) -> Vec<PhaseTime> {
             phases.push(phase(name, format!("/rounds/{round}/seconds"), seconds));
         }
     }
-    if let Some(graph) = figures.graph.as_ref().filter(|_| figures.is_trained()) {
+    let has_rounds = figures.rounds.iter().any(|round| round.seconds.is_some());
+    if let Some(graph) = figures.graph.as_ref().filter(|_| has_rounds) {
         let name = "of these, votes to pseudo-labels".into();
         phases.push(phase(name, "/graph/seconds".into(), graph.seconds));
     }
@@ -139,6 +144,9 @@ fn phases(figures: &Figures) -> Vec<PhaseTime> {
 
 /// The command that repeats the run.
 fn command(run: &RunFolder, figures: &Figures) -> String {
+    if let Some(of) = &figures.cut_of {
+        return format!("consilience cut {} -k {}", quoted(of), figures.n_clusters);
+    }
     let name = if figures.is_trained() { "cluster" } else { "pseudo-label" };
     let mut words = vec!["consilience".to_owned(), name.to_owned()];
     words.extend(run.source.data.iter().map(|path| quoted(path)));

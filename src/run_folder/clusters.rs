@@ -35,6 +35,29 @@ struct Described {
 
 const HEADER: [&str; 6] = ["cluster", "size", "share", "confidence", "typical", "features"];
 
+/// Clusters that are to be described.
+#[derive(Debug, Clone, Copy)]
+pub struct Clustering<'a> {
+    /// The cluster of every sample, length n_samples; `None` of those that have none.
+    pub clusters: &'a [Option<ClusterId>],
+    /// How sure it is, length n_samples.
+    pub confidences: &'a [f32],
+    /// Number of clusters, K.
+    pub n_clusters: usize,
+    /// Features as models see them.
+    pub seen: &'a Features,
+}
+
+impl<'a> Clustering<'a> {
+    /// What a run ended with; `clusters`: as [`Outcome::clusters`] has them.
+    #[must_use]
+    pub fn of(outcome: &'a Outcome, clusters: &'a [Option<ClusterId>]) -> Self {
+        let answer = &outcome.answer;
+        let (n_clusters, seen) = (answer.assignments.n_clusters(), outcome.data.features());
+        Self { clusters, confidences: &answer.confidence, n_clusters, seen }
+    }
+}
+
 /// Describes each cluster of a run in `clusters.csv`, by its size, its most typical samples, and what sets it apart from the others. O(n d).
 ///
 /// # Arguments
@@ -47,20 +70,20 @@ const HEADER: [&str; 6] = ["cluster", "size", "share", "confidence", "typical", 
 /// [`DataError::Unwritable`](consilience_data::DataError::Unwritable).
 pub fn write_clusters(
     folder: &Path,
-    outcome: &Outcome,
+    found: &Clustering<'_>,
     features: &Features,
     provenance: &Provenance<'_>,
     is_text: bool,
 ) -> Result<(), RunError> {
-    let answer = &outcome.answer;
-    let (k, n) = (answer.assignments.n_clusters(), answer.assignments.n_samples());
-    let clusters: Vec<_> = answer.assignments.clusters().iter().copied().map(Some).collect();
-    let contrasts = Contrasts::of(features, &clusters, k);
-    let (sizes, typical) = (answer.assignments.sizes(), typical(outcome, k));
-    let mut confidences = vec![0.0; k];
-    for (cluster, &confidence) in answer.assignments.clusters().iter().zip(&answer.confidence) {
+    let (k, n) = (found.n_clusters, found.clusters.len());
+    let contrasts = Contrasts::of(features, found.clusters, k);
+    let (mut sizes, mut confidences) = (vec![0; k], vec![0.0; k]);
+    for (cluster, &confidence) in found.clusters.iter().zip(found.confidences) {
+        let Some(cluster) = cluster else { continue };
+        sizes[cluster.index()] += 1;
         confidences[cluster.index()] += f64::from(confidence);
     }
+    let typical = typical(found, &sizes);
     let called = |&sample: &usize| match provenance.ids {
         Some(ids) => ids[sample].clone(),
         None => row(provenance.rows, SampleIdx::from_index(sample)).to_string(),
@@ -68,12 +91,12 @@ pub fn write_clusters(
     #[expect(clippy::cast_precision_loss, reason = "shares of a number of samples")]
     let line = |cluster: usize| {
         let size = sizes[cluster];
-        let found = if is_text {
+        let contrasts = if is_text {
             contrasts.terms(cluster, FEATURES)
         } else {
             contrasts.features(cluster, FEATURES)
         };
-        let words = found.iter().map(|contrast| worded(contrast, provenance, is_text));
+        let words = contrasts.iter().map(|contrast| worded(contrast, provenance, is_text));
         Described {
             cluster,
             size,
@@ -100,23 +123,25 @@ fn worded(contrast: &Contrast, provenance: &Provenance<'_>, is_text: bool) -> St
 }
 
 /// The samples of each cluster that are nearest to its mean, by the features as models see them.
-fn typical(outcome: &Outcome, k: usize) -> Vec<Vec<usize>> {
-    let (features, clusters) = (outcome.data.features(), outcome.answer.assignments.clusters());
-    let sizes = outcome.answer.assignments.sizes();
+fn typical(found: &Clustering<'_>, sizes: &[usize]) -> Vec<Vec<usize>> {
+    let (features, k) = (found.seen, found.n_clusters);
+    let in_clusters = || {
+        let all = found.clusters.iter().enumerate();
+        all.filter_map(|(sample, cluster)| Some((sample, (*cluster)?.index())))
+    };
     let mut means = vec![vec![0.0_f64; features.n_features()]; k];
-    for (sample, &ClusterId(cluster)) in clusters.iter().enumerate() {
+    for (sample, cluster) in in_clusters() {
         #[expect(clippy::cast_precision_loss, reason = "a number of samples")]
-        let share = 1.0 / sizes[usize::from(cluster)] as f64;
-        let sums = &mut means[usize::from(cluster)];
-        for (sum, &value) in sums.iter_mut().zip(features.row(sample)) {
+        let share = 1.0 / sizes[cluster] as f64;
+        for (sum, &value) in means[cluster].iter_mut().zip(features.row(sample)) {
             *sum += share * f64::from(value);
         }
     }
     let mut nearest: Vec<Vec<(f64, usize)>> = vec![Vec::new(); k];
-    for (sample, &ClusterId(cluster)) in clusters.iter().enumerate() {
-        let pairs = means[usize::from(cluster)].iter().zip(features.row(sample));
+    for (sample, cluster) in in_clusters() {
+        let pairs = means[cluster].iter().zip(features.row(sample));
         let distance = pairs.map(|(mean, &value)| (mean - f64::from(value)).powi(2)).sum::<f64>();
-        let near = &mut nearest[usize::from(cluster)];
+        let near = &mut nearest[cluster];
         near.push((distance, sample));
         if near.len() > 2 * TYPICAL {
             closest(near);

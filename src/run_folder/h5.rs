@@ -98,11 +98,8 @@ impl Documented {
 /// Writes the last round of a run.
 pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result<(), DataError> {
     let file = Documented::create(path, "The last round of a run of consilience")?;
-    let (votes, shape) = (&outcome.votes, "(n_models, n_samples)");
-    let meaning = "cluster that each model votes for, in its own numbering; 65535: no vote";
-    file.array("votes", votes.clusters(), shape, meaning)?;
-    let meaning = "the largest of each model's probabilities";
-    file.array("confidences", votes.confidences(), shape, meaning)?;
+    let votes = &outcome.votes;
+    write_members(&file, votes)?;
     let models = &outcome.answers;
     let most = models.iter().map(ModelAnswers::n_clusters).max().unwrap_or(0);
     let shape = "(n_models, n_samples, n_clusters)";
@@ -112,6 +109,23 @@ pub(super) fn write(path: &Path, outcome: &Outcome, results: &Results) -> Result
     file.planes("probabilities", plane, planes, shape, meaning)?;
     write_results(&file, results)?;
     file.finish()
+}
+
+/// Writes another cut of a run.
+pub(super) fn write_recut(path: &Path, votes: &Votes, results: &Results) -> Result<(), DataError> {
+    let file = Documented::create(path, "Another cut of a run of consilience")?;
+    write_members(&file, votes)?;
+    write_results(&file, results)?;
+    file.finish()
+}
+
+/// Writes how the members voted.
+fn write_members(file: &Documented, votes: &Votes) -> Result<(), DataError> {
+    let shape = "(n_models, n_samples)";
+    let meaning = "cluster that each model votes for, in its own numbering; 65535: no vote";
+    file.array("votes", votes.clusters(), shape, meaning)?;
+    let meaning = "the largest of each model's probabilities";
+    file.array("confidences", votes.confidences(), shape, meaning)
 }
 
 /// Writes what became of votes that were given.

@@ -1,21 +1,23 @@
 //! The models of a run: all that prediction needs, written and read back.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use consilience_data::write::npz;
-use consilience_data::{ClusterId, ModelIdx, read_npz};
+use consilience_data::{ClusterId, DataError, ModelIdx, read_npz};
 use consilience_ensembles::{Clusterer, Ensemble, KMeansModel, Transform};
 use consilience_graph::{Alignment, Placer, PlacerParts};
 use ndarray::{ArrayD, ArrayView1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::read::{check, json};
+use super::strays::{read_rule, write_rule};
 use super::{MAX_CLUSTERS, damaged, manifest, unwritable, write_text};
 use crate::RunError;
 use crate::judge::Chosen;
 use crate::outcome::Outcome;
 use crate::rule::Rule;
+use crate::strays::Strays;
 
 const FOLDER: &str = "models";
 const ENSEMBLE: &str = "ensemble.json";
@@ -37,16 +39,23 @@ struct Manifest {
     /// Number of clusters of each of the communities that are kept.
     #[serde(default)]
     communities: Vec<usize>,
+    /// Whether the votes of the networks alone were cut anew, so that they are placed and not averaged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    recut: bool,
 }
 
 /// Models as they were saved.
 pub(crate) struct Saved {
+    /// Which clustering the run ended with.
+    pub(crate) chosen: Chosen,
     pub(crate) transform: Transform,
     pub(crate) rule: Rule,
     /// The members of the run, where they have no part in the rule.
     pub(crate) apart: Option<Ensemble>,
     /// Number of clusters of each member.
     pub(crate) n_clusters: Vec<usize>,
+    /// What tells strays, if they were sought.
+    pub(crate) strays: Option<Strays>,
 }
 
 /// Writes the models of `outcome` into a run folder.
@@ -66,8 +75,7 @@ pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
         let n_voters = voters.votes.n_models();
         let of_model = |model| voters.votes.n_clusters(ModelIdx::from_index(model));
         communities = (0..n_voters).map(of_model).collect();
-        let places = serde_json::to_string(&placer.parts()).expect("plain data") + "\n";
-        write_text(&models.join(PLACES), &places)?;
+        write_places(&models, placer)?;
     }
     let (alignment, n_models) = (&outcome.alignment, outcome.alignment.n_models());
     let to_common = |model| alignment.from_model(ModelIdx::from_index(model)).to_vec();
@@ -76,10 +84,51 @@ pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
         n_common: alignment.n_common(),
         to_common: (0..n_models).map(to_common).collect(),
         communities,
+        recut: false,
     };
-    let manifest = serde_json::to_string(&manifest).expect("plain data") + "\n";
-    write_text(&models.join(ENSEMBLE), &manifest)?;
+    write_manifest(&models, &manifest)?;
+    outcome.strays.as_ref().map_or(Ok(()), |found| write_rule(&models, &found.rule))?;
     write_transform(&models.join(SCALING), outcome.data.transform())
+}
+
+/// Copies the models of the run in `from` into a run folder, with another way from votes to clusters.
+pub(super) fn write_recut(
+    folder: &Path,
+    from: &Path,
+    placer: &Placer,
+    strays: Option<&Strays>,
+) -> Result<(), RunError> {
+    let [old, new] = [from, folder].map(|folder| folder.join(FOLDER));
+    copy(&old, &new).map_err(|error| unwritable(&new, &error))?;
+    let manifest: Manifest = json(&old.join(ENSEMBLE))?;
+    let recut = manifest.chosen == Chosen::Ensemble;
+    write_places(&new, placer)?;
+    strays.map_or(Ok(()), |rule| write_rule(&new, rule))?;
+    Ok(write_manifest(&new, &Manifest { recut, ..manifest })?)
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, place) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy(&path, &place)?;
+        } else {
+            fs::copy(&path, &place)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_manifest(models: &Path, manifest: &Manifest) -> Result<(), DataError> {
+    let manifest = serde_json::to_string(manifest).expect("plain data") + "\n";
+    write_text(&models.join(ENSEMBLE), &manifest)
+}
+
+fn write_places(models: &Path, placer: &Placer) -> Result<(), DataError> {
+    let places = serde_json::to_string(&placer.parts()).expect("plain data") + "\n";
+    write_text(&models.join(PLACES), &places)
 }
 
 /// Reads the models of the run in `folder`, to predict on `threads` threads.
@@ -98,7 +147,7 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
             "no such file: the run was made by an older version; run 'consilience cluster' again";
         return Err(RunError::folder(&path, &why));
     }
-    let Manifest { chosen, n_common, to_common, communities } = json(&path)?;
+    let Manifest { chosen, n_common, to_common, communities, recut } = json(&path)?;
     let n_clusters: Vec<usize> = to_common.iter().map(Vec::len).collect();
     if n_clusters.is_empty() {
         return Err(damaged(&path, "no models"));
@@ -114,6 +163,10 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
     let networks = || Ensemble::load(&models, seen, &n_clusters, threads);
     let voters = || Ensemble::load(&models.join(COMMUNITIES), seen, &communities, threads);
     let (rule, apart) = match chosen {
+        Chosen::Ensemble if recut => {
+            let places = read_places(&models.join(PLACES), &n_clusters)?;
+            (Rule::Placed(vec![networks()?], places), None)
+        }
         Chosen::Ensemble => (Rule::Averaged(networks()?, alignment), None),
         Chosen::Communities => {
             let places = read_places(&models.join(PLACES), &communities)?;
@@ -133,7 +186,8 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
             (Rule::k_means(model, threads)?, Some(networks()?))
         }
     };
-    Ok(Saved { transform, rule, apart, n_clusters })
+    let strays = read_rule(&models, seen, rule.n_clusters())?;
+    Ok(Saved { chosen, transform, rule, apart, n_clusters, strays })
 }
 
 /// Reads where votes are placed, of models of so many clusters each.

@@ -14,6 +14,7 @@ use super::results::row;
 use super::source::{CONFIG, RECIPE, Source};
 use super::{MAX_CLUSTERS, METRICS, damaged, manifest};
 use crate::RunError;
+use crate::config::Config;
 use crate::wording::count;
 
 /// Names of files with results.
@@ -197,6 +198,24 @@ impl RunFolder {
              these {found}; name the data that was clustered, or add --data-changed to take these"
         );
         Err(RunError::folder(&self.path, &problem))
+    }
+
+    /// The settings of a run that clustered data.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Folder`] for settings that aren't of such a run.
+    pub fn settings(&self) -> Result<Config, RunError> {
+        let mut table = self.config.clone();
+        table.remove("run");
+        let wrong = |error: toml::de::Error| {
+            let problem = format!(
+                "{}; only runs of cluster and train have settings for data",
+                error.message()
+            );
+            RunError::folder(&self.path, &problem)
+        };
+        toml::Value::Table(table).try_into().map_err(wrong)
     }
 
     /// Number of clusters, K.

@@ -11,6 +11,8 @@ use serde::Serialize;
 
 use super::source::CONFIG;
 use super::{METRICS, unwritable, write_text};
+use crate::granularity::LayerFound;
+use crate::strays::Stray;
 
 const ASSIGNMENTS: [&str; 3] = ["sample", "cluster", "confidence"];
 pub(crate) const PSEUDO_LABELS: [&str; 5] =
@@ -27,6 +29,38 @@ pub(super) struct Results<'a> {
     pub(super) ids: Option<&'a [String]>,
     /// Which row of the data each is, length n_samples, if some rows were left out.
     pub(super) rows: Option<&'a [usize]>,
+    /// What else is said of every sample: a column each.
+    pub(super) beside: Beside<'a>,
+}
+
+/// Columns of `assignments.csv` that are there only if they were asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beside<'a> {
+    /// How little each belongs anywhere, length n_samples.
+    pub(super) strays: Option<&'a [Stray]>,
+    /// Other clusterings that the data show.
+    pub(super) layers: &'a [LayerFound],
+}
+
+impl<'a> Beside<'a> {
+    /// The clusterings that the data show.
+    #[must_use]
+    pub fn layers(layers: &'a [LayerFound]) -> Self {
+        Self { layers, ..Self::default() }
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        let stray = self.strays.map(|_| "stray".to_owned());
+        let layers = self.layers.iter().map(|layer| format!("layer_{}", layer.evidence.k));
+        stray.into_iter().chain(layers)
+    }
+
+    /// What is said of a sample. CSV has no cell for an empty list.
+    fn of(&self, sample: usize) -> (Vec<f32>, Vec<ClusterId>) {
+        let stray = self.strays.iter().map(|strays| strays[sample].score);
+        let layers = self.layers.iter().map(|layer| layer.assignments.clusters()[sample]);
+        (stray.collect(), layers.collect())
+    }
 }
 
 /// The row of the data that a sample is, counted from 0. `rows`: of each sample, if some rows were left out.
@@ -40,7 +74,7 @@ impl<'a> Results<'a> {
     }
 
     /// The names of columns, the samples' ids behind the samples if they have any.
-    fn header(&self, columns: &[&'static str]) -> Vec<&'static str> {
+    fn header<'b>(&self, columns: &[&'b str]) -> Vec<&'b str> {
         let mut header = columns.to_vec();
         if self.ids.is_some() {
             header.insert(1, "id");
@@ -83,9 +117,13 @@ pub(super) fn write_results(
     let rows = rows.map(|(sample, (&cluster, &confidence))| {
         let sample = SampleIdx::from_index(sample);
         let (row, id) = (row(results.rows, sample), results.id(sample));
-        Assigned { sample: row, id, cluster, confidence }
+        let beside = results.beside.of(sample.index());
+        (Assigned { sample: row, id, cluster, confidence }, beside)
     });
-    write_csv(&folder.join("assignments.csv"), &results.header(&ASSIGNMENTS), rows)?;
+    let names: Vec<String> = results.beside.names().collect();
+    let mut header = results.header(&ASSIGNMENTS);
+    header.extend(names.iter().map(String::as_str));
+    write_csv(&folder.join("assignments.csv"), &header, rows)?;
     let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
     let ids: Vec<i32> = results.clusters.iter().map(id).collect();
     npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))?;

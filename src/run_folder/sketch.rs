@@ -9,7 +9,7 @@ use super::read::{check, json};
 use super::{damaged, manifest, write_text};
 use crate::RunError;
 
-const SKETCH: &str = "sketch.json";
+pub(super) const SKETCH: &str = "sketch.json";
 
 /// Writes the sketch of a run's data, some twenty kilobytes.
 ///

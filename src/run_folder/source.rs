@@ -41,6 +41,9 @@ pub struct Source {
     /// A hash of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_hash: Option<String>,
+    /// The run of which it is another cut, as named on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_of: Option<String>,
     /// Where the networks were trained.
     pub device: String,
     /// [`DataHash`](consilience_data::DataHash) of the features, if they were there, to know them again.
@@ -58,6 +61,20 @@ pub fn config_toml(
     config: &impl Serialize,
     source: &Source,
 ) -> Result<String, RunError> {
+    let repeat = format!("{command} --config {CONFIG}");
+    settings_toml(
+        &format!("All settings of a run. To repeat it: consilience {repeat}"),
+        config,
+        source,
+    )
+}
+
+/// As [`config_toml`], with another first line.
+pub(super) fn settings_toml(
+    title: &str,
+    config: &impl Serialize,
+    source: &Source,
+) -> Result<String, RunError> {
     let refused = |error: toml::ser::Error| RunError::Setting {
         name: CONFIG,
         need: "settings that can be written as TOML".into(),
@@ -66,7 +83,7 @@ pub fn config_toml(
     let settings = toml::to_string(config).map_err(refused)?;
     let source = toml::to_string(source).map_err(refused)?;
     Ok(format!(
-        "# All settings of a run. To repeat it: consilience {command} --config {CONFIG}\n\n\
+        "# {title}\n\n\
          {settings}\n# What it was made of. Not read by --config.\n[run]\n{source}"
     ))
 }

@@ -5,14 +5,15 @@
 //! | `config.toml` | all settings, and what the run was made of; `--config` takes it |
 //! | `metrics.json` | [`Metrics`] |
 //! | `recipe.json` | how files became features: a [`Recipe`] |
-//! | `assignments.csv` | sample (its row in the data, from 0), id (if the data has ids), cluster, confidence |
-//! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted |
+//! | `assignments.csv` | sample (its row in the data, from 0), id (if the data has ids), cluster, confidence; with `--layers` `layer_2`, ...: the clusters of each of the layers, by their numbers of clusters |
+//! | `assignments.npy` | the clusters alone: `int32`, shape (n_samples); -1: nobody voted, or a stray |
 //! | `pseudo_labels.csv`, `.npz` | sample, id (if the data has ids), label, agreement, margin, confidence |
 //! | `votes.npz` | the last round's votes and confidences, which `pseudo-label` reads back; `votes.rs` says what is in it |
 //! | `run.h5` | for other tools: the last round's votes, all that follows from them, and the samples' ids (feature `hdf5`) |
 //! | `tree.npz` | where the answer was cut from a tree of votes: `left` and `right` (the nodes that each merge joins: first the leaves, then the merges, in order, as SciPy numbers them), `similarity` (descending), `leaf_samples` (samples with the votes of each leaf) |
 //! | `clusters.csv` | each cluster's size, mean confidence, most typical samples, and the features or terms that set it apart |
 //! | `layers.npz` | where K was found: `clusters`, shape (n_layers, n_samples), the clusterings that the tree shows, that with K clusters first; `n_clusters`, `persistence`, `found_again` of each |
+//! | `strays.npz` | where strays were sought: `score`, how little each sample belongs anywhere, and `threshold`; `assignments.csv` has a column `stray` then |
 //! | `classes.csv` | where it learnt from labels: cluster, name, and how many of its samples had a label |
 //! | `given_labels.csv` | these labels: sample, id, cluster, name |
 //! | `label_errors.csv` | those of them that the other samples contradict, the clearest first: sample, id, given, found, for_given, for_found |
@@ -21,6 +22,7 @@
 //! | `granularity.npz` | where K was found: the tree, as in `tree.npz`, of at most 3,000 samples |
 //! | `models/model-NN.safetensors` | the models' weights |
 //! | `models/communities/model-NN.safetensors`, `models/places.json` | where they are needed: labelled samples of each voter by communities; and which cluster votes lead to |
+//! | `models/strays.npz` | where strays were sought: samples to which others' distances are measured, and what is usual |
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
 //! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
 //! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with a `reach`, what is longer is shortened to it; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
@@ -40,8 +42,9 @@ use consilience_data::{DataError, Recipe};
 use consilience_graph::Tree;
 use ndarray::ArrayView1;
 
-use super::results::{Results, write_results};
+use super::results::{Beside, Results, write_results};
 use super::source::{GivenVotes, Provenance, RECIPE};
+use super::strays::write_scores;
 use super::votes::VOTES;
 use super::{manifest, write_text};
 use crate::from_votes::VotesOutcome;
@@ -59,19 +62,23 @@ pub fn write(
     outcome: &Outcome,
     metrics: &Metrics,
     config: &str,
-    provenance: &Provenance<'_>,
+    (provenance, beside): (&Provenance<'_>, Beside<'_>),
 ) -> Result<(), RunError> {
     write_recipe(folder, provenance.recipe)?;
     let answer = &outcome.answer;
+    let strays = outcome.strays.as_ref();
+    let beside = Beside { strays: strays.map(|found| found.samples.as_slice()), ..beside };
     let results = Results {
-        clusters: answer.assignments.clusters().iter().copied().map(Some).collect(),
+        clusters: outcome.clusters().into(),
         confidences: &answer.confidence,
         pseudo_labels: &answer.pseudo_labels,
         ids: provenance.ids,
         rows: provenance.rows,
+        beside,
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     super::votes::write(&folder.join(VOTES), &outcome.votes)?;
+    strays.map_or(Ok(()), |found| write_scores(folder, found))?;
     if let Some((tree, _)) = &answer.cut {
         write_tree(&folder.join("tree.npz"), tree)?;
     }
@@ -102,7 +109,7 @@ pub fn add_file(folder: &Path, name: &str, content: &[u8]) -> Result<(), RunErro
     manifest::renew(folder, name)
 }
 
-fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {
+pub(super) fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {
     let recipe = serde_json::to_string_pretty(recipe).expect("plain data") + "\n";
     write_text(&folder.join(RECIPE), &recipe)
 }
@@ -129,6 +136,7 @@ pub fn write_from_votes(
         pseudo_labels: &outcome.pseudo_labels,
         ids: votes.samples,
         rows: votes.rows,
+        beside: Beside::default(),
     };
     write_results(folder, config, &metrics.to_json(), &results)?;
     super::votes::write_given(&folder.join(VOTES), votes)?;

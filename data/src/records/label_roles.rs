@@ -8,6 +8,9 @@ use crate::{DataError, ReadOptions};
 pub(super) const SAMPLE: &str = "sample";
 /// Columns of these names are clusters that were found.
 const CLUSTERS: [&str; 4] = ["cluster", "clusters", "cluster_id", "prediction"];
+/// Columns that runs write beside the clusters: of these names, or that begin so.
+const BESIDE: [&str; 2] = ["confidence", "stray"];
+const LAYER: &str = "layer_";
 /// Beside the labels in files of pseudo-labels, which don't have every sample.
 const PARTIAL: &str = "agreement";
 
@@ -200,7 +203,8 @@ impl VoteRoles {
             let clusters = of_name(CLUSTERS[0]).or_else(|| of_name(LABELS[0]));
             if let Some(clusters) = clusters.filter(|&index| is_run && !used(&roles, index)) {
                 let others = all.iter().filter(|&&index| index != clusters && !used(&roles, index));
-                if others.clone().all(|&index| lower[index] == "confidence") {
+                let is_beside = |name: &str| BESIDE.contains(&name) || name.starts_with(LAYER);
+                if others.clone().all(|&index| is_beside(&lower[index])) {
                     roles.votes = vec![clusters];
                 }
             }

@@ -2,6 +2,7 @@
 //! leave an image what it is.
 
 pub(crate) mod data_kind;
+pub(crate) mod density;
 pub(crate) mod directions;
 pub(crate) mod exact_search;
 pub(crate) mod far_off;

@@ -114,6 +114,19 @@ impl Transform {
         (transform, far_off)
     }
 
+    /// Samples with something in them, ascending: all, but for those of zeros where only directions count. O(n d).
+    #[must_use]
+    pub fn trainable(&self, features: &Features) -> Vec<u32> {
+        let (scales, view) = (self.scale.iter().zip(&self.shift), features.view());
+        let is_empty = |row: ArrayView1<'_, f32>| {
+            let mut values = row.iter().zip(scales.clone());
+            values.all(|(value, (scale, shift))| (value - shift) * scale == 0.0)
+        };
+        let samples = view.rows().into_iter().zip(0..);
+        let kept = samples.filter(|(row, _)| !(self.rows && is_empty(*row)));
+        kept.map(|(_, sample)| sample).collect()
+    }
+
     /// The length of a sample that is shifted and scaled.
     fn length(&self, row: ArrayView1<'_, f32>) -> f64 {
         let scales = self.scale.iter().zip(&self.shift);

@@ -1,5 +1,7 @@
 //! From the votes on a sample to its cluster: what is kept of a tree that was cut.
 
+use std::collections::BTreeMap;
+
 use consilience_data::ClusterId;
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +167,30 @@ impl Placer {
         }
     }
 
+    /// The same rule for the votes of the first `n_models`, at least one, if votes that are equal in these are in one cluster; `None` else.
+    #[must_use]
+    pub fn of_first(&self, n_models: usize) -> Option<Self> {
+        let all = self.n_models();
+        let PlacerParts { models, n_clusters, clusters, votes, samples, assigned } = self.parts();
+        let n_own: usize = n_clusters.iter().take(n_models).map(|&own| own as usize).sum();
+        let mut leaves: BTreeMap<&[u32], (u64, u16)> = BTreeMap::new();
+        for ((votes, &samples), &cluster) in votes.chunks_exact(all).zip(&samples).zip(&assigned) {
+            let (sum, known) = leaves.entry(&votes[..n_models]).or_insert((0, cluster));
+            *sum += samples;
+            if *known != cluster {
+                return None;
+            }
+        }
+        Self::from_parts(&PlacerParts {
+            models: models[..n_models].to_vec(),
+            n_clusters: n_clusters[..n_models].to_vec(),
+            clusters: clusters[..n_own].to_vec(),
+            votes: leaves.keys().copied().flatten().copied().collect(),
+            samples: leaves.values().map(|leaf| leaf.0).collect(),
+            assigned: leaves.values().map(|leaf| leaf.1).collect(),
+        })
+    }
+
     /// What [`Placer::parts`] gave; `None` if it isn't that.
     #[must_use]
     pub fn from_parts(parts: &PlacerParts) -> Option<Self> {
@@ -201,5 +227,33 @@ impl Placer {
         let leaves = votes.chunks_exact(n_models).zip(samples).zip(assigned);
         let leaves = leaves.map(|((votes, &samples), &id)| (votes, samples, ClusterId(id)));
         Some(Self::new(weights, leaves, n_clusters))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_models_decide_alone_if_the_others_follow_from_them() {
+        let parts = |assigned: [u16; 3]| PlacerParts {
+            models: vec![1.0, 1.0, 0.05],
+            n_clusters: vec![2; 3],
+            clusters: vec![1.0; 6],
+            votes: vec![0, 2, 4, 0, 3, 4, 1, 3, 5],
+            samples: vec![3, 2, 4],
+            assigned: assigned.to_vec(),
+        };
+        let of_first = |assigned, n| Placer::from_parts(&parts(assigned)).unwrap().of_first(n);
+        let two = of_first([0, 0, 1], 2).unwrap();
+        let place = |a, b| two.assign(&[Some(ClusterId(a)), Some(ClusterId(b))]).unwrap().unwrap();
+        assert_eq!(
+            (two.n_models(), place(0, 1).cluster, place(1, 1).cluster),
+            (2, ClusterId(0), ClusterId(1))
+        );
+        assert_eq!(place(0, 0).similarity, (3.0 * 2.0 + 2.0) / 2.0 / 5.0);
+        let one = of_first([0, 0, 1], 1).unwrap();
+        assert_eq!(one.parts().samples, [5, 4]);
+        assert!(of_first([0, 1, 1], 1).is_none(), "equal votes of the first are in two clusters");
     }
 }

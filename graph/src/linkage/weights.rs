@@ -77,6 +77,14 @@ impl VoteWeights {
         Ok(Self { clusters, ..self })
     }
 
+    /// The same, with the weight of a model times `factor`, above 0.
+    #[must_use]
+    pub fn scaled(mut self, model: consilience_data::ModelIdx, factor: f64) -> Self {
+        debug_assert!(factor > 0.0 && factor.is_finite());
+        self.models[model.index()] *= factor;
+        self
+    }
+
     /// Weight of a model.
     #[must_use]
     pub fn of_model(&self, model: consilience_data::ModelIdx) -> f64 {

@@ -1,0 +1,66 @@
+//! What speaks for a clustering, without the truth.
+
+use consilience_data::Assignments;
+use consilience_ensembles::Prepared;
+use serde::Serialize;
+
+/// What an answer tells of neighbours' clusters differs by up to this share of ln K by chance. From round to round it was seen to change
+/// by up to 1.5 % where rounds neither gained nor lost, and to fall by 3 to 6 % where they lost.
+pub(crate) const CHANCE: f64 = 0.02;
+/// Neighbours speak clearly more for one answer than for another if its [`Evidence::net`] is higher by this share of ln K. Communities were found on
+/// the neighbour graph, so that it speaks a little more for them by nature. Seen: by up to 0.05 where both kinds together were better, and by 0.1 to 0.47
+/// where communities were. A failed ensemble was a third behind
+/// k-means; with 400 images of digits, one that was right more often by 0.06 was a twentieth behind.
+const CLEARLY: f64 = 0.075;
+/// See [`Evidence::net`]. A cut of a crowd in two halves, with a share s of its neighbours across, tells ln 2 - h(s) more and leaves h(s) open, h being the
+/// entropy of s: that is ln 2 = (1 + OPEN) h(s) at s = 4 %. Seen: communities of one granularity, or branches, were better by what 2 to 6 times would show.
+const OPEN: f64 = 3.0;
+
+/// What a clustering shows of itself on the neighbour graph, without the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Evidence {
+    /// What a sample's cluster tells of its neighbours' clusters, in nats: see [`Prepared::neighbour_information`].
+    pub neighbour_information: f64,
+    /// What a sample's cluster leaves open of its neighbours' clusters, in nats: see [`Prepared::neighbour_uncertainty`].
+    pub neighbour_uncertainty: f64,
+}
+
+impl Evidence {
+    pub(crate) fn of(assignments: &Assignments, data: &Prepared) -> Self {
+        Self {
+            neighbour_information: data.neighbour_information(assignments).unwrap_or(0.0),
+            neighbour_uncertainty: data.neighbour_uncertainty(assignments).unwrap_or(0.0),
+        }
+    }
+
+    /// What is told less three times what is left open, in nats.
+    ///
+    /// Information alone speaks for clusters of equal size, which have the most to tell. With this, a crowd that is cut in two halves gains
+    /// only if fewer than 4 % of its neighbours are then apart.
+    #[must_use]
+    pub fn net(&self) -> f64 {
+        self.neighbour_information - OPEN * self.neighbour_uncertainty
+    }
+}
+
+/// By how much one answer's [`Evidence::net`] is clearly higher than another's, in nats.
+#[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
+pub(crate) fn clearly(k: usize) -> f64 {
+    CLEARLY * (k as f64).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_through_a_crowd_gains_if_few_neighbours_are_apart() {
+        let entropy = |s: f64| -s * s.ln() - (1.0 - s) * (1.0 - s).ln();
+        let net = |across: f64| {
+            let open = entropy(across);
+            let (neighbour_information, neighbour_uncertainty) = (2f64.ln() - open, open);
+            Evidence { neighbour_information, neighbour_uncertainty }.net()
+        };
+        assert!(net(0.03) > 0.0 && net(0.05) < 0.0);
+    }
+}
