@@ -70,6 +70,7 @@ impl Metrics {
             n_clusters: config.n_clusters,
             granularity: None,
             given: GivenMetrics::of(outcome, config.few_labels.as_ref(), truth)?,
+            held: outcome.held,
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             device: config.compute.device,

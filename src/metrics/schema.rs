@@ -15,6 +15,7 @@ use crate::consensus::ConsensusMethod;
 use crate::evaluation::Scores;
 use crate::from_votes::VotesSeconds;
 use crate::judge::{Chosen, Evidence};
+use crate::knowledge::Held;
 use crate::outcome::StopReason;
 use crate::voters::Search;
 
@@ -34,6 +35,9 @@ pub struct Metrics {
     pub granularity: Option<GranularityMetrics>,
     /// The labels that the run learnt from; `None` of a run that clustered.
     pub given: Option<GivenMetrics>,
+    /// What became of what was known of some samples, in a run that was told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// The preset that settings were started from; `None` without training.
     pub preset: Option<String>,
     /// The seed of the run; `None` where nothing is random.

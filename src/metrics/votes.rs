@@ -80,6 +80,7 @@ impl Metrics {
             n_clusters: config.n_clusters,
             given: None,
             granularity: None,
+            held: None,
             preset: None,
             seed: None,
             device: Device::Cpu,
