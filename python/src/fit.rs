@@ -47,7 +47,7 @@ impl Given {
             })
         };
         let methods = self.methods.iter().map(method).collect::<Result<Vec<Method>, _>>()?;
-        let few = FewLabels { methods, tau: self.tau, first_tau: self.tau };
+        let few = FewLabels { methods, tau: self.tau, first_tau: self.tau, ..FewLabels::default() };
         Ok((GivenLabels::new("y", self.classes, self.names)?, few))
     }
 }

@@ -13,18 +13,18 @@ from sklearn.datasets import load_digits
 PAGE = Path(__file__).parents[2] / "docs" / "few-labels.md"
 
 
-@pytest.fixture
-def exported(command: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def exported(command: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the page's commands write, of ten labels of digits."""
+    folder = tmp_path_factory.mktemp("exported")
     lines = "".join(f"{digit},{digit}\n" for digit in range(10))
-    (tmp_path / "some.csv").write_text(f"sample,label\n{lines}")
+    (folder / "some.csv").write_text(f"sample,label\n{lines}")
     train = ["train", "digits", "--labels-partial", "some.csv", "--method", "propagation"]
-    command(*train, "--out", "run", "--quiet", cwd=tmp_path)
+    command(*train, "--out", "run", "--quiet", cwd=folder)
     for what in ("soft", "weights"):
         name = {"soft": "soft.npz", "weights": "weighted.npz"}[what]
-        command("export", "run", f"--{what}", "--out", name, cwd=tmp_path)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        command("export", "run", f"--{what}", "--out", name, cwd=folder)
+    return folder
 
 
 def recipes(needed: str) -> list[str]:
@@ -33,7 +33,10 @@ def recipes(needed: str) -> list[str]:
     return [block for block in blocks if f"from {needed}" in block or f"import {needed}" in block]
 
 
-def test_scikit_learn_learns_from_weighted_labels(exported: Path) -> None:
+def test_scikit_learn_learns_from_weighted_labels(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(exported)
     (recipe,) = recipes("sklearn")
     data = load_digits()
     half = len(data.data) // 2

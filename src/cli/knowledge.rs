@@ -193,14 +193,14 @@ pub(super) fn check(known: &Knowledge, keys: &SampleKeys<'_>, k: usize) -> Resul
     )
 }
 
-/// What became of it, in words.
+/// What became of samples of which something is known, in words.
 pub(super) fn text(held: &Held) -> String {
     let moved = match held.moved {
         0 => "all are where they would be without it".into(),
         moved => format!("{} would be in another cluster without it", plural(moved, "sample")),
     };
     let (samples, groups) = (plural(held.samples, "sample"), plural(held.groups, "group"));
-    format!("something of {samples}, in {groups}; {moved}")
+    format!("{samples}, in {groups}; {moved}")
 }
 
 /// Which classes clusters don't show: more than half of their labelled samples would be elsewhere.
