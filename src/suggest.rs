@@ -270,13 +270,15 @@ mod tests {
             };
             let worth =
                 |sample: &usize| tells(*sample) / f64::from(1 + labels[known.clusters[*sample]]);
-            let left = (0..150).filter(|&sample| told[sample] < KNOWN);
+            let all = data.trainable().iter().map(|&sample| sample as usize);
+            let left = all.filter(|&sample| told[sample] < KNOWN);
             let best =
                 left.reduce(|best, next| if worth(&next) > worth(&best) { next } else { best });
             assert_eq!(Some(suggestion.sample.index()), best);
             labels = learn(best.unwrap(), &mut told);
         }
-        assert!(found.len() > 5 && told.iter().all(|&told| told >= KNOWN));
+        let is_told = |&sample: &u32| told[sample as usize] >= KNOWN;
+        assert!(found.len() > 5 && data.trainable().iter().all(is_told), "{found:?}");
     }
 
     #[test]
