@@ -149,6 +149,9 @@ pub(super) fn enough(
     known: &Knowledge,
     keys: &SampleKeys<'_>,
 ) -> Result<Clusters> {
+    if known.is_empty() {
+        return Ok(clusters);
+    }
     let least = known.constraints().least_clusters();
     Ok(match clusters {
         Clusters::Number(k) => {
