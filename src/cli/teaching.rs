@@ -152,7 +152,7 @@ pub(super) fn contradicted(taught: &Taught, rows: Option<&[usize]>, watcher: &Wa
     if found.is_empty() {
         return;
     }
-    let name = |id: ClusterId| taught.name_of(id).map_or_else(|| id.to_string(), Into::into);
+    let name = |id: ClusterId| taught.name_of(id);
     let told = found.iter().take(TOLD).map(|contradiction| {
         format!(
             "sample {} ({}, rather {})",

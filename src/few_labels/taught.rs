@@ -26,9 +26,14 @@ impl Taught {
         self.clusters.iter().copied().zip(self.given.names().iter().map(String::as_str))
     }
 
-    /// What a cluster is called, if it is that of a class.
+    /// What a cluster is called: as its class, or by its number. In a run that clustered any may be without a class, and a number alone may be
+    /// another class's name.
     #[must_use]
-    pub fn name_of(&self, cluster: ClusterId) -> Option<&str> {
-        self.names().find(|&(of, _)| of == cluster).map(|(_, name)| name)
+    pub fn name_of(&self, cluster: ClusterId) -> String {
+        match self.names().find(|&(of, _)| of == cluster) {
+            Some((_, name)) => name.into(),
+            None if self.probabilities.is_none() => format!("cluster {cluster}"),
+            None => cluster.to_string(),
+        }
     }
 }

@@ -84,9 +84,7 @@ pub fn write_taught(
         name: &given.names()[class.index()],
     });
     write_csv(&folder.join(GIVEN), &header(&["sample", "cluster", "name"]), lines)?;
-    let name = |cluster: ClusterId| {
-        taught.name_of(cluster).map_or_else(|| cluster.to_string(), Into::into)
-    };
+    let name = |cluster: ClusterId| taught.name_of(cluster);
     let wrong = |contradiction: &Contradiction| Wrong {
         sample: row(contradiction.sample),
         id: id(contradiction.sample),
