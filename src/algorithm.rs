@@ -15,6 +15,7 @@ use crate::config::{Config, ValidConfig};
 use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
 use crate::judge::Case;
+use crate::knowledge::Knowledge;
 use crate::labeller::Labeller;
 use crate::outcome::{Outcome, StopReason};
 use crate::progress::{Observer, Step, Unhurried};
@@ -57,7 +58,23 @@ pub fn run_with(
 ) -> Result<Outcome, RunError> {
     config.agreement_for(config.members.len() + own.len())?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared(data, config, own, observer)
+    run_prepared(data, config, &Knowledge::default(), own, observer)
+}
+
+/// As [`run`], where something is known of some samples: what is linked is together in all that comes out, and what is apart is apart.
+///
+/// # Errors
+///
+/// As [`run`], and [`RunError::Graph`] if there are too few clusters for what has to be apart.
+pub fn run_knowing(
+    features: &Features,
+    config: &ValidConfig,
+    known: &Knowledge,
+    observer: &dyn Observer,
+) -> Result<Outcome, RunError> {
+    known.constraints().check(config.n_clusters)?;
+    let data = prepared(features, config, config.compute.threads, observer)?;
+    run_prepared(data, config, known, Vec::new(), observer)
 }
 
 /// The data as models see them, with their neighbours.
@@ -74,17 +91,19 @@ pub(crate) fn prepared(
     Ok(data)
 }
 
-/// As [`run_with`], of data that were prepared as `config` says, with their neighbours.
+/// As [`run_with`] and [`run_knowing`], of data that were prepared as `config` says, with their neighbours.
 ///
 /// # Errors
 ///
-/// As [`run_with`].
+/// As these.
 pub fn run_prepared(
     data: Prepared,
     config: &ValidConfig,
+    known: &Knowledge,
     own: Vec<Box<dyn Clusterer>>,
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
+    known.constraints().check(config.n_clusters)?;
     let (k, n_own, n_threads) = (config.n_clusters, own.len(), config.compute.threads);
     config.agreement_for(config.members.len() + n_own)?;
     let cancelled = || observer.cancelled();
@@ -139,7 +158,7 @@ pub fn run_prepared(
 
         observer.step(&Step::Agree);
         let agree_start = Instant::now();
-        let signatures = Signatures::group(&votes, agreement, &threads)?;
+        let signatures = Signatures::group(&known.hold(&votes), agreement, &threads)?;
         let graph = AgreementGraph::new(&signatures, agreement)?;
         let extraction = labeller.label(&graph, &votes, k, &threads)?;
         let agree_seconds = agree_start.elapsed().as_secs_f64();
@@ -149,15 +168,21 @@ pub fn run_prepared(
         } else {
             Alignment::new(&votes, pseudo_labels)?
         };
-        let models = (0..votes.n_models()).map(ModelIdx::from_index);
-        targets = models.map(|model| alignment.to_model(model, pseudo_labels)).collect();
-
         let consensus = consensus(&answers, &alignment)?;
+        let settled = known.settle(&consensus.harden().0, &votes)?;
+        let sizes = (k, votes.n_models());
+        let labels = known.labels(pseudo_labels, settled.as_ref(), sizes, data.trainable());
+        let models = (0..votes.n_models()).map(ModelIdx::from_index);
+        targets = models.map(|model| alignment.to_model(model, &labels)).collect();
+
         let diversity = Diversity::of(&signatures, &threads).mean();
         let total = start.elapsed().as_secs_f64();
         let seconds = Seconds { total, graph: agree_seconds, models: ensemble.profile() };
         let mut record =
             Round::record(&votes, extraction, &consensus, diversity, rounds.last(), seconds);
+        known.place_all(settled.as_ref(), &mut record.consensus, &mut record.confidence);
+        let labels = known.labels(&record.pseudo_labels, settled.as_ref(), sizes, data.trainable());
+        record.pseudo_labels = labels.into_owned();
         record.information = data.neighbour_information(&record.consensus).unwrap_or(0.0);
         observer.step(&Step::Record(&record));
         let worse = worse(&record, &rounds, k).filter(|_| config.judge && ensemble.can_go_back());
@@ -199,7 +224,11 @@ pub fn run_prepared(
         answer.pseudo_labels = strays.labels(&answer.pseudo_labels);
     }
     let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
-    let taught = None;
+    let all = match &voters {
+        Some(voters) => all.stacked(&voters.votes)?,
+        None => all,
+    };
+    let (held, taught) = known.conclude(&mut answer, &all, &data)?;
     Ok(Outcome {
         answer,
         rounds,
@@ -213,5 +242,6 @@ pub fn run_prepared(
         data,
         strays,
         taught,
+        held,
     })
 }

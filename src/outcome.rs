@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::cut::Cut;
 use crate::few_labels::Taught;
 use crate::judge::Answer;
+use crate::knowledge::Held;
 use crate::round::Round;
 use crate::strays::StraysFound;
 use crate::voters::Voters;
@@ -38,6 +39,8 @@ pub struct Outcome {
     pub strays: Option<StraysFound>,
     /// What it was taught, in a run that learnt from labels.
     pub taught: Option<Taught>,
+    /// What became of what was known of some samples, in a run that was told it.
+    pub held: Option<Held>,
 }
 
 impl Outcome {

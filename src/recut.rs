@@ -120,7 +120,7 @@ pub fn recut(
     };
     let sizes = ensembles.iter().map(|ensemble| ensemble.n_models());
     let kinds: Vec<usize> = sizes.enumerate().flat_map(|(kind, n)| vec![kind; n]).collect();
-    let min_share = if chosen == Chosen::Communities { 0.0 } else { min_share(run) };
+    let min_share = min_share(run);
     let samples = transform.trainable(features);
     let found = if k < run.n_clusters() {
         joined(&rule, (&votes, &kinds, &seen), (k, min_share), &samples, &threads)?

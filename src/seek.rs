@@ -10,6 +10,7 @@ use crate::algorithm::{prepared, run_prepared};
 use crate::config::Config;
 use crate::error::RunError;
 use crate::granularity::{DEFAULT, Granularity};
+use crate::knowledge::Knowledge;
 use crate::outcome::Outcome;
 use crate::progress::{Observer, Step};
 
@@ -69,7 +70,7 @@ pub fn run_within(
 ) -> Result<(Granularity, Outcome), RunError> {
     let Sought { data, found } = seek(features, &config(*ks.start()), ks, compute, observer)?;
     let config = Config { n_clusters: found.k, ..config(found.k) }.check(features, compute)?;
-    let outcome = run_prepared(data, &config, Vec::new(), observer)?;
+    let outcome = run_prepared(data, &config, &Knowledge::default(), Vec::new(), observer)?;
     Ok((found, outcome))
 }
 

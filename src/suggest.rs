@@ -1,7 +1,11 @@
 //! Which samples to label next: those whose label would tell most of the others.
 
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
+
 use consilience_data::{Features, SampleIdx};
 use consilience_ensembles::Prepared;
+use consilience_graph::Threads;
 
 use crate::algorithm::prepared;
 use crate::error::RunError;
@@ -16,6 +20,9 @@ const LEAST: f64 = 0.05;
 const DISAGREED: f64 = 0.5;
 /// A sample that a labelled one tells so much of would tell nothing new.
 const KNOWN: f64 = 0.5;
+
+/// Samples between two looks at whether it is to go on.
+const WATCHED: usize = 10_000;
 
 /// A sample to label.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,12 +76,47 @@ pub fn suggest(
     let none = run.n_clusters();
     let clusters = run.clusters.iter().map(|id| id.map_or(none, |id| id.index())).collect();
     let known = Known { weights, clusters, labelled: labelled.to_vec() };
-    Ok(greedy(&data, &known, none + 1, count))
+    let near = Threads::new(threads)?.run(|| similarities(&data, run.n_samples()));
+    greedy((&data, &near), &known, none + 1, count, observer)
 }
 
-fn greedy(data: &Prepared, known: &Known, n_clusters: usize, count: usize) -> Vec<Suggestion> {
+/// A sample that may be taken, and what it was worth when that was last computed: no less than now.
+struct Bound {
+    worth: f64,
+    /// Of equals, the first.
+    sample: Reverse<usize>,
+}
+
+impl PartialEq for Bound {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Bound {}
+
+impl PartialOrd for Bound {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Bound {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.worth.total_cmp(&other.worth).then(self.sample.cmp(&other.sample))
+    }
+}
+
+/// Lazily, as what a sample is worth only falls: only those are computed anew that were worth more than the best (M. Minoux, *Accelerated
+/// greedy algorithms*, 1978).
+fn greedy(
+    (data, near): (&Prepared, &[Vec<(u32, f32)>]),
+    known: &Known,
+    n_clusters: usize,
+    count: usize,
+    observer: &dyn Observer,
+) -> Result<Vec<Suggestion>, RunError> {
     let n = known.weights.len();
-    let near = similarities(data, n);
     // How far the label of a sample is known by those that are labelled, 0 to 1.
     let mut told = vec![0.0_f64; n];
     let mut in_cluster = vec![0_usize; n_clusters];
@@ -94,27 +136,38 @@ fn greedy(data: &Prepared, known: &Known, n_clusters: usize, count: usize) -> Ve
         let others = near[sample].iter().map(|&(other, like)| of(other as usize, like.into()));
         of(sample, 1.0) + others.sum::<f64>()
     };
+    let worth = |sample: usize, tells: f64, in_cluster: &[usize]| {
+        #[expect(clippy::cast_precision_loss, reason = "a few labels")]
+        let labels = (1 + in_cluster[known.clusters[sample]]) as f64;
+        tells / labels
+    };
+    let go_on = || if observer.cancelled() { Err(RunError::Cancelled) } else { Ok(()) };
+    let mut bounds = BinaryHeap::with_capacity(data.trainable().len());
+    for (at, &sample) in data.trainable().iter().enumerate() {
+        if at % WATCHED == 0 {
+            go_on()?;
+        }
+        let sample = sample as usize;
+        let worth = worth(sample, gain(sample, &told), &in_cluster);
+        bounds.push(Bound { worth, sample: Reverse(sample) });
+    }
     let mut found = Vec::new();
     while found.len() < count {
-        let mut best: Option<(f64, f64, usize)> = None;
-        for &sample in data.trainable() {
-            let sample = sample as usize;
-            if told[sample] >= KNOWN {
-                continue;
-            }
-            let tells = gain(sample, &told);
-            #[expect(clippy::cast_precision_loss, reason = "a few labels")]
-            let worth = tells / (1 + in_cluster[known.clusters[sample]]) as f64;
-            // The first of equals.
-            if best.is_none_or(|(most, _, _)| worth > most) {
-                best = Some((worth, tells, sample));
-            }
+        let Some(Bound { worth: before, sample: Reverse(sample) }) = bounds.pop() else { break };
+        if told[sample] >= KNOWN {
+            continue;
         }
-        let Some((_, tells, sample)) = best else { break };
+        let tells = gain(sample, &told);
+        let worth = worth(sample, tells, &in_cluster);
+        if worth < before {
+            bounds.push(Bound { worth, sample: Reverse(sample) });
+            continue;
+        }
+        go_on()?;
         learn(sample, &mut told, &mut in_cluster);
         found.push(Suggestion { sample: SampleIdx::from_index(sample), tells });
     }
-    found
+    Ok(found)
 }
 
 /// Of each sample, those near it and how alike their neighbourhoods are.
@@ -153,13 +206,14 @@ mod tests {
     #[test]
     fn all_clusters_have_some_first_but_those_that_have_labels() {
         let (data, clusters) = crowds();
+        let near = similarities(&data, 150);
         let known = |labelled: &[usize]| Known {
             weights: vec![1.0; 150],
             clusters: clusters.clone(),
             labelled: labelled.to_vec(),
         };
         let of = |labelled: &[usize], count| {
-            let found = greedy(&data, &known(labelled), 4, count);
+            let found = greedy((&data, &near), &known(labelled), 4, count, &()).unwrap();
             let mut found: Vec<usize> =
                 found.iter().map(|suggestion| clusters[suggestion.sample.index()]).collect();
             found.sort_unstable();
@@ -167,18 +221,61 @@ mod tests {
         };
         assert_eq!(of(&[], 4), [0, 1, 2, 3]);
         assert_eq!(of(&[1, 40], 2), [2, 3], "two have a label");
-        let all = greedy(&data, &known(&[]), 4, 1000);
+        let all = greedy((&data, &near), &known(&[]), 4, 1000, &()).unwrap();
         assert!(all.len() < 100, "{} aren't like those before them", all.len());
         assert!(all[0].tells > all[3].tells || all[0].tells > 5.0, "{all:?}");
+    }
+
+    /// The same as when all are computed anew for each.
+    #[test]
+    fn lazily_is_the_same() {
+        let (data, clusters) = crowds();
+        let near = similarities(&data, 150);
+        let weights: Vec<f64> = (0..150).map(|at| f64::from(at * 7 % 5) / 4.0).collect();
+        let known = Known { weights, clusters, labelled: vec![3, 77] };
+        let found = greedy((&data, &near), &known, 4, 1000, &()).unwrap();
+        let (mut told, mut in_cluster) = (vec![0.0_f64; 150], vec![0_u32; 4]);
+        let mut learn = |sample: usize, told: &mut Vec<f64>| {
+            told[sample] = 1.0;
+            for &(other, like) in &near[sample] {
+                told[other as usize] = told[other as usize].max(like.into());
+            }
+            in_cluster[known.clusters[sample]] += 1;
+            in_cluster.clone()
+        };
+        let mut labels = vec![0; 4];
+        for sample in [3, 77] {
+            labels = learn(sample, &mut told);
+        }
+        for suggestion in &found {
+            let tells = |sample: usize| {
+                let of =
+                    |other: usize, like: f64| (like - told[other]).max(0.0) * known.weights[other];
+                let others =
+                    near[sample].iter().map(|&(other, like)| of(other as usize, like.into()));
+                of(sample, 1.0) + others.sum::<f64>()
+            };
+            let worth =
+                |sample: &usize| tells(*sample) / f64::from(1 + labels[known.clusters[*sample]]);
+            let all = data.trainable().iter().map(|&sample| sample as usize);
+            let left = all.filter(|&sample| told[sample] < KNOWN);
+            let best =
+                left.reduce(|best, next| if worth(&next) > worth(&best) { next } else { best });
+            assert_eq!(Some(suggestion.sample.index()), best);
+            labels = learn(best.unwrap(), &mut told);
+        }
+        let is_told = |&sample: &u32| told[sample as usize] >= KNOWN;
+        assert!(found.len() > 3 && data.trainable().iter().all(is_told), "{found:?}");
     }
 
     #[test]
     fn unsure_samples_come_first() {
         let (data, clusters) = crowds();
+        let near = similarities(&data, 150);
         let mut weights = vec![LEAST; 150];
         weights[100..110].fill(1.0);
         let known = Known { weights, clusters, labelled: Vec::new() };
-        let found = greedy(&data, &known, 4, 1);
+        let found = greedy((&data, &near), &known, 4, 1, &()).unwrap();
         assert!((90..150).contains(&found[0].sample.index()), "{found:?}");
     }
 }

@@ -105,6 +105,47 @@ fn a_given_label_is_never_changed_and_every_method_learns() {
     assert!(stdout(&output).contains("Written: 1 given label"), "{}", stdout(&output));
 }
 
+/// What may be wrong is put aside, and the result is no worse on crowds far apart; settings without it have nothing of it.
+#[test]
+fn labels_that_may_be_wrong_are_put_aside() {
+    let sandbox = crowds();
+    let mut given: Vec<i64> = (0..120).map(|row| if row < 30 { row % 3 } else { -1 }).collect();
+    (given[7], given[11]) = (0, 1);
+    npy(&sandbox.path("wrong.npy"), Array1::from(given.clone()).view()).unwrap();
+    for (method, switches) in [
+        ("agreement", "steady = true\nco_teaching = true\ndoubt = true"),
+        ("confidence", "tau_per_class = true\nco_teaching = true\ndoubt = true"),
+        ("supervised", "doubt = true"),
+    ] {
+        let smoothing = "label_smoothing = 0.1";
+        let settings = format!(
+            "{}\n[few_labels]\n{switches}\n",
+            SHORT.replace("network.hidden", &format!("network.{smoothing}\nnetwork.hidden"))
+        );
+        sandbox.file("robust.toml", settings);
+        let run = |out: &str, threads: usize| {
+            let line = format!(
+                "train points.npy --labels-partial wrong.npy --config robust.toml --quiet --json --no-curve \
+                 --method {method} --labels truth.npy --out {method}-{out} --threads {threads}"
+            );
+            serde_json::from_str::<Value>(&sandbox.done(&line)).unwrap()
+        };
+        let metrics = run("one", 1);
+        assert!(metrics["given"]["accuracy"].as_f64().unwrap() > 0.85, "{method}: {metrics}");
+        let found = sandbox.assignments(&format!("{method}-one"));
+        assert!(given.iter().zip(&found).all(|(given, found)| *given < 0 || given == found));
+        run("two", 2);
+        let text = |out: &str| sandbox.text(&format!("{method}-{out}/assignments.csv"));
+        assert_eq!(text("one"), text("two"));
+        let config = sandbox.text(&format!("{method}-one/config.toml"));
+        assert!(config.contains("doubt = true") && config.contains(smoothing), "{config}");
+    }
+    sandbox.done(&format!("{TRAIN} --method supervised --out plain"));
+    let config = sandbox.text("plain/config.toml");
+    let absent = ["tau_per_class", "steady", "co_teaching", "doubt", "label_smoothing"];
+    assert!(absent.iter().all(|name| !config.contains(name)), "{config}");
+}
+
 #[test]
 fn suggested_samples_are_filled_in_and_given_back() {
     let sandbox = crowds();
@@ -156,6 +197,7 @@ fn all_samples_are_exported_with_probabilities_and_weights() {
 fn what_cannot_be_learnt_from_is_refused_in_one_line() {
     let sandbox = crowds();
     sandbox.file("none.csv", "sample,label\n0,\n1,-1\n");
+    sandbox.file("steady.toml", "[few_labels]\nsteady = true\n");
     sandbox.file("unknown.csv", "sample,label\n0,a\n500,b\n");
     sandbox.file("twice.csv", "sample,label\n0,a\n1,b\n0,b\n");
     for (line, words) in [
@@ -176,6 +218,11 @@ fn what_cannot_be_learnt_from_is_refused_in_one_line() {
             "agreement or confidence",
         ),
         ("train points.npy --labels-partial column:nothing", "nothing"),
+        ("train points.npy --labels-partial given.npy --must-link pairs.csv", "--must-link"),
+        (
+            "train points.npy --labels-partial given.npy --method graph --config steady.toml",
+            "need the method agreement or confidence",
+        ),
         ("train points.npy", "--labels-partial"),
     ] {
         let output = sandbox.run(&format!("{line} --quiet --out refused"));
@@ -252,11 +299,12 @@ fn the_commands_of_the_page_work() {
         parts.map(|part| part.split("```").next().unwrap().to_owned()).collect()
     };
     let sandbox = Sandbox::new();
-    sandbox.file("some.csv", &blocks("csv")[0]);
+    let files = ["some.csv", "same.csv", "different.csv"];
+    files.iter().zip(blocks("csv")).for_each(|(name, block)| sandbox.file(name, block));
     let commands = blocks("sh").concat();
     let commands = commands.lines().filter_map(|line| line.strip_prefix("consilience "));
     let commands: Vec<&str> = commands.collect();
-    assert!(commands.len() > 4, "{commands:?}");
+    assert!(commands.len() > 7, "{commands:?}");
     for command in commands {
         sandbox.done(command);
     }

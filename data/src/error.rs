@@ -323,6 +323,30 @@ pub enum DataError {
     IdAlone { source_name: String, id: String, other: String },
 
     #[error(
+        "{source_name}: {word} {at}: {n_words} {} where two samples are expected; give two a {word}",
+        if *n_words == 1 { "word" } else { "words" }
+    )]
+    NoPair { source_name: String, word: &'static str, at: u64, n_words: usize },
+
+    #[error(
+        "{source_name}: {word} {at}: '{id}' is not in {other}; name samples by their {keys}, and leave out those whose rows were left out"
+    )]
+    PairOfUnknown {
+        source_name: String,
+        word: &'static str,
+        at: u64,
+        id: String,
+        other: String,
+        keys: &'static str,
+    },
+
+    #[error("{source_name}: {word} {at}: '{id}' is paired with itself; give two samples a {word}")]
+    PairOfOne { source_name: String, word: &'static str, at: u64, id: String },
+
+    #[error("{source_name}: no pairs of samples; give two a line")]
+    NoPairs { source_name: String },
+
+    #[error(
         "{source_name}: its column sample leaves out rows, so those of the next file can't be counted on; give ids, or one file"
     )]
     RowsLeftOut { source_name: String },

@@ -43,9 +43,10 @@ pub use ids::{ClusterId, ModelIdx, SampleIdx};
 pub use memory::free_memory;
 pub use pseudo_labels::{PseudoLabel, PseudoLabels};
 pub use read::{
-    Dataset, FeaturesChunk, FeaturesReader, Numbering, VotesChunk, VotesInfo, VotesReader,
-    describe, panics_are_caught, read_columns, read_dataset, read_dataset_as, read_dataset_with,
-    read_given_labels, read_integers, read_labels, read_npz, read_sample_labels,
+    Dataset, FeaturesChunk, FeaturesReader, Numbering, SamplePair, VotesChunk, VotesInfo,
+    VotesReader, describe, panics_are_caught, read_columns, read_dataset, read_dataset_as,
+    read_dataset_with, read_given_labels, read_integers, read_labels, read_npz, read_pairs,
+    read_sample_labels,
 };
 pub use recipe::{Missing, ReadOptions, Recipe};
 pub use records::{

@@ -59,6 +59,12 @@ impl PseudoLabels {
         self.given.binary_search(&sample).is_ok()
     }
 
+    /// The samples whose label a person gave, ascending.
+    #[must_use]
+    pub fn given(&self) -> &[SampleIdx] {
+        &self.given
+    }
+
     /// The labelled samples, in the order of samples.
     #[must_use]
     pub fn entries(&self) -> &[PseudoLabel] {

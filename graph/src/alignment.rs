@@ -168,7 +168,8 @@ impl Alignment {
         };
         let entries = pseudo_labels.entries().iter().filter_map(renumber).collect();
         let n_clusters = self.to_common[model.index()].len();
-        PseudoLabels::new(entries, n_clusters, pseudo_labels.n_samples())
+        let given = pseudo_labels.given().to_vec();
+        PseudoLabels::new(entries, n_clusters, pseudo_labels.n_samples()).with_given(given)
     }
 }
 

@@ -80,6 +80,9 @@ pub enum GraphError {
     #[error("'{name}' is no format for graphs: give graphml or dot")]
     GraphFormat { name: String },
 
+    #[error("{k} clusters can't keep apart what has to be; give {least} or more")]
+    NotApart { k: usize, least: usize },
+
     #[error("the work was given up")]
     Cancelled,
 

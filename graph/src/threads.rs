@@ -50,7 +50,7 @@ impl<'a> Threads<'a> {
     }
 
     /// Runs `work` so that rayon's parallel iterators in it use this pool.
-    pub(crate) fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+    pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)
     }
 

@@ -6,8 +6,8 @@ use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Beside, Clustering, Provenance, Source, config_toml};
 use consilience::{
-    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, check_memory, granularity,
-    run_prepared, seek,
+    Config, Granularity, Knowledge, Outcome, Predictor, RunError, ValidConfig, check_memory,
+    granularity, run_prepared, seek,
 };
 use consilience_data::{DataHash, Features, GivenLabels, Recipe};
 use consilience_ensembles::{Device, Progress, Sketch};
@@ -47,7 +47,7 @@ impl Given {
             })
         };
         let methods = self.methods.iter().map(method).collect::<Result<Vec<Method>, _>>()?;
-        let few = FewLabels { methods, tau: self.tau, first_tau: self.tau };
+        let few = FewLabels { methods, tau: self.tau, first_tau: self.tau, ..FewLabels::default() };
         Ok((GivenLabels::new("y", self.classes, self.names)?, few))
     }
 }
@@ -119,7 +119,8 @@ impl Task {
         let (least, compute) = (self.config(*ks.start())?, self.options.compute());
         let sought = seek::seek(features, &least, &ks, compute, watch)?;
         let config = self.config(sought.found.k)?;
-        let outcome = run_prepared(sought.data, &config, Vec::new(), watch)?;
+        let known = Knowledge::default();
+        let outcome = run_prepared(sought.data, &config, &known, Vec::new(), watch)?;
         Ok((config, outcome, Some(sought.found)))
     }
 

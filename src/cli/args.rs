@@ -15,6 +15,7 @@ use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
 
 use super::k_range::{Clusters, KRange};
+use super::knowledge::{KnownArgs, LinkArgs};
 use super::reading::ReadingArgs;
 use super::{compare, embed, examples, export, meta_test, meta_train, similar, suggest, values};
 
@@ -30,7 +31,7 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Cluster data: clusters, pseudo-labels and models, in a run folder
     #[command(after_help = examples::CLUSTER)]
-    Cluster(Box<ClusterArgs>),
+    Cluster(Box<ClusterCommand>),
     /// Learn from the labels of some samples to classify the others, and new ones
     #[command(after_help = examples::TRAIN)]
     Train(Box<TrainArgs>),
@@ -133,6 +134,9 @@ pub(super) struct ClusterArgs {
     /// What `train` was told
     #[arg(skip)]
     pub(super) teaching: Option<TeachingArgs>,
+    /// What only `cluster` takes
+    #[arg(skip)]
+    pub(super) known: KnownArgs,
     /// Seed of all random numbers; the same seed gives the same bytes [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
@@ -201,6 +205,29 @@ pub(super) struct ClusterArgs {
     pub(super) told: ToldArgs,
 }
 
+/// What `cluster` takes.
+#[derive(Debug, Args)]
+pub(super) struct ClusterCommand {
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+    #[command(flatten, next_help_heading = "What is known of some samples")]
+    pub(super) known: KnownArgs,
+}
+
+impl From<ClusterCommand> for ClusterArgs {
+    fn from(command: ClusterCommand) -> Self {
+        Self { known: command.known, ..command.cluster }
+    }
+}
+
+impl ClusterArgs {
+    /// The labels of some samples, if there are any.
+    pub(super) fn labels_partial(&self) -> Option<&str> {
+        let taught = self.teaching.as_ref().and_then(|teaching| teaching.labels_partial.as_deref());
+        taught.or(self.known.labels_partial.as_deref())
+    }
+}
+
 /// What only `train` takes.
 #[derive(Debug, Args)]
 pub(super) struct TrainArgs {
@@ -241,7 +268,7 @@ pub(super) struct PseudoLabelArgs {
     /// Label the signatures that another engine has counted, VOTES being the run whose models gave them: a table with columns
     /// signature, cluster, count (samples) and first (their lowest id). Writes a table, a line for each signature with a label
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "clusters", "k_range", "labels", "config", "consensus", "samples", "graph", "no_curve"
+        "clusters", "k_range", "labels", "config", "consensus", "samples", "graph", "no_curve", "must_link", "cannot_link"
     ])]
     pub(super) counts: Option<PathBuf>,
     /// Help to choose K: show what each K from A to B (included) would give. Writes nothing
@@ -280,6 +307,8 @@ pub(super) struct PseudoLabelArgs {
     pub(super) threads: Option<usize>,
     #[command(flatten, next_help_heading = "How data is read")]
     pub(super) reading: ReadingArgs,
+    #[command(flatten, next_help_heading = "What is known of some samples")]
+    pub(super) links: LinkArgs,
     #[command(flatten, next_help_heading = "When models agree")]
     pub(super) agreement: AgreementArgs,
     #[command(flatten, next_help_heading = "What is printed")]

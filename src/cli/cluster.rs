@@ -21,6 +21,7 @@ use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::{Compute, Sketch};
 
 use super::k_range::{self, Clusters, KRange};
+use super::knowledge::{self, Links};
 use super::summary::Summary;
 use super::watcher::Watcher;
 use super::{
@@ -51,36 +52,50 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     destination.held().inspect(|staging| interrupt::hold(staging));
     let mut options = args.reading.options();
     options.labels_column.clone_from(&args.labels_column);
-    args.teaching.iter().for_each(|teaching| teaching.reading(&mut options));
+    let labels_partial = args.labels_partial();
+    if args.teaching.is_some() && labels_partial.is_none() {
+        bail!("--labels-partial: name the labels to learn from");
+    }
+    labels_partial.iter().for_each(|labels| teaching::reading(labels, &mut options));
     let mut data = read_dataset_with(&args.data, &args.labels, &options)?;
-    let taught = args.teaching.as_ref();
-    let given = taught.map(|taught| taught.read(&args.data, &data, &options)).transpose()?;
+    let given = labels_partial.map(|labels| teaching::read(labels, &args.data, &data, &options));
+    let given = given.transpose()?;
     if let Some((given, _)) = &given {
         // Who was told a class is no evidence for having learnt it.
         let known = given.labelled().map(|(sample, _)| sample.index());
         let is_left = given.n_labelled() < given.n_samples();
         data.truth = data.truth.take().filter(|_| is_left).map(|truth| truth.leaving_out(known));
-        data.n_clusters = Some(given.n_classes());
+        if args.teaching.is_some() {
+            data.n_clusters = Some(given.n_classes());
+        }
     }
+    let links = match (&args.teaching, &given) {
+        (Some(_), _) => Links::default(),
+        (None, given) => {
+            let given = given.as_ref().map(|(given, _)| given.clone());
+            args.known.links.knowledge(&data.name, &data.keys(), given)?
+        }
+    };
+    let known = &links.known;
     let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
     let typed = args.clusters.as_ref().and_then(Clusters::number);
     let start = starting::find(args, &data)?;
     let of_start = start.as_ref().map(|start| &*start.initialisation);
     let k = typed.or(data.n_clusters).unwrap_or(0);
     let mut config = settings::resolve(args, &data, k, of_start)?;
-    if let Some((given, _)) =
-        given.as_ref().filter(|(given, _)| given.n_classes() > config.n_clusters)
-    {
-        let (classes, k) = (given.n_classes(), config.n_clusters);
+    let clusters = settings::clusters(args, &config, &data);
+    let classes = given.as_ref().map_or(0, |(given, _)| given.n_classes());
+    if let Some(k) = clusters.number().filter(|&k| k < classes) {
         bail!("-k {k}: there are labels of {classes} classes; give at least so many, or none");
     }
+    let clusters = knowledge::enough(clusters, known, &data.keys())?;
     let (n, width) = (data.features.n_samples(), data.features.n_features());
     check_memory(n, width, &config, compute.threads, args.reading.max_memory())?;
     let mut watcher = Watcher::new(args.told.quiet);
     // The search for K counts, too.
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
     let limit = args.max_time.map(|time| Instant::now() + time);
-    let sought = match settings::clusters(args, &config, &data) {
+    let sought = match clusters {
         Clusters::Number(k) if args.layers => bail!(
             "--layers: there are other clusterings only where K is found, and it is {k}; give -k auto or a range such as -k 5..30"
         ),
@@ -99,13 +114,14 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             Some(sought)
         }
     };
-    let source = run_folder::Source {
+    let mut source = run_folder::Source {
         data_hash: Some(DataHash::of(&data.features)),
         given_hash: given.as_ref().map(|(given, _)| given.hash()),
         init: start.as_ref().map(|start| start.path.display().to_string()),
         init_hash: start.as_ref().map(|start| start.initialisation.hash()),
         ..source(args)
     };
+    args.known.links.enter(&mut source, &links);
     let origin = origin(args, run_folder::config_toml(&command(args), &config, &source)?)?;
     let mut config = config.check(&data.features, compute).map_err(settings::hint)?;
     if let Some(start) = &start {
@@ -129,18 +145,18 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         );
     }
     if let Some((given, by)) = &given {
-        teaching::tell(given, *by, config.n_clusters, &watcher);
+        teaching::tell(given, *by, (config.n_clusters, args.teaching.is_some()), &watcher);
     }
     let (prepared, found) = sought.map(|sought| (sought.data, sought.found)).unzip();
     found.iter().for_each(|found| watcher.say(&found_k::line(found)));
     let outcome = match prepared {
-        _ if given.is_some() => {
+        _ if args.teaching.is_some() => {
             let given = given.as_ref().map(|(given, _)| given);
             let given = given.expect("it was asked for");
             few_labels::train(&data.features, given, &config, &watcher)?
         }
-        Some(prepared) => consilience::run_prepared(prepared, &config, Vec::new(), &watcher)?,
-        None => consilience::run(&data.features, &config, &watcher)?,
+        Some(data) => consilience::run_prepared(data, &config, known, Vec::new(), &watcher)?,
+        None => consilience::run_knowing(&data.features, &config, known, &watcher)?,
     };
 
     let seconds = begun.elapsed().as_secs_f64();
@@ -156,7 +172,13 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     interrupt::go_on()?;
     let sketch = Sketch::of(&data.features, config.preparation.scaling, &watcher)?;
     let rows = data.rows.as_deref();
-    outcome.taught.iter().for_each(|taught| teaching::contradicted(taught, rows, &watcher));
+    if let Some(taught) = &outcome.taught {
+        teaching::contradicted(taught, rows, &watcher);
+        knowledge::not_shown(taught).iter().for_each(|note| watcher.note(note));
+        let unlike =
+            data.truth.as_ref().and_then(|truth| teaching::unlike(taught, truth, &metrics));
+        unlike.iter().for_each(|note| watcher.note(note));
+    }
     watcher.mention("writing");
     let folder = writing::publish(&staging, |folder| {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
@@ -198,12 +220,16 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
 
 /// What a run's `config.toml` says that repeats it.
 fn command(args: &ClusterArgs) -> String {
-    let command = match args.teaching {
-        None => "cluster DATA...",
-        Some(_) => "train DATA... --labels-partial LABELS",
-    };
-    let init = if args.init.is_some() { " --init START" } else { "" };
-    format!("{command}{init}")
+    let command = if args.teaching.is_some() { "train" } else { "cluster" };
+    let links = &args.known.links;
+    let more = [
+        (args.labels_partial().is_some(), " --labels-partial LABELS"),
+        (links.must_link.is_some(), " --must-link PAIRS"),
+        (links.cannot_link.is_some(), " --cannot-link PAIRS"),
+        (args.init.is_some(), " --init START"),
+    ];
+    let more = more.into_iter().filter_map(|(is_given, option)| is_given.then_some(option));
+    format!("{command} DATA...{}", more.collect::<String>())
 }
 
 /// Why there is no report.
@@ -290,7 +316,7 @@ fn source(args: &ClusterArgs) -> run_folder::Source {
     run_folder::Source {
         data: names(&args.data),
         labels: names(&args.labels),
-        labels_partial: args.teaching.as_ref().and_then(|taught| taught.labels_partial.clone()),
+        labels_partial: args.labels_partial().map(Into::into),
         device: args.device.to_string(),
         ..run_folder::Source::default()
     }

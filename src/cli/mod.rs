@@ -21,6 +21,7 @@ mod groups;
 mod info;
 mod interrupt;
 mod k_range;
+mod knowledge;
 mod left;
 mod look;
 mod meta_test;
@@ -75,7 +76,8 @@ pub fn main(words: Vec<OsString>) -> ExitCode {
     };
     let done = match cli.command {
         Command::Cluster(args) => {
-            resume::resolve(*args, words.into_iter().skip(1).collect()).and_then(cluster::run)
+            let args = ClusterArgs::from(*args);
+            resume::resolve(args, words.into_iter().skip(1).collect()).and_then(cluster::run)
         }
         Command::Train(args) => teaching::of(*args)
             .and_then(|args| resume::resolve(args, words.into_iter().skip(1).collect()))

@@ -24,7 +24,8 @@ use super::left;
 use super::look::Look;
 use super::style::{bold, count, duration, percent, plural, table, warning};
 use super::{
-    PseudoLabelArgs, answer, curve, found_k, interrupt, k_range, settings, summary, values, writing,
+    PseudoLabelArgs, answer, curve, found_k, interrupt, k_range, knowledge, settings, summary,
+    values, writing,
 };
 
 /// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
@@ -61,20 +62,37 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     // Votes of a run are of samples that it has names for.
     let run = run_of(&args.votes)?.filter(|run| run.n_samples() == given.signatures.n_samples());
     let truth = truth(&mut given, labels.as_ref(), &look)?;
-    let found = match clusters {
-        Clusters::Number(_) => None,
+    let keys = SampleKeys::new(
+        given.signatures.n_samples(),
+        given.samples.as_deref(),
+        given.rows.as_deref(),
+    );
+    let links = args.links.knowledge(&given.name, &keys, None)?;
+    let found = match knowledge::enough(clusters, &links.known, &keys)? {
+        Clusters::Number(k) => {
+            config.n_clusters = k;
+            None
+        }
         Clusters::Within(ks) => Some(seek(&given.signatures, ks, &threads)?),
     };
     config.n_clusters = found.as_ref().map_or(config.n_clusters, |found| found.k);
     let (k, truth) = (config.n_clusters, truth.as_ref());
+    let agreement = config.agreement.check(given.signatures.n_models())?;
+    let known = &links.known;
+    let held = (!known.is_empty())
+        .then(|| known.constraints().hold_signatures(&given.signatures, &agreement, &threads));
+    let held = held.transpose()?;
+    let signatures = held.as_ref().unwrap_or(&given.signatures);
     if let Some(graph) = &graph {
-        graph.check(&given.signatures, &config)?;
+        graph.check(signatures, &config)?;
     }
     let mut points = Vec::new();
-    let outcome = from_votes(&given.signatures, &config, &threads, |min_agree, found| {
+    let mut outcome = from_votes(signatures, &config, &threads, |min_agree, found| {
         tell(&look, min_agree, found);
         points.push(CurvePoint::of(min_agree, found, k, truth));
     })?;
+    let (votes_of, n_models) = (|model| given.signatures.votes_of(model), signatures.n_models());
+    let held_to = known.conclude_votes(&mut outcome, votes_of, n_models)?;
     let points: Vec<CurvePoint> = points.into_iter().collect::<Result<_, _>>()?;
 
     let recipe = run.as_ref().map(|run| &run.recipe);
@@ -92,13 +110,15 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
         seconds: start.elapsed().as_secs_f64(),
     };
     let mut metrics = Metrics::of_votes(&outcome, &given.signatures, &config, context, truth)?;
+    metrics.held = held_to;
     metrics.granularity = found.as_ref().map(GranularityMetrics::of);
     metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
-    let written =
-        run_folder::config_toml("pseudo-label VOTES...", &config, &source(args, run.as_ref()))?;
+    let mut source = source(args, run.as_ref());
+    args.links.enter(&mut source, &links);
+    let written = run_folder::config_toml("pseudo-label VOTES...", &config, &source)?;
     if !args.no_curve {
-        let work = Work::of_votes(&given.signatures, k);
-        let asked = (&given.signatures, &config.agreement, k);
+        let work = Work::of_votes(signatures, k);
+        let asked = (signatures, &config.agreement, k);
         metrics.set_curve(Curve::follow(asked, points, work, &threads, truth, |min, found| {
             tell(&look, min, found);
         })?);
@@ -110,7 +130,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
         Ok(vec![(REPORT.into(), "consilience report writes it".into())])
     })?;
     if let Some(graph) = &graph {
-        graph.write(&given.signatures, &config, &outcome.pseudo_labels)?;
+        graph.write(signatures, &config, &outcome.pseudo_labels)?;
     }
     look.finish();
 
@@ -285,6 +305,7 @@ fn text(
         ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
         ("pseudo-labels", summary::pseudo_labels(&metrics.pseudo_labels)),
     ]);
+    rows.extend(metrics.held.as_ref().map(|held| ("known", knowledge::text(held))));
     if metrics.n_without_votes > 0 {
         let without = plural(metrics.n_without_votes, "sample");
         rows.push(("without votes", format!("{without}: no cluster and no label")));

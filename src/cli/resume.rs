@@ -38,9 +38,10 @@ pub(super) fn resolve(mut args: ClusterArgs, words: Vec<OsString>) -> Result<Clu
     env::set_current_dir(&origin.folder)
         .with_context(|| format!("{}: the run was started there", origin.folder.display()))?;
     match parse_again(&line).map_err(|error| anyhow!(usage(&error)))?.command {
-        Command::Cluster(mut args) => {
+        Command::Cluster(args) => {
+            let mut args = ClusterArgs::from(*args);
             args.words = line;
-            Ok(*args)
+            Ok(args)
         }
         Command::Train(args) => {
             let mut args = teaching::of(*args)?;

@@ -7,7 +7,7 @@ use consilience::metrics::{GivenMetrics, ProfileMetrics, PseudoLabelMetrics, Rou
 use consilience::{Metrics, StopReason};
 
 use super::style::{bold, count, duration, percent, plural, table, warning};
-use super::{found_k, left};
+use super::{found_k, knowledge, left};
 
 /// The summary of a run.
 pub(super) struct Summary<'a> {
@@ -33,7 +33,12 @@ impl Summary<'_> {
         let found = metrics.granularity.as_ref();
         rows.splice(0..0, found.map(|found| ("clusters", found_k::row(found))));
         let given = metrics.given.as_ref();
-        rows.splice(1..1, given.map(|given| ("learnt from", learnt_from(given))));
+        let title = |given: &GivenMetrics| match given.methods.is_empty() {
+            true => "labels",
+            false => "learnt from",
+        };
+        rows.splice(1..1, given.map(|given| (title(given), learnt_from(given))));
+        rows.extend(metrics.held.as_ref().map(|held| ("known", knowledge::text(held))));
         rows.extend(strays(metrics).map(|text| ("strays", text)));
         rows.extend(self.far_off().map(|text| ("far off", text)));
         rows.extend(self.unsure().map(|text| ("unsure", text)));
@@ -208,7 +213,11 @@ fn learnt_from(given: &GivenMetrics) -> String {
         n => format!("; {} contradicted by the other samples", count(n)),
     };
     let (labels, classes) = (plural(given.count, "label"), classes(given.classes.len()));
-    format!("{labels} of {classes}, by {}{wrong}", methods.join(", "))
+    let by = match methods[..] {
+        [] => String::new(),
+        _ => format!(", by {}", methods.join(", ")),
+    };
+    format!("{labels} of {classes}{by}{wrong}")
 }
 
 /// What the settings of a preset are for, and how to have others.

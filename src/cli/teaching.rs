@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use consilience::few_labels::Taught;
-use consilience::{Config, Effort};
-use consilience_data::{Dataset, GivenLabels, PairedBy, ReadOptions, read_given_labels};
+use consilience::{Config, Effort, Metrics};
+use consilience_data::{
+    ClusterId, Dataset, GivenLabels, PairedBy, ReadOptions, Truth, read_given_labels,
+};
 
 use super::k_range::Clusters;
 use super::style::{count, plural};
@@ -40,41 +42,36 @@ pub(super) fn of(args: TrainArgs) -> Result<ClusterArgs> {
     Ok(cluster)
 }
 
-impl TeachingArgs {
-    /// How the data is read: without the column of labels, if it is one of theirs.
-    pub(super) fn reading(&self, options: &mut ReadOptions) {
-        if let Some(column) = self.column() {
-            options.ignored_columns.push(column.into());
+/// How data is read that has `labels` of some samples: without their column, if it is one of the data.
+pub(super) fn reading(labels: &str, options: &mut ReadOptions) {
+    if let Some(column) = labels.strip_prefix(COLUMN) {
+        options.ignored_columns.push(column.into());
+    }
+}
+
+/// The labels of some samples, and how they were paired with those of the data.
+pub(super) fn read(
+    labels: &str,
+    paths: &[PathBuf],
+    data: &Dataset,
+    options: &ReadOptions,
+) -> Result<(GivenLabels, PairedBy)> {
+    let mut options = options.clone();
+    let files = match labels.strip_prefix(COLUMN) {
+        Some(column) => {
+            options.labels_column = Some(column.into());
+            options.ignored_columns.retain(|ignored| ignored != column);
+            paths.to_vec()
         }
-    }
+        None => {
+            options.labels_column = None;
+            vec![Path::new(labels).to_path_buf()]
+        }
+    };
+    Ok(read_given_labels(&files, &options, data)?)
+}
 
-    fn column(&self) -> Option<&str> {
-        self.labels_partial.as_deref()?.strip_prefix(COLUMN)
-    }
-
-    /// The labels, and how they were paired with the samples of the data.
-    pub(super) fn read(
-        &self,
-        paths: &[PathBuf],
-        data: &Dataset,
-        options: &ReadOptions,
-    ) -> Result<(GivenLabels, PairedBy)> {
-        let mut options = options.clone();
-        let files = match (self.column(), &self.labels_partial) {
-            (Some(column), _) => {
-                options.labels_column = Some(column.into());
-                options.ignored_columns.retain(|ignored| ignored != column);
-                paths.to_vec()
-            }
-            (None, Some(file)) => {
-                options.labels_column = None;
-                vec![Path::new(file).to_path_buf()]
-            }
-            (None, None) => bail!("--labels-partial: name the labels to learn from"),
-        };
-        Ok(read_given_labels(&files, &options, data)?)
-    }
-
+impl TeachingArgs {
     /// Settings for data that have labels.
     pub(super) fn settings(&self, mut config: Config) -> Config {
         let mut few = config.few_labels.take().unwrap_or_default();
@@ -86,9 +83,7 @@ impl TeachingArgs {
         }
         config.with_labels(few)
     }
-}
 
-impl TeachingArgs {
     /// What was typed, over what a file has.
     pub(super) fn over_file(&self, config: &mut Config) -> Result<()> {
         let Some(few) = &mut config.few_labels else { return Ok(()) };
@@ -106,8 +101,13 @@ impl TeachingArgs {
     }
 }
 
-/// What a person should know of the labels before anything is trained.
-pub(super) fn tell(given: &GivenLabels, by: PairedBy, k: usize, watcher: &Watcher) {
+/// What a person should know of the labels before anything is trained. `learns`: whether classes are learnt, as by `train`.
+pub(super) fn tell(
+    given: &GivenLabels,
+    by: PairedBy,
+    (k, learns): (usize, bool),
+    watcher: &Watcher,
+) {
     let (labelled, samples) = (given.n_labelled(), given.n_samples());
     let sizes = given.sizes();
     let classes = classes(given.n_classes());
@@ -117,7 +117,8 @@ pub(super) fn tell(given: &GivenLabels, by: PairedBy, k: usize, watcher: &Watche
     } else {
         format!("{} to {}", count(*least), count(*most))
     };
-    watcher.say(&format!("labels to learn from: {}, {each} of each of {classes}", count(labelled)));
+    let what = if learns { "labels to learn from" } else { "labels that name clusters" };
+    watcher.say(&format!("{what}: {}, {each} of each of {classes}", count(labelled)));
     if by == PairedBy::OrderAndIdsOfOne {
         watcher
             .note("--labels-partial: paired with the data row by row, as only one of them has ids");
@@ -129,14 +130,15 @@ pub(super) fn tell(given: &GivenLabels, by: PairedBy, k: usize, watcher: &Watche
         ));
     }
     if labelled == samples {
-        watcher.note(
-            "all samples have a label, so this is supervised learning; there is none left to score",
-        );
+        watcher.note(match learns {
+            true => "all samples have a label, so this is supervised learning; there is none left to score",
+            false => "all samples have a label, so their classes are the clusters; there is none left to score",
+        });
     }
-    if given.n_classes() == 1 {
+    if given.n_classes() == 1 && learns {
         watcher.note("all labels are of one class, so nothing tells what it is not; give labels of others, too");
     }
-    if k > given.n_classes() {
+    if k > given.n_classes() && learns {
         let more = plural(k - given.n_classes(), "further cluster");
         watcher.note(&format!(
             "-k {k}: {more} without a label, whose samples can't be held to anything"
@@ -150,10 +152,7 @@ pub(super) fn contradicted(taught: &Taught, rows: Option<&[usize]>, watcher: &Wa
     if found.is_empty() {
         return;
     }
-    let names = taught.given.names();
-    let name = |id: consilience_data::ClusterId| {
-        names.get(id.index()).map_or_else(|| id.0.to_string(), Clone::clone)
-    };
+    let name = |id: ClusterId| taught.name_of(id);
     let told = found.iter().take(TOLD).map(|contradiction| {
         format!(
             "sample {} ({}, rather {})",
@@ -168,4 +167,21 @@ pub(super) fn contradicted(taught: &Taught, rows: Option<&[usize]>, watcher: &Wa
         "{all} given that the other samples contradict, all in label_errors.csv: {}",
         told.join(", ")
     ));
+}
+
+/// Why there is no accuracy by name, although there are true classes: none has the name of a class that was given.
+pub(super) fn unlike(taught: &Taught, truth: &Truth, metrics: &Metrics) -> Option<String> {
+    let has_names = |name: &String| taught.given.names().contains(name);
+    if metrics.scores.is_none() || truth.names().iter().any(has_names) {
+        return None;
+    }
+    let some = |names: &[String]| {
+        let more = if names.len() > TOLD { ", ..." } else { "" };
+        format!("{}{more}", names[..names.len().min(TOLD)].join(", "))
+    };
+    Some(format!(
+        "no accuracy by name: true classes are called {}, and those of --labels-partial {}; call them alike. ACC matches clusters with classes",
+        some(truth.names()),
+        some(taught.given.names())
+    ))
 }

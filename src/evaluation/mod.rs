@@ -195,7 +195,7 @@ impl Scores {
 /// The share of samples that were given the class of their true class's name, 0..=1; `None` of no samples, and where no class has a
 /// true one's name. No cluster is matched to anything here: this is what a classifier is measured by.
 ///
-/// `names`: of the classes that were found, of `found`'s first clusters.
+/// `names`: what clusters of `found` are called, those that are classes.
 ///
 /// # Errors
 ///
@@ -203,15 +203,15 @@ impl Scores {
 pub fn accuracy_by_name(
     truth: &Truth,
     found: &Assignments,
-    names: &[String],
+    names: &[(ClusterId, &str)],
 ) -> Result<Option<f64>, DataError> {
     let table = overlap::of_assignments(truth, found)?;
-    if table.n_samples() == 0 || !truth.names().iter().any(|name| names.contains(name)) {
+    let cluster_of = |name: &String| names.iter().find(|(_, found)| found == name);
+    if table.n_samples() == 0 || !truth.names().iter().any(|name| cluster_of(name).is_some()) {
         return Ok(None);
     }
     let right = |(class, name): (usize, &String)| {
-        let found = names.iter().position(|found| found == name);
-        found.map_or(0, |found| table.get(class, found))
+        cluster_of(name).map_or(0, |(cluster, _)| table.get(class, cluster.index()))
     };
     Ok(Some(ratio(truth.names().iter().enumerate().map(right).sum(), table.n_samples())))
 }

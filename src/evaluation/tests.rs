@@ -167,10 +167,12 @@ fn a_classifier_is_right_by_name() {
     let truth = Truth::from_labels(&["cat", "dog", "cat", "eel"]).unwrap().leaving_out([3]);
     let found = Assignments::new([1, 0, 0, 0].map(ClusterId).to_vec(), 2);
     let of = |names: &[&str]| {
-        let names: Vec<String> = names.iter().map(|&name| name.into()).collect();
+        let names: Vec<_> = (0..).map(ClusterId).zip(names.iter().copied()).collect();
         accuracy_by_name(&truth, &found, &names).unwrap()
     };
     assert_eq!(of(&["dog", "cat"]), Some(2.0 / 3.0));
     assert_eq!(of(&["cat", "dog"]), Some(1.0 / 3.0));
     assert_eq!(of(&["0", "1"]), None, "other names");
+    let turned = [(ClusterId(1), "cat"), (ClusterId(0), "dog")];
+    assert_eq!(accuracy_by_name(&truth, &found, &turned).unwrap(), of(&["dog", "cat"]));
 }

@@ -1,6 +1,6 @@
 //! Given labels that the other samples contradict.
 
-use consilience_data::{ClusterId, GivenLabels, SampleIdx, SoftAssignments};
+use consilience_data::{ClusterId, GivenLabels, SampleIdx};
 use consilience_ensembles::Prepared;
 
 /// Neighbours that are asked.
@@ -15,9 +15,9 @@ const CLEAR: f64 = 0.5;
 pub struct Contradiction {
     /// The sample.
     pub sample: SampleIdx,
-    /// Its given class, which it keeps.
+    /// The cluster of its given class, which it keeps.
     pub given: ClusterId,
-    /// The class that speaks against it.
+    /// The cluster that speaks against it.
     pub found: ClusterId,
     /// What speaks for the given class, 0..=1.
     pub for_given: f64,
@@ -36,31 +36,37 @@ impl Contradiction {
 /// The given labels for which at most half as much speaks as for another class: the clearest first, then in the order of samples.
 ///
 /// A model that learnt a label repeats it. So a sample's neighbours are asked, too, and count for more: their classes' mean
-/// probability, their own given labels included. `answer` are the models' probabilities, shape (n_samples, n_clusters).
-pub(super) fn contradictions(
-    answer: &SoftAssignments,
-    given: &GivenLabels,
+/// probability, their own given labels included.
+///
+/// # Arguments
+///
+/// * `probabilities`: what models say of a sample, length `n_clusters`.
+/// * `clusters`: of each class.
+pub(crate) fn contradictions(
+    probabilities: impl Fn(usize) -> Vec<f32>,
+    n_clusters: usize,
+    (given, clusters): (&GivenLabels, &[ClusterId]),
     data: &Prepared,
 ) -> Vec<Contradiction> {
     let Some(graph) = data.neighbour_graph() else { return Vec::new() };
-    let (rows, n_clusters) = (answer.view(), answer.n_clusters());
     let of = |(sample, class): (SampleIdx, ClusterId)| {
+        let class = clusters[class.index()];
         let near = graph.of(sample.index());
         let near = &near[..NEIGHBOURS.min(near.len())];
         let mut evidence: Vec<f64> = vec![0.0; n_clusters];
         for &other in near {
             match given.classes()[other as usize] {
-                Some(class) => evidence[class.index()] += 1.0,
+                Some(class) => evidence[clusters[class.index()].index()] += 1.0,
                 None => {
-                    let row = rows.row(other as usize);
-                    evidence.iter_mut().zip(row).for_each(|(sum, &p)| *sum += f64::from(p));
+                    let row = probabilities(other as usize);
+                    evidence.iter_mut().zip(row).for_each(|(sum, p)| *sum += f64::from(p));
                 }
             }
         }
         #[expect(clippy::cast_precision_loss, reason = "a few neighbours")]
         let count = near.len().max(1) as f64;
-        let own = rows.row(sample.index());
-        for (evidence, &own) in evidence.iter_mut().zip(own) {
+        let own = probabilities(sample.index());
+        for (evidence, own) in evidence.iter_mut().zip(own) {
             *evidence = SHARE * *evidence / count + (1.0 - SHARE) * f64::from(own);
         }
         let best = (0..n_clusters)

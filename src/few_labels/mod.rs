@@ -5,12 +5,16 @@
 mod contradictions;
 mod known;
 mod methods;
+mod probabilities;
 mod pseudo_labels;
+mod relabel;
 mod settings;
 mod taught;
 mod train;
 
 pub use self::contradictions::Contradiction;
+pub(crate) use self::contradictions::contradictions;
+pub(crate) use self::probabilities::spread;
 pub use self::settings::{FewLabels, Method};
 pub use self::taught::Taught;
 pub use self::train::train;

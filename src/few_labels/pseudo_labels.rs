@@ -99,11 +99,11 @@ pub(super) fn agreed(
     extraction
 }
 
-/// What the networks' mean probability is more than `tau` sure of, and the given labels.
+/// What the networks' mean probability is sure of by more than the bound of its class, length n_clusters, and the given labels.
 pub(super) fn confident(
     graph: &AgreementGraph<'_>,
     answer: &SoftAssignments,
-    tau: f32,
+    bounds: &[f32],
     (given, trainable): (&GivenLabels, &[u32]),
     k: usize,
 ) -> Extraction {
@@ -113,7 +113,7 @@ pub(super) fn confident(
         let (label, confidence) = (assignments.clusters()[sample as usize], sure[sample as usize]);
         let label =
             PseudoLabel { sample: SampleIdx(sample), label, agreement: 1, margin: 1, confidence };
-        (confidence > tau).then_some(label)
+        (confidence > bounds[label.label.index()]).then_some(label)
     };
     let found = trainable.iter().filter_map(label).collect();
     let signatures = graph.signatures();

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use consilience_data::SoftAssignments;
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
@@ -80,11 +81,39 @@ pub struct FewLabels {
     pub tau: f32,
     /// The same after the first round; in between it goes evenly to `tau`. Equal to `tau`: fixed.
     pub first_tau: f32,
+    /// In [`Method::Confidence`]: a lower bound for classes of which networks are seldom sure, as hard classes have no labels else and stay hard
+    /// (FlexMatch; B. Zhang et al., NeurIPS 2021).
+    #[serde(skip_serializing_if = "is_off")]
+    pub tau_per_class: bool,
+    /// A found label counts only if the networks said the same in the round before: one that keeps changing is a guess
+    /// (M. Toneva et al., *An Empirical Study of Example Forgetting*, ICLR 2019).
+    #[serde(skip_serializing_if = "is_off")]
+    pub steady: bool,
+    /// Each network learns from labels that the others find, as its own mistakes look right to it (co-teaching; B. Han et al., NeurIPS 2018).
+    #[serde(skip_serializing_if = "is_off")]
+    pub co_teaching: bool,
+    /// Given labels that the other samples contradict are kept in what is written, and not learnt from, as their loss would stay high; each
+    /// class keeps one. Where many labels are wrong.
+    #[serde(skip_serializing_if = "is_off")]
+    pub doubt: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_off(switch: &bool) -> bool {
+    !switch
 }
 
 impl Default for FewLabels {
     fn default() -> Self {
-        Self { methods: vec![Method::Agreement], tau: 0.95, first_tau: 0.95 }
+        Self {
+            methods: vec![Method::Agreement],
+            tau: 0.95,
+            first_tau: 0.95,
+            tau_per_class: false,
+            steady: false,
+            co_teaching: false,
+            doubt: false,
+        }
     }
 }
 
@@ -108,6 +137,29 @@ impl FewLabels {
         self.first_tau + (self.tau - self.first_tau) * share.min(1.0)
     }
 
+    /// What the probability of each class's labels has to exceed, length n_clusters, where that of a label is `tau` as a rule.
+    ///
+    /// With a bound for each class: `tau` times c / (2 - c), c being the class's number of samples that exceed `tau`, as a share of
+    /// the largest; but at least a half, so that a label has the majority.
+    pub(crate) fn bounds(&self, tau: f32, sure: &SoftAssignments) -> Vec<f32> {
+        let k = sure.n_clusters();
+        if !self.tau_per_class {
+            return vec![tau; k];
+        }
+        let (assignments, confidences) = sure.harden();
+        let mut counts = vec![0_u32; k];
+        for (cluster, confidence) in assignments.clusters().iter().zip(confidences) {
+            counts[cluster.index()] += u32::from(confidence > tau);
+        }
+        let most = counts.iter().copied().max().unwrap_or(0).max(1);
+        #[expect(clippy::cast_precision_loss, reason = "a share")]
+        let bound = |&count: &u32| {
+            let share = count as f32 / most as f32;
+            (tau * share / (2.0 - share)).max(0.5_f32.min(tau))
+        };
+        counts.iter().map(bound).collect()
+    }
+
     /// Checks every setting.
     ///
     /// # Errors
@@ -127,6 +179,15 @@ impl FewLabels {
         if self.has(Method::Agreement) && self.has(Method::Confidence) {
             let need = "agreement or confidence, as both say which labels are learnt from";
             return wrong("few_labels.methods", need, all.join(", "));
+        }
+        let is_any = self.has(Method::Confidence);
+        if self.tau_per_class && !is_any {
+            let need = "the method confidence, which has a bound for probabilities";
+            return wrong("few_labels.tau_per_class", need, all.join(", "));
+        }
+        if (self.steady || self.co_teaching) && !is_any && !self.has(Method::Agreement) {
+            let need = "the method agreement or confidence, which find labels";
+            return wrong("few_labels.steady, few_labels.co_teaching", need, all.join(", "));
         }
         for (name, tau) in [("few_labels.tau", self.tau), ("few_labels.first_tau", self.first_tau)]
         {
@@ -158,6 +219,24 @@ mod tests {
         assert_eq!(problem(&[Method::Ladder, Method::Graph]), "");
         let wrong = FewLabels { tau: 1.0, ..FewLabels::default() };
         assert!(wrong.check().unwrap_err().to_string().contains("few_labels.tau"));
+    }
+
+    #[test]
+    fn classes_that_are_seldom_sure_have_a_lower_bound() {
+        // Four sure of the first, two of the second, none of the third.
+        let row = |cluster: usize, sure: f32| {
+            (0..3).map(move |at| if at == cluster { sure } else { (1.0 - sure) / 2.0 })
+        };
+        let rows =
+            [0, 0, 0, 0, 1, 1, 1, 2].into_iter().zip([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.6, 0.7]);
+        let rows: Vec<f32> = rows.flat_map(|(cluster, sure)| row(cluster, sure)).collect();
+        let sure = SoftAssignments::new(ndarray::Array2::from_shape_vec((8, 3), rows).unwrap());
+        let few = FewLabels { tau_per_class: true, ..FewLabels::default() };
+        assert_eq!(few.bounds(0.9, &sure), [0.9, 0.5, 0.5]);
+        assert_eq!(few.bounds(0.3, &sure), [0.3, 0.3, 0.3], "no higher than it is as a rule");
+        assert_eq!(FewLabels::default().bounds(0.9, &sure), [0.9; 3]);
+        let wrong = few.check().unwrap_err().to_string();
+        assert!(wrong.contains("the method confidence"), "{wrong}");
     }
 
     #[test]

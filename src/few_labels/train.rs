@@ -3,15 +3,18 @@
 
 use std::time::Instant;
 
-use consilience_data::{DataError, Features, GivenLabels, ModelIdx, PseudoLabels, Votes};
+use consilience_data::{
+    ClusterId, DataError, Features, GivenLabels, ModelIdx, PseudoLabels, Votes,
+};
 use consilience_ensembles::{
     Clusterer, Ensemble, Phase, Prepared, Progress, Propagation, Propagator,
 };
-use consilience_graph::{AgreementGraph, Diversity, Signatures, Threads, consensus};
+use consilience_graph::{Threads, consensus};
 
 use super::contradictions::contradictions;
-use super::known::{alignment, certain, fixed, to_learn};
-use super::pseudo_labels::{Others, agreed, confident, first};
+use super::known::{alignment, to_learn};
+use super::pseudo_labels::{Others, first};
+use super::relabel::{Relabelled, Relabelling, Said};
 use super::settings::{FewLabels, Method};
 use super::taught::Taught;
 use crate::algorithm::prepared;
@@ -74,8 +77,11 @@ pub fn train(
     let others = Others { propagated: propagated.as_ref(), communities: coherent };
 
     let (mut rounds, mut latest): (Vec<Round>, _) = (Vec::new(), None);
-    // What is learnt from: the given labels, and those that were found.
-    let mut labels = if agree { first(&others, (given, trainable), k) } else { known };
+    // What is learnt from: the given labels, and those that were found. All models number the classes alike.
+    let start = if agree { first(&others, (given, trainable), k) } else { known };
+    let mut targets = vec![start; ensemble.n_models()];
+    let (few, others_of, data_of, threads) = (&few, &others, &data, &threads);
+    let relabelling = Relabelling { few, config, others: others_of, given, data: data_of, threads };
     let mut steps = Vec::new();
     let stop = loop {
         let (round, start) = (rounds.len(), Instant::now());
@@ -84,8 +90,6 @@ pub fn train(
         let unhurried = Unhurried { observer, checkpoints: observer.checkpoints() };
         let hurried = round == 0 || ensemble.can_come_back();
         let trainer: &dyn Progress = if hurried { observer } else { &unhurried };
-        // All models number the classes alike.
-        let targets = vec![labels.clone(); models];
         ensemble.train(&data, &config.phase(round), &targets, trainer)?;
         if round == 0 {
             steps = leave_untrained(&mut ensemble, config.steps(round));
@@ -105,20 +109,13 @@ pub fn train(
 
         observer.step(&Step::Agree);
         let agree_start = Instant::now();
-        let agreement = config.agreement_for(votes.n_models())?;
-        let known_votes = fixed(&votes, &alignment, given)?;
-        let signatures = Signatures::group(&known_votes, &agreement, &threads)?;
-        let graph = AgreementGraph::new(&signatures, &agreement)?;
         let found = consensus(&answers, &alignment)?;
-        let sure = certain(&found, given);
-        let extraction = if agree {
-            let classes: Vec<_> = sure.harden().0.clusters().iter().copied().map(Some).collect();
-            agreed(&graph, &classes, &others, (given, trainable), k)
-        } else {
-            confident(&graph, &sure, few.tau_of(round, config.rounds), (given, trainable), k)
-        };
-        labels = extraction.pseudo_labels.clone();
-        let diversity = Diversity::of(&signatures, &threads).mean();
+        let said = Said { round, votes: &votes, answers: &answers, alignment: &alignment };
+        let before = rounds.last().map(|round: &Round| &round.consensus);
+        let Relabelled { extraction, sure, diversity } =
+            relabelling.labels(&said, &found, before)?;
+        let labels = extraction.pseudo_labels.clone();
+        targets = relabelling.targets(&said, &found, (&labels, before))?;
         let (total, graph) = (start.elapsed().as_secs_f64(), agree_start.elapsed().as_secs_f64());
         let seconds = Seconds { total, graph, models: ensemble.profile() };
         let mut record =
@@ -145,8 +142,12 @@ pub fn train(
     let round = rounds.last().expect("a run has at least one round");
     let kinds = if agree { others.kinds() } else { ensemble.kinds() };
     let answer = answer(round, &data, &kinds);
-    let contradictions = contradictions(&found, given, &data);
-    let taught = Taught { given: given.clone(), probabilities, contradictions };
+    let clusters: Vec<_> = (0..given.n_classes()).map(ClusterId::from_index).collect();
+    let row = |sample: usize| found.view().row(sample).to_vec();
+    let contradictions = contradictions(row, k, (given, &clusters), &data);
+    let probabilities = Some(probabilities);
+    let (given, moved) = (given.clone(), None);
+    let taught = Taught { given, clusters, probabilities, moved, contradictions };
     let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
     Ok(Outcome {
         answer,
@@ -161,6 +162,7 @@ pub fn train(
         data,
         strays: None,
         taught: Some(taught),
+        held: None,
     })
 }
 

@@ -75,6 +75,7 @@ impl Metrics {
             granularity: None,
             cut_of: None,
             given: GivenMetrics::of(outcome, config.few_labels.as_ref(), truth)?,
+            held: outcome.held,
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             device: config.compute.device,

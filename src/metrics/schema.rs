@@ -16,6 +16,7 @@ use crate::evaluation::Scores;
 use crate::evidence::Evidence;
 use crate::from_votes::VotesSeconds;
 use crate::judge::Chosen;
+use crate::knowledge::Held;
 use crate::outcome::StopReason;
 use crate::strays::{StrayLimit, StraysFound};
 use crate::voters::Search;
@@ -39,6 +40,9 @@ pub struct Metrics {
     pub cut_of: Option<String>,
     /// The labels that the run learnt from; `None` of a run that clustered.
     pub given: Option<GivenMetrics>,
+    /// What became of what was known of some samples, in a run that was told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// The preset that settings were started from; `None` without training.
     pub preset: Option<String>,
     /// The seed of the run; `None` where nothing is random.

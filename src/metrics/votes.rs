@@ -81,6 +81,7 @@ impl Metrics {
             granularity: None,
             cut_of: None,
             given: None,
+            held: None,
             preset: None,
             seed: None,
             device: Device::Cpu,

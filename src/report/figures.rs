@@ -16,6 +16,8 @@ pub(super) type Matrix = Vec<Vec<Option<f64>>>;
 pub(super) struct Given {
     pub(super) count: usize,
     pub(super) classes: Vec<String>,
+    /// Of each class; `None`: the first ones.
+    pub(super) clusters: Option<Vec<usize>>,
     pub(super) contradicted: usize,
     pub(super) accuracy: Option<f64>,
 }

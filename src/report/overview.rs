@@ -211,7 +211,11 @@ fn row(index: usize, cluster: &Cluster, most: usize, figures: &Figures) -> Row {
 /// The name of the class that a cluster is, in a run that learnt from labels; else of that which it is matched to.
 pub(super) fn class_of(cluster: usize, figures: &Figures) -> Option<String> {
     if let Some(given) = &figures.given {
-        return given.classes.get(cluster).cloned();
+        let class = match &given.clusters {
+            Some(clusters) => clusters.iter().position(|&of| of == cluster)?,
+            None => cluster,
+        };
+        return given.classes.get(class).cloned();
     }
     let classes = &figures.scores.as_ref()?.per_class;
     let class = classes.iter().find(|class| class.cluster == Some(cluster))?;

@@ -29,12 +29,21 @@ pub struct Source {
     pub data: Vec<String>,
     /// Files of labels for the scores.
     pub labels: Vec<String>,
-    /// The labels that were trained on, as named on the command line.
+    /// The labels of some samples that the run was told, as named on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels_partial: Option<String>,
     /// A hash of them, to know them again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_hash: Option<String>,
+    /// The file of pairs that are in one cluster, as named on the command line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_link: Option<String>,
+    /// The file of pairs that are in two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cannot_link: Option<String>,
+    /// Hashes of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub links_hash: Option<[String; 2]>,
     /// What networks started from, as named on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<String>,

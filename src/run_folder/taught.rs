@@ -5,7 +5,7 @@ use std::path::Path;
 
 use consilience_data::write::npy;
 use consilience_data::{ClusterId, SampleIdx, read_dataset};
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use super::results::{row, write_csv};
 use super::source::Provenance;
 use super::{damaged, manifest};
 use crate::RunError;
-use crate::few_labels::{Contradiction, Taught};
+use crate::few_labels::{Contradiction, Taught, spread};
 
 /// Names of the files.
 pub(crate) const CLASSES: &str = "classes.csv";
@@ -72,19 +72,19 @@ pub fn write_taught(
         }
         header
     };
-    let classes = given.names().iter().zip(given.sizes()).enumerate();
-    let classes = classes.map(|(cluster, (name, given))| Class { cluster, name, given });
+    let mut classes: Vec<Class<'_>> = (taught.names().zip(given.sizes()))
+        .map(|((cluster, name), given)| Class { cluster: cluster.index(), name, given })
+        .collect();
+    classes.sort_by_key(|class| class.cluster);
     write_csv(&folder.join(CLASSES), &["cluster", "name", "given"], classes)?;
-    let lines = given.labelled().map(|(sample, cluster)| Given {
+    let lines = given.labelled().map(|(sample, class)| Given {
         sample: row(sample),
         id: id(sample),
-        cluster,
-        name: &given.names()[cluster.index()],
+        cluster: taught.clusters[class.index()],
+        name: &given.names()[class.index()],
     });
     write_csv(&folder.join(GIVEN), &header(&["sample", "cluster", "name"]), lines)?;
-    let name = |ClusterId(id): ClusterId| {
-        given.names().get(usize::from(id)).map_or_else(|| id.to_string(), Clone::clone)
-    };
+    let name = |cluster: ClusterId| taught.name_of(cluster);
     let wrong = |contradiction: &Contradiction| Wrong {
         sample: row(contradiction.sample),
         id: id(contradiction.sample),
@@ -95,7 +95,10 @@ pub fn write_taught(
     };
     let columns = header(&["sample", "given", "found", "for_given", "for_found"]);
     write_csv(&folder.join(ERRORS), &columns, taught.contradictions.iter().map(wrong))?;
-    Ok(npy(&folder.join(PROBABILITIES), taught.probabilities.view())?)
+    if let Some(probabilities) = &taught.probabilities {
+        npy(&folder.join(PROBABILITIES), probabilities.view())?;
+    }
+    Ok(())
 }
 
 fn thousandths(value: f64) -> f64 {
@@ -182,17 +185,9 @@ pub fn read_probabilities(run: &RunFolder) -> Result<Array2<f32>, RunError> {
         return array.ok_or_else(|| damaged(&path, "another shape than the run has"));
     }
     let mut rows = Array2::zeros((n, k));
-    #[expect(clippy::cast_precision_loss, reason = "at most 65,535 clusters")]
-    let (equal, others) = (1.0 / k as f32, k.saturating_sub(1).max(1) as f32);
     let samples = run.clusters.iter().zip(&run.confidences);
     for (mut row, (cluster, &confidence)) in rows.rows_mut().into_iter().zip(samples) {
-        match cluster {
-            Some(cluster) if k > 1 => {
-                row.fill((1.0 - confidence) / others);
-                row[cluster.index()] = confidence;
-            }
-            _ => row.fill(equal),
-        }
+        row.assign(&ArrayView1::from(&spread(*cluster, confidence, k)));
     }
     Ok(rows)
 }

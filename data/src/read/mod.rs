@@ -24,6 +24,7 @@ mod no_panic;
 mod npy;
 mod npz;
 pub(crate) mod numbers;
+mod pairs;
 mod part;
 mod path;
 mod source;
@@ -47,6 +48,7 @@ pub use self::dataset::Dataset;
 pub use self::labels::{read_given_labels, read_labels, read_sample_labels};
 pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
+pub use self::pairs::{SamplePair, read_pairs};
 #[cfg(feature = "hdf5")]
 pub(crate) use self::path::check_hdf5;
 use self::path::read_cells;

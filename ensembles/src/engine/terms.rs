@@ -27,6 +27,8 @@ pub(crate) enum Loss {
     SquaredError,
     /// Cross-entropy with pseudo-labels.
     CrossEntropy,
+    /// Cross-entropy with all clusters alike.
+    UniformCrossEntropy,
     /// What a decoder makes of this view's activations, compared with the clean ones. Every layer has a weight of its own.
     Denoising,
 }
@@ -40,6 +42,7 @@ impl fmt::Display for Loss {
             Self::Divergence => "kl",
             Self::SquaredError => "squared-error",
             Self::CrossEntropy => "cross-entropy",
+            Self::UniformCrossEntropy => "uniform-cross-entropy",
             Self::Denoising => "denoising",
         })
     }
@@ -122,7 +125,11 @@ impl NetworkParams {
                 terms.push(term(loss, weight, view));
             }
         }
-        terms.push(term(Loss::CrossEntropy, self.label_weight, View::Labelled));
+        let (weight, smoothing) = (self.label_weight, self.label_smoothing);
+        terms.push(term(Loss::CrossEntropy, (1.0 - smoothing) * weight, View::Labelled));
+        if smoothing > 0.0 {
+            terms.push(term(Loss::UniformCrossEntropy, smoothing * weight, View::Labelled));
+        }
         if decodes {
             terms.push(term(Loss::Denoising, 1.0, View::Corrupted));
         }
@@ -199,6 +206,16 @@ mod tests {
         assert!(!losses(&params, 1).contains(&adversarial));
         assert!(losses(&params, 2).contains(&adversarial));
         assert!(params.needs_neighbours());
+    }
+
+    #[test]
+    fn smoothed_labels_share_their_weight_with_all_clusters() {
+        let params =
+            NetworkParams { label_weight: 2.0, label_smoothing: 0.1, ..NetworkParams::default() };
+        let terms = params.terms(0);
+        let of_labels = terms.iter().filter(|term| term.view == View::Labelled);
+        let of_labels: Vec<_> = of_labels.map(|term| (term.loss, term.weight)).collect();
+        assert_eq!(of_labels, [(Loss::CrossEntropy, 1.8), (Loss::UniformCrossEntropy, 0.2)]);
     }
 
     #[test]

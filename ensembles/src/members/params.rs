@@ -162,6 +162,14 @@ pub struct NetworkParams {
     pub label_batch_size: usize,
     /// Weight of their cross-entropy.
     pub label_weight: f64,
+    /// The share of that which goes to all clusters alike, as a label may be wrong: label smoothing (C. Szegedy et al., 2016). 0: none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_smoothing: f64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Default for NetworkParams {
@@ -194,6 +202,7 @@ impl Default for NetworkParams {
             normalise_last: false,
             label_batch_size: 100,
             label_weight: 4.0,
+            label_smoothing: 0.0,
         }
     }
 }
@@ -284,6 +293,8 @@ impl NetworkParams {
         }
         let ramp = self.consistency_ramp;
         need((0.0..=1.0).contains(&ramp), "consistency_ramp", "0 to 1", &ramp)?;
+        let smoothing = self.label_smoothing;
+        need((0.0..1.0).contains(&smoothing), "label_smoothing", "0 or more, below 1", &smoothing)?;
         need((0.0..=1.0).contains(&self.shift), "shift", "0 to 1", &self.shift)?;
         need((0.0..=180.0).contains(&self.rotation), "rotation", "0 to 180", &self.rotation)?;
         need((0.0..=60.0).contains(&self.shear), "shear", "0 to 60", &self.shear)?;
@@ -344,6 +355,7 @@ mod tests {
         assert!(rejected(|p| p.move_weight = 1.0).contains("as move_weight is above 0"));
         assert!(rejected(|p| p.noise_std = -1.0).contains("noise_std"));
         assert!(rejected(|p| p.label_weight = -1.0).contains("label_weight"));
+        assert!(rejected(|p| p.label_smoothing = 1.0).contains("below 1, got 1.0"));
         assert!(rejected(|p| p.denoising = vec![1.0, -1.0]).contains("denoising"));
         assert!(rejected(|p| p.sizes = SizePrior::Given(vec![1.0, -1.0])).contains("positive"));
         assert!(NetworkParams::default().check().is_ok());

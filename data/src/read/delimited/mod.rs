@@ -72,7 +72,10 @@ pub(super) fn open(
     let above = above.filter(|names| names.len() == n_columns);
     let lines = (first, ahead.get(1));
     let (in_table, counted) = has_header(&cells, lines, options, like, above.is_some());
-    if ahead.len() == 1 && (in_table || !first.iter().any(|cell| cells.is_value(cell))) {
+    // One line of words is no row, unless a person says so.
+    let is_said = options.header == Some(false);
+    let has_values = || first.iter().any(|cell| cells.is_value(cell));
+    if ahead.len() == 1 && (in_table || !is_said && !has_values()) {
         return Err(DataError::NoRows { source_name: name });
     }
     let header = if in_table { Some(first.clone()) } else { above };

@@ -126,6 +126,7 @@ pub(super) fn cases(hidden: [usize; 2]) -> Vec<(ValidNetworkParams, bool)> {
                     denoising: denoising.clone(),
                     im_weight: 0.7,
                     label_weight: 1.5,
+                    label_smoothing: if denoising.is_empty() { 0.2 } else { 0.0 },
                     consistency_weight: 2.0,
                     neighbour_weight: 0.6,
                     move_weight: 0.8,

@@ -145,6 +145,26 @@ pub(crate) fn cross_entropy(
     sum * f64::from(scale)
 }
 
+/// Mean cross-entropy of the answers with the uniform distribution, times `weight`. Nats.
+pub(crate) fn uniform_cross_entropy(
+    answers: &Answers,
+    weight: f64,
+    mut gradient: ArrayViewMut2<'_, f32>,
+) -> f64 {
+    let (n, k) = answers.p.dim();
+    let scale = mean_weight(weight, n);
+    #[expect(clippy::cast_precision_loss, reason = "at most 65,535 clusters")]
+    let uniform = 1.0 / k as f32;
+    let mut sum = 0.0;
+    for index in 0..n {
+        sum -= answers.log_p.row(index).iter().map(|&log_p| f64::from(log_p)).sum::<f64>();
+        let gradient = row_mut(&mut gradient, index);
+        let pairs = gradient.iter_mut().zip(answers.p.row(index));
+        pairs.for_each(|(gradient, p)| *gradient += scale * (p - uniform));
+    }
+    sum * f64::from(scale) * f64::from(uniform)
+}
+
 /// From the gradient of probabilities to that of logits.
 pub(crate) fn softmax_backward(
     answers: &Answers,

@@ -71,6 +71,7 @@ fn cases() -> Vec<(ValidNetworkParams, bool)> {
                         normalise_last,
                         im_weight: 0.7,
                         label_weight: 1.5,
+                        label_smoothing: if normalise_last { 0.2 } else { 0.0 },
                         consistency_weight: 2.0,
                         neighbour_weight: if labelled == normalise_last { 0.6 } else { 0.0 },
                         move_weight: if normalise_last { 0.8 } else { 0.0 },

@@ -10,6 +10,7 @@ use super::dot_product::DotProduct;
 use super::encoder::Encoder;
 use super::losses::{
     Answers, cross_entropy, divergence, information_maximisation, softmax_backward,
+    uniform_cross_entropy,
 };
 use super::optimiser::{Adam, Learn};
 use crate::engine::batches::Batch;
@@ -32,6 +33,7 @@ pub(crate) fn knows(loss: Loss) -> bool {
             | Loss::DotProduct
             | Loss::Divergence
             | Loss::CrossEntropy
+            | Loss::UniformCrossEntropy
             | Loss::Denoising
     )
 }
@@ -166,6 +168,9 @@ impl Trainer {
             Loss::Divergence => divergence(clean, answers, weight, encoder.gradient(view)),
             Loss::CrossEntropy => {
                 cross_entropy(answers, batch.labelled.1, weight, encoder.gradient(view))
+            }
+            Loss::UniformCrossEntropy => {
+                uniform_cross_entropy(answers, weight, encoder.gradient(view))
             }
             Loss::Denoising => {
                 let decoder = self.decoder.as_mut().expect("made for this term");

@@ -8,6 +8,7 @@ pub(super) mod softmax;
 mod squared_error;
 #[cfg(test)]
 mod tests;
+mod uniform_cross_entropy;
 
 use candle_core::{Result, Tensor, bail};
 
@@ -21,6 +22,7 @@ use divergence::divergence;
 use dot_product::dot_product;
 use information_maximisation::information_maximisation;
 use squared_error::squared_error;
+use uniform_cross_entropy::uniform_cross_entropy;
 
 /// What a loss may be of.
 pub(super) struct Seen<'a> {
@@ -48,6 +50,7 @@ pub(super) fn of(loss: Loss, seen: &Seen<'_>) -> Result<Tensor> {
         (Loss::Divergence, _, _) => divergence(way, clean, logits),
         (Loss::SquaredError, _, _) => squared_error(way, clean, logits),
         (Loss::CrossEntropy, Some(labels), _) => cross_entropy(way, logits, labels),
+        (Loss::UniformCrossEntropy, _, _) => uniform_cross_entropy(logits),
         (Loss::Denoising, _, Some(decoder)) => decoder.cost(way, seen.clean, seen.view),
         (Loss::CrossEntropy | Loss::Denoising, _, _) => {
             bail!("{loss:?}: labels or decoder missing")

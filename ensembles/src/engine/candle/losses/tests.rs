@@ -37,6 +37,7 @@ fn values(way: Way) {
         places.iter().map(|&(i, j)| (dot(i, j) - f64::from(u8::from(i == j))).powi(2)).sum();
     let kl = |i: usize| (0..3).map(|k| p[i][k] * (p[i][k] / q[i][k]).ln()).sum::<f64>();
     let square = |i: usize| (0..3).map(|k| (p[i][k] - q[i][k]).powi(2)).sum::<f64>();
+    let uniform = |i: usize| -(0..3).map(|k| p[i][k].ln() / 3.0).sum::<f64>();
     let labels = Tensor::new(&[[[1u32], [2]], [[2], [1]]], &Device::Cpu).unwrap();
     for (found, expected) in [
         (
@@ -51,6 +52,7 @@ fn values(way: Way) {
         (divergence(way, &logits(p), &logits(q)), f64::midpoint(kl(0), kl(1))),
         (squared_error(way, &logits(p), &logits(q)), f64::midpoint(square(0), square(1))),
         (cross_entropy(way, &logits(p), &labels), -f64::midpoint(0.2_f64.ln(), 0.8_f64.ln())),
+        (uniform_cross_entropy(&logits(p)), f64::midpoint(uniform(0), uniform(1))),
     ] {
         let found = found.unwrap().to_vec1::<f32>().unwrap();
         assert_eq!(found.len(), 2);
@@ -77,6 +79,7 @@ fn extremes(way: Way) {
         divergence(way, &variable.neg().unwrap(), &variable).unwrap(),
         squared_error(way, &variable.neg().unwrap(), &variable).unwrap(),
         cross_entropy(way, &variable, &labels).unwrap(),
+        uniform_cross_entropy(&variable).unwrap(),
     ] {
         assert!(loss.to_vec1::<f32>().unwrap()[0].is_finite());
         let gradients = loss.backward().unwrap();

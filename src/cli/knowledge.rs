@@ -1,0 +1,229 @@
+//! What a person knows of some samples: `--must-link`, `--cannot-link`, and labels of some.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use clap::Args;
+use consilience::Knowledge;
+use consilience::few_labels::Taught;
+use consilience::granularity::DEFAULT;
+use consilience::knowledge::{Conflict, Held, Origin};
+use consilience::run_folder::Source;
+use consilience_data::{GivenLabels, SampleIdx, SampleKeys, SamplePair, read_pairs};
+
+use super::k_range::Clusters;
+use super::style::{count, plural};
+
+/// Samples that a message names, and links of a chain, at most.
+const TOLD: usize = 6;
+
+/// What `cluster` takes beside what it shares with `train`.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct KnownArgs {
+    /// Labels of some samples, which name clusters and stay as they are: a file in any format of labels, whose rows are paired with the
+    /// data by ids or else by order; or column:NAME, a column of the data. Nothing, NA or -1: not labelled
+    #[arg(long, value_name = "FILE|column:NAME", conflicts_with = "k_range")]
+    pub(super) labels_partial: Option<String>,
+    #[command(flatten)]
+    pub(super) links: LinkArgs,
+}
+
+/// Flags for pairs of samples.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct LinkArgs {
+    /// Pairs of samples that are in one cluster: a line each, of two ids, or of two rows of the data, counted from 0, where it has no ids
+    #[arg(long, value_name = "FILE", conflicts_with = "k_range")]
+    pub(super) must_link: Option<PathBuf>,
+    /// Pairs of samples that are in two clusters, in the same way
+    #[arg(long, value_name = "FILE", conflicts_with = "k_range")]
+    pub(super) cannot_link: Option<PathBuf>,
+}
+
+/// What is known, and the hashes of the files of pairs that it is of, if there are any.
+#[derive(Default)]
+pub(super) struct Links {
+    pub(super) known: Knowledge,
+    hash: Option<[String; 2]>,
+}
+
+/// A file of pairs, and what messages call it.
+struct Pairs<'a> {
+    path: Option<&'a Path>,
+    word: &'static str,
+    pairs: Vec<SamplePair>,
+}
+
+impl LinkArgs {
+    /// Whether any were given.
+    pub(super) fn is_empty(&self) -> bool {
+        self.must_link.is_none() && self.cannot_link.is_none()
+    }
+
+    /// Enters them into what a run was made of.
+    pub(super) fn enter(&self, source: &mut Source, links: &Links) {
+        let name = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        (source.must_link, source.cannot_link) = (name(&self.must_link), name(&self.cannot_link));
+        source.links_hash.clone_from(&links.hash);
+    }
+
+    /// What is known by them and by labels of the samples `keys` of the data `name`. What contradicts itself is refused.
+    pub(super) fn knowledge(
+        &self,
+        name: &str,
+        keys: &SampleKeys<'_>,
+        given: Option<GivenLabels>,
+    ) -> Result<Links> {
+        let must = Pairs::read(self.must_link.as_deref(), name, keys)?;
+        let cannot = Pairs::read(self.cannot_link.as_deref(), name, keys)?;
+        let classes = given.clone();
+        let known = Knowledge::new(given, &must.samples(), &cannot.samples())
+            .map_err(|conflict| refused(&conflict, (&must, &cannot), keys, classes.as_ref()))?;
+        let hash = || [&must, &cannot].map(|pairs| SamplePair::hash(&pairs.samples()));
+        Ok(Links { known, hash: (!self.is_empty()).then(hash) })
+    }
+}
+
+impl<'a> Pairs<'a> {
+    fn read(path: Option<&'a Path>, name: &str, keys: &SampleKeys<'_>) -> Result<Self> {
+        let (pairs, word) = match path {
+            Some(path) => read_pairs(path, name, keys)?,
+            None => (Vec::new(), "line"),
+        };
+        Ok(Self { path, word, pairs })
+    }
+
+    fn samples(&self) -> Vec<[SampleIdx; 2]> {
+        self.pairs.iter().map(|pair| pair.samples).collect()
+    }
+
+    /// Where one is.
+    fn place(&self, at: usize) -> String {
+        let path = self.path.expect("there are pairs").display();
+        format!("{path}: {} {}", self.word, self.pairs[at].at)
+    }
+}
+
+/// What a sample is called.
+fn called(keys: &SampleKeys<'_>, sample: SampleIdx) -> String {
+    match (&keys.ids, &keys.rows) {
+        (Some(ids), _) => ids[sample.index()].clone(),
+        (None, Some(rows)) => rows[sample.index()].to_string(),
+        (None, None) => sample.to_string(),
+    }
+}
+
+fn refused(
+    conflict: &Conflict,
+    (must, cannot): (&Pairs<'_>, &Pairs<'_>),
+    keys: &SampleKeys<'_>,
+    given: Option<&GivenLabels>,
+) -> anyhow::Error {
+    let call = |sample| format!("'{}'", called(keys, sample));
+    let class = |sample: SampleIdx| {
+        let class = given.and_then(|given| Some(&given.names()[given.of(sample)?.index()]));
+        class.map_or_else(String::new, Clone::clone)
+    };
+    let ([first, second], apart) = match conflict.apart {
+        Origin::Pair(at) => (cannot.pairs[at].samples, cannot.place(at)),
+        Origin::Labels([a, b]) => ([a, b], format!("labels '{}' and '{}'", class(a), class(b))),
+    };
+    let link = |origin: &Origin| match origin {
+        Origin::Pair(at) => must.place(*at),
+        Origin::Labels([a, _]) => format!("the label '{}'", class(*a)),
+    };
+    let mut links: Vec<String> = conflict.linked.iter().take(TOLD).map(link).collect();
+    if let more @ 1.. = conflict.linked.len().saturating_sub(TOLD) {
+        links.push(format!("{} more", count(more)));
+    }
+    anyhow::anyhow!(
+        "{apart}: {} and {} are to be apart, but are linked by {}; remove one of these",
+        call(first),
+        call(second),
+        links.join(", "),
+    )
+}
+
+/// Numbers of clusters that are enough for what has to be apart.
+pub(super) fn enough(
+    clusters: Clusters,
+    known: &Knowledge,
+    keys: &SampleKeys<'_>,
+) -> Result<Clusters> {
+    if known.is_empty() {
+        return Ok(clusters);
+    }
+    let least = known.constraints().least_clusters();
+    Ok(match clusters {
+        Clusters::Number(k) => {
+            check(known, keys, k)?;
+            Clusters::Number(k)
+        }
+        Clusters::Within(ks) if least > *ks.start() => {
+            let end = match ks == DEFAULT {
+                true => (*ks.end()).min(keys.n_samples).max(least),
+                false => *ks.end(),
+            };
+            check(known, keys, end)?;
+            if least == end { Clusters::Number(end) } else { Clusters::Within(least..=end) }
+        }
+        within @ Clusters::Within(_) => within,
+    })
+}
+
+/// Refuses a number of clusters that is too small for what has to be apart.
+pub(super) fn check(known: &Knowledge, keys: &SampleKeys<'_>, k: usize) -> Result<()> {
+    let (constraints, least) = (known.constraints(), known.constraints().least_clusters());
+    if k >= least {
+        return Ok(());
+    }
+    if let Some(given) = known.given().filter(|given| given.n_classes() >= least) {
+        let classes = given.n_classes();
+        bail!("-k {k}: there are labels of {classes} classes; give at least so many, or none");
+    }
+    let apart = constraints.mutually_apart();
+    if apart.len() <= k {
+        bail!("-k {k}: what has to be apart can't be in so few clusters; give at least -k {least}");
+    }
+    let some = apart.iter().take(TOLD).map(|&block| called(keys, constraints.blocks()[block][0]));
+    let mut some: Vec<String> = some.map(|sample| format!("'{sample}'")).collect();
+    if apart.len() > TOLD {
+        some.push("...".into());
+    }
+    bail!(
+        "-k {k}: {} have to be apart from one another ({}); give at least -k {least}",
+        plural(apart.len(), "sample"),
+        some.join(", "),
+    )
+}
+
+/// What became of samples of which something is known, in words.
+pub(super) fn text(held: &Held) -> String {
+    let moved = match held.moved {
+        0 => "all are where they would be without it".into(),
+        moved => format!("{} would be in another cluster without it", plural(moved, "sample")),
+    };
+    let (samples, groups) = (plural(held.samples, "sample"), plural(held.groups, "group"));
+    format!("{samples}, in {groups}; {moved}")
+}
+
+/// Which classes clusters don't show: more than half of their labelled samples would be elsewhere.
+pub(super) fn not_shown(taught: &Taught) -> Option<String> {
+    let (names, sizes) = (taught.given.names(), taught.given.sizes());
+    let of = |(at, &moved): (usize, &usize)| {
+        let told = || format!("{} ({} of {})", names[at], count(moved), count(sizes[at]));
+        (2 * moved > sizes[at]).then(told)
+    };
+    let all: Vec<String> = taught.moved.iter().flatten().enumerate().filter_map(of).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let more = match all.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(" and {} more", count(more)),
+    };
+    let some = all[..all.len().min(TOLD)].join(", ");
+    Some(format!(
+        "clusters don't show some classes, most of whose labelled samples would be elsewhere without their labels: {some}{more}; \
+         train learns classes, and a larger -k may show them"
+    ))
+}
