@@ -314,6 +314,10 @@ pub(super) struct PredictArgs {
     /// [default: <data>-clusters.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Add the samples to the run's own tables, assignments.csv and .npy, in place of a file: all of them, or none. Models stay as they
+    /// are, and an id that is there already is refused
+    #[arg(long, conflicts_with_all = ["out", "votes"])]
+    pub(super) append: bool,
     /// Also write the lowest confidence of the run's models and their votes as one value, the signature: what pseudo-label --counts
     /// starts from. A sample's answer then depends on it alone, to the last bit
     #[arg(long)]

@@ -12,6 +12,8 @@ use serde::Serialize;
 use super::source::CONFIG;
 use super::{METRICS, unwritable, write_text};
 
+pub(super) const ASSIGNMENTS_CSV: &str = "assignments.csv";
+pub(super) const ASSIGNMENTS_NPY: &str = "assignments.npy";
 const ASSIGNMENTS: [&str; 3] = ["sample", "cluster", "confidence"];
 pub(crate) const PSEUDO_LABELS: [&str; 5] =
     ["sample", "label", "agreement", "margin", "confidence"];
@@ -51,12 +53,12 @@ impl<'a> Results<'a> {
 
 /// A line of `assignments.csv`.
 #[derive(Serialize)]
-struct Assigned<'a> {
-    sample: usize,
+pub(super) struct Assigned<'a> {
+    pub(super) sample: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    cluster: Option<ClusterId>,
-    confidence: f32,
+    pub(super) id: Option<&'a str>,
+    pub(super) cluster: Option<ClusterId>,
+    pub(super) confidence: f32,
 }
 
 /// A line of `pseudo_labels.csv`.
@@ -85,11 +87,19 @@ pub(super) fn write_results(
         let (row, id) = (row(results.rows, sample), results.id(sample));
         Assigned { sample: row, id, cluster, confidence }
     });
-    write_csv(&folder.join("assignments.csv"), &results.header(&ASSIGNMENTS), rows)?;
-    let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
-    let ids: Vec<i32> = results.clusters.iter().map(id).collect();
-    npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))?;
+    write_csv(&folder.join(ASSIGNMENTS_CSV), &results.header(&ASSIGNMENTS), rows)?;
+    write_clusters_alone(folder, &results.clusters)?;
     write_pseudo_labels(folder, results)
+}
+
+/// `assignments.npy`.
+pub(super) fn write_clusters_alone(
+    folder: &Path,
+    clusters: &[Option<ClusterId>],
+) -> Result<(), DataError> {
+    let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
+    let ids: Vec<i32> = clusters.iter().map(id).collect();
+    npy(&folder.join(ASSIGNMENTS_NPY), ArrayView1::from(&ids))
 }
 
 fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataError> {
