@@ -472,7 +472,7 @@ fn samples_that_are_added_when_a_program_is_killed_are_all_there_or_none() {
         }
         let mut run = start(&sandbox, append);
         // Most of them near the end.
-        sleep(whole.mul_f64(1.1 * spread(index).sqrt()));
+        sleep(whole.mul_f64(1.5 * spread(index).sqrt()));
         signal(&run, "KILL");
         run.wait().unwrap();
         let found = all("run");
