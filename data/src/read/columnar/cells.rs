@@ -250,7 +250,8 @@ fn side_by_side<T: Copy + Default>(columns: &[Cow<'_, [T]>]) -> Vec<T> {
 
 /// Writes columns into rows of `width`, from the item `first` on.
 fn put<T: Copy>(columns: &[Cow<'_, [T]>], rows: &mut [T], width: usize, first: usize) {
-    for (block, start) in rows.chunks_mut(BLOCK * width.max(1)).zip((0..).step_by(BLOCK)) {
+    let n_rows = columns.first().map_or(0, |column| column.len());
+    for (block, start) in rows.chunks_mut(BLOCK * width.max(1)).zip((0..n_rows).step_by(BLOCK)) {
         for (place, column) in columns.iter().enumerate() {
             let to = block.iter_mut().skip(first + place).step_by(width);
             to.zip(&column[start..]).for_each(|(to, &value)| *to = value);

@@ -34,6 +34,8 @@ const TILE: u64 = 64 << 20;
 /// Of rows that are all kept these are this part, and no less than so many bytes: beside the others they take that much more.
 const PARTS: u64 = 6;
 const LEAST: u64 = 8 << 20;
+/// Numbers may be so many times as large as what they are unpacked from, before not all of them are written side by side at a time.
+const FULL: u64 = 64;
 /// What claims to unpack to more than so many times its size is read as it comes, and found out.
 const RATIO: u64 = 1000;
 
@@ -49,7 +51,7 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
     let n_rows = usize::try_from(metadata.metadata().file_metadata().num_rows()).ok();
     let source_name = name.clone();
     let open = move |wanted: &Wanted| -> Result<Opened, DataError> {
-        let whole = Whole { file, metadata, name };
+        let whole = Whole { file, metadata, name, batch: BATCH };
         match Plan::of(&whole, wanted) {
             Some(plan) => {
                 Ok(Opened::Tiles(Box::new(RowGroups { whole, plan, group: 0, rows: 0..0 })))
@@ -65,6 +67,8 @@ struct Whole {
     file: File,
     metadata: ArrowReaderMetadata,
     name: String,
+    /// Rows that are decoded at a time.
+    batch: usize,
 }
 
 impl Whole {
@@ -78,7 +82,7 @@ impl Whole {
         let builder =
             ParquetRecordBatchReaderBuilder::new_with_metadata(file, self.metadata.clone());
         let mask = ProjectionMask::roots(builder.parquet_schema(), columns.iter().copied());
-        let mut builder = builder.with_projection(mask).with_batch_size(BATCH);
+        let mut builder = builder.with_projection(mask).with_batch_size(self.batch);
         if let Some((group, rows)) = rows {
             builder = builder.with_row_groups(vec![group]);
             builder = builder.with_offset(rows.start).with_limit(rows.len());
@@ -144,6 +148,8 @@ impl Plan {
             true => LEAST.max(kept / PARTS),
             false => TILE,
         };
+        // A number of rows is easily claimed.
+        let at_most = at_most.min(unpacked.saturating_mul(FULL)).max(LEAST);
         let size = if are_narrow { size_of::<f32>() } else { size_of::<f64>() };
         let parts = bytes(largest, size).div_ceil(at_most.max(1)).clamp(1, largest.max(1));
         let step = largest.div_ceil(parts).max(1);
@@ -288,7 +294,7 @@ mod tests {
                 for cut in 1..=width {
                     let handle = File::open(file.path()).unwrap();
                     let metadata = ArrowReaderMetadata::load(&handle, Default::default()).unwrap();
-                    let whole = Whole { file: handle, metadata, name: "x".into() };
+                    let whole = Whole { file: handle, metadata, name: "x".into(), batch: 70 };
                     let are_narrow = wanted.numbers == [2, 1];
                     let columns = vec![0..cut, cut..width];
                     let plan = Plan {
