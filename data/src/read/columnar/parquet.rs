@@ -34,6 +34,8 @@ const TILE: u64 = 64 << 20;
 /// Of rows that are all kept these are this part, and no less than so many bytes: beside the others they take that much more.
 const PARTS: u64 = 6;
 const LEAST: u64 = 8 << 20;
+/// The same for 64-bit floats: with smaller parts pages and dictionaries would be unpacked too often.
+const WIDE_PARTS: u64 = 2;
 /// Numbers may be so many times as large as what they are unpacked from, before not all of them are written side by side at a time.
 const FULL: u64 = 64;
 /// What claims to unpack to more than so many times its size is read as it comes, and found out.
@@ -145,7 +147,8 @@ impl Plan {
         let at_most = match wanted.are_kept {
             // They become what is kept.
             true if row_groups.len() == 1 && are_narrow => kept,
-            true => LEAST.max(kept / PARTS),
+            true if are_narrow => LEAST.max(kept / PARTS),
+            true => LEAST.max(kept / WIDE_PARTS),
             false => TILE,
         };
         // A number of rows is easily claimed.
