@@ -1,6 +1,7 @@
 //! How much memory a run takes, before it takes it.
 
-use consilience_data::free_memory;
+use consilience_data::{Features, free_memory};
+use consilience_ensembles::mostly_zeros;
 
 use crate::config::Config;
 use crate::error::RunError;
@@ -16,28 +17,45 @@ const EDGES: u64 = 800;
 const WEIGHTS: u64 = 2 * 5;
 /// Copies of the features while clusters are described, drawn, and the data sketched: as measured.
 const COPIES: u64 = 4;
+/// Samples that are looked at meanwhile, at most, where data are too large for copies.
+const LOOKED_AT: u64 = 10_000;
+/// Samples, and directions, that are compared at a time while neighbours are sought.
+const COMPARED: u64 = 2500;
+const DIRECTIONS: u64 = 256;
+/// Of what is mostly zeros, the others take this part of all, with their places.
+const NOT_ZERO: u64 = 10;
 /// Matrices of the size of a layer's activations that a step has at a time, over all views of a batch.
 const ACTIVATIONS: u64 = 40;
 
 /// About as many bytes as a run of `n_samples` samples of `n_features` features takes at most at a time, those of the features themselves not
 /// counted; a little more rather than less.
 ///
-/// Data are kept as they came, scaled, and while neighbours are sought once more; every model keeps a probability of each cluster for every
-/// sample; and every network its weights several times.
+/// Data are kept as they came, scaled, and while neighbours are sought once more, but for large data that are projected
+/// ([`Preparation::is_lean`](consilience_ensembles::Preparation::is_lean)), which are scaled to find directions, and, if they are `mostly_zeros`, never; every model keeps a probability of each
+/// cluster for every sample; and every network its weights several times.
 #[must_use]
 pub fn estimated_memory(
     n_samples: usize,
     n_features: usize,
     config: &Config,
     threads: usize,
+    mostly_zeros: bool,
 ) -> u64 {
+    let is_lean = config.preparation.is_lean(n_samples, n_features);
     let [n, width, k, threads] = [n_samples, n_features, config.n_clusters, threads].map(wide);
     let seen = wide(config.preparation.seen(n_features));
     let floats = |rows: u64, columns: u64| product([rows, columns, 4]);
-    let scaled = floats(n, width);
+    let all = floats(n, width);
     let projected = if seen < width { floats(n, seen) } else { 0 };
-    // In lists, or with their mean taken off.
-    let searched = scaled;
+    let (scaled, searched, described) = if is_lean {
+        let scaled = if mostly_zeros { all / NOT_ZERO } else { all };
+        let compared =
+            sum([product([threads, floats(COMPARED, width)]), floats(n, 2 * DIRECTIONS)]);
+        (scaled, compared, product([floats(n.min(LOOKED_AT), width), COPIES]))
+    } else {
+        // In lists, or with their mean taken off.
+        (all, all, product([all, COPIES]))
+    };
     let graph = product([n, NEIGHBOURS]);
     let voters = if config.communities > 0 { product([n, EDGES, threads]) } else { 0 };
 
@@ -55,7 +73,6 @@ pub fn estimated_memory(
     let models = wide(config.members.len()).max(trained) + wide(config.communities);
     let votes = [product([floats(n, k), models + 4]), product([n, models, 8])];
     let pairs = product([k, k, 8 * 8]);
-    let described = product([scaled, COPIES]);
     let later = [described, projected, graph / 2, voters, pairs];
     let later = sum(later.into_iter().chain(training).chain(votes));
     sum([BASE, later.max(sum([scaled, projected, searched, graph]))])
@@ -75,13 +92,15 @@ fn sum(parts: impl IntoIterator<Item = u64>) -> u64 {
 ///
 /// [`RunError::Memory`].
 pub fn check_memory(
-    n_samples: usize,
-    n_features: usize,
+    features: &Features,
     config: &Config,
     threads: usize,
     max_memory: Option<u64>,
 ) -> Result<(), RunError> {
-    let need = estimated_memory(n_samples, n_features, config, threads);
+    let (n_samples, n_features) = (features.n_samples(), features.n_features());
+    let zeros = || mostly_zeros(features, config.preparation.scaling);
+    let zeros = config.preparation.is_lean(n_samples, n_features) && zeros();
+    let need = estimated_memory(n_samples, n_features, config, threads, zeros);
     let features = product([wide(n_samples), wide(n_features), 4]);
     // What a person allows counts the features, which are there already; what is free doesn't.
     let (need, have) = match max_memory {
@@ -100,7 +119,8 @@ fn wide(number: usize) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use consilience_data::{Features, Recipe};
+    use consilience_data::Recipe;
+    use consilience_ensembles::{Preparation, Scaling};
     use ndarray::Array2;
 
     use super::*;
@@ -113,7 +133,7 @@ mod tests {
         );
         let mut config =
             Config::preset_for("tabular", &features.unwrap(), &Recipe::default(), 5).unwrap();
-        let of = |n, width, config: &Config| estimated_memory(n, width, config, 2);
+        let of = |n, width, config: &Config| estimated_memory(n, width, config, 2, false);
         let least = of(50, 8, &config);
         assert!(least < 1 << 28, "{least}");
         assert!(of(100_000, 8, &config) > least && of(50, 80_000, &config) > least);
@@ -125,11 +145,21 @@ mod tests {
     #[test]
     fn what_there_is_not_is_refused_with_how_much() {
         let config = Config { n_clusters: 5, ..Config::default() };
-        let error = check_memory(1000, 10, &config, 2, Some(1 << 20)).unwrap_err().to_string();
+        let features = Features::new(Array2::zeros((1000, 10)), "x").unwrap();
+        let error = check_memory(&features, &config, 2, Some(1 << 20)).unwrap_err().to_string();
         assert!(
             error.contains("there are 1.00 MiB") && error.contains("use fewer rows"),
             "{error}"
         );
-        assert!(check_memory(1000, 10, &config, 2, Some(1 << 40)).is_ok());
+        assert!(check_memory(&features, &config, 2, Some(1 << 40)).is_ok());
+    }
+
+    #[test]
+    fn large_data_that_are_projected_are_there_once() {
+        let preparation = Preparation { scaling: Scaling::Rows, components: 200 };
+        let config = Config { preparation, n_clusters: 10, candidates: 0, ..Config::default() };
+        let features = 4 * 200_000 * 2_000;
+        let of = |zeros| estimated_memory(200_000, 2_000, &config, 2, zeros);
+        assert!(of(true) < features && of(true) < of(false) && of(false) < 2 * features);
     }
 }

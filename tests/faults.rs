@@ -390,3 +390,100 @@ fn a_full_standard_output_is_told() {
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.starts_with("error: standard output can't be written: No space left"), "{error}");
 }
+
+#[test]
+fn an_own_folder_in_a_parent_that_is_not_is_filled_from_within() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+
+    const NOBODY: u32 = 65_534;
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("parent/own")).unwrap();
+    let is_root = fs::metadata(sandbox.path("parent")).unwrap().uid() == 0;
+    let mode = |path: &str, mode| {
+        fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode("", 0o755);
+    mode("parent", 0o555);
+    if is_root {
+        chown(sandbox.path("parent/own"), Some(NOBODY), Some(NOBODY)).unwrap();
+    }
+    let program = |arguments: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_consilience"));
+        command.args(arguments.split_whitespace()).current_dir(sandbox.path(""));
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        // Root may write anywhere.
+        if is_root { command.uid(NOBODY).gid(NOBODY) } else { &mut command }.spawn().unwrap()
+    };
+    sandbox.done(&format!("{QUICK} --out whole -q"));
+    let expected = bytes(&sandbox.path("whole"));
+
+    let mut run = program(&format!("{QUICK} --out parent/own"));
+    let _reader = wait_for(&mut run, "round 2 of 2: training");
+    signal(&run, "KILL");
+    ended(&mut run);
+    assert!(sandbox.path("parent/own/.partial/checkpoint/index").exists());
+    let mut other = program(&format!("{QUICK} --out parent/own"));
+    wait_for(&mut other, "has a checkpoint of a run that was ended");
+    assert_eq!(ended(&mut other).0.code(), Some(2));
+    let mut resumed = program(&format!("{QUICK} --out parent/own --resume -q"));
+    assert_eq!(ended(&mut resumed).0.code(), Some(0));
+    assert_complete(&sandbox.path("parent/own"));
+    assert!(bytes(&sandbox.path("parent/own")) == expected);
+    let mut again = program(&format!("{QUICK} --out parent/own"));
+    wait_for(&mut again, "the folder isn't empty");
+    assert_eq!(ended(&mut again).0.code(), Some(2));
+    mode("parent", 0o755);
+}
+
+#[test]
+fn samples_that_are_added_when_a_program_is_killed_are_all_there_or_none() {
+    let sandbox = Sandbox::new();
+    sandbox.done(
+        "cluster digits --member k-means --models 2 --rounds 1 --min-confidence 0 -q --out run",
+    );
+    let mut table = "a".to_owned();
+    (1..64).for_each(|feature| table += &format!(",a{feature}"));
+    for row in 0..3000 {
+        table += &format!("\n{}", row % 17);
+        (1..64).for_each(|feature| table += &format!(",{}", (row * feature) % 16));
+    }
+    sandbox.file("new.csv", table);
+    let append = "predict run new.csv --append -q";
+    let all = |run: &str| {
+        let mut files = BTreeMap::new();
+        collect(&sandbox.path(run), &sandbox.path(run), &mut files);
+        files
+    };
+    let before = all("run");
+    let begun = Instant::now();
+    sandbox.done(append);
+    let (whole, after) = (begun.elapsed(), all("run"));
+    let (mut added, mut as_it_was) = (0, 0);
+    for index in 0..times(12) {
+        if all("run") != before {
+            // As it was.
+            fs::remove_dir_all(sandbox.path("run")).unwrap();
+            for (name, content) in &before {
+                let path = sandbox.path(&format!("run/{name}"));
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, content).unwrap();
+            }
+        }
+        let mut run = start(&sandbox, append);
+        // Most of them near the end.
+        sleep(whole.mul_f64(1.5 * spread(index).sqrt()));
+        signal(&run, "KILL");
+        run.wait().unwrap();
+        let found = all("run");
+        assert!(found == before || found == after, "run {index}");
+        *(if found == after { &mut added } else { &mut as_it_was }) += 1;
+        if found == before {
+            // What was left is no obstacle.
+            sandbox.done(append);
+            assert!(all("run") == after);
+        }
+        assert!(!sandbox.path("run.partial").exists() || found == after);
+    }
+    println!("killed while samples were added: {added} added, {as_it_was} as it was");
+}

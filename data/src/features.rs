@@ -1,14 +1,15 @@
 //! Samples to be clustered.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
 
 use crate::DataError;
 
-/// Features of all samples, shape (n_samples, n_features), finite, in standard (row-major) layout.
+/// Features of all samples, shape (n_samples, n_features), finite, in standard (row-major) layout. A clone shares them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Features(Array2<f32>);
+pub struct Features(Arc<Array2<f32>>);
 
 impl Features {
     /// Checks that there is at least one sample and one feature, that the ids fit, and that all values are finite.
@@ -25,7 +26,7 @@ impl Features {
         } else {
             values.as_standard_layout().into_owned()
         };
-        Ok(Self(values))
+        Ok(Self(values.into()))
     }
 
     /// What [`Features::new`] checks, before the values are stacked with others'.
@@ -72,7 +73,7 @@ impl Features {
     /// Some rows, in this order.
     #[must_use]
     pub(crate) fn select(&self, rows: &[usize]) -> Self {
-        Self(self.0.select(ndarray::Axis(0), rows))
+        Self(self.0.select(ndarray::Axis(0), rows).into())
     }
 
     /// All values, row after row.

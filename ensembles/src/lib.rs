@@ -54,6 +54,7 @@ pub use preparation::image::Image;
 pub use preparation::neighbour_graph::NeighbourGraph;
 pub use preparation::prepared::Prepared;
 pub use preparation::reduction::principal_directions;
+pub use preparation::sparse_reduction::mostly_zeros;
 pub use preparation::transform::{Preparation, Scaling, Transform};
 pub use pretexts::{Encoder, Pretext, PretextParams, Trained};
 pub use profile::Profile;

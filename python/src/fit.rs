@@ -98,7 +98,7 @@ impl Task {
         let few = self.given.as_ref().map(|(_, few)| few.clone());
         let config = self.options.config(&self.features, &self.recipe, k, few)?;
         let (compute, features) = (self.options.compute(), &self.features);
-        check_memory(features.n_samples(), features.n_features(), &config, compute.threads, None)?;
+        check_memory(features, &config, compute.threads, None)?;
         config.check(features, compute)
     }
 

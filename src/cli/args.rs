@@ -38,7 +38,7 @@ pub(super) enum Command {
     /// Make pseudo-labels and a consensus of the votes of any clusterers
     #[command(after_help = examples::PSEUDO_LABEL)]
     PseudoLabel(Box<PseudoLabelArgs>),
-    /// Cut a finished run into another number of clusters, in seconds, without training; a run folder of its own
+    /// Cut a finished run into another number of clusters, without training
     #[command(after_help = examples::CUT)]
     Cut(CutArgs),
     /// Write the report.html of a run, in place of the one that is there
@@ -373,6 +373,10 @@ pub(super) struct PredictArgs {
     /// [default: <data>-clusters.csv]
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Add the samples to the run's own tables, assignments.csv and .npy, in place of a file: all of them, or none. Models stay as they
+    /// are, and an id that is there already is refused
+    #[arg(long, conflicts_with_all = ["out", "votes"])]
+    pub(super) append: bool,
     /// Also write the lowest confidence of the run's models and their votes as one value, the signature: what pseudo-label --counts
     /// starts from. A sample's answer then depends on it alone, to the last bit
     #[arg(long)]

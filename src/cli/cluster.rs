@@ -89,8 +89,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         bail!("-k {k}: there are labels of {classes} classes; give at least so many, or none");
     }
     let clusters = knowledge::enough(clusters, known, &data.keys())?;
-    let (n, width) = (data.features.n_samples(), data.features.n_features());
-    check_memory(n, width, &config, compute.threads, args.reading.max_memory())?;
+    check_memory(&data.features, &config, compute.threads, args.reading.max_memory())?;
     let mut watcher = Watcher::new(args.told.quiet);
     // The search for K counts, too.
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));

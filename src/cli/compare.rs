@@ -9,8 +9,8 @@ use consilience::compare::{Common, Comparison};
 use consilience::run_folder::RunFolder;
 use serde::Serialize;
 
-use super::answer;
 use super::style::{bold, columns, count, percent, plural, word};
+use super::{answer, reading};
 
 /// Moves that are shown.
 const MOST: usize = 15;
@@ -52,6 +52,7 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
         }
     }
     let (first, second) = (RunFolder::open(&args.first)?, RunFolder::open(&args.second)?);
+    [&first, &second].into_iter().for_each(|run| reading::tell_appended(run, false));
     let (compared, common) = Comparison::of(&first, &second)?;
     if let Some(out) = &args.out {
         write(out, (&first, &second), &compared, &common)?;

@@ -132,6 +132,8 @@ Examples:
     consilience predict runs/data-1 new.csv
   Only confident ones; the other samples get an empty cell
     consilience predict runs/data-1 new.csv --min-confidence 0.8 --out sure.csv
+  Into the run's own tables, beside the samples that it was made of
+    consilience predict runs/data-1 new.csv --append
   To standard output
     consilience predict runs/data-1 new.npy --out - --quiet
   With the models' votes, for pseudo-labels of all parts of large data

@@ -138,6 +138,7 @@ fn pair(text: &str) -> Result<(usize, String), String> {
 /// Writes pseudo-labels of a run for other tools. Everything that can be refused is refused before anything is written.
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let run = RunFolder::open(&args.run)?;
+    reading::tell_appended(&run, args.quiet);
     args.out.as_deref().map_or(Ok(()), check_new)?;
     let kind = args.kind()?;
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.run, kind));

@@ -6,7 +6,7 @@ use super::style::bold;
 
 const GROUPS: &[(&str, &[&str])] = &[
     ("Cluster", &["cluster", "train", "pseudo-label"]),
-    ("Use a run", &["report", "predict", "export", "suggest"]),
+    ("Use a run", &["report", "predict", "cut", "export", "suggest"]),
     ("Score and compare", &["evaluate", "compare", "similar"]),
     ("Prepare", &["data", "embed", "meta-train", "meta-test"]),
     ("About the program", &["completions", "man", "help"]),

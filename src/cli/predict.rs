@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Result, anyhow, bail};
 use consilience::evaluation::Scores;
 use consilience::export::LabelNames;
-use consilience::run_folder::{read_class_names, read_recipe, read_source};
+use consilience::run_folder::{Addition, read_class_names, read_recipe, read_source};
 use consilience::{Prediction, Predictor, Voted};
 use consilience_data::{ClusterId, DataError, FeaturesChunk, FeaturesReader, PairedBy, Truth};
 use serde::Serialize;
@@ -28,6 +28,8 @@ struct Told {
     run: PathBuf,
     /// `None` for standard output.
     out: Option<PathBuf>,
+    /// Whether `out` is the run, and the samples were added to it.
+    is_appended: bool,
     n_samples: usize,
     n_clusters: usize,
     /// Number of samples in each cluster, length n_clusters.
@@ -75,16 +77,7 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         let run = args.run.display();
         bail!("{name}: {}, but the models of {run} take {expected}", plural(found, "feature"));
     }
-    let out = match &args.out {
-        Some(_) if to_stdout => None,
-        Some(out) => Some(out.clone()),
-        None => Some(format!("{}-clusters.csv", reader.name()).into()),
-    };
-    let names = class_names(&args.run, predictor.n_clusters())?;
-    let mut predictions = Predictions::create(out.as_deref(), args.votes, names)?;
-    if let Some(aside) = predictions.aside() {
-        interrupt::hold_file(aside);
-    }
+    let mut target = Target::open(args, reader.name(), &predictor)?;
     let mut found = Found::new(&predictor, reader.may_have_truth());
     let look = Look::new("{bar:24.cyan/dim} {msg}", args.quiet);
     let total = reader.n_samples();
@@ -95,7 +88,7 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let mut take = |chunk: &FeaturesChunk, prediction: &Prediction, voted: Option<&Voted>| {
         interrupt::go_on()?;
         let clusters: Vec<_> = prediction.confident(least).collect();
-        predictions.write(chunk, &clusters, prediction, voted)?;
+        target.write(chunk, &clusters, prediction, voted)?;
         found.add(&clusters, prediction);
         tell(&look, found.n_samples, total, start);
         Ok::<_, anyhow::Error>(())
@@ -108,7 +101,7 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     };
     look.finish();
     // Labels that don't fit are refused before the file gets its name.
-    let done = done.and_then(|()| Ok((reader.truth()?, predictions.publish()?)));
+    let done = done.and_then(|()| Ok((reader.truth()?, target.publish(args, reader.data_hash())?)));
     let (truth, out) = match done {
         Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
@@ -131,6 +124,62 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         look.note(text.trim_end());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where clusters are written.
+enum Target {
+    File(Box<Predictions>),
+    Run(Box<Addition>),
+}
+
+impl Target {
+    /// Checks that it can be written, and holds it.
+    fn open(args: &PredictArgs, data: &str, predictor: &Predictor) -> Result<Self> {
+        if args.append {
+            let addition = Addition::new(&args.run)?;
+            interrupt::hold(addition.staging());
+            return Ok(Self::Run(Box::new(addition)));
+        }
+        let out = match &args.out {
+            Some(out) if out == Path::new(STDOUT) => None,
+            Some(out) => Some(out.clone()),
+            None => Some(format!("{data}-clusters.csv").into()),
+        };
+        let names = class_names(&args.run, predictor.n_clusters())?;
+        let predictions = Predictions::create(out.as_deref(), args.votes, names)?;
+        if let Some(aside) = predictions.aside() {
+            interrupt::hold_file(aside);
+        }
+        Ok(Self::File(Box::new(predictions)))
+    }
+
+    fn write(
+        &mut self,
+        samples: &FeaturesChunk,
+        clusters: &[Option<ClusterId>],
+        prediction: &Prediction,
+        voted: Option<&Voted>,
+    ) -> Result<()> {
+        match self {
+            Self::File(predictions) => predictions.write(samples, clusters, prediction, voted),
+            Self::Run(addition) => {
+                let (ids, rows) = (samples.ids.as_deref(), samples.rows.as_deref());
+                Ok(addition.push(ids, rows, clusters, &prediction.confidences)?)
+            }
+        }
+    }
+
+    /// Where it is now, if it isn't standard output.
+    fn publish(self, args: &PredictArgs, data_hash: String) -> Result<Option<PathBuf>> {
+        match self {
+            Self::File(predictions) => predictions.publish(),
+            Self::Run(addition) => {
+                let data = args.data.iter().map(|path| path.display().to_string()).collect();
+                addition.publish(data, data_hash)?;
+                Ok(Some(args.run.clone()))
+            }
+        }
+    }
 }
 
 /// What classes are called, in a run that learnt from labels.
@@ -194,6 +243,7 @@ impl Found {
         Ok(Told {
             run: args.run.clone(),
             out,
+            is_appended: args.append,
             n_samples: self.n_samples,
             n_clusters,
             is_run_data: None,
@@ -232,7 +282,8 @@ fn summary(name: &str, told: &Told) -> String {
         ("scores", scores(found.acc, found.nmi, found.ari, None) + labelled)
     }));
     rows.push(("time", format!("{}, {}", duration(told.seconds), speed(rate))));
-    rows.extend(told.out.as_ref().map(|out| ("file", out.display().to_string())));
+    let place = if told.is_appended { "added to" } else { "file" };
+    rows.extend(told.out.as_ref().map(|out| (place, out.display().to_string())));
     let samples = plural(told.n_samples, "sample");
     format!("{name}: {samples}, K = {}\n\n{}", told.n_clusters, table(&rows))
 }

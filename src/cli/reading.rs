@@ -9,6 +9,9 @@ use consilience_data::{
     DataError, Dataset, Missing, PartInfo, ReadOptions, read_dataset_as, read_dataset_with,
 };
 
+use super::output::tell;
+use super::style::{plural, word};
+
 /// Columns left aside that are told.
 const TOLD: usize = 12;
 
@@ -63,6 +66,14 @@ pub(super) struct ReadingArgs {
 enum Mark {
     Point,
     Comma,
+}
+
+/// Says that a run has samples that came later, which a command is not about.
+pub(super) fn tell_appended(run: &RunFolder, quiet: bool) {
+    if let Some(appended) = run.appended.as_ref().filter(|_| !quiet) {
+        let samples = plural(appended.n_samples(), "sample");
+        tell(&format!("{}: without the {samples} that were added to it", word(&run.path)));
+    }
 }
 
 impl ReadingArgs {

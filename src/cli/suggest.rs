@@ -51,6 +51,7 @@ struct Line {
 /// Names the samples whose labels would tell most, as a table to fill in.
 pub(super) fn run(args: &SuggestArgs) -> Result<ExitCode> {
     let run = RunFolder::open(&args.run)?;
+    reading::tell_appended(&run, args.quiet);
     let out = args.out.clone().unwrap_or_else(|| default_out(&args.run));
     if out.symlink_metadata().is_ok() {
         bail!("{}: exists already; name another with --out, or remove it", out.display());

@@ -49,6 +49,11 @@ fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
     if !run.source.labels.is_empty() {
         facts.push(("labels (for scores only)", list(&run.source.labels)));
     }
+    if let Some(appended) = &run.appended {
+        let data: Vec<String> = appended.parts.iter().flat_map(|part| part.data.clone()).collect();
+        let samples = plural(appended.n_samples(), "sample");
+        facts.push(("added since, not shown here", format!("{samples}: {}", list(&data))));
+    }
     let models = plural(figures.n_models(), "model");
     facts.push((
         "models",

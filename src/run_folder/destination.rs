@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::index;
+use super::inside;
 use super::source::CONFIG;
 use super::staging::Staging;
 use crate::RunError;
@@ -53,7 +54,7 @@ impl Destination {
         }
         let out = whole(out)?;
         if !resume && index::is_there(&checkpoint_of(&out)) {
-            let aside = aside_of(&out);
+            let aside = where_aside(&out);
             let problem = format!(
                 "{} has a checkpoint of a run that was ended: go on with it with --resume, or remove that folder to start anew",
                 aside.display()
@@ -132,7 +133,12 @@ fn last_number(parent: &Path, data: &str) -> u64 {
 
 /// Where the checkpoint of the run `out` is.
 pub(super) fn checkpoint_of(out: &Path) -> PathBuf {
-    aside_of(out).join("checkpoint")
+    where_aside(out).join("checkpoint")
+}
+
+/// Where what becomes the run `out` is written, if something is.
+fn where_aside(out: &Path) -> PathBuf {
+    Some(inside::aside_in(out)).filter(|aside| aside.is_dir()).unwrap_or_else(|| aside_of(out))
 }
 
 /// What is said of a run that can't be gone on with because it is there.
@@ -145,9 +151,9 @@ pub(super) fn finished(out: &Path) -> RunError {
 
 /// `out` without links, checked to be nothing or an empty folder.
 fn whole(out: &Path) -> Result<PathBuf, RunError> {
-    match fs::read_dir(out) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
+    match inside::is_free(out) {
+        Ok(is_free) => {
+            if !is_free {
                 let message = "the folder isn't empty; name another with --out, or remove it";
                 return Err(RunError::folder(out, &message));
             }

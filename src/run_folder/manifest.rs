@@ -51,6 +51,11 @@ pub(super) fn write(folder: &Path, absent: &[(String, String)]) -> io::Result<()
     fs::write(folder.join(MANIFEST), text(&Manifest { format: FORMAT, version, absent, files }))
 }
 
+/// What should be in the run in `folder` and isn't, and why.
+pub(super) fn absent(folder: &Path) -> Result<Vec<(String, String)>, RunError> {
+    Ok(read(folder)?.map(|manifest| manifest.absent.into_iter().collect()).unwrap_or_default())
+}
+
 /// Enters a file that was written anew into the manifest of the run in `folder`, if it has one.
 pub(super) fn renew(folder: &Path, name: &str) -> Result<(), RunError> {
     let Some(mut manifest) = read(folder)? else { return Ok(()) };

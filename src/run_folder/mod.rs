@@ -3,6 +3,8 @@
 //! It is written aside and held, and gets its name when all of it is on the disk: [`Staging`]. Before any work is done,
 //! [`Destination`] finds out whether it can be written. What is finished of a run that isn't is in a [`CheckpointFolder`].
 
+mod addition;
+mod appended;
 mod checkpoint;
 mod clusters;
 mod destination;
@@ -10,6 +12,7 @@ mod estimate;
 #[cfg(feature = "hdf5")]
 mod h5;
 mod index;
+mod inside;
 mod layers;
 pub(crate) mod manifest;
 mod models;
@@ -31,6 +34,8 @@ use std::path::Path;
 
 use consilience_data::DataError;
 
+pub use self::addition::Addition;
+pub use self::appended::{Appended, AppendedPart};
 pub use self::checkpoint::CheckpointFolder;
 pub use self::clusters::{Clustering, write_clusters};
 pub use self::destination::Destination;

@@ -10,7 +10,8 @@ use consilience_data::{
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::results::row;
+use super::appended::{APPENDED, Appended};
+use super::results::{ASSIGNMENTS_CSV as ASSIGNMENTS, row};
 use super::source::{CONFIG, RECIPE, Source};
 use super::{MAX_CLUSTERS, METRICS, damaged, manifest};
 use crate::RunError;
@@ -18,7 +19,6 @@ use crate::config::Config;
 use crate::wording::count;
 
 /// Names of files with results.
-const ASSIGNMENTS: &str = "assignments.csv";
 const PSEUDO_LABELS: &str = "pseudo_labels.csv";
 
 /// What a run left, in memory: everything but the votes and the models.
@@ -44,14 +44,16 @@ pub struct RunFolder {
     pub confidences: Vec<f32>,
     /// The subset on which the models agree.
     pub pseudo_labels: PseudoLabels,
+    /// Samples that were added since, of which nothing else here tells.
+    pub appended: Option<Appended>,
 }
 
 /// A line of `assignments.csv`.
 #[derive(Deserialize)]
-struct Assigned {
-    sample: usize,
-    id: Option<String>,
-    cluster: Option<ClusterId>,
+pub(super) struct Assigned {
+    pub(super) sample: usize,
+    pub(super) id: Option<String>,
+    pub(super) cluster: Option<ClusterId>,
     confidence: f32,
 }
 
@@ -73,14 +75,23 @@ impl RunFolder {
     /// [`RunError::Folder`] if it is no run folder, and for a file in it that is missing or damaged.
     pub fn open(path: &Path) -> Result<Self, RunError> {
         check(path)?;
-        manifest::verify(path, &[CONFIG, METRICS, RECIPE, ASSIGNMENTS, PSEUDO_LABELS])?;
+        let read = [CONFIG, METRICS, RECIPE, ASSIGNMENTS, PSEUDO_LABELS, APPENDED];
+        manifest::verify(path, &read)?;
         let config = read_config(path)?;
         let source = source_of(&config);
         let metrics: serde_json::Value = json(&path.join(METRICS))?;
         let recipe = read_recipe(path)?;
 
         let assigned_path = path.join(ASSIGNMENTS);
-        let (has_ids, assigned): (bool, Vec<Assigned>) = lines(&assigned_path)?;
+        let (has_ids, mut assigned) = assigned(path)?;
+        let appended = Appended::read(path)?;
+        if let Some(appended) = &appended {
+            let n_later = assigned.len().checked_sub(appended.n_clustered);
+            if n_later != Some(appended.n_samples()) {
+                return Err(damaged(&assigned_path, "samples that were appended are missing"));
+            }
+            assigned.truncate(appended.n_clustered);
+        }
         let n_samples = assigned.len();
         let in_order = assigned.iter().zip(0..).all(|(row, sample)| row.sample == sample);
         let rows: Option<Vec<usize>> =
@@ -139,6 +150,7 @@ impl RunFolder {
             ids: has_ids
                 .then(|| assigned.into_iter().map(|row| row.id.unwrap_or_default()).collect()),
             pseudo_labels,
+            appended,
         })
     }
 
@@ -313,6 +325,21 @@ fn text(path: &Path) -> Result<String, RunError> {
 
 pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
     serde_json::from_str(&text(path)?).map_err(|error| damaged(path, &error.to_string()))
+}
+
+/// All lines of `assignments.csv`, those included that were appended, and whether they have ids.
+pub(super) fn assigned(path: &Path) -> Result<(bool, Vec<Assigned>), RunError> {
+    lines(&path.join(ASSIGNMENTS))
+}
+
+/// Names of the columns of `assignments.csv`.
+pub(super) fn assigned_columns(path: &Path) -> Result<Vec<String>, RunError> {
+    let path = path.join(ASSIGNMENTS);
+    let read = || -> Result<Vec<String>, csv::Error> {
+        let mut reader = csv::Reader::from_path(&path)?;
+        Ok(reader.headers()?.iter().map(Into::into).collect())
+    };
+    read().map_err(|error| damaged(&path, &error.to_string()))
 }
 
 /// All lines of a CSV file, and whether there is a column of ids.

@@ -14,6 +14,8 @@ use super::{METRICS, unwritable, write_text};
 use crate::granularity::LayerFound;
 use crate::strays::Stray;
 
+pub(super) const ASSIGNMENTS_CSV: &str = "assignments.csv";
+pub(super) const ASSIGNMENTS_NPY: &str = "assignments.npy";
 const ASSIGNMENTS: [&str; 3] = ["sample", "cluster", "confidence"];
 pub(crate) const PSEUDO_LABELS: [&str; 5] =
     ["sample", "label", "agreement", "margin", "confidence"];
@@ -85,12 +87,12 @@ impl<'a> Results<'a> {
 
 /// A line of `assignments.csv`.
 #[derive(Serialize)]
-struct Assigned<'a> {
-    sample: usize,
+pub(super) struct Assigned<'a> {
+    pub(super) sample: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    cluster: Option<ClusterId>,
-    confidence: f32,
+    pub(super) id: Option<&'a str>,
+    pub(super) cluster: Option<ClusterId>,
+    pub(super) confidence: f32,
 }
 
 /// A line of `pseudo_labels.csv`.
@@ -123,11 +125,19 @@ pub(super) fn write_results(
     let names: Vec<String> = results.beside.names().collect();
     let mut header = results.header(&ASSIGNMENTS);
     header.extend(names.iter().map(String::as_str));
-    write_csv(&folder.join("assignments.csv"), &header, rows)?;
-    let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
-    let ids: Vec<i32> = results.clusters.iter().map(id).collect();
-    npy(&folder.join("assignments.npy"), ArrayView1::from(&ids))?;
+    write_csv(&folder.join(ASSIGNMENTS_CSV), &header, rows)?;
+    write_clusters_alone(folder, &results.clusters)?;
     write_pseudo_labels(folder, results)
+}
+
+/// `assignments.npy`.
+pub(super) fn write_clusters_alone(
+    folder: &Path,
+    clusters: &[Option<ClusterId>],
+) -> Result<(), DataError> {
+    let id = |cluster: &Option<ClusterId>| cluster.map_or(-1, |ClusterId(id)| id.into());
+    let ids: Vec<i32> = clusters.iter().map(id).collect();
+    npy(&folder.join(ASSIGNMENTS_NPY), ArrayView1::from(&ids))
 }
 
 fn write_pseudo_labels(folder: &Path, results: &Results<'_>) -> Result<(), DataError> {

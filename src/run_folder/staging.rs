@@ -8,6 +8,8 @@
 //! | `run/` | what becomes the run |
 //! | `checkpoint/` | finished steps, if there are any: see [`CheckpointFolder`](super::CheckpointFolder) |
 //!
+//! Where `RUN` is there, empty, and can't be replaced, all this is in `RUN/.partial`: see [`inside`](super::inside).
+//!
 //! Whoever comes next and finds it not held knows that its process is dead, and goes on with the checkpoint or clears it away.
 
 use std::fs;
@@ -16,10 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::unwritable;
-use super::{index, manifest};
+use super::{index, inside, manifest};
 use crate::RunError;
 use crate::output::{
-    Lock, Taken, aside_of, check_name, rename_new, sync_file, sync_folder, sync_tree,
+    Lock, Taken, aside_of, check_name, exchange, rename_new, sync_file, sync_folder, sync_tree,
 };
 
 const LOCK: &str = "lock";
@@ -36,9 +38,21 @@ pub struct Staging(Arc<Inner>);
 struct Inner {
     /// `RUN`.
     out: PathBuf,
-    /// `RUN.partial`.
+    /// `RUN.partial`, or `RUN/.partial`.
     aside: PathBuf,
+    how: How,
     state: Mutex<State>,
+}
+
+/// How what was written gets its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// In place of nothing, or of an empty folder.
+    Named,
+    /// Piece by piece, in a folder that is there.
+    Filled,
+    /// In place of a run, which is there until then.
+    Exchanged,
 }
 
 #[derive(Debug)]
@@ -57,7 +71,30 @@ impl Staging {
     /// [`RunError::Folder`] if another process holds it, if it can't be made, or if `out` can't be given that place later.
     pub(super) fn hold(out: &Path) -> Result<Self, RunError> {
         check_name(out)?;
-        let aside = aside_of(out);
+        Self::hold_at(out, How::Named).or_else(|refused| match refused {
+            // What can't be replaced may still be filled.
+            Refused::InPlace(_) if out.is_dir() => {
+                Self::hold_at(out, How::Filled).map_err(|inside| match inside {
+                    Refused::Held(error) => error,
+                    Refused::InPlace(_) => refused.into_error(),
+                })
+            }
+            _ => Err(refused.into_error()),
+        })
+    }
+
+    /// Makes and holds what is going to be in place of the run `run`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Staging::hold`].
+    pub(super) fn hold_over(run: &Path) -> Result<Self, RunError> {
+        check_name(run)?;
+        Self::hold_at(run, How::Exchanged).map_err(Refused::into_error)
+    }
+
+    fn hold_at(out: &Path, how: How) -> Result<Self, Refused> {
+        let aside = if how == How::Filled { inside::aside_in(out) } else { aside_of(out) };
         let parent = aside.parent().unwrap_or(Path::new(""));
         let made = missing(parent);
         let give_back =
@@ -67,8 +104,12 @@ impl Staging {
             made => made,
         });
         let unwritable = |error: &io::Error| {
-            let problem = format!("can't be written: {error}; name another folder with --out");
-            RunError::folder(out, &problem)
+            let remedy = match how {
+                How::Exchanged => "",
+                _ => "; name another folder with --out",
+            };
+            let problem = format!("can't be written: {error}{remedy}");
+            Refused::InPlace(RunError::folder(out, &problem))
         };
         if let Err(error) = folders {
             give_back(&made);
@@ -77,28 +118,27 @@ impl Staging {
         let mut lock = Lock::new(&aside.join(LOCK)).map_err(|taken| match taken {
             Taken::By(process) => {
                 let who = process.map_or(String::new(), |process| format!(" (process {process})"));
-                let problem = format!(
-                    "another run is being written there{who}; wait for it, or name another folder with --out"
-                );
-                RunError::folder(out, &problem)
+                let problem = match how {
+                    How::Exchanged => format!("another process is adding to it{who}; wait for it"),
+                    _ => format!(
+                        "another run is being written there{who}; wait for it, or name another folder with --out"
+                    ),
+                };
+                Refused::Held(RunError::folder(out, &problem))
             }
             Taken::Failed(error) => unwritable(&error),
         })?;
         lock.sign().map_err(|error| unwritable(&error))?;
         let state = Mutex::new(State::Held(lock, made));
-        let staging = Self(Arc::new(Inner { out: out.into(), aside, state }));
+        let staging = Self(Arc::new(Inner { out: out.into(), aside, how, state }));
         // What a dead process has left.
         staging.clear().map_err(|error| unwritable(&error))?;
-        staging.try_out().map_err(|error| match error.kind() {
-            ErrorKind::ResourceBusy | ErrorKind::CrossesDevices => RunError::folder(
-                out,
-                &format!(
-                    "is a mount point, which can't be replaced; name a folder in it, such as --out {}",
-                    out.join("run").display()
-                ),
-            ),
-            _ => unwritable(&error),
-        })?;
+        let is_free = match how {
+            How::Named => staging.try_out(),
+            How::Filled => inside::clear(out),
+            How::Exchanged => Ok(()),
+        };
+        is_free.map_err(|error| unwritable(&error))?;
         Ok(staging)
     }
 
@@ -147,7 +187,7 @@ impl Staging {
     pub fn publish(&self, absent: &[(String, String)]) -> Result<&Path, RunError> {
         let folder = self.0.aside.join(RUN);
         let written = manifest::write(&folder, absent).and_then(|()| sync_tree(&folder));
-        self.named(written.and_then(|()| self.rename(|out| fs::rename(&folder, out))))
+        self.named(written.and_then(|()| self.rename(|out| self.place(&folder, out))))
     }
 
     /// Gives the folder its name as it is, if it isn't a run but links to what others keep.
@@ -157,7 +197,7 @@ impl Staging {
     /// As [`Staging::publish`].
     pub fn publish_links(&self) -> Result<&Path, RunError> {
         let folder = self.0.aside.join(RUN);
-        self.named(sync_tree(&folder).and_then(|()| self.rename(|out| fs::rename(&folder, out))))
+        self.named(sync_tree(&folder).and_then(|()| self.rename(|out| self.place(&folder, out))))
     }
 
     /// Gives one file of the folder the name, in place of nothing. The rest is removed.
@@ -167,6 +207,14 @@ impl Staging {
     /// As [`Staging::publish`].
     pub fn publish_file(&self, file: &Path) -> Result<&Path, RunError> {
         self.named(sync_file(file).and_then(|()| self.rename(|out| rename_new(file, out))))
+    }
+
+    fn place(&self, folder: &Path, out: &Path) -> io::Result<()> {
+        match self.0.how {
+            How::Named => fs::rename(folder, out),
+            How::Filled => inside::move_up(folder, out).inspect_err(|_| drop(inside::clear(out))),
+            How::Exchanged => exchange(folder, out),
+        }
     }
 
     fn named(&self, done: io::Result<()>) -> Result<&Path, RunError> {
@@ -228,6 +276,22 @@ impl Drop for Staging {
         // The last one.
         if Arc::strong_count(&self.0) == 1 {
             self.give_up();
+        }
+    }
+}
+
+/// Why a folder can't be held.
+enum Refused {
+    /// Another process has it.
+    Held(RunError),
+    /// It can't be made, or not be replaced.
+    InPlace(RunError),
+}
+
+impl Refused {
+    fn into_error(self) -> RunError {
+        match self {
+            Self::Held(error) | Self::InPlace(error) => error,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::destination::{checkpoint_of, finished};
 use super::index::read_origin;
+use super::inside;
 use super::origin::Origin;
 use super::source::CONFIG;
 use crate::RunError;
@@ -15,8 +16,10 @@ use crate::RunError;
 /// [`RunError::Folder`] if it is finished, or has no checkpoint that is whole.
 pub fn command_of(run: &Path) -> Result<(PathBuf, Origin), RunError> {
     let name = run.file_name().map(|name| name.to_string_lossy().into_owned());
-    let out = match name.as_deref().and_then(|name| name.strip_suffix(".partial")) {
-        Some(name) if run.is_dir() => run.with_file_name(name),
+    let name = name.as_deref().and_then(|name| name.strip_suffix(".partial"));
+    let out = match (inside::outside(run), name) {
+        (Some(out), _) => out.to_path_buf(),
+        (None, Some(name)) if run.is_dir() => run.with_file_name(name),
         _ => run.to_path_buf(),
     };
     if out.join(CONFIG).is_file() {

@@ -11,6 +11,7 @@ use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
 use ndarray::IxDyn;
 
 use super::array::{Blocks, Opened, columns_alone};
+use super::h5_links;
 use super::numbers::{Kind, Target, Width, count_values, integers, reserve};
 use super::source::{Role, inflated_at_most};
 use super::strings::Cells;
@@ -185,9 +186,18 @@ impl Blocks for Slabs {
     }
 }
 
-/// Opens a file to read it.
+/// Opens a file to read it, if no other one would be opened with it.
 pub(crate) fn open(path: &Path) -> Result<File, DataError> {
-    File::open(path).map_err(|error| corrupt(&error, &path.display().to_string()))
+    let name = path.display().to_string();
+    let file = File::open(path).map_err(|error| corrupt(&error, &name))?;
+    match h5_links::to_other_file(&file).map_err(|error| corrupt(&error, &name))? {
+        None => Ok(file),
+        Some((link, target)) => Err(DataError::Unsupported {
+            source_name: format!("{name}:{link}"),
+            found: format!("a link to another file ({target})"),
+            supported: "what it leads to in the file itself: in h5py, file.copy(group, NEW, expand_external=True)",
+        }),
+    }
 }
 
 /// The dataset `name`, or an error that lists those that there are.

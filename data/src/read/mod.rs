@@ -16,6 +16,8 @@ mod delimited;
 mod encoding;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
+#[cfg(feature = "hdf5")]
+mod h5_links;
 mod idx;
 mod images;
 mod json_lines;

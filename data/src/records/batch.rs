@@ -51,6 +51,8 @@ impl Numbers {
 pub(crate) struct Wanted {
     pub(crate) numbers: Vec<usize>,
     pub(crate) words: Vec<usize>,
+    /// Whether all rows are going to be in memory: batches may then be as large as some share of them.
+    pub(crate) are_kept: bool,
 }
 
 impl Wanted {

@@ -110,7 +110,7 @@ impl LabelRoles {
     /// What a source is asked for: labels, then ids, then numbers of rows.
     pub(crate) fn wanted(&self) -> Wanted {
         let words = [Some(self.label), self.id, self.sample].into_iter().flatten().collect();
-        Wanted { numbers: Vec::new(), words }
+        Wanted { words, ..Wanted::default() }
     }
 }
 

@@ -22,7 +22,7 @@ impl NamedColumns {
             check(&records.schema, index, "single values")?;
             records.schema.columns[index].role = Role::Id;
         }
-        Ok(Self { records, wanted: Wanted { numbers: Vec::new(), words } })
+        Ok(Self { records, wanted: Wanted { words, ..Wanted::default() } })
     }
 
     /// All rows, shape (n_names, n_rows). O(n_names * n_rows).

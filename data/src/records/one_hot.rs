@@ -23,7 +23,7 @@ pub(crate) fn words(
     for records in sources {
         let Records { schema, mut rows, .. } = records?;
         let columns = columns_of_words(&schema, names)?;
-        let wanted = Wanted { numbers: Vec::new(), words: columns };
+        let wanted = Wanted { words: columns, ..Wanted::default() };
         while let Some(batch) = rows.next(&schema, &wanted)? {
             for (found, words) in found.iter_mut().zip(&batch.words) {
                 for word in words.iter().flatten().map(|word| word.trim()) {

@@ -151,7 +151,7 @@ impl Roles {
         };
         let words = self.id.into_iter().chain(self.label).chain(text);
         let one_hot = self.one_hot.iter().map(|one_hot| one_hot.column);
-        Wanted { numbers, words: words.chain(one_hot).collect() }
+        Wanted { numbers, words: words.chain(one_hot).collect(), ..Wanted::default() }
     }
 
     /// Number of features, if it is known before the first row.

@@ -48,6 +48,7 @@ impl Samples {
         fitted: Fitted,
     ) -> Result<Self, DataError> {
         let mut samples = Self::new(policy, fitted);
+        table.keep();
         while let Some(batch) = table.next()? {
             samples.push(batch, table)?;
             let words = samples.n_bytes / size_of::<f32>() as u64;

@@ -79,7 +79,7 @@ pub(crate) fn in_the_way(
     let one_hot: Vec<usize> = roles.one_hot.iter().map(|one_hot| one_hot.column).collect();
     let (read, unreadable): (Vec<usize>, Vec<usize>) =
         columns.iter().chain(&one_hot).partition(|index| readable(index));
-    let wanted = Wanted { numbers: Vec::new(), words: read.clone() };
+    let wanted = Wanted { words: read.clone(), ..Wanted::default() };
     let mut seen: Vec<Seen> = read.iter().map(|_| Seen::default()).collect();
     let mut n_rows = 0_u64;
     if !read.is_empty() {

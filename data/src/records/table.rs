@@ -47,6 +47,11 @@ impl Table {
         found.map_or(Ok(table), Err)
     }
 
+    /// Says that all rows are going to be in memory. Before the first of them.
+    pub(crate) fn keep(&mut self) {
+        self.wanted.are_kept = true;
+    }
+
     /// For an error of a missing value: all that is missing, and what else is in the way.
     pub(crate) fn explain(&self, error: DataError) -> DataError {
         if !matches!(error, DataError::Null { .. }) {

@@ -8,4 +8,6 @@ pub(crate) mod driver;
 pub(crate) mod fast;
 pub(crate) mod inference;
 pub(crate) mod noise;
+#[cfg(test)]
+pub(crate) mod reference;
 pub(crate) mod terms;

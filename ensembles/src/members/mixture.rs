@@ -201,7 +201,7 @@ impl Clusterer for Mixture {
         let view = data.features().view();
         let wanted = DIRECTIONS.min(view.ncols());
         let among = data.trainable();
-        let directions = Directions::fit(&view, among, wanted, &mut rng, threads, progress)?;
+        let directions = Directions::fit(view, among, wanted, &mut rng, threads, progress)?;
         let mut samples: Vec<usize> =
             data.trainable().iter().map(|&sample| sample as usize).collect();
         let limit = SAMPLES.max(SAMPLES_PER_CLUSTER * self.n_clusters);
@@ -209,7 +209,7 @@ impl Clusterer for Mixture {
             rng.shuffle(&mut samples);
             samples.truncate(limit);
         }
-        let rows = directions.of(&view.select(Axis(0), &samples).view());
+        let rows = directions.of(view.select(Axis(0), &samples).view());
         let exact = rows.mapv(f64::from);
         let variance = exact.var_axis(Axis(0), 0.0).mean().unwrap_or(0.0);
         let dataset = Arc::new(DatasetBase::from(exact));
@@ -272,7 +272,7 @@ impl Clusterer for Mixture {
             .collect();
         chunks.into_par_iter().try_for_each(|(mut out, rows)| {
             go_on(progress)?;
-            let rows = fitted.directions.of(&rows);
+            let rows = fitted.directions.of(rows.view());
             for (mut out, row) in out.rows_mut().into_iter().zip(rows.rows()) {
                 let densities = fitted.log_densities(row);
                 let (_, highest) = highest(&densities);

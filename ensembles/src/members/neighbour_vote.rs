@@ -128,13 +128,13 @@ impl NeighbourVote {
             let (mut rng, threads) =
                 (data.rng(Stream::References { part: 1 }), rayon::current_num_threads());
             let among = data.trainable();
-            Some(Directions::fit(&view, among, DIRECTIONS, &mut rng, threads, progress)?)
+            Some(Directions::fit(view, among, DIRECTIONS, &mut rng, threads, progress)?)
         } else {
             None
         };
         let rows = view.select(Axis(0), &samples);
         let rows = match &directions {
-            Some(directions) => directions.of(&rows.view()),
+            Some(directions) => directions.of(rows.view()),
             None => rows,
         };
         let count = count.clamp(1, rows.nrows());
@@ -164,7 +164,7 @@ impl NeighbourVote {
         let answer = |rows: ArrayView2<'_, f32>| {
             go_on(progress)?;
             Ok(match &self.directions {
-                Some(directions) => self.of_rows(&search, &directions.of(&rows).view()),
+                Some(directions) => self.of_rows(&search, &directions.of(rows.view()).view()),
                 None => self.of_rows(&search, &rows),
             })
         };

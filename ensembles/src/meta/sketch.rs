@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::EnsembleError;
 use crate::numerics::matrix::{CHUNK, Write, multiply};
+use crate::preparation::rows::Rows;
 use crate::preparation::transform::{Scaling, Transform, finite};
 use crate::progress::{Progress, go_on};
 
@@ -58,7 +59,7 @@ impl Sketch {
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
         let (transform, _) = Transform::of_scaling(features, scaling);
-        Self::of_scaled(&finite(transform.scaled(&features.view()))?, scaling, progress)
+        Self::of_rows(Rows::Scaled(features, &transform), scaling, progress)
     }
 
     /// As [`Sketch::of`], of features that have been scaled.
@@ -67,15 +68,25 @@ impl Sketch {
         scaling: Scaling,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let (n_samples, n_features) = (features.n_samples(), features.n_features());
+        Self::of_rows(features.view().into(), scaling, progress)
+    }
+
+    fn of_rows(
+        all: Rows<'_>,
+        scaling: Scaling,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let (n_samples, n_features) = (all.n_samples(), all.n_features());
         let most = (VALUES / n_features).clamp(SAMPLES.0, SAMPLES.1);
-        let mut rows: Vec<usize> = (0..n_samples).collect();
+        #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
+        let mut rows: Vec<u32> = (0..n_samples as u32).collect();
         if n_samples > most {
             Seed(0).rng(Stream::Sketch { part: 0 }).shuffle(&mut rows);
             rows.truncate(most);
             rows.sort_unstable();
         }
-        let seen = features.view().select(Axis(0), &rows);
+        let seen = finite(all.select(&rows, &[]))?;
+        let seen = seen.view();
         let mut sums = vec![0.0_f64; 2 * FREQUENCIES];
         let mut rng = Seed(0).rng(Stream::Sketch { part: 1 });
         for (block, first) in (0..FREQUENCIES).step_by(BLOCK).enumerate() {

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 use crate::error::EnsembleError;
 use crate::numerics::elementary::vectorised;
 use crate::numerics::matrix::{Write, multiply, row};
+use crate::preparation::rows::Rows;
 use crate::progress::{Progress, go_on};
 
 /// Samples whose neighbours are sought at a time, and samples among which.
@@ -20,8 +21,7 @@ pub(crate) type Found = (f32, u32);
 
 /// Samples among which neighbours are sought, by Euclidean distance.
 pub(crate) struct Search<'a> {
-    /// Of all samples, shape (n_samples, n_features), each contiguous.
-    rows: ArrayView2<'a, f32>,
+    rows: Rows<'a>,
     mean: Vec<f32>,
     squared_lengths: Vec<f32>,
     /// Those that can be found, ascending.
@@ -30,7 +30,8 @@ pub(crate) struct Search<'a> {
 
 impl<'a> Search<'a> {
     /// O(n d).
-    pub(crate) fn new(rows: ArrayView2<'a, f32>, among: &'a [u32]) -> Self {
+    pub(crate) fn new(rows: impl Into<Rows<'a>>, among: &'a [u32]) -> Self {
+        let rows = rows.into();
         let (mean, squared_lengths) = centre(&rows);
         Self { rows, mean, squared_lengths, among }
     }
@@ -47,7 +48,7 @@ impl<'a> Search<'a> {
             go_on(progress)?;
             let lengths: Vec<f32> =
                 queries.iter().map(|&query| self.squared_lengths[query as usize]).collect();
-            Ok(self.block(&self.gathered(queries), &lengths, Some(queries), count))
+            Ok(self.block(&self.rows.select(queries, &self.mean), &lengths, Some(queries), count))
         };
         let blocks: Result<Vec<_>, EnsembleError> =
             queries.par_chunks(QUERIES).map(block).collect();
@@ -75,7 +76,7 @@ impl<'a> Search<'a> {
         let mut nearest = vec![Nearest::new(count); queries.nrows()];
         let mut products = Array2::zeros((queries.nrows(), CANDIDATES.min(self.among.len())));
         for candidates in self.among.chunks(CANDIDATES) {
-            let rows = self.gathered(candidates);
+            let rows = self.rows.select(candidates, &self.mean);
             let lengths_of: Vec<f32> =
                 candidates.iter().map(|&sample| self.squared_lengths[sample as usize]).collect();
             let mut products = products.slice_mut(ndarray::s![.., ..candidates.len()]);
@@ -88,34 +89,23 @@ impl<'a> Search<'a> {
         }
         nearest.into_iter().map(Nearest::into_found).collect()
     }
-
-    /// Centred rows of some samples, shape (samples, n_features).
-    fn gathered(&self, samples: &[u32]) -> Array2<f32> {
-        let width = self.rows.ncols();
-        let mut values = Vec::with_capacity(samples.len() * width);
-        for &sample in samples {
-            let row = row(&self.rows, sample as usize).iter().zip(&self.mean);
-            values.extend(row.map(|(value, mean)| value - mean));
-        }
-        Array2::from_shape_vec((samples.len(), width), values).expect("a row for every sample")
-    }
 }
 
 /// The mean of every feature, and every sample's squared distance to it. Products of centred rows are small, so that
 /// their differences, which distances are made of, keep their digits.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "f64 sums")]
-pub(crate) fn centre(rows: &ArrayView2<'_, f32>) -> (Vec<f32>, Vec<f32>) {
-    let n = rows.nrows();
-    let mut sum = vec![0.0; rows.ncols()];
-    for sample in 0..n {
-        sum.iter_mut().zip(row(rows, sample)).for_each(|(sum, &value)| *sum += f64::from(value));
-    }
+pub(crate) fn centre(rows: &Rows<'_>) -> (Vec<f32>, Vec<f32>) {
+    let n = rows.n_samples();
+    let mut sum = vec![0.0; rows.n_features()];
+    rows.each(|_, row| {
+        sum.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    });
     let mean: Vec<f32> = sum.iter().map(|sum| (sum / n as f64) as f32).collect();
-    let squared_length = |sample| {
-        let row = row(rows, sample).iter().zip(&mean);
-        row.map(|(value, mean)| (value - mean) * (value - mean)).sum()
-    };
-    let squared_lengths = (0..n).map(squared_length).collect();
+    let mut squared_lengths = Vec::with_capacity(n);
+    rows.each(|_, row| {
+        let row = row.iter().zip(&mean);
+        squared_lengths.push(row.map(|(value, mean)| (value - mean) * (value - mean)).sum());
+    });
     (mean, squared_lengths)
 }
 

@@ -5,12 +5,13 @@
 //! All queries of a list go through its members in one product. Work is cut by lists and blocks, never by threads.
 
 use consilience_data::Rng;
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView2, Axis, CowArray, s};
 use rayon::prelude::*;
 
 use crate::error::EnsembleError;
-use crate::numerics::matrix::{Write, multiply, row};
+use crate::numerics::matrix::{CHUNK, Write, multiply, row};
 use crate::preparation::exact_search::{Candidates, Found, Nearest};
+use crate::preparation::rows::Rows;
 use crate::progress::{Progress, go_on};
 
 /// Lists are this many times as many as the root of the number of samples: looking for a list then takes about as long as looking
@@ -25,22 +26,37 @@ const LONGEST: usize = 3;
 pub(crate) const QUERIES: usize = 256;
 const BLOCK: usize = 500;
 
+/// Rows and what is taken off each of them.
+#[derive(Clone, Copy)]
+pub(crate) struct Points<'a> {
+    pub(crate) rows: Rows<'a>,
+    /// Length n_features, or empty.
+    pub(crate) mean: &'a [f32],
+}
+
+impl Points<'_> {
+    pub(crate) fn select(&self, samples: &[u32]) -> Array2<f32> {
+        self.rows.select(samples, self.mean)
+    }
+}
+
 /// Samples in lists.
-pub(crate) struct InvertedLists {
+pub(crate) struct InvertedLists<'a> {
+    points: Points<'a>,
     /// Of every list, shape (n_lists, n_features); pieces of one list share it.
     centroids: Array2<f32>,
     /// Half of their squared lengths.
     half_lengths: Vec<f32>,
-    /// Of all members, list after list.
-    rows: Array2<f32>,
+    /// Of all members, list after list, if they fit into memory twice.
+    rows: Option<Array2<f32>>,
     squared_lengths: Vec<f32>,
     ids: Vec<u32>,
     /// Where each list begins, and the end, length n_lists + 1.
     starts: Vec<usize>,
 }
 
-impl InvertedLists {
-    /// Of those samples in `rows`, shape (n_samples, n_features), that are `among` those to be found, ascending; on the threads of
+impl<'a> InvertedLists<'a> {
+    /// Of those samples in `points` that are `among` those to be found, ascending; on the threads of
     /// the current pool; given up if `progress` says so. O(n sqrt(n) d).
     #[expect(
         clippy::cast_precision_loss,
@@ -49,15 +65,15 @@ impl InvertedLists {
         reason = "a number of lists"
     )]
     pub(crate) fn new(
-        rows: &Array2<f32>,
+        points: Points<'a>,
         among: &[u32],
         rng: &mut Rng,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
         let n_lists = ((among.len() as f64).sqrt() * LISTS).ceil().max(1.0) as usize;
-        let centroids = centroids(rows, among, n_lists.min(among.len()), rng, progress)?;
+        let centroids = centroids(points, among, n_lists.min(among.len()), rng, progress)?;
         let half_lengths = half_lengths(&centroids);
-        let of_members = nearest_of(rows, among, &centroids, &half_lengths, progress)?;
+        let of_members = nearest_of(points, among, &centroids, &half_lengths, progress)?;
         let mut members = vec![Vec::new(); centroids.nrows()];
         for (&sample, list) in among.iter().zip(of_members) {
             members[list as usize].push(sample);
@@ -71,12 +87,16 @@ impl InvertedLists {
                 of_list.push(list);
             }
         }
-        let order: Vec<usize> = ids.iter().map(|&sample| sample as usize).collect();
-        let rows = rows.select(Axis(0), &order);
-        let squared_lengths = squared_lengths(&rows);
+        let rows = points.rows.are_held().then(|| points.select(&ids));
+        let squared_lengths = match &rows {
+            Some(rows) => squared_lengths(rows),
+            None => {
+                ids.chunks(CHUNK).flat_map(|ids| squared_lengths(&points.select(ids))).collect()
+            }
+        };
         let centroids = centroids.select(Axis(0), &of_list);
         let half_lengths = of_list.iter().map(|&list| half_lengths[list]).collect();
-        Ok(Self { centroids, half_lengths, rows, squared_lengths, ids, starts })
+        Ok(Self { points, centroids, half_lengths, rows, squared_lengths, ids, starts })
     }
 
     pub(crate) fn n_lists(&self) -> usize {
@@ -87,9 +107,9 @@ impl InvertedLists {
         self.starts[list + 1] - self.starts[list]
     }
 
-    /// The list of each of n_samples samples; `None` for those that can't be found.
-    pub(crate) fn list_of_samples(&self, n_samples: usize) -> Vec<Option<u32>> {
-        let mut lists = vec![None; n_samples];
+    /// The list of each sample; `None` for those that can't be found.
+    pub(crate) fn list_of_samples(&self) -> Vec<Option<u32>> {
+        let mut lists = vec![None; self.points.rows.n_samples()];
         for list in 0..self.n_lists() {
             for &sample in &self.ids[self.starts[list]..self.starts[list + 1]] {
                 lists[sample as usize] = u32::try_from(list).ok();
@@ -137,28 +157,18 @@ impl InvertedLists {
     }
 
     /// All samples in blocks of those that are near one another, so that they have lists in common.
-    pub(crate) fn blocks(
-        &self,
-        rows: &Array2<f32>,
-        progress: &dyn Progress,
-    ) -> Result<Vec<Vec<u32>>, EnsembleError> {
+    pub(crate) fn blocks(&self, progress: &dyn Progress) -> Result<Vec<Vec<u32>>, EnsembleError> {
         #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
-        let mut order: Vec<u32> = (0..rows.nrows() as u32).collect();
-        let nearest = nearest_of(rows, &order, &self.centroids, &self.half_lengths, progress)?;
+        let mut order: Vec<u32> = (0..self.points.rows.n_samples() as u32).collect();
+        let nearest =
+            nearest_of(self.points, &order, &self.centroids, &self.half_lengths, progress)?;
         order.sort_by_key(|&sample| nearest[sample as usize]);
         Ok(order.chunks(QUERIES).map(<[u32]>::to_vec).collect())
     }
 
     /// The `count` nearest others, as far as they are in the `probes` nearest lists, of a block of samples.
-    pub(crate) fn search(
-        &self,
-        rows: &Array2<f32>,
-        queries: &[u32],
-        count: usize,
-        probes: usize,
-    ) -> Vec<Vec<Found>> {
-        let order: Vec<usize> = queries.iter().map(|&sample| sample as usize).collect();
-        let of_queries = rows.select(Axis(0), &order);
+    pub(crate) fn search(&self, queries: &[u32], count: usize, probes: usize) -> Vec<Vec<Found>> {
+        let of_queries = self.points.select(queries);
         let lengths = squared_lengths(&of_queries);
         let mut of_lists: Vec<Vec<usize>> = vec![Vec::new(); self.n_lists()];
         let lists = self.nearest_lists(&of_queries.view(), probes, count + 1);
@@ -172,7 +182,10 @@ impl InvertedLists {
             let members = self.starts[list]..self.starts[list + 1];
             let rows = of_queries.select(Axis(0), of_list);
             let mut products = Array2::zeros((of_list.len(), members.len()));
-            let of_members = self.rows.slice(s![members.clone(), ..]);
+            let of_members = match &self.rows {
+                Some(rows) => CowArray::from(rows.slice(s![members.clone(), ..])),
+                None => self.points.select(&self.ids[members.clone()]).into(),
+            };
             multiply(rows.view(), of_members.t(), products.view_mut(), Write::Replace, 1);
             for (index, &query) in of_list.iter().enumerate() {
                 let candidates = Candidates {
@@ -197,7 +210,7 @@ fn half_lengths(rows: &Array2<f32>) -> Vec<f32> {
 
 /// The nearest centroid of each of some samples (ties: the first), in blocks on the threads of the current pool.
 fn nearest_of(
-    rows: &Array2<f32>,
+    points: Points<'_>,
     samples: &[u32],
     centroids: &Array2<f32>,
     half_lengths: &[f32],
@@ -205,8 +218,7 @@ fn nearest_of(
 ) -> Result<Vec<u32>, EnsembleError> {
     let block = |samples: &[u32]| -> Result<Vec<u32>, EnsembleError> {
         go_on(progress)?;
-        let order: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
-        let rows = rows.select(Axis(0), &order);
+        let rows = points.select(samples);
         let mut products = Array2::zeros((samples.len(), centroids.nrows()));
         multiply(rows.view(), centroids.t(), products.view_mut(), Write::Replace, 1);
         let nearest = |index: usize| {
@@ -228,7 +240,7 @@ fn nearest_of(
 /// Centroids by k-means on a random part of the samples, from random samples. One that becomes empty stays where it is.
 #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
 fn centroids(
-    rows: &Array2<f32>,
+    points: Points<'_>,
     among: &[u32],
     n_lists: usize,
     rng: &mut Rng,
@@ -237,16 +249,19 @@ fn centroids(
     let mut samples = among.to_vec();
     rng.shuffle(&mut samples);
     samples.truncate(SAMPLES_PER_LIST * n_lists);
-    let order: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
-    let mut centroids = rows.select(Axis(0), &order[..n_lists]);
+    let mut centroids = points.select(&samples[..n_lists]);
     for _ in 0..PASSES {
-        let nearest = nearest_of(rows, &samples, &centroids, &half_lengths(&centroids), progress)?;
+        let nearest =
+            nearest_of(points, &samples, &centroids, &half_lengths(&centroids), progress)?;
         let mut sums = Array2::<f64>::zeros(centroids.raw_dim());
         let mut counts = vec![0_u32; n_lists];
-        for (&sample, &list) in order.iter().zip(&nearest) {
-            counts[list as usize] += 1;
-            let sums = sums.row_mut(list as usize);
-            sums.into_iter().zip(row(rows, sample)).for_each(|(sum, &x)| *sum += f64::from(x));
+        for (samples, lists) in samples.chunks(CHUNK).zip(nearest.chunks(CHUNK)) {
+            let rows = points.select(samples);
+            for (index, &list) in lists.iter().enumerate() {
+                counts[list as usize] += 1;
+                let sums = sums.row_mut(list as usize);
+                sums.into_iter().zip(row(&rows, index)).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
         }
         for (list, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
             let mean = sums.row(list).mapv(|sum| (sum / f64::from(count)) as f32);

@@ -13,4 +13,6 @@ pub(crate) mod moves;
 pub(crate) mod neighbour_graph;
 pub(crate) mod prepared;
 pub(crate) mod reduction;
+pub(crate) mod rows;
+pub(crate) mod sparse_reduction;
 pub(crate) mod transform;

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use consilience_data::{Features, Seed, Stream};
-use ndarray::{Array2, ArrayView1};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use crate::error::EnsembleError;
+use crate::numerics::matrix::row;
 use crate::preparation::directions::Directions;
 use crate::preparation::exact_search::{Found, QUERIES, Search, centre, squared_distance};
-use crate::preparation::inverted_lists::InvertedLists;
+use crate::preparation::inverted_lists::{InvertedLists, Points};
+use crate::preparation::rows::Rows;
 use crate::progress::{Progress, go_on};
 
 /// Up to so many samples all distances are computed.
@@ -64,20 +66,32 @@ impl NeighbourGraph {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
+        Self::of_rows(features.view().into(), among, k, seed, threads, progress)
+    }
+
+    /// As [`NeighbourGraph::new`], of rows that may have to be made.
+    pub(crate) fn of_rows(
+        rows: Rows<'_>,
+        among: &[u32],
+        k: usize,
+        seed: Seed,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
         let k = k.min(among.len().saturating_sub(1));
         let search = || {
             if among.len() <= EXACT {
-                let all = all(features.n_samples());
-                Ok((Search::new(features.view(), among).of_samples(&all, k, progress)?, 1.0))
+                let all = all(rows.n_samples());
+                Ok((Search::new(rows.view(), among).of_samples(&all, k, progress)?, 1.0))
             } else {
-                approximate(features, among, k, seed, threads, progress)
+                approximate(rows.view(), among, k, seed, threads, progress)
             }
         };
         let (found, recall) = crate::threads::pool(threads)?.install(search)?;
         let found = found.into_iter().flatten();
         let (distances, nearest) =
             found.map(|(squared, sample)| (squared.max(0.0).sqrt(), sample)).unzip();
-        let n_samples = features.n_samples();
+        let n_samples = rows.n_samples();
         Ok(Self { nearest, distances, k, n_samples, among: among.to_vec(), recall })
     }
 
@@ -169,7 +183,7 @@ fn all(n_samples: usize) -> Vec<u32> {
 
 /// Squared distances and neighbours of all samples, and the share of those of some that are right.
 fn approximate(
-    features: &Features,
+    rows: Rows<'_>,
     among: &[u32],
     k: usize,
     seed: Seed,
@@ -181,12 +195,12 @@ fn approximate(
     rng(0).shuffle(&mut measured);
     measured.truncate(MEASURED);
     measured.sort_unstable();
-    let truth = Search::new(features.view(), among).of_samples(&measured, k, progress)?;
+    let truth = Search::new(rows.view(), among).of_samples(&measured, k, progress)?;
     let mut projected = None;
-    for &count in DIRECTIONS.iter().filter(|&&count| features.n_features() >= 2 * count) {
-        let (view, mut rng) = (features.view(), rng(1));
-        let directions = Directions::fit(&view, among, count, &mut rng, threads, progress)?;
-        let points = directions.of(&view);
+    for &count in DIRECTIONS.iter().filter(|&&count| rows.n_features() >= 2 * count) {
+        let directions =
+            Directions::fit(rows.view(), among, count, &mut rng(1), threads, progress)?;
+        let points = directions.of(rows.view());
         let search = Search::new(points.view(), among);
         let candidates = search.of_samples(&measured, CANDIDATES * k, progress)?;
         if share_found(&candidates, &truth) >= SHARE {
@@ -195,21 +209,23 @@ fn approximate(
         }
     }
     let is_projected = projected.is_some();
-    let points = projected.unwrap_or_else(|| centred(features));
-    let lists = InvertedLists::new(&points, among, &mut rng(2), progress)?;
-    let probes = probes(&lists, &points, &measured, &truth, among.len());
+    let mean = if is_projected { Vec::new() } else { centre(&rows).0 };
+    let points = projected.as_ref().map_or_else(|| rows.view(), |points| points.view().into());
+    let points = Points { rows: points, mean: &mean };
+    let lists = InvertedLists::new(points, among, &mut rng(2), progress)?;
+    let probes = probes(&lists, &points.select(&measured), &truth, among.len());
     let count = if is_projected { CANDIDATES * k } else { k };
     let search = |queries: &Vec<u32>| {
         go_on(progress)?;
-        let found = lists.search(&points, queries, count, probes);
+        let found = lists.search(queries, count, probes);
         let nearest = queries.iter().zip(found).map(|(&query, candidates)| {
-            if is_projected { ranked(features, query, &candidates, k) } else { candidates }
+            if is_projected { ranked(&rows, query, &candidates, k) } else { candidates }
         });
         Ok(nearest.collect::<Vec<_>>())
     };
-    let blocks = lists.blocks(&points, progress)?;
+    let blocks = lists.blocks(progress)?;
     let found: Result<Vec<_>, EnsembleError> = blocks.par_iter().map(search).collect();
-    let mut of_samples = vec![Vec::new(); features.n_samples()];
+    let mut of_samples = vec![Vec::new(); rows.n_samples()];
     for (&sample, found) in blocks.iter().flatten().zip(found?.into_iter().flatten()) {
         of_samples[sample as usize] = found;
     }
@@ -219,24 +235,16 @@ fn approximate(
     Ok((of_samples, recall))
 }
 
-fn centred(features: &Features) -> Array2<f32> {
-    let (mean, _) = centre(&features.view());
-    &features.view() - &ArrayView1::from(&mean)
-}
-
-/// How many lists have to be looked through, so that enough of the true neighbours are in them.
+/// How many lists have to be looked through, so that enough of the true neighbours of those `measured` are in them.
 fn probes(
-    lists: &InvertedLists,
-    points: &Array2<f32>,
-    measured: &[u32],
+    lists: &InvertedLists<'_>,
+    measured: &Array2<f32>,
     truth: &[Vec<Found>],
     n_samples: usize,
 ) -> usize {
     let most = (COMPARED * lists.n_lists() / n_samples).clamp(1, lists.n_lists());
-    let order: Vec<usize> = measured.iter().map(|&sample| sample as usize).collect();
-    let queries = points.select(ndarray::Axis(0), &order);
-    let ranked = lists.nearest_lists(&queries.view(), most, 0);
-    let list_of = lists.list_of_samples(points.nrows());
+    let ranked = lists.nearest_lists(&measured.view(), most, 0);
+    let list_of = lists.list_of_samples();
     // How many neighbours are in the nearest list, in the second nearest, ...
     let mut found = vec![0_usize; most];
     for (ranked, truth) in ranked.iter().zip(truth) {
@@ -280,12 +288,12 @@ fn share(right: usize, truth: &[Vec<Found>]) -> f64 {
 }
 
 /// The `k` nearest of some candidates, in all features.
-fn ranked(features: &Features, query: u32, candidates: &[Found], k: usize) -> Vec<Found> {
-    let own = features.row(query as usize);
-    let mut found: Vec<Found> = candidates
-        .iter()
-        .map(|&(_, other)| (squared_distance(own, features.row(other as usize)), other))
-        .collect();
+fn ranked(rows: &Rows<'_>, query: u32, candidates: &[Found], k: usize) -> Vec<Found> {
+    let ids: Vec<u32> = [query].into_iter().chain(candidates.iter().map(|found| found.1)).collect();
+    let rows = rows.select(&ids, &[]);
+    let distance = |index: usize| squared_distance(row(&rows, 0), row(&rows, index));
+    let mut found: Vec<Found> =
+        (1..).zip(&ids[1..]).map(|(index, &other)| (distance(index), other)).collect();
     found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     found.truncate(k);
     found
@@ -406,6 +414,27 @@ mod tests {
         for (a, b, similarity) in found {
             assert_eq!(expected[&(a as usize, b as usize)], similarity);
             assert!(similarity > 0.0);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_scaled_again_have_the_same_neighbours() {
+        use crate::preparation::transform::{Scaling, Transform};
+
+        let among: Vec<u32> = (0..2300).filter(|sample| sample % 11 != 3).collect();
+        // In a plane, so that directions are enough; and not.
+        for rank in [2, 150] {
+            let mut rng = Seed(5).rng(Stream::Subset);
+            let mut normal = |rows: usize, columns: usize| {
+                Array2::from_shape_vec((rows, columns), rng.normal(rows * columns)).unwrap()
+            };
+            let data = features(normal(2300, rank).dot(&normal(rank, 150)));
+            let (transform, _) = Transform::of_scaling(&data, Scaling::Rows);
+            let scaled = transform.scaled(&data.view());
+            let found = |rows| approximate(rows, &among, 10, Seed(1), 2, &()).unwrap();
+            let (held, made) =
+                (found(scaled.view().into()), found(Rows::Scaled(&data, &transform)));
+            assert!(held == made, "rank {rank}");
         }
     }
 }

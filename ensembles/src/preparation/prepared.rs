@@ -8,6 +8,8 @@ use ndarray::Axis;
 use crate::error::EnsembleError;
 use crate::preparation::moments::moments;
 use crate::preparation::neighbour_graph::NeighbourGraph;
+use crate::preparation::rows::Rows;
+use crate::preparation::sparse_reduction::SparseRows;
 use crate::preparation::transform::{Preparation, Transform, finite};
 use crate::progress::{Progress, go_on};
 
@@ -16,6 +18,9 @@ const NEIGHBOUR: usize = 10;
 /// Neighbours that are sought: those who look for communities may look at more than are near.
 const GRAPH: usize = 30;
 
+/// Values from which on what is scaled isn't kept beside what came, but made again where it is looked at: 1 GiB.
+const LARGE: usize = 1 << 28;
+
 /// Features on a common scale, and what is known of their geometry. Shared by all models.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -23,8 +28,8 @@ pub struct Prepared {
     transform: Transform,
     /// Samples that were pulled in, ascending.
     far_off: Vec<usize>,
-    /// Scaled features before they were projected, if they were: there neighbours are sought.
-    unprojected: Option<Features>,
+    /// Features before they were projected, if they were: there neighbours are sought.
+    unprojected: Option<Unprojected>,
     /// Samples with something in them, ascending.
     trainable: Vec<u32>,
     distances: Option<Vec<f32>>,
@@ -33,8 +38,27 @@ pub struct Prepared {
     seed: Seed,
 }
 
+impl Preparation {
+    /// Whether so many samples and features are so much that, projected, no scaled copy of them is kept beside what came.
+    #[must_use]
+    pub fn is_lean(&self, n_samples: usize, n_features: usize) -> bool {
+        self.projects(n_features) && n_samples.saturating_mul(n_features) >= LARGE
+    }
+}
+
+/// Features before they were projected.
+#[derive(Debug, Clone)]
+enum Unprojected {
+    Scaled(Features),
+    /// As they came, to be scaled again.
+    AsTheyCame(Features),
+}
+
 impl Prepared {
     /// Scales `features`, and projects them. O(n d), and eight products of O(n d components).
+    ///
+    /// Of data of 1 GiB and more that are projected no scaled copy is kept. If they are mostly zeros, directions are found from the other values alone: the
+    /// same, but for how sums are rounded.
     ///
     /// # Errors
     ///
@@ -60,7 +84,20 @@ impl Prepared {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let preparation = preparation.into();
+        Self::prepare(features, preparation.into(), seed, (threads, LARGE), progress)
+    }
+
+    /// `large`: as [`LARGE`].
+    fn prepare(
+        features: &Features,
+        preparation: Preparation,
+        seed: Seed,
+        (threads, large): (usize, usize),
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        if preparation.projects(features.n_features()) && features.as_slice().len() >= large {
+            return Self::of_large(features, preparation, seed, threads, progress);
+        }
         let (mut transform, far_off) = Transform::of_scaling(features, preparation.scaling);
         let scaled = finite(transform.scaled(&features.view()))?;
         let empty = |sample: &u32| scaled.row(*sample as usize).iter().all(|&value| value == 0.0);
@@ -77,14 +114,69 @@ impl Prepared {
                 let components = preparation.components;
                 transform.project(&features.view(), components, &mut rng, threads, progress)
             });
-            unprojected = Some(std::mem::replace(&mut features, finite(projected?)?));
+            let scaled = std::mem::replace(&mut features, finite(projected?)?);
+            unprojected = Some(Unprojected::Scaled(scaled));
         }
         go_on(progress)?;
+        Ok(Self::of_seen(features, (transform, far_off), unprojected, trainable, seed))
+    }
+
+    /// Of data too large to be scaled beside what they are.
+    fn of_large(
+        features: &Features,
+        preparation: Preparation,
+        seed: Seed,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let (mut transform, far_off) = Transform::of_scaling(features, preparation.scaling);
+        let rows = Rows::Scaled(features, &transform);
+        let mut trainable = Vec::with_capacity(features.n_samples());
+        for samples in rows.chunks() {
+            go_on(progress)?;
+            let chunk = finite(rows.chunk(samples.clone()).into_owned())?;
+            for (index, sample) in samples.enumerate() {
+                if !transform.rows || chunk.row(index).iter().any(|&value| value != 0.0) {
+                    #[expect(clippy::cast_possible_truncation, reason = "counted in u32")]
+                    trainable.push(sample as u32);
+                }
+            }
+        }
+        let sparse = match transform.keeps_zeros() {
+            true => SparseRows::of(&rows, progress)?,
+            false => None,
+        };
+        let components = preparation.components;
+        let mut rng = seed.rng(Stream::Projection);
+        let seen = crate::threads::pool(threads)?.install(|| match sparse {
+            Some(mut sparse) => {
+                let projection = sparse.principal_directions(components, &mut rng, progress)?;
+                drop(sparse);
+                transform.project_rows(features, projection, progress)
+            }
+            None => {
+                let scaled = transform.scaled(&features.view());
+                transform.project(&scaled.view(), components, &mut rng, threads, progress)
+            }
+        });
+        let (seen, unprojected) = (finite(seen?)?, Unprojected::AsTheyCame(features.clone()));
+        go_on(progress)?;
+        Ok(Self::of_seen(seen, (transform, far_off), Some(unprojected), trainable, seed))
+    }
+
+    /// `features`: as models see them.
+    fn of_seen(
+        features: Features,
+        (transform, far_off): (Transform, Vec<usize>),
+        unprojected: Option<Unprojected>,
+        trainable: Vec<u32>,
+        seed: Seed,
+    ) -> Self {
         let (_, variance) = moments(&features.view());
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
         let spread = variance.iter().sum::<f64>().sqrt() as f32;
         let (distances, graph) = (None, None);
-        Ok(Self {
+        Self {
             features,
             transform,
             far_off,
@@ -94,7 +186,7 @@ impl Prepared {
             graph,
             spread,
             seed,
-        })
+        }
     }
 
     /// Finds every sample's thirty nearest neighbours, by the scaled features before they are projected, and its distance to the
@@ -117,16 +209,20 @@ impl Prepared {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<(), EnsembleError> {
-        let graph = |features: &Features, k| {
-            NeighbourGraph::new(features, &self.trainable, k, self.seed, threads, progress)
+        let graph = |rows, k| {
+            NeighbourGraph::of_rows(rows, &self.trainable, k, self.seed, threads, progress)
         };
         let (near, distances) = match self.unprojected.take() {
             Some(unprojected) => {
-                let projected = graph(&self.features, NEIGHBOUR)?;
-                (graph(&unprojected, GRAPH)?, scales(&projected))
+                let projected = graph(self.features.view().into(), NEIGHBOUR)?;
+                let rows = match &unprojected {
+                    Unprojected::Scaled(scaled) => scaled.view().into(),
+                    Unprojected::AsTheyCame(features) => Rows::Scaled(features, &self.transform),
+                };
+                (graph(rows, GRAPH)?, scales(&projected))
             }
             None => {
-                let near = graph(&self.features, GRAPH)?;
+                let near = graph(self.features.view().into(), GRAPH)?;
                 let distances = scales(&near);
                 (near, distances)
             }
@@ -408,5 +504,53 @@ mod tests {
         }
         assert_eq!((some.trainable().len(), some.neighbours(0).unwrap().len()), (12, 10));
         assert_eq!(data.sampled(12, 1, &()).unwrap().1, samples);
+    }
+
+    /// Rows of which one in fifty values isn't zero, in four groups; and the same with none that is.
+    fn groups(noise: f32) -> Features {
+        let mut rng = Seed(3).rng(Stream::Subset);
+        let draws = rng.normal(2300 * 200);
+        let values = Array2::from_shape_fn((2300, 200), |(row, column)| {
+            let draw = draws[row * 200 + column];
+            let is_own = column % 4 == row % 4 && draw > 1.5;
+            if is_own || draw > 3.0 { draw } else { noise * draw }
+        });
+        Features::new(values, "x").unwrap()
+    }
+
+    #[test]
+    fn large_data_are_prepared_as_others() {
+        let of = |features: &Features, scaling, large| {
+            let preparation = Preparation { scaling, components: 12 };
+            let seed = Seed(1);
+            let mut data = Prepared::prepare(features, preparation, seed, (2, large), &()).unwrap();
+            data.measure_distances(2).unwrap();
+            data
+        };
+        // With values everywhere, to the bit.
+        let dense = groups(0.01);
+        for scaling in [Scaling::Rows, Scaling::CentredRows, Scaling::Standardise] {
+            let (small, large) = (of(&dense, scaling, usize::MAX), of(&dense, scaling, 0));
+            assert_eq!(small.features(), large.features());
+            assert_eq!(small.neighbour_distances(), large.neighbour_distances());
+            let graphs = [&small, &large].map(|data| data.neighbour_graph().unwrap());
+            assert!((0..2300).all(|row| graphs[0].of(row) == graphs[1].of(row)));
+        }
+        // Mostly zeros: the same space, and what is near in all features to the bit.
+        let sparse = groups(0.0);
+        let (small, large) =
+            (of(&sparse, Scaling::Rows, usize::MAX), of(&sparse, Scaling::Rows, 0));
+        assert_eq!(small.trainable(), large.trainable());
+        let graphs = [&small, &large].map(|data| data.neighbour_graph().unwrap());
+        assert!((0..2300).all(|row| graphs[0].of(row) == graphs[1].of(row)));
+        for row in (0..2300).step_by(100) {
+            let products = [&small, &large].map(|data| {
+                let (a, b) = (data.features().row(row), data.features().row((row + 1) % 2300));
+                a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()
+            });
+            assert!((products[0] - products[1]).abs() < 0.05, "{products:?}");
+        }
+        let again = large.transform().apply(&sparse, 3).unwrap();
+        assert_eq!(again, *large.features(), "prediction prepares alike");
     }
 }

@@ -43,32 +43,107 @@ pub(crate) fn principal_directions_watched(
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Array2<f32>, EnsembleError> {
-    let product = |a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, out: &mut Array2<f32>| {
-        multiply_watched(a, b, out.view_mut(), Write::Replace, threads, progress)
-    };
-    let width = samples.ncols();
+    let projected = Array2::zeros((0, 0));
+    directions(&mut Dense { samples: *samples, projected, threads }, components, rng, progress)
+}
+
+/// Products with all samples.
+pub(crate) trait Products {
+    fn n_features(&self) -> usize;
+
+    /// `X^T X basis` in place of a basis, shape (n_features, n); `X`: all samples.
+    fn there_and_back(
+        &mut self,
+        basis: &mut Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<(), EnsembleError>;
+
+    /// `basis^T X^T X basis`.
+    fn gram(
+        &mut self,
+        basis: &Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f64>, EnsembleError>;
+}
+
+/// Samples in memory.
+struct Dense<'a> {
+    samples: ArrayView2<'a, f32>,
+    projected: Array2<f32>,
+    threads: usize,
+}
+
+impl Dense<'_> {
+    fn project(
+        &mut self,
+        basis: &Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<(), EnsembleError> {
+        let shape = (self.samples.nrows(), basis.ncols());
+        if self.projected.dim() != shape {
+            self.projected = Array2::zeros(shape);
+        }
+        let (out, threads) = (self.projected.view_mut(), self.threads);
+        multiply_watched(self.samples, basis.view(), out, Write::Replace, threads, progress)
+    }
+}
+
+impl Products for Dense<'_> {
+    fn n_features(&self) -> usize {
+        self.samples.ncols()
+    }
+
+    fn there_and_back(
+        &mut self,
+        basis: &mut Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<(), EnsembleError> {
+        self.project(basis, progress)?;
+        let (samples, projected) = (self.samples.t(), self.projected.view());
+        let write = Write::Replace;
+        multiply_watched(samples, projected, basis.view_mut(), write, self.threads, progress)
+    }
+
+    fn gram(
+        &mut self,
+        basis: &Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f64>, EnsembleError> {
+        self.project(basis, progress)?;
+        let mut gram = Array2::zeros((basis.ncols(), basis.ncols()));
+        let projected = self.projected.view();
+        let (out, write) = (gram.view_mut(), Write::Replace);
+        multiply_watched(projected.t(), projected, out, write, self.threads, progress)?;
+        Ok(gram.mapv(f64::from))
+    }
+}
+
+/// The directions of largest mean square, by randomised subspace iteration.
+pub(crate) fn directions(
+    samples: &mut impl Products,
+    components: usize,
+    rng: &mut Rng,
+    progress: &dyn Progress,
+) -> Result<Array2<f32>, EnsembleError> {
+    let width = samples.n_features();
     let sought = (components + OVERSAMPLING).min(width);
     let random = rng.normal(width * sought);
     let mut basis = Array2::from_shape_vec((width, sought), random).expect("a number for each");
-    let mut projected = Array2::zeros((samples.nrows(), sought));
     for _ in 0..PASSES {
         basis = orthonormal(basis);
-        product(samples.view(), basis.view(), &mut projected)?;
-        product(samples.t(), projected.view(), &mut basis)?;
+        samples.there_and_back(&mut basis, progress)?;
     }
     basis = orthonormal(basis);
-    product(samples.view(), basis.view(), &mut projected)?;
-    let mut gram = Array2::zeros((sought, sought));
-    product(projected.t(), projected.view(), &mut gram)?;
+    let gram = samples.gram(&basis, progress)?;
     go_on(progress)?;
-    let (squares, rotation) =
-        gram.mapv(f64::from).eigh_into().expect("a symmetric matrix of finite numbers");
+    let (squares, rotation) = gram.eigh_into().expect("a symmetric matrix of finite numbers");
     let mut order: Vec<usize> = (0..sought).collect();
     order.sort_by(|&a, &b| squares[b].total_cmp(&squares[a]));
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
     let rotation = rotation.select(ndarray::Axis(1), &order).mapv(|value| value as f32);
     let mut directions = Array2::zeros((width, sought));
-    product(basis.view(), rotation.view(), &mut directions)?;
+    let out = directions.view_mut();
+    multiply_watched(basis.view(), rotation.view(), out, Write::Replace, 1, progress)?;
     Ok(directions.slice(s![.., ..components.min(width)]).to_owned())
 }
 

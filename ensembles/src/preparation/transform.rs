@@ -183,6 +183,33 @@ impl Transform {
         Ok(values)
     }
 
+    /// Takes a projection; what it makes of samples that aren't scaled, shape (n, components): the same bits as of those that are.
+    pub(crate) fn project_rows(
+        &mut self,
+        features: &Features,
+        projection: Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f32>, EnsembleError> {
+        let mut values = Array2::zeros((features.n_samples(), projection.ncols()));
+        let view = features.view();
+        let chunks: Vec<_> = values
+            .axis_chunks_iter_mut(Axis(0), CHUNK)
+            .zip(view.axis_chunks_iter(Axis(0), CHUNK))
+            .collect();
+        chunks.into_par_iter().try_for_each(|(mut out, rows)| {
+            let scaled = self.scaled(&rows);
+            out.assign(&self.projected(&scaled.view(), &projection, progress)?);
+            Ok::<_, EnsembleError>(())
+        })?;
+        self.projection = Some(projection);
+        Ok(values)
+    }
+
+    /// Whether zeros stay zeros when they are scaled.
+    pub(crate) fn keeps_zeros(&self) -> bool {
+        self.shift.iter().all(|&shift| shift == 0.0)
+    }
+
     /// Products of [`CHUNK`] rows each: how their sums are rounded may depend on the number of rows, so that training and
     /// prediction have to cut samples in the same way.
     fn projected(

@@ -8,11 +8,12 @@ use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::ArrowError;
 
-use super::batches::{Batches, records};
+use super::batches::records;
 use super::lengths;
+use super::opened::{Batches, Opened};
 use crate::DataError;
 use crate::read::source::{Format, Source, one_line, unreadable};
-use crate::records::Records;
+use crate::records::{Records, Wanted};
 
 /// What messages call it.
 pub(super) const WHAT: &str = "Arrow file";
@@ -37,9 +38,9 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
         let start = FileReader::try_new(BufReader::new(&file), None);
         let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
         let source_name = name.clone();
-        let open = move |columns: &[usize]| -> Result<Batches, DataError> {
-            let batches = FileReader::try_new(BufReader::new(file), Some(columns.to_vec()));
-            Ok(checked(batches.map_err(|error| corrupt(&error, &name))?, name))
+        let open = move |wanted: &Wanted| -> Result<Opened, DataError> {
+            let batches = FileReader::try_new(BufReader::new(file), Some(wanted.columns()));
+            Ok(Opened::Batches(checked(batches.map_err(|error| corrupt(&error, &name))?, name)))
         };
         return Ok(records(source_name, &schema, "Arrow", WHAT, None, Box::new(open)));
     }
@@ -47,9 +48,9 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
     let schema = start.map_err(|error| corrupt(&error, &name))?.schema();
     file.rewind().map_err(|error| unreadable(&error, &name))?;
     let source_name = name.clone();
-    let open = move |columns: &[usize]| -> Result<Batches, DataError> {
-        let batches = StreamReader::try_new(BufReader::new(file), Some(columns.to_vec()));
-        Ok(checked(batches.map_err(|error| corrupt(&error, &name))?, name))
+    let open = move |wanted: &Wanted| -> Result<Opened, DataError> {
+        let batches = StreamReader::try_new(BufReader::new(file), Some(wanted.columns()));
+        Ok(Opened::Batches(checked(batches.map_err(|error| corrupt(&error, &name))?, name)))
     };
     Ok(records(source_name, &schema, "Arrow stream", WHAT, None, Box::new(open)))
 }

@@ -4,6 +4,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema as ArrowSchema};
 
 use super::cells::Cells;
+use super::opened::Opened;
+use super::tiles;
 use crate::DataError;
 use crate::read::no_panic::no_panic;
 use crate::records::{
@@ -11,10 +13,8 @@ use crate::records::{
     unique,
 };
 
-/// Batches of rows as a format's own library gives them.
-pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataError>>>;
-/// Opens a file to read the columns of these numbers, ascending.
-type Open = Box<dyn FnOnce(&[usize]) -> Result<Batches, DataError>>;
+/// Opens a file to read what is wanted of it.
+type Open = Box<dyn FnOnce(&Wanted) -> Result<Opened, DataError>>;
 
 /// A table whose batches are opened when it is known which columns are wanted. `what` the file is: `Parquet file`.
 pub(super) fn records(
@@ -62,7 +62,7 @@ struct Table {
 
 enum State {
     Closed(Open),
-    Open(Batches),
+    Open(Opened),
     Ended,
 }
 
@@ -73,14 +73,26 @@ impl Rows for Table {
             if let Some(rest) = self.rest.take() {
                 return self.next_rows(&rest, &used, schema, wanted).map(Some);
             }
-            let mut batches = match std::mem::replace(&mut self.state, State::Ended) {
-                State::Closed(open) => open(&used)?,
-                State::Open(batches) => batches,
+            let mut opened = match std::mem::replace(&mut self.state, State::Ended) {
+                State::Closed(open) => open(wanted)?,
+                State::Open(opened) => opened,
                 State::Ended => return Ok(None),
             };
-            let Some(batch) = batches.next().transpose()? else { return Ok(None) };
-            self.state = State::Open(batches);
-            self.next_rows(&batch, &used, schema, wanted).map(Some)
+            let read = match &mut opened {
+                Opened::Batches(batches) => {
+                    let Some(batch) = batches.next().transpose()? else { return Ok(None) };
+                    self.next_rows(&batch, &used, schema, wanted)?
+                }
+                Opened::Tiles(tiles) => {
+                    let Some(read) = tiles::next(&mut **tiles, schema, wanted, self.n_rows)? else {
+                        return Ok(None);
+                    };
+                    self.n_rows += read.n_rows;
+                    read
+                }
+            };
+            self.state = State::Open(opened);
+            Ok(Some(read))
         })
     }
 }

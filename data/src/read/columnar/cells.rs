@@ -46,6 +46,31 @@ impl Cells<'_> {
         Ok(Numbers::F64(side_by_side(&columns.collect::<Result<Vec<_>, _>>()?)))
     }
 
+    /// Writes the columns' numbers into rows of 32-bit floats, NaN where one is missing. `rows`: shape (n, `width`); the first column is the
+    /// item `first` of each.
+    pub(super) fn put_f32(
+        columns: &[Self],
+        rows: &mut [f32],
+        width: usize,
+        first: usize,
+    ) -> Result<(), DataError> {
+        let columns = columns.iter().map(|cells| cells.f32(cells.array));
+        put(&columns.collect::<Result<Vec<_>, _>>()?, rows, width, first);
+        Ok(())
+    }
+
+    /// The same for rows of 64-bit floats.
+    pub(super) fn put_f64(
+        columns: &[Self],
+        rows: &mut [f64],
+        width: usize,
+        first: usize,
+    ) -> Result<(), DataError> {
+        let columns = columns.iter().map(|cells| cells.f64(cells.array));
+        put(&columns.collect::<Result<Vec<_>, _>>()?, rows, width, first);
+        Ok(())
+    }
+
     /// Places, row after row, of whole numbers of 64 bits that are rounded beside numbers of other types.
     pub(super) fn inexact(columns: &[Self]) -> Vec<usize> {
         let width = columns.len();
@@ -202,7 +227,7 @@ fn each_missing(array: &ArrayRef, tell: impl FnMut(usize)) {
 }
 
 /// Whether a type's numbers are 32-bit floats without loss.
-fn fits_f32(data_type: &DataType) -> bool {
+pub(super) fn fits_f32(data_type: &DataType) -> bool {
     matches!(
         data_type,
         DataType::Boolean
@@ -219,13 +244,19 @@ fn fits_f32(data_type: &DataType) -> bool {
 fn side_by_side<T: Copy + Default>(columns: &[Cow<'_, [T]>]) -> Vec<T> {
     let (width, rows) = (columns.len(), columns.first().map_or(0, |column| column.len()));
     let mut values = vec![T::default(); rows * width];
-    for (block, start) in values.chunks_mut(BLOCK * width.max(1)).zip((0..rows).step_by(BLOCK)) {
+    put(columns, &mut values, width, 0);
+    values
+}
+
+/// Writes columns into rows of `width`, from the item `first` on.
+fn put<T: Copy>(columns: &[Cow<'_, [T]>], rows: &mut [T], width: usize, first: usize) {
+    let n_rows = columns.first().map_or(0, |column| column.len());
+    for (block, start) in rows.chunks_mut(BLOCK * width.max(1)).zip((0..n_rows).step_by(BLOCK)) {
         for (place, column) in columns.iter().enumerate() {
-            let to = block.iter_mut().skip(place).step_by(width);
+            let to = block.iter_mut().skip(first + place).step_by(width);
             to.zip(&column[start..]).for_each(|(to, &value)| *to = value);
         }
     }
-    values
 }
 
 /// The items of all lists, and how many each has.

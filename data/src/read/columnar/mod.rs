@@ -4,7 +4,9 @@ mod arrow;
 mod batches;
 mod cells;
 mod lengths;
+mod opened;
 mod parquet;
+mod tiles;
 
 use std::path::Path;
 

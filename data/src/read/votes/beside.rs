@@ -53,7 +53,7 @@ impl Beside {
         let Records { mut schema, mut rows, .. } =
             open_records(&location, &ReadOptions::default())?;
         let roles = VoteRoles::choose(&mut schema, &ReadOptions::default())?;
-        let wanted = Wanted { numbers: Vec::new(), words: roles.beside().collect() };
+        let wanted = Wanted { words: roles.beside().collect(), ..Wanted::default() };
         let mut beside = Self::default();
         while let Some(batch) = rows.next(&schema, &wanted)? {
             beside.extend(batch, &roles, &schema.name)?;
@@ -81,6 +81,12 @@ impl Beside {
             self.push(id, number, label, name, places.at(row))?;
         }
         Ok(())
+    }
+
+    /// Keeps what is said of the first samples.
+    pub(super) fn truncate(&mut self, n_samples: usize) {
+        self.ids.truncate(n_samples);
+        self.rows.truncate(n_samples);
     }
 
     /// Numbers of rows in the data, if they aren't one after the other from 0.

@@ -24,6 +24,8 @@ const IN_FOLDER: [&str; 2] = ["votes.npz", "run.h5"];
 const ASSIGNMENTS: &str = "assignments.npy";
 /// What says which samples the votes of a run are of.
 const SAMPLES: &str = "assignments.csv";
+/// What a run has to which samples were added (`predict --append`).
+const APPENDED: &str = "appended.json";
 /// The member beside `votes` that says how sure each model is.
 const CONFIDENCES: &str = "confidences";
 /// The member with the version of the format, in the votes of runs, and the newest that is known.
@@ -69,7 +71,12 @@ pub(super) fn open(
     let table = path.with_file_name(SAMPLES);
     let is_run = IN_FOLDER.iter().any(|name| path.ends_with(name)) && table.is_file();
     if let Some(part) = parts.first_mut().filter(|_| is_run) {
-        part.of_run = Some(Beside::of_assignments(&table)?);
+        let mut of_run = Beside::of_assignments(&table)?;
+        if path.with_file_name(APPENDED).is_file() {
+            // Samples that came later have clusters, and no votes.
+            of_run.truncate(part.info.n_samples.unwrap_or(usize::MAX));
+        }
+        part.of_run = Some(of_run);
     }
     Ok(parts)
 }

@@ -121,7 +121,11 @@ struct Table {
 
 impl Table {
     fn new(schema: Schema, rows: Box<dyn Rows>, roles: VoteRoles, is_text: bool) -> Self {
-        let wanted = Wanted { numbers: roles.votes.clone(), words: roles.beside().collect() };
+        let wanted = Wanted {
+            numbers: roles.votes.clone(),
+            words: roles.beside().collect(),
+            ..Wanted::default()
+        };
         let (models_in_rows, ahead, failed) = (None, VecDeque::new(), None);
         let beside = Beside::default();
         Self {

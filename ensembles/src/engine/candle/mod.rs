@@ -24,6 +24,8 @@ mod open;
 mod ops;
 mod parameters;
 mod perturbation;
+#[cfg(test)]
+mod reference_tests;
 mod session;
 mod stack;
 #[cfg(test)]

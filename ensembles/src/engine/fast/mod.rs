@@ -15,6 +15,8 @@ mod encoder;
 pub(crate) mod layers;
 pub(crate) mod losses;
 pub(crate) mod optimiser;
+#[cfg(test)]
+mod reference_tests;
 mod session;
 #[cfg(test)]
 mod tests;
