@@ -38,19 +38,23 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+fn filled(cell: &Option<String>) -> Result<&str, &'static str> {
+    cell.as_deref().ok_or("an empty cell")
+}
+
 /// A classifier, and how many samples it was trained on. Classes are the clusters of the run.
 pub(crate) fn fit(
     features: &Features,
     exported: &Path,
 ) -> Result<(MultiFittedLogisticRegression<f64, usize>, usize), Box<dyn Error>> {
     let columns = read_columns(exported, &["sample", "label", "weight"])?;
+    let [rows, clusters, weights] = &columns[..] else { return Err("a column is missing".into()) };
     let (mut samples, mut labels) = (Vec::new(), Vec::new());
-    for row in 0..columns[0].len() {
-        let cell = |column: usize| columns[column][row].as_deref().ok_or("an empty cell");
+    for ((row, cluster), weight) in rows.iter().zip(clusters).zip(weights) {
         // A sample without a cluster has the label -1, and weighs nothing.
-        if cell(2)?.parse::<f64>()? > LEAST {
-            samples.push(cell(0)?.parse::<usize>()?);
-            labels.push(cell(1)?.parse::<usize>()?);
+        if filled(weight)?.parse::<f64>()? > LEAST {
+            samples.push(filled(row)?.parse::<usize>()?);
+            labels.push(filled(cluster)?.parse::<usize>()?);
         }
     }
     let rows = scaled(features).select(Axis(0), &samples);

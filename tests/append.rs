@@ -160,10 +160,7 @@ fn an_id_that_is_there_is_refused_and_nothing_is_added() {
     sandbox.file("new.csv", table(60..90));
     sandbox.file("overlap.csv", table(80..110));
     sandbox.file("twice.csv", table(90..95) + "s91,1,1\n");
-    sandbox.file(
-        "without.csv",
-        table(90..95).replace("id,", "").replace("\ns9", "\n").replace("x,y", "x,y"),
-    );
+    sandbox.file("without.csv", table(90..95).replace("id,", "").replace("\ns9", "\n"));
     let made =
         sandbox.run("cluster data.csv -k 2 --member k-means --models 2 --rounds 1 -q --out run");
     assert_ne!(made.status.code(), Some(2), "{}", stderr(&made));

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use common::{Sandbox, stderr, stdout};
+use common::{QUICK, Sandbox, stderr, stdout};
 use consilience::Config;
 use consilience_data::{Features, ModelAnswers, PseudoLabels, SoftAssignments, read_dataset};
 use consilience_ensembles::{Clusterer, EnsembleError, MemberKind, Phase, Prepared, Progress};
@@ -42,10 +42,14 @@ fn digits_from_end_to_end() {
         "config.toml",
         "manifest.json",
         "metrics.json",
+        "models/communities/model-00.safetensors",
+        "models/communities/model-01.safetensors",
+        "models/communities/model-02.safetensors",
         "models/ensemble.json",
         "models/model-00.safetensors",
         "models/model-01.safetensors",
         "models/model-02.safetensors",
+        "models/places.json",
         "models/scaling.npz",
         "pseudo_labels.csv",
         "pseudo_labels.npz",
@@ -55,7 +59,7 @@ fn digits_from_end_to_end() {
     if cfg!(feature = "hdf5") {
         expected.push("run.h5");
     }
-    expected.extend(["sketch.json", "votes.npz"]);
+    expected.extend(["sketch.json", "tree.npz", "votes.npz"]);
     assert_eq!(sandbox.files("runs/digits-1"), expected);
 
     let scores = sandbox.done("evaluate digits runs/digits-1 --json");
@@ -174,8 +178,10 @@ fn the_hdf5_file_says_the_same_as_the_others() {
 #[test]
 fn too_few_mini_clusters_are_said_and_exit_with_1() {
     let sandbox = Sandbox::new();
+    // Of networks alone: what both kinds stand behind needs no mini-cluster.
+    sandbox.file("networks.toml", QUICK.replace("communities = 3", "communities = 0"));
     let output = sandbox.run(
-        "cluster digits --config quick.toml --rounds 1 --min-confidence 0.9999999 --quiet --out run",
+        "cluster digits --config networks.toml --rounds 1 --min-confidence 0.9999999 --quiet --out run",
     );
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let summary = stdout(&output);

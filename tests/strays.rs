@@ -114,9 +114,9 @@ fn strays_have_no_cluster_in_the_run_and_among_new_samples() {
     assert!(unlabelled(&column(&two, "cluster")).1 >= 17);
 
     // The same settings again, on another number of threads; and without, as ever.
-    sandbox.done(&format!(
-        "cluster points.npy --config run/config.toml --no-curve --quiet --threads 1 --out same"
-    ));
+    sandbox.done(
+        "cluster points.npy --config run/config.toml --no-curve --quiet --threads 1 --out same",
+    );
     assert_eq!(sandbox.text("same/assignments.csv"), table);
     sandbox.done(&format!("cluster points.npy -k 3 {QUICK} --out none"));
     assert!(sandbox.text("none/assignments.csv").starts_with("sample,cluster,confidence\n"));

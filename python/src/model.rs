@@ -183,9 +183,6 @@ impl Model {
         Ok((clusters.into_pyarray(py), confidences.into_pyarray(py)))
     }
 
-    /// Rows of samples, and their places, shape (n, 2).
-    type Places<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray2<f32>>);
-
     /// Clusters, confidences, lowest confidences and signatures of `x`, shape (n_samples, n_features): a sample's depend on it alone.
     /// Signatures are a list of strings, or an array of int64 if [`Model::has_numbers`] says so.
     #[pyo3(signature = (x, n_threads=0))]

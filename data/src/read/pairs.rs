@@ -62,7 +62,7 @@ pub fn read_pairs(
     let word = records.schema.place.word();
     let source_name = records.schema.name.clone();
     let found = samples_by_name(samples);
-    let wanted = Wanted { numbers: Vec::new(), words: (0..n_columns).collect() };
+    let wanted = Wanted { words: (0..n_columns).collect(), ..Wanted::default() };
     let Records { mut rows, schema, .. } = records;
     let mut pairs = Vec::new();
     while let Some(Batch { words, places, n_rows, .. }) = rows.next(&schema, &wanted)? {

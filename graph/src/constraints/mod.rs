@@ -219,8 +219,7 @@ mod tests {
             while changed {
                 changed = false;
                 for &(a, b) in &must {
-                    for sample in 0..12 {
-                        let row = &mut together[sample];
+                    for row in &mut together {
                         if row[a as usize] != row[b as usize] {
                             (row[a as usize], row[b as usize], changed) = (true, true, true);
                         }

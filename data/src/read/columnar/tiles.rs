@@ -9,6 +9,7 @@ use crate::read::numbers::reserve;
 use crate::records::{Batch, Numbers, Places, Schema, Wanted};
 
 /// The next rows, `before` of which were read; `None` after the last.
+#[expect(clippy::redundant_closure, reason = "the functions themselves are of one lifetime alone")]
 pub(super) fn next(
     tiles: &mut dyn Tiles,
     schema: &Schema,
