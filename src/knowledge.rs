@@ -254,7 +254,7 @@ impl Knowledge {
         Ok((Some(self.held(moved)), taught))
     }
 
-    /// As [`Knowledge::conclude`], of votes that were given: `votes_of` each model, length n_samples.
+    /// Holds the answer of votes that were given to what is known, as that of a run is: `votes_of` each model, length n_samples.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! Samples that belong nowhere: how far from all others each is, held against what the run's own samples show.
 //!
 //! The sign is density: the mean distance of a sample to the ten nearest of up to 5,000 that the run keeps, as a multiple of what is usual in its
-//! cluster ([`Strays::scales`]). How far models agree is none: samples between two kinds are unsure, and belong to one of them.
+//! cluster ([`StrayParts::scales`]). How far models agree is none: samples between two kinds are unsure, and belong to one of them.
 
 use std::fmt;
 use std::str::FromStr;
