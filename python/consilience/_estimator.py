@@ -301,7 +301,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         model = self._fitted()
         values = _validation.for_estimator(self, X, reset=False)
         k = _validation.count("n_clusters", n_clusters, 2)
-        cut = clone(self).set_params(n_clusters=k)
+        cut: Consilience = clone(self).set_params(n_clusters=k)
         cut._take(*model.cut(values, k, _validation.threads(self.n_jobs)))
         cut.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):

@@ -139,16 +139,28 @@ class Report:
         from scipy.cluster.hierarchy import dendrogram
 
         with np.load(io.BytesIO(content)) as tree:
-            joined = np.stack([tree["left"], tree["right"]], axis=1).astype(float)
-            apart = 1 - tree["similarity"].astype(float)
-            sizes = list(tree["leaf_samples"].astype(float))
-        for left, right in joined.astype(int):
-            sizes.append(sizes[left] + sizes[right])
+            joined = np.stack([tree["left"], tree["right"]], axis=1).astype(np.int64)
+            apart = np.maximum.accumulate(1 - tree["similarity"].astype(float))
+            samples = list(tree["leaf_samples"])
         n_leaves = len(joined) + 1
-        links = np.column_stack([joined, np.maximum.accumulate(apart), sizes[n_leaves:]])
+        leaves = [1] * n_leaves
+        for left, right in joined:
+            samples.append(samples[left] + samples[right])
+            leaves.append(leaves[left] + leaves[right])
+        links = np.column_stack([joined.astype(float), apart, leaves[n_leaves:]])
         # Twice as many branches as there are clusters, so that what is in them can be seen, too.
         shown = min(n_leaves, 2 * self._metrics["n_clusters"])
-        dendrogram(links, shown, "lastp", ax=ax, color_threshold=0, above_threshold_color="C0", no_labels=shown > 40)
+        dendrogram(
+            links,
+            shown,
+            "lastp",
+            ax=ax,
+            color_threshold=0,
+            above_threshold_color="C0",
+            leaf_label_func=lambda node: f"{samples[node]:,}",
+            leaf_rotation=90,
+            no_labels=shown > 40,
+        )
         ax.set(xlabel="samples in a branch", ylabel="share of votes apart")
         return ax
 
