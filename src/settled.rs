@@ -42,6 +42,7 @@ pub(crate) fn settled(
     {
         (voters, best) = (voters.without_coarse(), of_fine);
     }
+    voters.is_evidence &= best.1.net() > 0.0;
     let Some(Branches { samples, clusters }) = branches(data, k, n_threads, observer)? else {
         return Ok(voters);
     };

@@ -43,8 +43,8 @@ pub struct Voters {
     /// How far two of neighbouring granularity agree, on average: adjusted Rand index. Each leaves out other edges, so communities
     /// of a graph that is noise agree little.
     pub coherence: f64,
-    /// Whether they can be evidence: those that were told branches if these tell more of neighbours than they leave open
-    /// ([`Evidence::net`](crate::evidence::Evidence::net)), others if they are coherent.
+    /// Whether they can be evidence: if they tell more of neighbours than they leave open ([`Evidence::net`](crate::evidence::Evidence::net)) and, unless
+    /// they were told branches, are coherent.
     pub is_evidence: bool,
     /// Samples in the smallest cluster of their consensus, if branches have it, too: then it is no island of the graph by chance.
     pub smallest: Option<usize>,
