@@ -47,21 +47,20 @@ pub(crate) fn cut_where_told(
     data: &Prepared,
     threads: &Threads<'_>,
 ) -> Result<Option<Told>, RunError> {
-    let told = |min_share: f64| -> Result<Option<Told>, RunError> {
-        let Some((tree, placer)) = linked(votes, kinds, (k, min_share), data.trainable(), threads)?
-        else {
-            return Ok(None);
-        };
+    let shares = if least < usual { &[usual, least][..] } else { &[usual] };
+    let Some((tree, placers)) = cuts(votes, kinds, (k, shares), data.trainable(), threads)? else {
+        return Ok(None);
+    };
+    let mut best: Option<Told> = None;
+    for placer in placers {
         let (assignments, confidence) = placed(&placer, votes)?;
         let evidence = Evidence::of(&assignments, data);
-        Ok(Some(Told { tree, placer, assignments, confidence, evidence }))
-    };
-    let Some(as_usual) = told(usual)? else { return Ok(None) };
-    if least >= usual {
-        return Ok(Some(as_usual));
+        let is_clear = |best: &Told| evidence.net() > best.evidence.net() + clearly(k);
+        if best.as_ref().is_none_or(is_clear) {
+            best = Some(Told { tree: tree.clone(), placer, assignments, confidence, evidence });
+        }
     }
-    let is_clear = |small: &Told| small.evidence.net() > as_usual.evidence.net() + clearly(k);
-    Ok(Some(told(least)?.filter(is_clear).unwrap_or(as_usual)))
+    Ok(best)
 }
 
 /// The tree of `votes` by average linkage, and how votes become its clusters when it is cut at K; `None` if there are fewer distinct votes
@@ -73,6 +72,18 @@ pub(crate) fn linked(
     samples: &[u32],
     threads: &Threads<'_>,
 ) -> Result<Option<(Tree, Placer)>, RunError> {
+    let found = cuts(votes, kinds, (k, &[min_share]), samples, threads)?;
+    Ok(found.and_then(|(tree, mut placers)| Some((tree, placers.pop()?))))
+}
+
+/// As [`linked`], of one tree cut for each of the `shares` that a cluster has at least.
+fn cuts(
+    votes: &Votes,
+    kinds: &[usize],
+    (k, shares): (usize, &[f64]),
+    samples: &[u32],
+    threads: &Threads<'_>,
+) -> Result<Option<(Tree, Vec<Placer>)>, RunError> {
     let learnt = votes.clone().of_samples(samples);
     let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
     let signatures = Signatures::group(&learnt, &no_gate.check(votes.n_models())?, threads)?;
@@ -85,8 +96,9 @@ pub(crate) fn linked(
     if linkage.tree().n_leaves() < k {
         return Ok(None);
     }
-    let placer = linkage.cut(k, min_share)?.placer().clone();
-    Ok(Some((linkage.tree().clone(), placer)))
+    let cut = |&share: &f64| Ok(linkage.cut(k, share)?.placer().clone());
+    let placers = shares.iter().map(cut).collect::<Result<_, RunError>>()?;
+    Ok(Some((linkage.tree().clone(), placers)))
 }
 
 /// The cluster of every sample by its votes, and its confidence. Samples without votes are in the first, with confidence 0.

@@ -77,7 +77,7 @@ pub fn check_recut(run: &RunFolder, k: usize) -> Result<(), RunError> {
 /// Cuts a run into `k` clusters.
 ///
 /// The tree is that of the votes that the run's answer came from: of communities, of both kinds, or, if networks alone were chosen, of networks. A branch is
-/// an island and no cluster where it was one in the run: with less than a fifth of n / K samples, or than the run's smallest cluster has, if networks count.
+/// an island and no cluster where it was one in the run: with less than a fifth of n / K samples, or than the run's smallest cluster has.
 ///
 /// # Arguments
 ///
