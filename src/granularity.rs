@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use consilience_data::{Assignments, ModelIdx, SampleIdx, Stream};
 use consilience_ensembles::{Halves, Prepared};
 use consilience_graph::{
-    AgreementParams, Kinds, Layer, Linkage, Placer, Signatures, Threads, Tree, VoteWeights,
+    AgreementParams, Kinds, Layer, Linkage, Nothing, Placer, Signatures, Threads, Tree, VoteWeights,
 };
 use serde::Serialize;
 
@@ -24,6 +24,9 @@ pub const DEFAULT: RangeInclusive<usize> = 2..=100;
 
 /// Voters of each half.
 const VOTERS: usize = 16;
+/// Coarser ones, where K isn't known: groups that nothing joins are told from those that little joins. With K known, an island would count for more than
+/// the kinds that are asked for.
+const COARSE_VOTERS: usize = 4;
 /// In how many ways samples are halved; the second with more than [`MANY`] samples, where voters take longer and err less.
 const SPLITS: usize = 4;
 const FEWER_SPLITS: usize = 2;
@@ -35,9 +38,13 @@ const BRANCHED: usize = 10_000;
 /// A branch with fewer than one in so many samples of the tree is none, nor is one of fewer than [`FEWEST`].
 const SHARE: u64 = 200;
 const FEWEST: u64 = 5;
-/// Where a sample's cluster stays whole over a smaller share of the granularities, there is no structure: communities of a cloud in the plane fall into
-/// two when the resolution is 2^1.5 times as high, and are fewer with more dimensions. That is a fifth of the logarithms that voters look at.
-const WHOLE: f64 = 0.19;
+/// A crowd without structure falls into two communities, and these again when the resolution is 2^(1 + 1/d) times as high in d dimensions: a half has half of the
+/// edges, and 2^(-1/d) of the border. So what is no cluster stays whole over a doubling (`CROWD`), and in the plane over half a doubling more (`WHOLE`): data whose clusters
+/// don't stay whole longer than that have no structure.
+const CROWD: f64 = 2.0;
+const WHOLE: f64 = std::f64::consts::SQRT_2;
+/// The same of votes that were given, whose granularities are not known: a share of the voters.
+const WHOLE_OF_GIVEN: f64 = 0.19;
 /// Of numbers of clusters in a range, the smallest is taken whose clusters stay whole nearly as long as those of the best: this share.
 const NEARLY: f64 = 0.95;
 /// Layers beside the chosen one, at most.
@@ -48,7 +55,7 @@ const MORE_LAYERS: usize = 4;
 pub struct KEvidence {
     /// Number of clusters, K.
     pub k: usize,
-    /// The share of the granularities over which a sample's cluster stays whole, 0..=1: see [`Layer::persistence`].
+    /// The share of the granularities over which a sample's cluster stays whole, beyond what a crowd without structure would, 0..=1: see [`Layer::persistence`].
     pub persistence: f64,
     /// How far the cluster that is found again least is found again by the other half, 0..=1: Jaccard index.
     pub found_again: f64,
@@ -110,7 +117,7 @@ pub(crate) fn branches(
     if samples.len() < k.max(2) {
         return Ok(None);
     }
-    let found = Granularity::of_data(&some, k..=k, n_threads, observer)?;
+    let found = Granularity::of_voters(&some, k..=k, 0, n_threads, observer)?;
     let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
     Ok(layer.map(|layer| {
         let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
@@ -126,8 +133,24 @@ impl Granularity {
         n_threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
+        Self::of_voters(data, ks, COARSE_VOTERS, n_threads, observer)
+    }
+
+    /// `coarse`: how many voters of each half are coarser than all others.
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    fn of_voters(
+        data: &Prepared,
+        ks: RangeInclusive<usize>,
+        coarse: usize,
+        n_threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self, RunError> {
+        let n_voters = VOTERS + coarse;
+        // As a share of the logarithms that voters look at.
+        let share = |factor: f64| factor.ln() / (n_voters as f64 * Halves::STEP.ln());
+        let nothing = Nothing { crowd: share(CROWD), coarse: coarse as f64 / n_voters as f64 };
         let splits = if data.trainable().len() > MANY { FEWER_SPLITS } else { SPLITS };
-        let votes = Halves::find(data, (splits, VOTERS), n_threads, observer)?.votes;
+        let votes = Halves::find(data, (splits, n_voters), n_threads, observer)?.votes;
         let mut samples = data.trainable().to_vec();
         data.seed().rng(Stream::Halves { split: u64::MAX }).shuffle(&mut samples);
         samples.truncate(SAMPLES);
@@ -138,11 +161,11 @@ impl Granularity {
         let of_some = votes.clone().of_samples(&samples);
         let signatures = Signatures::group(&of_some, &no_gate.check(votes.n_models())?, &threads)?;
         let halves = (0..splits).map(|split| {
-            let voters = |half| (0..VOTERS).map(move |at| 2 * (split * VOTERS + at) + half);
+            let voters = |half| (0..n_voters).map(move |at| 2 * (split * n_voters + at) + half);
             [voters(0).collect(), voters(1).collect()]
         });
-        let shown = Shown::new(&signatures, &halves.collect::<Vec<_>>(), &threads)?;
-        shown.within(ks, |placer| Ok(placed(placer, &votes)?.0))
+        let shown = Shown::new(&signatures, &halves.collect::<Vec<_>>(), nothing, &threads)?;
+        shown.within(ks, share(WHOLE), |placer| Ok(placed(placer, &votes)?.0))
     }
 
     /// Of votes that were given. Models that were told a number of clusters show that. Every other model is in the other half.
@@ -171,7 +194,8 @@ impl Granularity {
         // A single voter has no half.
         let second = if n_models < 2 { 0 } else { 1 };
         let halves = [(0..n_models).step_by(2).collect(), (second..n_models).step_by(2).collect()];
-        Shown::new(signatures, &[halves], threads)?.within(ks, of_all)
+        let shown = Shown::new(signatures, &[halves], Nothing::default(), threads)?;
+        shown.within(ks, WHOLE_OF_GIVEN, of_all)
     }
 
     /// Whether there is any structure: more than one cluster that both halves of the voters have.
@@ -198,6 +222,7 @@ impl<'a> Shown<'a> {
     fn new(
         signatures: &'a Signatures,
         halves: &[[Vec<usize>; 2]],
+        nothing: Nothing,
         threads: &Threads<'_>,
     ) -> Result<Self, RunError> {
         let weights = VoteWeights::equal(signatures);
@@ -213,14 +238,15 @@ impl<'a> Shown<'a> {
         let trees = voted.iter().map(tree).collect::<Result<Vec<_>, _>>()?;
         let pairs: Vec<_> = trees.iter().zip(&voted).collect();
         let splits: Vec<_> = pairs.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect();
-        let kinds = Kinds::new((&linkage, signatures), &splits, least)?;
+        let kinds = Kinds::new((&linkage, signatures), &splits, least, nothing)?;
         Ok(Self { linkage, kinds })
     }
 
-    /// `all`: a cluster for every sample.
+    /// `whole`: clusters that don't stay whole longer show no structure; `all`: a cluster for every sample.
     fn within(
         self,
         ks: RangeInclusive<usize>,
+        whole: f64,
         all: impl Fn(&Placer) -> Result<Assignments, RunError>,
     ) -> Result<Granularity, RunError> {
         let Self { linkage, kinds } = self;
@@ -232,7 +258,7 @@ impl<'a> Shown<'a> {
             found_again: layer.found_again,
         };
         let mut candidates: Vec<KEvidence> = layers.iter().map(evidence).collect();
-        let shown = if chosen.persistence < WHOLE { 1 } else { chosen.branches.len() };
+        let shown = if chosen.persistence < whole { 1 } else { chosen.branches.len() };
         let k = match shown {
             1 => *ks.start(),
             shown if ks.contains(&shown) => shown,

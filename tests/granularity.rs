@@ -60,6 +60,37 @@ fn clear_groups_are_counted() {
 }
 
 /// The smallest is a fiftieth of the largest.
+/// Curves that nothing joins, each of which any cut divides between few neighbours: two rings, two half moons.
+#[test]
+fn what_nothing_joins_is_not_cut_up() {
+    use std::f32::consts::{PI, TAU};
+    let sandbox = Sandbox::new();
+    let ring = |turn: f32, inner: bool| {
+        let (radius, angle) = (if inner { 0.5 } else { 1.0 }, TAU * turn);
+        [radius * angle.cos(), radius * angle.sin()]
+    };
+    let moon = |turn: f32, inner: bool| {
+        let (x, y) = ((PI * turn).cos(), (PI * turn).sin());
+        if inner { [1.0 - x, 0.5 - y] } else { [x, y] }
+    };
+    let write = |name: &str, point: &dyn Fn(f32, bool) -> [f32; 2]| {
+        let noise = Seed(11).rng(Stream::Subset).normal(1000);
+        let points = Array2::from_shape_fn((500, 2), |(row, column)| {
+            let turn = (row / 2) as f32 / 250.0;
+            point(turn, row % 2 == 1)[column] + 0.05 * noise[2 * row + column]
+        });
+        npy(&sandbox.path(name), points.view()).unwrap();
+    };
+    write("rings.npy", &ring);
+    write("moons.npy", &moon);
+    for data in ["rings", "moons"] {
+        sandbox.done(&format!("cluster {data}.npy {FAST} --out {data}"));
+        let found = &sandbox.json(&format!("{data}/metrics.json"))["granularity"];
+        assert_eq!(found["shown"], 2, "{data}: {found}");
+        assert_eq!(found["layers"][0]["sizes"], serde_json::json!([250, 250]), "{data}");
+    }
+}
+
 #[test]
 fn kinds_of_very_unequal_size_come_out() {
     let sandbox = Sandbox::new();

@@ -16,10 +16,8 @@ use crate::side_by_side::side_by_side;
 const NEIGHBOURS: (usize, usize) = (8, 15);
 /// The share of edges that each voter leaves out.
 const DROPPED: f64 = 0.3;
-/// Resolutions, from the coarsest to the finest: with 1, a community has more edges inside than chance would put there. At the lowest, a handful of
-/// large communities remain where there is any structure; at the highest, dozens of small ones where there is none.
-const RESOLUTIONS: (f64, f64) = (0.03, 8.0);
-
+/// The finest resolution: dozens of small communities where there is no structure. With 1, a community has more edges inside than chance would put there.
+const FINEST: f64 = 8.0;
 /// What voters of many granularities say.
 ///
 /// Each sees one of two halves of the samples, drawn at random, and nothing of the other: its communities are those of the graph of
@@ -35,6 +33,10 @@ pub struct Halves {
 }
 
 impl Halves {
+    /// Each voter of a half has its resolution in a range of this factor, the next coarser one in the range below: 16 reach down to 0.03, where a handful of
+    /// large communities remain if there is any structure, 20 to 0.007, where only those are left that hardly an edge joins.
+    pub const STEP: f64 = 1.418;
+
     /// Finds `count` voters for each half of each of `splits` ways to split the samples, on `threads` threads, whose number changes nothing.
     ///
     /// # Errors
@@ -124,10 +126,9 @@ impl Half {
     ) -> Result<Vec<u16>, EnsembleError> {
         go_on(progress)?;
         let neighbours = NEIGHBOURS.0 + below(&mut rng, NEIGHBOURS.1 - NEIGHBOURS.0 + 1);
-        // One in each of `count` equal parts of the logarithms, anywhere in it.
-        let (coarsest, finest) = (RESOLUTIONS.0.ln(), RESOLUTIONS.1.ln());
-        let place = (at as f64 + uniform(&mut rng)) / count as f64;
-        let resolution = (coarsest + (finest - coarsest) * place).exp();
+        // Anywhere in its range.
+        let place = (count - at) as f64 - uniform(&mut rng);
+        let resolution = FINEST * Halves::STEP.powf(-place);
         let seed = rng.bits();
         let mut edges = self.edges(neighbours);
         edges.retain(|_| uniform(&mut rng) >= DROPPED);

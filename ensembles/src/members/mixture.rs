@@ -213,7 +213,8 @@ impl Clusterer for Mixture {
         let exact = rows.mapv(f64::from);
         let variance = exact.var_axis(Axis(0), 0.0).mean().unwrap_or(0.0);
         let dataset = Arc::new(DatasetBase::from(exact));
-        let mut best: Option<(f64, Fitted)> = None;
+        // Those in which every component has samples go before others, whose empty components cost them a cluster.
+        let mut best: Option<((bool, f64), Fitted)> = None;
         let mut reason = "all samples are alike".to_owned();
         for _ in 0..STARTS {
             let rng = Xoshiro256Plus::seed_from_u64(rng.bits());
@@ -238,12 +239,11 @@ impl Clusterer for Mixture {
                 continue;
             };
             let (likelihood, sizes) = fitted.likelihood(&rows.view());
-            if let Some(empty) = sizes.iter().position(|&size| size == 0) {
-                reason = format!("component {empty} has no samples");
-            } else if !likelihood.is_finite() {
+            let rank = (!sizes.contains(&0), likelihood);
+            if !likelihood.is_finite() {
                 reason = "its likelihood isn't finite".into();
-            } else if best.as_ref().is_none_or(|best| likelihood > best.0) {
-                best = Some((likelihood, fitted));
+            } else if best.as_ref().is_none_or(|best| rank > best.0) {
+                best = Some((rank, fitted));
             }
         }
         match best {

@@ -8,21 +8,33 @@ use super::tree::Tree;
 use crate::{GraphError, Signatures};
 
 /// How far a branch has to be found again to count at all, and to count in full: its Jaccard index with the most similar group of
-/// the other tree. Tibshirani and Walther (*Cluster validation by prediction strength*, JCGS 14, 2005) ask for 0.8 to 0.9 of the pairs of a cluster; with
-/// half, most of its samples may be others.
-const FOUND_AGAIN: (f64, f64) = (0.5, 0.9);
+/// the other tree. Tibshirani and Walther (*Cluster validation by prediction strength*, JCGS 14, 2005) ask for 0.8 to 0.9 of the pairs of a cluster: that is
+/// where half of it counts, and more.
+const FOUND_AGAIN: (f64, f64) = (0.7, 0.9);
 
 /// A branch is taken apart if its parts stay whole so many times as long as it does.
-const LONGER: f64 = 1.25;
+const LONGER: f64 = 1.1;
+
+/// What tells nothing, as shares of the voters from the coarsest to the finest: see [`Kinds`].
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Nothing {
+    /// How long a group stays whole that is no cluster.
+    pub crowd: f64,
+    /// How many of the voters are so coarse that all samples are together unless hardly anything joins them: that they are tells nothing.
+    pub coarse: f64,
+}
 
 /// The branches of a tree, and which of them are clusters.
 ///
-/// A branch *counts* as far as each half of the voters has a group of the same samples: in full with a Jaccard index of 0.9, not at all with 0.5.
+/// A branch *counts* as far as each half of the voters has a group of the same samples: in full with a Jaccard index of 0.9, not at all with 0.7.
 /// Clusters are those that stay whole longest, by what they count and summed over samples: the *excess of mass* of HDBSCAN's condensed tree. The halves may have been shown different samples: then
-/// what is found again is in the data, and not in the sample.
+/// what is found again is in the data, and not in the sample. Of the time that a branch stays whole only that counts which is beyond [`Nothing::crowd`]: what was
+/// cut out of a crowd stays whole for a while, too. The root came loose from nothing, and counts beyond [`Nothing::coarse`].
 #[derive(Debug, Clone)]
 pub struct Kinds {
     branches: Vec<Branch>,
+    /// How long each branch stays whole beyond what tells nothing, summed over its samples.
+    whole: Vec<f64>,
     /// How far each branch is found again in the half that has it less: Jaccard index, mean over splits, 0..=1.
     found_again: Vec<f64>,
     n_samples: u64,
@@ -33,8 +45,8 @@ pub struct Kinds {
 pub struct Layer {
     /// Numbers of branches, ascending.
     pub branches: Vec<usize>,
-    /// For which share of the voters, from the coarsest to the finest, a sample's cluster is the same: mean over samples, by
-    /// how far their clusters count, 0..=1.
+    /// For which share of the voters, from the coarsest to the finest, a sample's cluster is the same, beyond what tells nothing ([`Nothing`]): mean over
+    /// samples, by how far their clusters count, 0..=1.
     pub persistence: f64,
     /// Of the branch that is found again least: its Jaccard index, 0..=1.
     pub found_again: f64,
@@ -47,6 +59,7 @@ impl Kinds {
     ///
     /// * `signatures`: those that `whole` is of.
     /// * `splits`: trees of some of its models each, two halves of the voters a split, with the signatures that they are of, on the same samples.
+    /// * `nothing`: what tells nothing.
     ///
     /// # Errors
     ///
@@ -59,6 +72,7 @@ impl Kinds {
         (whole, signatures): (&Linkage<'_>, &Signatures),
         splits: &[[(&Linkage<'_>, &Signatures); 2]],
         min_samples: u64,
+        nothing: Nothing,
     ) -> Result<Self, GraphError> {
         let branches = whole.tree().branches(min_samples);
         let mut found_again = vec![0.0_f64; branches.len()];
@@ -80,7 +94,12 @@ impl Kinds {
             found_again.iter_mut().zip(least).for_each(|(sum, least)| *sum += share * least);
         }
         let n_samples = branches[0].samples;
-        Ok(Self { branches, found_again, n_samples })
+        let whole = |(at, branch): (usize, &Branch)| {
+            let told = if at == 0 { nothing.coarse } else { nothing.crowd };
+            (branch.persistence - told * count(branch.samples)).max(0.0)
+        };
+        let whole = branches.iter().enumerate().map(whole).collect();
+        Ok(Self { branches, whole, found_again, n_samples })
     }
 
     /// The branches, parents before their parts, the root first.
@@ -89,14 +108,14 @@ impl Kinds {
         &self.branches
     }
 
-    /// How long a branch stays whole, summed over its samples, by how far it counts.
+    /// How long a branch stays whole beyond what tells nothing, summed over its samples, by how far it counts.
     fn persistence(&self, branch: usize) -> f64 {
         let (none, full) = FOUND_AGAIN;
         let counts = ((self.found_again[branch] - none) / (full - none)).clamp(0.0, 1.0);
-        counts * self.branches[branch].persistence
+        counts * self.whole[branch]
     }
 
-    /// The clusters that there are: from the finest up, two parts are joined to the branch that they are of unless they stay whole a quarter longer
+    /// The clusters that there are: from the finest up, two parts are joined to the branch that they are of unless they stay whole a tenth longer
     /// than it does. One cluster, the root, where nothing counts. O(n_branches).
     #[must_use]
     pub fn chosen(&self) -> Layer {
@@ -305,7 +324,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn branches_are_found_again_and_layers_are_the_best_of_all(votes in votes(), least in 1_u64..4) {
+        fn branches_are_found_again_and_layers_are_the_best_of_all(votes in votes(), least in 1_u64..4, crowd in 0.0..0.3) {
+            let nothing = Nothing { crowd, coarse: 0.5 * crowd };
             let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
             let threads = Threads::new(1).unwrap();
             let agreement = no_gate.check(votes.n_models());
@@ -319,7 +339,7 @@ mod tests {
             let trees = (tree(&whole, &threads), tree(&halves[0], &threads), tree(&halves[1], &threads));
             let (Some(of_all), Some(first), Some(second)) = trees else { return Ok(()) };
             let of_halves = [(&first, &halves[0]), (&second, &halves[1])];
-            let kinds = Kinds::new((&of_all, &whole), &[of_halves], least).unwrap();
+            let kinds = Kinds::new((&of_all, &whole), &[of_halves], least, nothing).unwrap();
 
             let all = groups(&of_all, &whole);
             // Samples that are in no leaf of the whole tree count nowhere.
@@ -347,7 +367,7 @@ mod tests {
                     layer.branches.iter().map(|&branch| kinds.branches()[branch].samples).sum();
                 prop_assert!(samples <= known.len() as u64);
             }
-            // What is chosen holds all samples, and no part of it gains a quarter by being taken apart.
+            // What is chosen holds all samples, and no part of it gains a tenth by being taken apart.
             let chosen = kinds.chosen().branches;
             for &branch in &chosen {
                 let of_parts = partitions(kinds.branches(), branch).into_iter().skip(1);
