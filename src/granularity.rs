@@ -52,6 +52,8 @@ pub struct KEvidence {
     pub persistence: f64,
     /// How far the cluster that is found again least is found again by the other half, 0..=1: Jaccard index.
     pub found_again: f64,
+    /// Share of the tree's samples in the smallest cluster, before samples that are in none join it, 0..=1.
+    pub smallest: f64,
 }
 
 /// A clustering that the tree shows.
@@ -230,6 +232,7 @@ impl<'a> Shown<'a> {
             k: layer.branches.len(),
             persistence: layer.persistence,
             found_again: layer.found_again,
+            smallest: kinds.smallest(layer),
         };
         let mut candidates: Vec<KEvidence> = layers.iter().map(evidence).collect();
         let shown = if chosen.persistence < WHOLE { 1 } else { chosen.branches.len() };
@@ -281,7 +284,7 @@ mod tests {
     use super::*;
 
     fn candidates(persistence: &[f64]) -> Vec<KEvidence> {
-        let of = |(k, &persistence)| KEvidence { k, persistence, found_again: 1.0 };
+        let of = |(k, &persistence)| KEvidence { k, persistence, found_again: 1.0, smallest: 0.1 };
         (1..).zip(persistence).map(of).collect()
     }
 

@@ -217,7 +217,6 @@ fn what_contradicts_itself_is_refused_in_one_line() {
             "labels 'a' and 'b': 's0' and 's2' are to be apart, but are linked by must.csv: line 1, must.csv: line 3",
         ),
         ("--labels-partial some.csv -k 1", "labels of 2 classes"),
-        ("--labels-partial some.csv --k-range 2..4", "cannot be used with"),
     ] {
         let output = sandbox.run(&format!("cluster points.csv {line} --quiet --out refused"));
         let told = stderr(&output);

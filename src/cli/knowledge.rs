@@ -22,7 +22,7 @@ const TOLD: usize = 6;
 pub(super) struct KnownArgs {
     /// Labels of some samples, which name clusters and stay as they are: a file in any format of labels, whose rows are paired with the
     /// data by ids or else by order; or column:NAME, a column of the data. Nothing, NA or -1: not labelled
-    #[arg(long, value_name = "FILE|column:NAME", conflicts_with = "k_range")]
+    #[arg(long, value_name = "FILE|column:NAME")]
     pub(super) labels_partial: Option<String>,
     #[command(flatten)]
     pub(super) links: LinkArgs,
@@ -32,10 +32,10 @@ pub(super) struct KnownArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct LinkArgs {
     /// Pairs of samples that are in one cluster: a line each, of two ids, or of two rows of the data, counted from 0, where it has no ids
-    #[arg(long, value_name = "FILE", conflicts_with = "k_range")]
+    #[arg(long, value_name = "FILE")]
     pub(super) must_link: Option<PathBuf>,
     /// Pairs of samples that are in two clusters, in the same way
-    #[arg(long, value_name = "FILE", conflicts_with = "k_range")]
+    #[arg(long, value_name = "FILE")]
     pub(super) cannot_link: Option<PathBuf>,
 }
 

@@ -16,6 +16,8 @@ pub(super) struct Summary<'a> {
     pub(super) metrics: &'a Metrics,
     /// Number of samples in each cluster.
     pub(super) sizes: &'a [usize],
+    /// Whether to say what every number of clusters would give.
+    pub(super) all_ks: bool,
     /// Whether to say where the time went.
     pub(super) profile: bool,
 }
@@ -57,7 +59,7 @@ impl Summary<'_> {
             metrics.n_clusters,
         );
         let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
-        let found = found.map_or(String::new(), found_k::table);
+        let found = found.map_or(String::new(), |found| found_k::table(found, self.all_ks));
         format!("{}\n\n{rows}\n{found}{profile}{advice}{left}", bold(&title))
     }
 

@@ -24,7 +24,6 @@ const TOLD: usize = 5;
 pub(super) fn of(args: TrainArgs) -> Result<ClusterArgs> {
     let TrainArgs { teaching, mut cluster } = args;
     let refused = [
-        (cluster.k_range.is_some(), "--k-range"),
         (matches!(cluster.clusters, Some(Clusters::Within(_))), "-k with a range or auto"),
         (cluster.labelling.is_some(), "--labelling"),
         (cluster.effort == Effort::Quick, "--effort quick"),
