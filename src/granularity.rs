@@ -95,12 +95,15 @@ pub(crate) struct Branches {
 
 /// The clustering into `k` that the tree of granularities shows, of up to 10,000 samples. `None` if it has no so many branches.
 ///
+/// `sought`: what was found where K was sought in these data, whose tree isn't made again if it is of the same samples and neighbours.
+///
 /// # Errors
 ///
 /// As [`Granularity`]'s own, of data with neighbours.
 pub(crate) fn branches(
     data: &Prepared,
     k: usize,
+    sought: Option<&Granularity>,
     n_threads: usize,
     observer: &dyn Observer,
 ) -> Result<Option<Branches>, RunError> {
@@ -108,16 +111,20 @@ pub(crate) fn branches(
     if k as u64 > SHARE {
         return Ok(None);
     }
+    let of_k = |found: &Granularity, samples: Vec<u32>| {
+        let layer = found.layers.iter().find(|layer| layer.evidence.k == k)?;
+        let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
+        Some(Branches { samples, clusters: of_some.collect() })
+    };
+    if let Some(found) = sought.filter(|found| found.k == k && data.is_all_of(BRANCHED)) {
+        return Ok(of_k(found, data.trainable().to_vec()));
+    }
     let (some, samples) = data.sampled(BRANCHED, n_threads, observer)?;
     if samples.len() < k.max(2) {
         return Ok(None);
     }
     let found = Granularity::of_data(&some, k..=k, n_threads, observer)?;
-    let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
-    Ok(layer.map(|layer| {
-        let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
-        Branches { samples, clusters: of_some.collect() }
-    }))
+    Ok(of_k(&found, samples))
 }
 
 impl Granularity {

@@ -120,7 +120,8 @@ impl Task {
         let sought = seek::seek(features, &least, &ks, compute, watch)?;
         let config = self.config(sought.found.k)?;
         let known = Knowledge::default();
-        let outcome = run_prepared(sought.data, &config, &known, Vec::new(), watch)?;
+        let data = (sought.data, Some(&sought.found));
+        let outcome = run_prepared(data, &config, &known, Vec::new(), watch)?;
         Ok((config, outcome, Some(sought.found)))
     }
 

@@ -150,7 +150,10 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             let given = given.expect("it was asked for");
             few_labels::train(&data.features, given, &config, &watcher)?
         }
-        Some(data) => consilience::run_prepared(data, &config, known, Vec::new(), &watcher)?,
+        Some(data) => {
+            let data = (data, found.as_ref());
+            consilience::run_prepared(data, &config, known, Vec::new(), &watcher)?
+        }
         None => consilience::run_knowing(&data.features, &config, known, &watcher)?,
     };
 

@@ -249,6 +249,9 @@ impl Prepared {
             samples.truncate(most);
             samples.sort_unstable();
         }
+        if self.is_all_of(most) {
+            return Ok((Self { far_off: Vec::new(), ..self.clone() }, samples));
+        }
         let rows: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
         let features = finite(self.features.view().select(Axis(0), &rows))?;
         #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
@@ -269,6 +272,14 @@ impl Prepared {
             seed,
         };
         Ok((some, samples))
+    }
+
+    /// Whether [`Prepared::sampled`], of at most `most` samples, has all samples and the same neighbours.
+    #[must_use]
+    pub fn is_all_of(&self, most: usize) -> bool {
+        let n = self.features.n_samples();
+        let is_whole = self.trainable.len() == n && n <= most;
+        is_whole && self.graph.is_some() && self.transform.projection.is_none()
     }
 
     /// Scaled features, shape (n_samples, n_features).
@@ -497,6 +508,16 @@ mod tests {
         let (all, samples) = data.sampled(40, 1, &()).unwrap();
         assert_eq!((samples, all.features()), ((0..40).collect(), data.features()));
         assert_eq!(all.neighbours(3), data.neighbours(3));
+        assert!(data.is_all_of(40) && !data.is_all_of(39));
+        // As if they had been sought again.
+        let graph = NeighbourGraph::new(data.features(), &all.trainable, GRAPH, Seed(1), 1, &());
+        let graph = graph.unwrap();
+        assert!((0..40).all(|row| graph.of(row) == all.graph.as_ref().unwrap().of(row)));
+        assert_eq!(all.distances, Some(scales(&graph)));
+        let preparation = Preparation { scaling: Scaling::Standardise, components: 1 };
+        let mut projected = Prepared::new(&two_groups(), preparation, Seed(1), 2).unwrap();
+        projected.measure_distances(1).unwrap();
+        assert!(!projected.is_all_of(40), "its neighbours were sought before it was projected");
         let (some, samples) = data.sampled(12, 2, &()).unwrap();
         assert!(samples.len() == 12 && samples.is_sorted() && samples[11] < 40, "{samples:?}");
         for (row, &sample) in samples.iter().enumerate() {
