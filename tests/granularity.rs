@@ -87,10 +87,21 @@ fn kinds_of_very_unequal_size_come_out() {
     let truth: Vec<String> = kinds.iter().map(ToString::to_string).collect();
     std::fs::write(sandbox.path("truth.txt"), truth.join("\n")).unwrap();
     let quick = "--effort quick --no-curve --quiet --seed 1 --threads 2";
-    let output =
-        sandbox.run(&format!("cluster points.npy --labels truth.txt -k 7 {quick} --out run"));
+    let line = format!("cluster points.npy --labels truth.txt -k 7 {quick} --out");
+    let output = sandbox.run(&format!("{line} run"));
     assert!(output.status.code() < Some(2), "{}", stderr(&output));
     let metrics = sandbox.json("run/metrics.json");
+    // Labels don't depend on how sure single models are, and nobody asked for that.
+    assert_eq!(metrics["pseudo_label_rule"], "backed");
+    assert!(stdout(&output).contains("backed by"), "{}", stdout(&output));
+    assert!(!stderr(&output).contains("--min-confidence"), "{}", stderr(&output));
+    let output = sandbox.run(&format!("{line} asked --min-confidence 0.95"));
+    let told = stderr(&output);
+    assert!(told.contains("--min-confidence: not applied to the pseudo-labels"), "{told}");
+    let [run, asked] =
+        ["run", "asked"].map(|run| sandbox.text(&format!("{run}/pseudo_labels.csv")));
+    assert_eq!(run, asked);
+    assert!(sandbox.text("run/report.html").contains("stand behind the cluster"));
     assert!(metrics["ari"].as_f64().unwrap() > 0.97, "{}", metrics["ari"]);
     // New samples by the same rule.
     sandbox.done("predict run points.npy --out again.csv");

@@ -48,6 +48,9 @@ fn csv(votes: &Array2<i32>) -> String {
 fn votes_become_a_run_folder() {
     let sandbox = sandbox();
     let told = sandbox.done("pseudo-label votes.npy -k 3 --labels truth.txt --out run");
+    let output = sandbox.run("pseudo-label votes.npy -k 3 --min-confidence 0.9 --quiet --out sure");
+    let note = "--min-confidence: without effect, as the votes have no confidences";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
     for part in [
         "60 samples x 5 models, K = 3",
         "pseudo-labels",

@@ -201,11 +201,12 @@ fn read(
     let agreement = config.agreement.check(reader.n_models());
     let agreement = agreement.map_err(|error| settings::hint(error.into()))?;
     let mut builder = SignaturesBuilder::new(&agreement);
-    let mut n_samples = 0;
+    let (mut n_samples, mut are_sure) = (0, true);
     while let Some(chunk) = reader.next_chunk()? {
         interrupt::go_on()?;
         n_samples += chunk.clusters.ncols();
         let confidences = chunk.confidences.as_ref().map(|confidences| confidences.view());
+        are_sure &= confidences.is_none();
         builder.push(chunk.clusters.view(), confidences, threads)?;
         look.mention(&format!("reading votes: {}", plural(n_samples, "sample")));
     }
@@ -213,6 +214,9 @@ fn read(
     let inputs = reader.parts().to_vec();
     for input in &inputs {
         input.notes.iter().for_each(|note| look.note(&format!("{}: {note}", input.path.display())));
+    }
+    if are_sure && args.agreement.min_confidence.is_some() {
+        look.note("--min-confidence: without effect, as the votes have no confidences");
     }
     check_samples(n_samples, args)?;
     // Where rows were left out, there are more labels.

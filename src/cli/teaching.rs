@@ -11,7 +11,6 @@ use consilience_data::{
 
 use super::k_range::Clusters;
 use super::style::{count, plural};
-use super::summary::classes;
 use super::watcher::Watcher;
 use super::{ClusterArgs, TeachingArgs, TrainArgs};
 
@@ -109,7 +108,7 @@ pub(super) fn tell(
 ) {
     let (labelled, samples) = (given.n_labelled(), given.n_samples());
     let sizes = given.sizes();
-    let classes = classes(given.n_classes());
+    let classes = plural(given.n_classes(), "class");
     let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
     let each = if least == most {
         count(*least)

@@ -23,6 +23,7 @@ use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
 use crate::evidence::Evidence;
 use crate::judge::{Answer, Candidate, Chosen};
+use crate::labelling::LabelRule;
 use crate::outcome::{Outcome, StopReason};
 use crate::progress::{Observer, Step, Unhurried};
 use crate::round::{Round, Seconds};
@@ -248,6 +249,7 @@ fn answer(round: &Round, data: &Prepared, kinds: &[&'static str]) -> Answer {
         assignments,
         confidence,
         pseudo_labels: round.pseudo_labels.clone(),
+        rule: LabelRule::MiniClusters,
         kinds: kinds.to_vec(),
         candidates: vec![candidate],
         coherence: None,
