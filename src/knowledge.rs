@@ -5,6 +5,7 @@
 //! Models stay what they are: what they say of a new sample depends on the sample alone.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use consilience_data::{
     Assignments, ClusterId, GivenLabels, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -16,7 +17,12 @@ use serde::Serialize;
 use crate::error::RunError;
 use crate::few_labels::{Taught, contradictions, spread};
 use crate::from_votes::VotesOutcome;
+use crate::granularity::DEFAULT;
 use crate::judge::Answer;
+use crate::wording::count;
+
+/// Links of a chain, and classes, that a message names, at most.
+const TOLD: usize = 6;
 
 /// What is known of some samples.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +47,50 @@ pub struct Conflict {
     pub apart: Origin,
     /// What leads from one to the other, in this order; nothing if they are one sample.
     pub linked: Vec<Origin>,
+}
+
+/// How a [`Conflict`] is put into words.
+pub struct Words<'a> {
+    /// The pairs of samples that are in two clusters.
+    pub cannot: &'a [[SampleIdx; 2]],
+    /// Where the must-link with this number is, such as its line of a file.
+    pub must_at: &'a dyn Fn(usize) -> String,
+    /// Where the cannot-link is.
+    pub cannot_at: &'a dyn Fn(usize) -> String,
+    /// What a sample is called.
+    pub called: &'a dyn Fn(SampleIdx) -> String,
+    /// The labels of some samples, if there are any.
+    pub given: Option<&'a GivenLabels>,
+}
+
+impl Conflict {
+    /// What contradicts what, in a line.
+    #[must_use]
+    pub fn told(&self, words: &Words<'_>) -> String {
+        let class = |sample: SampleIdx| {
+            let given = words.given;
+            let class = given.and_then(|given| Some(&given.names()[given.of(sample)?.index()]));
+            class.map_or_else(String::new, Clone::clone)
+        };
+        let ([first, second], apart) = match self.apart {
+            Origin::Pair(at) => (words.cannot[at], (words.cannot_at)(at)),
+            Origin::Labels([a, b]) => ([a, b], format!("labels '{}' and '{}'", class(a), class(b))),
+        };
+        let link = |origin: &Origin| match origin {
+            Origin::Pair(at) => (words.must_at)(*at),
+            Origin::Labels([a, _]) => format!("the label '{}'", class(*a)),
+        };
+        let mut links: Vec<String> = self.linked.iter().take(TOLD).map(link).collect();
+        if let more @ 1.. = self.linked.len().saturating_sub(TOLD) {
+            links.push(format!("{} more", count(more)));
+        }
+        format!(
+            "{apart}: {} and {} are to be apart, but are linked by {}; remove one of these",
+            (words.called)(first),
+            (words.called)(second),
+            links.join(", "),
+        )
+    }
 }
 
 /// What became of what was known.
@@ -91,6 +141,17 @@ impl Knowledge {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.constraints.is_empty()
+    }
+
+    /// Numbers of clusters to look for among `n_samples` samples: of `ks`, those that can keep apart what has to be. Empty if none can.
+    #[must_use]
+    pub fn enough(&self, ks: RangeInclusive<usize>, n_samples: usize) -> RangeInclusive<usize> {
+        let least = self.constraints.least_clusters();
+        if least <= *ks.start() {
+            return ks;
+        }
+        let end = if ks == DEFAULT { (*ks.end()).min(n_samples).max(least) } else { *ks.end() };
+        least..=end
     }
 
     /// What is linked and what is apart.
@@ -284,6 +345,28 @@ impl Knowledge {
     }
 }
 
+/// Which classes clusters don't show, in a line: more than half of their labelled samples would be elsewhere without their labels.
+#[must_use]
+pub fn not_shown(taught: &Taught) -> Option<String> {
+    let (names, sizes) = (taught.given.names(), taught.given.sizes());
+    let of = |(at, &moved): (usize, &usize)| {
+        let told = || format!("{} ({} of {})", names[at], count(moved), count(sizes[at]));
+        (2 * moved > sizes[at]).then(told)
+    };
+    let all: Vec<String> = taught.moved.iter().flatten().enumerate().filter_map(of).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let more = match all.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(" and {} more", count(more)),
+    };
+    let some = all[..all.len().min(TOLD)].join(", ");
+    Some(format!(
+        "clusters don't show some classes, most of whose labelled samples would be elsewhere without their labels: {some}{more}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,6 +394,16 @@ mod tests {
         assert_eq!(wrong.unwrap_err(), Conflict { apart: samples(1, 2), linked });
         let wrong = Knowledge::new(Some(given()), &[], &pairs(&[(4, 1)])).unwrap_err();
         assert_eq!(wrong.apart, Origin::Pair(0));
+    }
+
+    #[test]
+    fn numbers_of_clusters_are_enough() {
+        let known = Knowledge::new(None, &[], &pairs(&[(0, 1), (0, 2), (1, 2)])).unwrap();
+        assert_eq!(known.enough(2..=9, 100), 3..=9);
+        assert_eq!(known.enough(4..=9, 100), 4..=9);
+        assert_eq!(known.enough(DEFAULT, 50), 3..=50);
+        assert!(known.enough(2..=2, 100).is_empty());
+        assert_eq!(Knowledge::default().enough(2..=9, 100), 2..=9);
     }
 
     #[test]
