@@ -92,11 +92,13 @@ fn labels_that_may_be_wrong_are_put_aside() {
     let mut given: Vec<i64> = (0..120).map(|row| if row < 30 { row % 3 } else { -1 }).collect();
     (given[7], given[11]) = (0, 1);
     npy(&sandbox.path("wrong.npy"), Array1::from(given.clone()).view()).unwrap();
-    for (method, switches) in [
-        ("agreement", "steady = true\nco_teaching = true\ndoubt = true"),
+    let all = [
+        ("agreement", "steady = true\nco_teaching = true\ndoubt = true\nsoft = true"),
         ("confidence", "tau_per_class = true\nco_teaching = true\ndoubt = true"),
+        ("confidence", "soft = true\ndoubt = true"),
         ("supervised", "doubt = true"),
-    ] {
+    ];
+    for (at, (method, switches)) in all.into_iter().enumerate() {
         let smoothing = "label_smoothing = 0.1";
         let settings = format!(
             "{}\n[few_labels]\n{switches}\n",
@@ -106,23 +108,23 @@ fn labels_that_may_be_wrong_are_put_aside() {
         let run = |out: &str, threads: usize| {
             let line = format!(
                 "train points.npy --labels-partial wrong.npy --config robust.toml --quiet --json --no-curve \
-                 --method {method} --labels truth.npy --out {method}-{out} --threads {threads}"
+                 --method {method} --labels truth.npy --out {out}-{at} --threads {threads}"
             );
             serde_json::from_str::<Value>(&sandbox.done(&line)).unwrap()
         };
         let metrics = run("one", 1);
         assert!(metrics["given"]["accuracy"].as_f64().unwrap() > 0.85, "{method}: {metrics}");
-        let found = sandbox.assignments(&format!("{method}-one"));
+        let found = sandbox.assignments(&format!("one-{at}"));
         assert!(given.iter().zip(&found).all(|(given, found)| *given < 0 || given == found));
         run("two", 2);
-        let text = |out: &str| sandbox.text(&format!("{method}-{out}/assignments.csv"));
+        let text = |out: &str| sandbox.text(&format!("{out}-{at}/assignments.csv"));
         assert_eq!(text("one"), text("two"));
-        let config = sandbox.text(&format!("{method}-one/config.toml"));
+        let config = sandbox.text(&format!("one-{at}/config.toml"));
         assert!(config.contains("doubt = true") && config.contains(smoothing), "{config}");
     }
     sandbox.done(&format!("{TRAIN} --method supervised --out plain"));
     let config = sandbox.text("plain/config.toml");
-    let absent = ["tau_per_class", "steady", "co_teaching", "doubt", "label_smoothing"];
+    let absent = ["tau_per_class", "steady", "co_teaching", "doubt", "soft =", "label_smoothing"];
     assert!(absent.iter().all(|name| !config.contains(name)), "{config}");
 }
 
