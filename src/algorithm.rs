@@ -14,6 +14,7 @@ use crate::choice::Choice;
 use crate::config::{Config, ValidConfig};
 use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
+use crate::granularity::Granularity;
 use crate::judge::Case;
 use crate::knowledge::Knowledge;
 use crate::labeller::Labeller;
@@ -58,7 +59,7 @@ pub fn run_with(
 ) -> Result<Outcome, RunError> {
     config.agreement_for(config.members.len() + own.len())?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared(data, config, &Knowledge::default(), own, observer)
+    run_prepared((data, None), config, &Knowledge::default(), own, observer)
 }
 
 /// As [`run`], where something is known of some samples: what is linked is together in all that comes out, and what is apart is apart.
@@ -74,7 +75,7 @@ pub fn run_knowing(
 ) -> Result<Outcome, RunError> {
     known.constraints().check(config.n_clusters)?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared(data, config, known, Vec::new(), observer)
+    run_prepared((data, None), config, known, Vec::new(), observer)
 }
 
 /// The data as models see them, with their neighbours.
@@ -93,11 +94,15 @@ pub(crate) fn prepared(
 
 /// As [`run_with`] and [`run_knowing`], of data that were prepared as `config` says, with their neighbours.
 ///
+/// # Arguments
+///
+/// * `sought`: what was found if K was sought in these data, so that it isn't made again: the outcome is the same without it.
+///
 /// # Errors
 ///
 /// As these.
 pub fn run_prepared(
-    data: Prepared,
+    (data, sought): (Prepared, Option<&Granularity>),
     config: &ValidConfig,
     known: &Knowledge,
     own: Vec<Box<dyn Clusterer>>,
@@ -120,7 +125,8 @@ pub fn run_prepared(
         count => {
             observer.step(&Step::Communities);
             let found = Voters::find(&data, k, count, n_threads, observer)?;
-            let settle = |voters| settled(voters, &data, (k, n_threads), &threads, observer);
+            let settle =
+                |voters| settled(voters, (&data, sought), (k, n_threads), &threads, observer);
             found.map(settle).transpose()?
         }
     };

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::evidence::{CHANCE, Evidence, clearly};
+use crate::labelling::LabelRule;
 use crate::linked::{MIN_SHARE, Shares, Told, cut_where_told};
 use crate::renumber::renumber;
 use crate::round::Round;
@@ -62,6 +63,8 @@ pub struct Answer {
     /// Labels with evidence, numbered as the assignments are: mini-clusters that the answer confirms and, where both kinds count, each kind
     /// stands behind.
     pub pseudo_labels: PseudoLabels,
+    /// What these come from.
+    pub rule: LabelRule,
     /// Kinds of models that stand behind every pseudo-label.
     pub kinds: Vec<&'static str>,
     /// All answers that were on the table, the networks' first.
@@ -178,13 +181,14 @@ impl Case<'_> {
         let Candidate { assignments, confidence, cut, .. } =
             taken.expect("it is on the table").clone();
         let lost = self.networks_lost(&candidates, chosen);
-        let (pseudo_labels, kinds) = self.labels((chosen, lost), &assignments, &confidence);
+        let (pseudo_labels, kinds, rule) = self.labels((chosen, lost), &assignments, &confidence);
         Answer {
             coherence: self.voters.map(|voters| voters.coherence),
             chosen,
             assignments,
             confidence,
             pseudo_labels,
+            rule,
             kinds,
             candidates,
             k_means,
@@ -210,7 +214,7 @@ impl Case<'_> {
         (chosen, networks_are_lost): (Chosen, bool),
         answer: &Assignments,
         confidence: &[f32],
-    ) -> (PseudoLabels, Vec<&'static str>) {
+    ) -> (PseudoLabels, Vec<&'static str>, LabelRule) {
         let clusters = answer.clusters();
         let cluster_of = |sample: SampleIdx| clusters[sample.index()];
         let numbered = match chosen {
@@ -223,17 +227,19 @@ impl Case<'_> {
         let voters = self.voters.filter(|voters| voters.is_evidence && chosen != Chosen::KMeans);
         let Some(voters) = voters else {
             let labels = PseudoLabels::new(confirmed.collect(), self.k, clusters.len());
-            return (labels, vec!["networks"]);
+            return (labels, vec!["networks"], LabelRule::MiniClusters);
         };
-        let labels = if chosen != Chosen::Communities && !networks_are_lost {
+        let (labels, rule) = if chosen != Chosen::Communities && !networks_are_lost {
             let theirs = Behind::new(&voters.votes, answer);
             let backed = confirmed.filter(|label| theirs.stand(label.sample));
-            PseudoLabels::new(backed.collect(), self.k, clusters.len())
+            let labels = PseudoLabels::new(backed.collect(), self.k, clusters.len());
+            (labels, LabelRule::MiniClusters)
         } else {
             let kinds = [self.votes, &voters.votes];
-            stood_behind((answer, confidence), &kinds, self.data.trainable())
+            let labels = stood_behind((answer, confidence), &kinds, self.data.trainable());
+            (labels, LabelRule::Backed)
         };
-        (labels, vec!["networks", "communities"])
+        (labels, vec!["networks", "communities"], rule)
     }
 }
 

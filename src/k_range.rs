@@ -139,3 +139,28 @@ pub fn of_runs(
     };
     ks.map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::read_dataset;
+    use consilience_ensembles::MemberKind;
+
+    use super::*;
+
+    #[test]
+    fn runs_of_several_k_are_compared() {
+        let features = read_dataset(&["digits".into()], &[]).unwrap().features;
+        // k-means is seldom as sure as a network.
+        let agreement = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
+        let members = vec![MemberKind::KMeans; 3];
+        let (rounds, candidates, communities) = (1, 0, 0);
+        let config =
+            Config { rounds, candidates, communities, members, agreement, ..Config::default() };
+        let mut told = Vec::new();
+        let observe = |row: &KRow| told.push(row.k);
+        let rows = of_runs(&features, &config, 9..=11, Compute::cpu(2), &(), observe).unwrap();
+        assert_eq!(told, [9, 10, 11]);
+        assert_eq!(rows.iter().map(|row| row.k).collect::<Vec<_>>(), told);
+        assert!(rows.iter().all(|row| row.n_voters == 3 && row.coverage > 0.3), "{rows:?}");
+    }
+}

@@ -51,3 +51,13 @@ impl Labelling {
         Ok(())
     }
 }
+/// What the pseudo-labels that a run ends with come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LabelRule {
+    /// Mini-clusters on which models agree, as the settings of the agreement graph say.
+    MiniClusters,
+    /// All samples on which most models of each kind stand behind the answer. The settings of the agreement graph decide only what networks
+    /// learn from.
+    Backed,
+}

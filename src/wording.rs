@@ -8,10 +8,15 @@ pub fn count(number: usize) -> String {
     HumanCount(number as u64).to_string()
 }
 
-/// `1 model`, `5 models`.
+/// `1 model`, `5 models`, `2 classes`.
 #[must_use]
 pub fn plural(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", count(number), if number == 1 { "" } else { "s" })
+    let ending = match number {
+        1 => "",
+        _ if noun.ends_with('s') => "es",
+        _ => "s",
+    };
+    format!("{} {noun}{ending}", count(number))
 }
 
 /// `0.4 s`, `59 s`, `3 min 20 s`, `1 h 05 min`.
@@ -44,5 +49,6 @@ mod tests {
         let texts = [0.04, 9.96, 59.6, 200.0, 3900.0].map(duration);
         assert_eq!(texts, ["0.0 s", "10 s", "1 min 00 s", "3 min 20 s", "1 h 05 min"]);
         assert_eq!((count(1797), plural(1, "model")), ("1,797".into(), "1 model".into()));
+        assert_eq!([1, 2].map(|n| plural(n, "class")), ["1 class", "2 classes"]);
     }
 }

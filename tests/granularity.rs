@@ -32,6 +32,8 @@ fn clear_groups_are_counted() {
     let metrics = sandbox.json("auto/metrics.json");
     assert_eq!((&metrics["n_clusters"], &metrics["granularity"]["shown"]), (&9.into(), &9.into()));
     assert_eq!(metrics["granularity"]["layers"][0]["sizes"], serde_json::json!(vec![60; 9]));
+    let smallest = metrics["granularity"]["candidates"][8]["smallest"].as_f64().unwrap();
+    assert!((smallest - 1.0 / 9.0).abs() < 1e-9, "{smallest}");
     let layers = read_npz(&sandbox.path("auto/layers.npz")).unwrap();
     assert_eq!(layers["clusters"].shape()[1], 540);
     assert_eq!(layers["n_clusters"][[0]], 9.0);
@@ -57,6 +59,16 @@ fn clear_groups_are_counted() {
     let found = &sandbox.json("few/metrics.json")["granularity"];
     assert_eq!((&found["from"], &found["to"], &found["shown"]), (&2.into(), &6.into(), &9.into()));
     assert!(told.contains("without these bounds it would be 9"), "{told}");
+    // Every number of the range has a line.
+    let table = told.lines().skip_while(|line| !line.trim_start().starts_with("K "));
+    let rows = table.skip(1).take_while(|line| !line.is_empty());
+    let rows: Vec<Vec<&str>> = rows.map(|line| line.split_whitespace().collect()).collect();
+    let ks: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    assert_eq!(ks, ["2", "3", "4", "5", "6"], "{told}");
+    let k = sandbox.json("few/metrics.json")["n_clusters"].to_string();
+    let taken: Vec<&str> =
+        rows.iter().filter(|row| row.ends_with(&["taken"])).map(|row| row[0]).collect();
+    assert_eq!(taken, [k]);
 }
 
 /// The smallest is a fiftieth of the largest.
@@ -106,10 +118,21 @@ fn kinds_of_very_unequal_size_come_out() {
     let truth: Vec<String> = kinds.iter().map(ToString::to_string).collect();
     std::fs::write(sandbox.path("truth.txt"), truth.join("\n")).unwrap();
     let quick = "--effort quick --no-curve --quiet --seed 1 --threads 2";
-    let output =
-        sandbox.run(&format!("cluster points.npy --labels truth.txt -k 7 {quick} --out run"));
+    let line = format!("cluster points.npy --labels truth.txt -k 7 {quick} --out");
+    let output = sandbox.run(&format!("{line} run"));
     assert!(output.status.code() < Some(2), "{}", stderr(&output));
     let metrics = sandbox.json("run/metrics.json");
+    // Labels don't depend on how sure single models are, and nobody asked for that.
+    assert_eq!(metrics["pseudo_label_rule"], "backed");
+    assert!(stdout(&output).contains("backed by"), "{}", stdout(&output));
+    assert!(!stderr(&output).contains("--min-confidence"), "{}", stderr(&output));
+    let output = sandbox.run(&format!("{line} asked --min-confidence 0.95"));
+    let told = stderr(&output);
+    assert!(told.contains("--min-confidence: not applied to the pseudo-labels"), "{told}");
+    let [run, asked] =
+        ["run", "asked"].map(|run| sandbox.text(&format!("{run}/pseudo_labels.csv")));
+    assert_eq!(run, asked);
+    assert!(sandbox.text("run/report.html").contains("stand behind the cluster"));
     assert!(metrics["ari"].as_f64().unwrap() > 0.97, "{}", metrics["ari"]);
     // New samples by the same rule.
     sandbox.done("predict run points.npy --out again.csv");

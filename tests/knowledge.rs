@@ -4,47 +4,27 @@
 
 mod common;
 
-use common::{Sandbox, stderr, stdout};
+use common::{Sandbox, crowds, stderr, stdout};
+use consilience_data::read_dataset;
 use consilience_data::write::npy;
-use consilience_data::{Seed, Stream};
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 use serde_json::Value;
 
-/// Short training.
-const SHORT: &str = "
-    members = ['ladder', 'vat-im']
-    candidates = 0
-    communities = 3
-    rounds = 2
-    first = { epochs = 40, min_steps = 0 }
-    retrain = { epochs = 2, min_steps = 0 }
-    agreement.min_confidence = 0.5
-    network.hidden = [20]
-    network.batch_size = 30
-";
-
-/// Three crowds of forty points in four features, by turns, with ids in the table; and their votes by five models.
+/// Beside the crowds, a table of the points that has ids, and the votes of five models.
 fn crowds() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let noise = Seed(4).rng(Stream::Subset).normal(480);
-    let points = Array2::from_shape_fn((120, 4), |(row, column)| {
-        noise[row * 4 + column] + if column == row % 3 { 6.0 } else { 0.0 }
-    });
-    npy(&sandbox.path("points.npy"), points.view()).unwrap();
+    let sandbox = crowds::crowds();
+    let points = read_dataset(&[sandbox.path("points.npy")], &[]).unwrap().features;
     let row = |row: usize| {
         let cells: Vec<String> = points.row(row).iter().map(ToString::to_string).collect();
         format!("s{row},{}\n", cells.join(","))
     };
     let table: String = (0..120).map(row).collect();
     sandbox.file("points.csv", format!("id,a,b,c,d\n{table}"));
-    let truth = Array1::from_iter((0..120_i64).map(|row| row % 3));
-    npy(&sandbox.path("truth.npy"), truth.view()).unwrap();
     let votes = Array2::from_shape_fn((5, 120), |(model, row)| {
         let is_noise = row % 7 == 3 && (row + model) % 3 == 0;
         i32::try_from((row + model + usize::from(is_noise)) % 3).unwrap()
     });
     npy(&sandbox.path("votes.npy"), votes.view()).unwrap();
-    sandbox.file("short.toml", SHORT);
     sandbox
 }
 
@@ -217,7 +197,6 @@ fn what_contradicts_itself_is_refused_in_one_line() {
             "labels 'a' and 'b': 's0' and 's2' are to be apart, but are linked by must.csv: line 1, must.csv: line 3",
         ),
         ("--labels-partial some.csv -k 1", "labels of 2 classes"),
-        ("--labels-partial some.csv --k-range 2..4", "cannot be used with"),
     ] {
         let output = sandbox.run(&format!("cluster points.csv {line} --quiet --out refused"));
         let told = stderr(&output);

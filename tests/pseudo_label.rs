@@ -48,6 +48,9 @@ fn csv(votes: &Array2<i32>) -> String {
 fn votes_become_a_run_folder() {
     let sandbox = sandbox();
     let told = sandbox.done("pseudo-label votes.npy -k 3 --labels truth.txt --out run");
+    let output = sandbox.run("pseudo-label votes.npy -k 3 --min-confidence 0.9 --quiet --out sure");
+    let note = "--min-confidence: without effect, as the votes have no confidences";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
     for part in [
         "60 samples x 5 models, K = 3",
         "pseudo-labels",
@@ -228,39 +231,51 @@ fn more_models_than_samples_are_fine_if_said() {
 }
 
 #[test]
-fn a_help_to_choose_k() {
+fn a_range_shows_what_each_k_would_give() {
     let sandbox = sandbox();
     // Two more voters that join two of the clusters.
     let joined = Array2::from_shape_fn((2, N), |(model, sample)| {
         i32::try_from((sample / 40 + model) % 2).unwrap()
     });
     npy(&sandbox.path("joined.npy"), joined.view()).unwrap();
-    let before = sandbox.files("");
-    let told = sandbox.done("pseudo-label votes.npy joined.npy --k-range 2..4");
-    assert_eq!(sandbox.files(""), before, "nothing is written");
-    assert!(told.lines().next().unwrap().trim_start().starts_with("K  found"), "{told}");
-    let json = sandbox.done("pseudo-label votes.npy joined.npy --k-range 2..4 --json --quiet");
-    let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
+    let told = sandbox.done("pseudo-label votes.npy joined.npy -k 2..4 --out run");
+    let table: Vec<&str> = told
+        .lines()
+        .skip_while(|line| !line.trim_start().starts_with("K "))
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let header: Vec<&str> = table[0].split_whitespace().collect();
+    let tree = ["K", "whole", "again", "smallest"];
+    let of_votes = ["found", "coverage", "fewest", "margin", "models", "clear", "pairs", "ARI"];
+    assert_eq!(header, [&tree[..], &of_votes].concat(), "{told}");
+    let ks: Vec<_> = table[1..].iter().map(|row| row.split_whitespace().next().unwrap()).collect();
+    assert_eq!(ks, ["2", "3", "4"]);
+    assert!(told.contains("found        mini-clusters") && told.contains("models       those"));
+
+    let metrics = sandbox.json("run/metrics.json");
+    let found = &metrics["granularity"];
+    let rows = found["mini_clusters"].as_array().unwrap();
     let column = |name: &str| rows.iter().map(|row| row[name].clone()).collect::<Vec<_>>();
     assert_eq!(column("k"), [2, 3, 4]);
     assert_eq!(column("n_voters"), [2, 5, 0]);
     assert_eq!(rows[0]["unambiguous"], 1.0, "the two see the same");
     assert!(rows[1]["unambiguous"].as_f64().unwrap() < 1.0);
     assert_eq!(rows[2]["unambiguous"], Value::Null);
-}
+    // What is said of the K that was taken is what came out.
+    let k = metrics["n_clusters"].as_u64().unwrap();
+    let taken = &rows[usize::try_from(k).unwrap() - 2];
+    assert_eq!(taken["coverage"], metrics["pseudo_labels"]["coverage"]);
 
-#[test]
-fn runs_of_several_k_are_compared() {
-    let sandbox = Sandbox::new();
-    let before = sandbox.files("");
-    // k-means is seldom as sure as a network.
-    let models = "--member k-means --models 3 --min-confidence 0";
-    let json = sandbox.done(&format!("cluster digits {models} --k-range 9..11 --json --quiet"));
-    assert_eq!(sandbox.files(""), before, "nothing is written");
-    let rows: Vec<Value> = serde_json::from_str(&json).unwrap();
-    let ks: Vec<_> = rows.iter().map(|row| row["k"].as_u64().unwrap()).collect();
-    assert_eq!(ks, [9, 10, 11]);
-    assert!(rows.iter().all(|row| row["n_voters"] == 3 && row["coverage"].as_f64().unwrap() > 0.3));
+    // There are fewer kinds of samples than this.
+    sandbox.run("pseudo-label votes.npy joined.npy -k 2..60 --out wide");
+    let wide = sandbox.json("wide/metrics.json");
+    let most = wide["rounds"][0]["signatures"].as_u64().unwrap();
+    let rows = wide["granularity"]["mini_clusters"].as_array().unwrap();
+    assert!(most < 60 && rows.last().unwrap()["k"] == most, "{most} of 60");
+    // Without a range nothing is computed that takes its time.
+    sandbox.run("pseudo-label votes.npy joined.npy --out auto");
+    let auto = sandbox.json("auto/metrics.json");
+    assert_eq!(auto["granularity"].get("mini_clusters"), None);
 }
 
 /// Ten models that each split every one of four clusters, at random: what all put together is a small part of a cluster.
@@ -408,9 +423,7 @@ fn what_cannot_be_is_refused_in_one_line() {
     refused(&sandbox, "votes.npy -k 9..2", &["'9..2'"]);
     refused(&sandbox, "votes.npy -k 0", &["-k 0: give a number"]);
     refused(&sandbox, "votes.npy -k 3 --min-agree 150%", &["'150%'", "such as 90%"]);
-    refused(&sandbox, "votes.npy --k-range 5..2", &["such as 2..20"]);
     refused(&sandbox, "votes.npy -k 61", &["K = 61", "only", "kinds of samples"]);
-    refused(&sandbox, "votes.npy --k-range 2..61", &["K = 61"]);
     refused(
         &sandbox,
         "votes.npy -k 3 --min-agree 2",

@@ -75,7 +75,7 @@ fn strays_have_no_cluster_in_the_run_and_among_new_samples() {
     assert_eq!(scores["score"].len(), 3 * EACH + STRAYS);
     let clusters = sandbox.assignments("run");
     assert_eq!(clusters.iter().filter(|&&cluster| cluster == -1).count(), lost + found);
-    assert!(sandbox.text("run/report.html").contains("belong nowhere"));
+    assert!(sandbox.text("run/report.html").contains("too far from all others to belong anywhere"));
     let labelled = column(&sandbox.text("run/pseudo_labels.csv"), "sample");
     assert!(labelled.iter().all(|row| clusters[row.parse::<usize>().unwrap()] >= 0));
 

@@ -7,38 +7,18 @@ mod common;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
+use common::crowds::{self, SHORT};
 use common::{Sandbox, stderr, stdout};
 use consilience_data::write::npy;
 use consilience_data::{Seed, Stream};
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use serde_json::Value;
 
-/// Short training.
-const SHORT: &str = "
-    members = ['ladder', 'vat-im']
-    candidates = 0
-    communities = 3
-    rounds = 2
-    first = { epochs = 40, min_steps = 0 }
-    retrain = { epochs = 2, min_steps = 0 }
-    agreement.min_confidence = 0.5
-    network.hidden = [20]
-    network.batch_size = 30
-";
-
-/// Three crowds of forty points in four features, by turns; the truth beside them, and labels of six: two of each.
+/// Beside the crowds, labels of six points: two of each.
 fn crowds() -> Sandbox {
-    let sandbox = Sandbox::new();
-    let noise = Seed(4).rng(Stream::Subset).normal(480);
-    let points = Array2::from_shape_fn((120, 4), |(row, column)| {
-        noise[row * 4 + column] + if column == row % 3 { 6.0 } else { 0.0 }
-    });
-    npy(&sandbox.path("points.npy"), points.view()).unwrap();
-    let truth = Array1::from_iter((0..120_i64).map(|row| row % 3));
-    npy(&sandbox.path("truth.npy"), truth.view()).unwrap();
-    let given = truth.iter().enumerate().map(|(row, &class)| if row < 6 { class } else { -1 });
+    let sandbox = crowds::crowds();
+    let given = (0..120_i64).map(|row| if row < 6 { row % 3 } else { -1 });
     npy(&sandbox.path("given.npy"), Array1::from_iter(given).view()).unwrap();
-    sandbox.file("short.toml", SHORT);
     sandbox
 }
 
@@ -112,11 +92,13 @@ fn labels_that_may_be_wrong_are_put_aside() {
     let mut given: Vec<i64> = (0..120).map(|row| if row < 30 { row % 3 } else { -1 }).collect();
     (given[7], given[11]) = (0, 1);
     npy(&sandbox.path("wrong.npy"), Array1::from(given.clone()).view()).unwrap();
-    for (method, switches) in [
-        ("agreement", "steady = true\nco_teaching = true\ndoubt = true"),
+    let all = [
+        ("agreement", "steady = true\nco_teaching = true\ndoubt = true\nsoft = true"),
         ("confidence", "tau_per_class = true\nco_teaching = true\ndoubt = true"),
+        ("confidence", "soft = true\ndoubt = true"),
         ("supervised", "doubt = true"),
-    ] {
+    ];
+    for (at, (method, switches)) in all.into_iter().enumerate() {
         let smoothing = "label_smoothing = 0.1";
         let settings = format!(
             "{}\n[few_labels]\n{switches}\n",
@@ -126,23 +108,23 @@ fn labels_that_may_be_wrong_are_put_aside() {
         let run = |out: &str, threads: usize| {
             let line = format!(
                 "train points.npy --labels-partial wrong.npy --config robust.toml --quiet --json --no-curve \
-                 --method {method} --labels truth.npy --out {method}-{out} --threads {threads}"
+                 --method {method} --labels truth.npy --out {out}-{at} --threads {threads}"
             );
             serde_json::from_str::<Value>(&sandbox.done(&line)).unwrap()
         };
         let metrics = run("one", 1);
         assert!(metrics["given"]["accuracy"].as_f64().unwrap() > 0.85, "{method}: {metrics}");
-        let found = sandbox.assignments(&format!("{method}-one"));
+        let found = sandbox.assignments(&format!("one-{at}"));
         assert!(given.iter().zip(&found).all(|(given, found)| *given < 0 || given == found));
         run("two", 2);
-        let text = |out: &str| sandbox.text(&format!("{method}-{out}/assignments.csv"));
+        let text = |out: &str| sandbox.text(&format!("{out}-{at}/assignments.csv"));
         assert_eq!(text("one"), text("two"));
-        let config = sandbox.text(&format!("{method}-one/config.toml"));
+        let config = sandbox.text(&format!("one-{at}/config.toml"));
         assert!(config.contains("doubt = true") && config.contains(smoothing), "{config}");
     }
     sandbox.done(&format!("{TRAIN} --method supervised --out plain"));
     let config = sandbox.text("plain/config.toml");
-    let absent = ["tau_per_class", "steady", "co_teaching", "doubt", "label_smoothing"];
+    let absent = ["tau_per_class", "steady", "co_teaching", "doubt", "soft =", "label_smoothing"];
     assert!(absent.iter().all(|name| !config.contains(name)), "{config}");
 }
 
@@ -244,6 +226,31 @@ fn what_is_odd_is_said_and_learnt_from() {
     assert!(sandbox.json("all/metrics.json")["acc"].is_null());
     let output = sandbox.run(&format!("{TRAIN} -k 4 --out four"));
     assert!(stderr(&output).contains("1 further cluster without a label"), "{}", stderr(&output));
+    // A cluster without a class has no name that may be a class's.
+    sandbox.done("predict four points.npy --quiet --out four.csv");
+    for line in sandbox.text("four.csv").lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let name = if cells[1] == "3" { "cluster 3" } else { cells[1] };
+        assert_eq!(cells[2], name, "{line}");
+    }
+    // Classes that are called by numbers of other clusters.
+    let few: Vec<i64> = (0..120).map(|row| if row < 6 { [2, 0, 7][row % 3] } else { -1 }).collect();
+    npy(&sandbox.path("few.npy"), Array1::from(few).view()).unwrap();
+    sandbox.done(
+        "train points.npy --labels-partial few.npy -k 3 --method propagation --quiet --out numbers",
+    );
+    sandbox.done("predict numbers points.npy --quiet --out numbers.csv");
+    sandbox.done("export numbers --soft --out soft.csv");
+    sandbox.done("suggest numbers -n 1 --quiet --out next.csv");
+    for (file, at) in [("numbers.csv", 1), ("soft.csv", 1)] {
+        let text = sandbox.text(file);
+        let names = text.lines().skip(1).take(3).map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[at].to_owned(), cells[at + 1].to_owned())
+        });
+        let expected = [("1", "2"), ("0", "0"), ("2", "7")].map(|(a, b)| (a.into(), b.into()));
+        assert_eq!(names.collect::<Vec<_>>(), expected, "{file}");
+    }
     // A column of the data.
     let mut table = "x,y,kind\n".to_owned();
     for row in 0..60 {

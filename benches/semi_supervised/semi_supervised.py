@@ -23,6 +23,7 @@ SWITCHES = {
     "steady": "[few_labels]\nsteady = true\n",
     "co_teaching": "[few_labels]\nco_teaching = true\n",
     "doubt": "[few_labels]\ndoubt = true\n",
+    "soft": "[few_labels]\nsoft = true\n",
     "label_smoothing": "[network]\nlabel_smoothing = 0.1\n",
 }
 PEERS = ["LabelSpreading", "SelfTrainingClassifier", "LogisticRegression"]

@@ -1,8 +1,10 @@
 //! The subset of samples on which an ensemble agrees, with a label for each.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::{ClusterId, SampleIdx};
+use crate::{ClusterId, SampleIdx, SoftAssignments};
 
 /// A sample's label by agreement, with its evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -28,6 +30,8 @@ pub struct PseudoLabels {
     n_samples: usize,
     /// Those of the samples whose label a person gave, ascending.
     given: Vec<SampleIdx>,
+    /// Of every sample.
+    probabilities: Option<Arc<SoftAssignments>>,
 }
 
 impl PseudoLabels {
@@ -41,7 +45,7 @@ impl PseudoLabels {
                 entry.label.index() < n_clusters && entry.sample.index() < n_samples
             })
         );
-        Self { entries, n_clusters, n_samples, given: Vec::new() }
+        Self { entries, n_clusters, n_samples, given: Vec::new(), probabilities: None }
     }
 
     /// The same, with samples whose label isn't found but given by a person, ascending: who learns from labels learns from these all the
@@ -51,6 +55,20 @@ impl PseudoLabels {
         debug_assert!(given.is_sorted());
         self.given = given;
         self
+    }
+
+    /// The same, with how probable every label is, shape (n_samples, n_clusters): who learns from found labels learns from these in place of the one label.
+    #[must_use]
+    pub fn with_probabilities(mut self, probabilities: Arc<SoftAssignments>) -> Self {
+        debug_assert_eq!(probabilities.view().dim(), (self.n_samples, self.n_clusters));
+        self.probabilities = Some(probabilities);
+        self
+    }
+
+    /// How probable every label is, shape (n_samples, n_clusters), where labels are learnt from as far as they are.
+    #[must_use]
+    pub fn probabilities(&self) -> Option<&Arc<SoftAssignments>> {
+        self.probabilities.as_ref()
     }
 
     /// Whether a person gave the label of `sample`.

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from consilience import _core, _validation
 from consilience._run import Run
@@ -156,7 +155,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             )
         values = _validation.for_estimator(self, X, reset=True, min_samples=2)
         check_consistent_length(values, y)
-        classes, places = _labels(y)
+        classes, places = _validation.labels("y", y)
         if len(classes) < 2:
             raise ValueError(
                 f"y: labels of one class only, {classes[0]!r}; need labels of two classes at least"
@@ -165,8 +164,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
         params = {"min_agree": None, "max_agree": None, "min_confidence": None}
         methods = [self.method] if isinstance(self.method, str) else list(self.method)
         given = {
-            "classes": [None if place < 0 else int(place) for place in places],
-            "names": [str(name) for name in classes],
+            **_validation.given(classes, places),
             "methods": [str(method) for method in methods],
             "tau": float(self.tau),
         }
@@ -277,7 +275,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
                 "which gives clusters"
             )
         estimator.set_params(method=few["methods"], tau=few["tau"], **params)
-        estimator._know(_numbers(names))
+        estimator._know(_validation.numbers_or_words(names))
         return estimator
 
     def _know(self, classes: NDArray[Any]) -> None:
@@ -289,33 +287,3 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
 
     def _rows(self, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(io.StringIO(self._fitted().file(name).decode())))
-
-
-def _numbers(names: list[str]) -> NDArray[Any]:
-    """Whole numbers, if all are."""
-    try:
-        return np.array([int(name) for name in names])
-    except ValueError:
-        return np.array(names)
-
-
-def _labels(y: ArrayLike) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The classes, and the place of each sample's among them; -1 where there is none."""
-    array = np.asarray(column_or_1d(y, warn=True))
-    kind = array.dtype.kind
-    if kind in "fc":
-        without = np.isnan(array) | (array == -1)
-    elif kind in "iub":
-        without = array == -1
-    else:
-        without = np.array([label is None or label != label or label == -1 for label in array])
-    if without.all():
-        raise ValueError("y: no sample has a label; those without one are -1, None or NaN")
-    labelled = array[~without]
-    if kind == "O" and all(isinstance(label, str) for label in labelled):
-        labelled = labelled.astype(str)
-    check_classification_targets(labelled)
-    classes, found = np.unique(labelled, return_inverse=True)
-    places = np.full(len(array), -1, np.int64)
-    places[~without] = found
-    return classes, places

@@ -16,6 +16,9 @@ class Results(TypedDict):
     agreement: NDArray[np.int64]
     margin: NDArray[np.int64]
 
+class RunResults(Results):
+    not_shown: str | None
+
 class VotesResults(Results):
     complete: bool
     diversity: float | None
@@ -105,10 +108,11 @@ def fit(
     options: Mapping[str, Any],
     *,
     given: Mapping[str, Any] | None = None,
+    known: Mapping[str, Any] | None = None,
     feature_names: Sequence[str] | None = None,
     verbose: int = 0,
     tell: Callable[[str], None] | None = None,
-) -> tuple[Model, Results]: ...
+) -> tuple[Model, RunResults]: ...
 def load(path: str | os.PathLike[str]) -> tuple[Model, Results]: ...
 def pseudo_label(
     votes: Sequence[NDArray[Any]],
@@ -117,6 +121,7 @@ def pseudo_label(
     *,
     confidences: NDArray[np.float32] | None = None,
     consensus: str = "auto",
+    known: Mapping[str, Any] | None = None,
     n_threads: int = 0,
 ) -> VotesResults: ...
 def evaluate(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
 from consilience import _core, _validation
 from consilience._run import Run
@@ -67,6 +67,8 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         The networks' votes in the last round, each in its own numbering; -1 where there is none.
     n_clusters_ : int
         Number of clusters, given or found. What speaks for it is in ``metrics_["granularity"]``.
+    cluster_classes_ : ndarray of shape (n_clusters,), object
+        The class of each cluster, where labels of some samples were given; `None` of clusters that no label names.
     complete_ : bool
         Whether every cluster has pseudo-labels.
     n_iter_ : int
@@ -145,8 +147,19 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Consilience:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: Any = None,
+        *,
+        labels_partial: ArrayLike | None = None,
+        must_link: ArrayLike | None = None,
+        cannot_link: ArrayLike | None = None,
+    ) -> Consilience:
         """Find clusters.
+
+        What is known of some samples holds in all that comes out: given labels stay as they are, linked samples are together. `predict` knows
+        rows, not samples: it gives what the models say.
 
         Parameters
         ----------
@@ -154,6 +167,13 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
             The samples. It is copied once, and not kept.
         y : ignored
             There for scikit-learn's sake. Labels are never looked at.
+        labels_partial : array-like of shape (n_samples,), optional
+            Labels of some samples, which name clusters: see `cluster_classes_`. -1, `None` or NaN: none. To learn classes from labels, take
+            :class:`ConsilienceClassifier`.
+        must_link : array-like of shape (n_pairs, 2), optional
+            Pairs of samples that are in one cluster: rows of `X`, counted from 0.
+        cannot_link : array-like of shape (n_pairs, 2), optional
+            Pairs of samples that are in two clusters.
 
         Returns
         -------
@@ -163,38 +183,76 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            For data that can't be clustered so, and for settings that can't be, with what is needed.
+            For data that can't be clustered so, and for settings that can't be, with what is needed; for labels and pairs that contradict each
+            other, or have to be in more clusters than there are.
 
         Warns
         -----
         ConvergenceWarning
             If the models agree on fewer than `n_clusters` mini-clusters.
+        UserWarning
+            If clusters don't show some classes of `labels_partial`, or `min_agree` and its like aren't applied to the pseudo-labels that came out.
 
         Examples
         --------
         >>> from sklearn.datasets import make_blobs
         >>> from consilience import Consilience
-        >>> X, _ = make_blobs(200, centers=[[-8, -8], [0, 8], [8, -8]], random_state=0)
+        >>> X, groups = make_blobs(200, centers=[[-8, -8], [0, 8], [8, -8]], random_state=0)
         >>> Consilience(effort="quick").fit(X).n_clusters_
         3
+
+        Two samples that look alike, and aren't; and a name for a cluster:
+
+        >>> import numpy as np
+        >>> first, second = np.flatnonzero(groups == 0)[:2]
+        >>> names = np.full(200, None)
+        >>> names[np.flatnonzero(groups == 1)[0]] = "north"
+        >>> model = Consilience(3, effort="quick").fit(X, cannot_link=[[first, second]], labels_partial=names)
+        >>> bool(model.labels_[first] == model.labels_[second])
+        False
+        >>> str(model.cluster_classes_[model.labels_[groups == 1][0]])
+        'north'
         """
         ks = _validation.clusters(self.n_clusters)
         least = 2 if ks is None else ks[0]
         options = _validation.options(self.get_params(deep=False))
         # One sample can't be told from others.
         values = _validation.for_estimator(self, X, reset=True, min_samples=min(least, 2))
+        classes, given = None, None
+        if labels_partial is not None:
+            check_consistent_length(values, labels_partial)
+            classes, places = _validation.labels("labels_partial", labels_partial)
+            given = _validation.given(classes, places)
+        known = _validation.known(len(values), "X", must_link, cannot_link, given)
         if ks == (1, 1):
+            if known is not None:
+                raise ValueError("n_clusters: need at least 2 where labels or pairs are known, got 1")
             return self._fit_trivially(len(values))
         names = getattr(self, "feature_names_in_", None)
         model, results = _core.fit(
             values,
             ks,
             options,
+            known=known,
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
             tell=_validation.tell,
         )
         self._take(model, results)
+        self._name(classes)
+        if results["not_shown"] is not None:
+            warnings.warn(results["not_shown"], stacklevel=2)
+        unheeded = [
+            name
+            for name in ("min_agree", "max_agree", "min_confidence")
+            if getattr(self, name) is not None
+        ]
+        if unheeded and self.metrics_["pseudo_label_rule"] == "backed":
+            warnings.warn(
+                f"{', '.join(unheeded)}: not applied to the pseudo-labels of this run, which are all samples on which most models of "
+                "each kind stand behind the answer",
+                stacklevel=2,
+            )
         if not self.complete_:
             found = len(np.unique(self.pseudo_labels_[self.pseudo_labels_ >= 0]))
             warnings.warn(
@@ -205,16 +263,28 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
             )
         far_off = self.metrics_["n_far_off"]
         if far_off:
+            samples = "1 sample" if far_off == 1 else f"{far_off} samples"
             warnings.warn(
-                f"{far_off} samples (the first is {self.metrics_['first_far_off']}) are so far from all others that these would be one "
-                "point beside them: scaled without them, and pulled in",
+                f"{samples} (the first is {self.metrics_['first_far_off']}) so far out that all others would be one point: scaled "
+                "without, and pulled in",
                 stacklevel=2,
             )
         return self
 
+    def _name(self, classes: NDArray[Any] | None = None) -> None:
+        """Take the classes of clusters; as the run calls them, if they aren't known."""
+        self.__dict__.pop("cluster_classes_", None)
+        given = self.metrics_.get("given")
+        if given is None:
+            return
+        called = _validation.numbers_or_words(given["classes"]) if classes is None else classes
+        self.cluster_classes_ = np.full(self.n_clusters_, None, object)
+        self.cluster_classes_[given.get("clusters", range(len(called)))] = called
+
     def _fit_trivially(self, n_samples: int) -> Consilience:
         # One cluster: there is nothing to train.
         self._model = None
+        self.__dict__.pop("cluster_classes_", None)
         self.labels_ = np.zeros(n_samples, np.int64)
         self.confidences_ = np.ones(n_samples, np.float32)
         self.pseudo_labels_ = np.zeros(n_samples, np.int64)
@@ -340,4 +410,5 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         estimator = cls()
         params = estimator._read(path)
         estimator.set_params(n_clusters=estimator.n_clusters_, **params)
+        estimator._name()
         return estimator

@@ -178,7 +178,7 @@ class Report:
             facts.append(("diversity", f"mean ARI between {models} models: {diversity:.3f}"))
         if not metrics["complete"]:
             missing = sum(size == 0 for size in labels["sizes"])
-            facts.append(("incomplete", f"{missing} clusters have no pseudo-labels"))
+            facts.append(("without pseudo-labels", f"{missing} of {len(labels['sizes'])} clusters"))
         return facts
 
     def _title(self) -> str:

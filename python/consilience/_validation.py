@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array, check_random_state
-from sklearn.utils.validation import validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
 
 # Numbers that a 32-bit float holds exactly: as 64-bit ones they would only take more room.
 _SMALL = (np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.float16)
@@ -266,3 +267,82 @@ def codes(name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
         except TypeError as error:
             raise ValueError(f"{name}: {label!r} can't be a label") from error
     return numbered
+
+
+def labels(name: str, values: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The classes, and the place of each sample's among them; -1 where there is none."""
+    array = np.asarray(column_or_1d(values, warn=True))
+    kind = array.dtype.kind
+    if kind in "fc":
+        without = np.isnan(array) | (array == -1)
+    elif kind in "iub":
+        without = array == -1
+    else:
+        without = np.array([label is None or label != label or label == -1 for label in array])
+    if without.all():
+        raise ValueError(f"{name}: no sample has a label; those without one are -1, None or NaN")
+    labelled = array[~without]
+    if kind == "O" and all(isinstance(label, str) for label in labelled):
+        labelled = labelled.astype(str)
+    check_classification_targets(labelled)
+    classes, found = np.unique(labelled, return_inverse=True)
+    places = np.full(len(array), -1, np.int64)
+    places[~without] = found
+    return classes, places
+
+
+def given(classes: NDArray[Any], places: NDArray[np.int64]) -> dict[str, Any]:
+    """Labels of some samples, for the engine."""
+    return {
+        "classes": [None if place < 0 else int(place) for place in places],
+        "names": [_name(value) for value in classes.tolist()],
+    }
+
+
+def _name(value: Any) -> str:
+    # Whole numbers are floats where some are missing.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def numbers_or_words(names: list[str]) -> NDArray[Any]:
+    """Whole numbers, if all are."""
+    try:
+        return np.array([int(name) for name in names])
+    except ValueError:
+        return np.array(names)
+
+
+def known(
+    n_samples: int, of: str, must_link: Any, cannot_link: Any, given: dict[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """What is known of some samples, for the engine; `None` if nothing is. `of`: what they are rows of."""
+    links = [
+        _pairs(name, pairs, n_samples, of)
+        for name, pairs in (("must_link", must_link), ("cannot_link", cannot_link))
+    ]
+    if must_link is None and cannot_link is None and given is None:
+        return None
+    has_links = must_link is not None or cannot_link is not None
+    return {"given": given, "must_link": links[0], "cannot_link": links[1], "has_links": has_links}
+
+
+def _pairs(name: str, pairs: Any, n_samples: int, of: str) -> list[list[int]]:
+    array = np.asarray([] if pairs is None else pairs)
+    if array.size == 0:
+        return []
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise ValueError(f"{name}: need pairs of rows of {of}, shape (n_pairs, 2), got shape {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise ValueError(f"{name}: need rows of {of}, whole numbers from 0, got {array.dtype}")
+    outside = np.flatnonzero(((array < 0) | (array >= n_samples)).any(axis=1))
+    if len(outside):
+        place = outside[0]
+        raise ValueError(
+            f"{name}[{place}]: {of} has no rows {array[place].tolist()}; it has {n_samples} samples, counted from 0"
+        )
+    alone = np.flatnonzero(array[:, 0] == array[:, 1])
+    if len(alone):
+        place = alone[0]
+        raise ValueError(f"{name}[{place}]: row {array[place, 0]} is paired with itself")
+    rows: list[list[int]] = array.tolist()
+    return rows

@@ -62,6 +62,8 @@ def pseudo_label(
     min_common: float | str | None = None,
     min_confidence: float | None = None,
     consensus: str = "auto",
+    must_link: ArrayLike | None = None,
+    cannot_link: ArrayLike | None = None,
     n_jobs: int | None = None,
 ) -> PseudoLabels:
     """Label the samples on which clusterers agree, and find one clustering of all.
@@ -85,6 +87,10 @@ def pseudo_label(
         All models have to be more confident than this of a sample with a pseudo-label. By default 0.8.
     consensus : {"auto", "linkage", "linkage-dawid-skene", "dawid-skene"}, default="auto"
         How the clustering of all samples is found.
+    must_link : array-like of shape (n_pairs, 2), optional
+        Pairs of samples that are in one cluster, in all that comes out: their places in the votes, counted from 0.
+    cannot_link : array-like of shape (n_pairs, 2), optional
+        Pairs of samples that are in two clusters.
     n_jobs : int, optional
         Number of threads; `None` and -1: one for each core. It doesn't change the result.
 
@@ -96,7 +102,8 @@ def pseudo_label(
     Raises
     ------
     ValueError
-        For votes that don't fit together, and for settings that can't be.
+        For votes that don't fit together, and for settings that can't be; for pairs that contradict each other, or have to be in more than
+        `n_clusters` clusters.
 
     Warns
     -----
@@ -113,6 +120,11 @@ def pseudo_label(
     [1, 1, -1, 0, 0, 0]
     >>> found.coverage  # doctest: +ELLIPSIS
     0.83...
+
+    Somebody knows that it is like the first:
+
+    >>> pseudo_label([[0, 0, 0, 1, 1, 1], ["b", "b", "a", "a", "a", "a"]], 2, must_link=[[0, 2]]).labels.tolist()
+    [0, 0, 0, 1, 1, 1]
     """
     models = _validation.votes(votes)
     k = _validation.count("n_clusters", n_clusters, 1)
@@ -124,6 +136,7 @@ def pseudo_label(
         agreement,
         confidences=sure,
         consensus=consensus,
+        known=_validation.known(len(models[0]), "votes", must_link, cannot_link),
         n_threads=_validation.threads(n_jobs),
     )
     if not found["complete"]:

@@ -6,8 +6,8 @@ use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Beside, Clustering, Provenance, Source, config_toml};
 use consilience::{
-    Config, Granularity, Knowledge, Outcome, Predictor, RunError, ValidConfig, check_memory,
-    granularity, run_prepared, seek,
+    Config, Granularity, Outcome, Predictor, RunError, ValidConfig, check_memory, granularity,
+    knowledge, run_knowing, run_prepared, seek,
 };
 use consilience_data::{DataHash, Features, GivenLabels, Recipe};
 use consilience_ensembles::{Device, Progress, Sketch};
@@ -16,6 +16,7 @@ use pyo3::types::PyDict;
 
 use crate::archive::Archive;
 use crate::errors::{of_io, of_run};
+use crate::known::{Facts, Known};
 use crate::model::Model;
 use crate::numbers::Numbers;
 use crate::options::Options;
@@ -53,9 +54,10 @@ impl Given {
 }
 
 /// Clusters `x`, shape (n_samples, n_features), into as many clusters as there are from `n_clusters[0]` to `n_clusters[1]`, or as many as they
-/// say if they are the same; `None` leaves it to the data. With labels that are `given`, it learns from these. The model, and what came out.
+/// say if they are the same; `None` leaves it to the data. With labels that are `given`, it learns from these; what is `known` holds in all that comes
+/// out. The model, and what came out.
 #[pyfunction]
-#[pyo3(signature = (x, n_clusters, options, *, given=None, feature_names=None, verbose=0, tell=None))]
+#[pyo3(signature = (x, n_clusters, options, *, given=None, known=None, feature_names=None, verbose=0, tell=None))]
 #[expect(clippy::too_many_arguments, reason = "Python's, by name")]
 pub(crate) fn fit<'py>(
     py: Python<'py>,
@@ -63,6 +65,7 @@ pub(crate) fn fit<'py>(
     n_clusters: Option<(usize, usize)>,
     options: Options,
     given: Option<Given>,
+    known: Option<Known>,
     feature_names: Option<Vec<String>>,
     verbose: u8,
     tell: Option<Bound<'py, PyAny>>,
@@ -75,10 +78,13 @@ pub(crate) fn fit<'py>(
     };
     let recipe = Recipe { feature_names, offsets, ..Recipe::default() };
     let given = given.map(Given::read).transpose().map_err(of_run)?;
-    let task = Task { features, recipe, n_clusters, options, given };
+    let known = known.map(Known::read).transpose()?.unwrap_or_default();
+    let task = Task { features, recipe, n_clusters, options, given, known };
     let work = move |watch: &Watch| task.run(start, watch);
-    let (archive, predictor, results) = owned(py, &Teller::new(verbose, tell), work)??;
-    Ok((Model::new(archive, Some(predictor)), results.into_dict(py)?))
+    let (archive, predictor, results, not_shown) = owned(py, &Teller::new(verbose, tell), work)??;
+    let results = results.into_dict(py)?;
+    results.set_item("not_shown", not_shown)?;
+    Ok((Model::new(archive, Some(predictor)), results))
 }
 
 /// What is to be done.
@@ -88,7 +94,11 @@ struct Task {
     n_clusters: Option<(usize, usize)>,
     options: Options,
     given: Option<(GivenLabels, FewLabels)>,
+    known: Facts,
 }
+
+/// What `fit` gives: classes that clusters don't show are told, too.
+type Fitted = (Archive, Predictor, Results, Option<String>);
 
 /// What came out, by which settings, and how many clusters were found if that was sought.
 type Done = (ValidConfig, Outcome, Option<Granularity>);
@@ -110,33 +120,46 @@ impl Task {
             let outcome = few_labels::train(features, given, &config, watch)?;
             return Ok((config, outcome, None));
         }
+        let known = &self.known.knowledge;
+        let asked = *ks.end();
+        let ks = known.enough(ks, features.n_samples());
+        self.known.check(if ks.is_empty() { asked } else { *ks.end() })?;
         if ks.start() == ks.end() {
             let config = self.config(*ks.start())?;
-            let outcome = consilience::run(features, &config, watch)?;
+            let outcome = run_knowing(features, &config, known, watch)?;
             return Ok((config, outcome, None));
         }
         seek::within(features, &ks)?;
         let (least, compute) = (self.config(*ks.start())?, self.options.compute());
         let sought = seek::seek(features, &least, &ks, compute, watch)?;
         let config = self.config(sought.found.k)?;
-        let known = Knowledge::default();
-        let outcome = run_prepared(sought.data, &config, &known, Vec::new(), watch)?;
+        let data = (sought.data, Some(&sought.found));
+        let outcome = run_prepared(data, &config, known, Vec::new(), watch)?;
         Ok((config, outcome, Some(sought.found)))
     }
 
-    fn run(&self, start: Instant, watch: &Watch) -> PyResult<(Archive, Predictor, Results)> {
+    fn run(&self, start: Instant, watch: &Watch) -> PyResult<Fitted> {
         let go_on = || if watch.cancelled() { Err(of_run(RunError::Cancelled)) } else { Ok(()) };
         let (features, recipe) = (&self.features, &self.recipe);
         let (config, outcome, found) = self.done(watch).map_err(of_run)?;
         let source = Source {
             device: Device::Cpu.to_string(),
             data_hash: Some(DataHash::of(features)),
-            given_hash: self.given.as_ref().map(|(given, _)| given.hash()),
+            given_hash: self
+                .given
+                .as_ref()
+                .map(|(given, _)| given)
+                .or(self.known.knowledge.given())
+                .map(GivenLabels::hash),
+            links_hash: self.known.links_hash.clone(),
             ..Source::default()
         };
-        let command = if self.given.is_some() { TRAIN } else { CLUSTER };
+        let command = match self.given {
+            Some(_) => TRAIN.into(),
+            None => format!("{CLUSTER}{}", self.known.options()),
+        };
         let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
-        let written = config_toml(command, &written, &source).map_err(of_run)?;
+        let written = config_toml(&command, &written, &source).map_err(of_run)?;
         let seconds = start.elapsed().as_secs_f64();
         let mut metrics = Metrics::of_run(&outcome, &config, seconds, None).map_err(of_run)?;
         metrics.granularity = found.as_ref().map(GranularityMetrics::of);
@@ -169,7 +192,8 @@ impl Task {
         let answer = &outcome.answer;
         let results =
             Results::new(clusters.into_iter(), answer.confidence.clone(), &answer.pseudo_labels);
+        let not_shown = outcome.taught.as_ref().and_then(knowledge::not_shown);
         let predictor = Predictor::of(outcome, self.options.compute().threads).map_err(of_run)?;
-        Ok((archive, predictor, results))
+        Ok((archive, predictor, results, not_shown))
     }
 }

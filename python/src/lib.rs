@@ -10,6 +10,7 @@ mod errors;
 mod evaluate;
 mod fit;
 mod k_range;
+mod known;
 mod model;
 mod numbers;
 mod options;

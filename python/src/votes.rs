@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::of_run;
+use crate::known::Known;
 use crate::options::{AgreementOptions, threads};
 use crate::results::Results;
 use crate::watch::{Teller, Watch, borrowed};
@@ -70,7 +71,8 @@ impl View<'_> {
 
 /// Labels votes: what came out, and a few numbers.
 #[pyfunction]
-#[pyo3(signature = (votes, n_clusters, agreement, *, confidences=None, consensus="auto", n_threads=0))]
+#[pyo3(signature = (votes, n_clusters, agreement, *, confidences=None, consensus="auto", known=None, n_threads=0))]
+#[expect(clippy::too_many_arguments, reason = "Python's, by name")]
 pub(crate) fn pseudo_label<'py>(
     py: Python<'py>,
     votes: Vec<Bound<'py, PyAny>>,
@@ -78,11 +80,13 @@ pub(crate) fn pseudo_label<'py>(
     agreement: AgreementOptions,
     confidences: Option<PyReadonlyArray2<'py, f32>>,
     consensus: &str,
+    known: Option<Known>,
     n_threads: usize,
 ) -> PyResult<Bound<'py, PyDict>> {
     let mut config =
         VotesConfig { n_clusters, consensus: method(consensus)?, ..VotesConfig::default() };
     agreement.apply(&mut config.agreement).map_err(of_run)?;
+    let known = known.map(Known::read).transpose()?.unwrap_or_default().knowledge;
     let given: Vec<_> = votes.iter().map(OfModel::new).collect::<PyResult<_>>()?;
     let views: Vec<_> = given.iter().map(OfModel::view).collect();
     let confidences = confidences.as_ref().map(PyReadonlyArray2::as_array);
@@ -90,7 +94,15 @@ pub(crate) fn pseudo_label<'py>(
         let cancelled = || watch.cancelled();
         let threads = Threads::watched(threads(n_threads), &cancelled)?;
         let signatures = group(&views, confidences, &config.agreement, &threads, &cancelled)?;
-        let outcome = from_votes(&signatures, &config, &threads, |_, _| {})?;
+        known.constraints().check(n_clusters)?;
+        let agreement = config.agreement.check(signatures.n_models())?;
+        let held = (!known.is_empty())
+            .then(|| known.constraints().hold_signatures(&signatures, &agreement, &threads));
+        let held = held.transpose()?;
+        let used = held.as_ref().unwrap_or(&signatures);
+        let mut outcome = from_votes(used, &config, &threads, |_, _| {})?;
+        let votes_of = |model| signatures.votes_of(model);
+        known.conclude_votes(&mut outcome, votes_of, signatures.n_models())?;
         Ok((outcome, signatures.len()))
     };
     let (outcome, n_signatures) = borrowed(py, &Teller::silent(), work)?.map_err(of_run)?;

@@ -14,7 +14,7 @@ use consilience::strays::StrayLimit;
 use consilience_ensembles::{Device, EngineChoice, MemberKind};
 use consilience_graph::Strictness;
 
-use super::k_range::{Clusters, KRange};
+use super::k_range::Clusters;
 use super::knowledge::{KnownArgs, LinkArgs};
 use super::reading::ReadingArgs;
 use super::{compare, embed, examples, export, meta_test, meta_train, similar, suggest, values};
@@ -95,19 +95,16 @@ pub(super) struct ClusterArgs {
     /// (a folder or .zip of .png and .jpg), texts (a folder of .txt, or a line each), or the embedded set `digits`
     #[arg(required_unless_present = "resume")]
     pub(super) data: Vec<PathBuf>,
-    /// Number of clusters; a range such as 5..30 in which it is found; or auto, to find it [default: that of the settings or
-    /// of the data, if they have one, else auto]
+    /// Number of clusters; a range such as 5..30 in which it is found, with a table of what each would give; or auto, to find it
+    /// [default: that of the settings or of the data, if they have one, else auto]
     #[arg(short = 'k', value_name = "K")]
     pub(super) clusters: Option<Clusters>,
-    /// Help to choose K: show what each K from A to B (included) gives in a run of one round. Writes nothing
-    #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve"])]
-    pub(super) k_range: Option<KRange>,
     /// Where K is found, write the other clusterings that the data show to assignments.csv, too: a column layer_K for each
-    #[arg(long, conflicts_with = "k_range")]
+    #[arg(long)]
     pub(super) layers: bool,
     /// Leave samples that belong nowhere without a cluster: at most this share of all, such as 0.01; or auto, those as far out as one in
     /// a hundred ordinary samples. Each sample gets a score (column stray); predict does the same for new ones
-    #[arg(long, value_name = "SHARE|auto", allow_hyphen_values = true, conflicts_with = "k_range")]
+    #[arg(long, value_name = "SHARE|auto", allow_hyphen_values = true)]
     pub(super) strays: Option<StrayLimit>,
     /// The true labels, for scores only: they are never trained on
     #[arg(long, value_name = "FILE", num_args = 1..)]
@@ -120,10 +117,10 @@ pub(super) struct ClusterArgs {
     pub(super) out: Option<PathBuf>,
     /// Go on with a run that was ended: with the same command again, or with --resume RUN alone. The result is that of a run that
     /// was never ended
-    #[arg(long, value_name = "RUN", num_args = 0..=1, conflicts_with = "k_range")]
+    #[arg(long, value_name = "RUN", num_args = 0..=1)]
     pub(super) resume: Option<Option<PathBuf>>,
     /// Time after reading, such as 90s, 10m or 2h, in which there is to be an answer: that of the rounds finished by then
-    #[arg(long, value_name = "TIME", value_parser = values::time, conflicts_with = "k_range")]
+    #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub(super) max_time: Option<Duration>,
     /// Time between two checkpoints, at least; 0s: after every model
     #[arg(long, value_name = "TIME", value_parser = values::pause, default_value = "60s")]
@@ -178,12 +175,7 @@ pub(super) struct ClusterArgs {
     pub(super) stack: Option<NonZero<usize>>,
     /// What the hidden layers of all networks start from: a file of meta-train, an earlier run, or auto, whichever of --runs has the data
     /// most like these. Their widths and the scaling of features are then those of the start [default: random ones]
-    #[arg(
-        long,
-        value_name = "META|RUN|auto",
-        conflicts_with = "k_range",
-        help_heading = "How networks are trained"
-    )]
+    #[arg(long, value_name = "META|RUN|auto", help_heading = "How networks are trained")]
     pub(super) init: Option<String>,
     /// With --init auto: the folder that has the earlier runs, and files of meta-train [default: runs]
     #[arg(long, value_name = "DIR", requires = "init", help_heading = "How networks are trained")]
@@ -261,19 +253,16 @@ pub(super) struct PseudoLabelArgs {
     /// empty cell: no vote. Columns with names of ids or labels are not votes
     #[arg(required = true)]
     pub(super) votes: Vec<PathBuf>,
-    /// Number of clusters to look for, which may be another than the models have; a range such as 5..30 in which it is found; or
-    /// auto, to find it [default: that of the settings, if they have one, else auto]
+    /// Number of clusters to look for, which may be another than the models have; a range such as 5..30 in which it is found, with
+    /// a table of what each would give; or auto, to find it [default: that of the settings, if they have one, else auto]
     #[arg(short = 'k', value_name = "K")]
     pub(super) clusters: Option<Clusters>,
     /// Label the signatures that another engine has counted, VOTES being the run whose models gave them: a table with columns
     /// signature, cluster, count (samples) and first (their lowest id). Writes a table, a line for each signature with a label
     #[arg(long, value_name = "FILE", conflicts_with_all = [
-        "clusters", "k_range", "labels", "config", "consensus", "samples", "graph", "no_curve", "must_link", "cannot_link"
+        "clusters", "labels", "config", "consensus", "samples", "graph", "no_curve", "must_link", "cannot_link"
     ])]
     pub(super) counts: Option<PathBuf>,
-    /// Help to choose K: show what each K from A to B (included) would give. Writes nothing
-    #[arg(long, value_name = "A..B", conflicts_with_all = ["clusters", "labels", "out", "no_curve", "graph"])]
-    pub(super) k_range: Option<KRange>,
     /// The true labels, for scores only
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(super) labels: Vec<PathBuf>,

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use consilience::few_labels;
-use consilience::k_range::KRow;
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::output::need_space;
 use consilience::report::{self, Data, REPORT};
@@ -18,9 +17,9 @@ use consilience::run_folder::{
 use consilience::seek;
 use consilience::{Config, Effort, Outcome, ValidConfig, check_memory};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
-use consilience_ensembles::{Compute, Sketch};
+use consilience_ensembles::Sketch;
 
-use super::k_range::{self, Clusters, KRange};
+use super::k_range::Clusters;
 use super::knowledge::{self, Links};
 use super::summary::Summary;
 use super::watcher::Watcher;
@@ -45,9 +44,6 @@ pub(super) fn run(args: ClusterArgs) -> Result<ExitCode> {
 fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let begun = Instant::now();
     let compute = settings::compute(args)?;
-    if let Some(range) = &args.k_range {
-        return try_out(range, compute, args);
-    }
     let destination = Destination::new(args.out.as_deref(), args.resume.is_some())?;
     destination.held().inspect(|staging| interrupt::hold(staging));
     let mut options = args.reading.options();
@@ -154,7 +150,10 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             let given = given.expect("it was asked for");
             few_labels::train(&data.features, given, &config, &watcher)?
         }
-        Some(data) => consilience::run_prepared(data, &config, known, Vec::new(), &watcher)?,
+        Some(data) => {
+            let data = (data, found.as_ref());
+            consilience::run_prepared(data, &config, known, Vec::new(), &watcher)?
+        }
         None => consilience::run_knowing(&data.features, &config, known, &watcher)?,
     };
 
@@ -178,6 +177,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             data.truth.as_ref().and_then(|truth| teaching::unlike(taught, truth, &metrics));
         unlike.iter().for_each(|note| watcher.note(note));
     }
+    let unheeded = settings::unheeded(&args.agreement, metrics.pseudo_label_rule);
+    unheeded.iter().for_each(|note| watcher.note(note));
     watcher.mention("writing");
     let folder = writing::publish(&staging, |folder| {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
@@ -210,7 +211,9 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     } else {
         let sizes: Vec<usize> = metrics.trust.clusters.iter().map(|it| it.size).collect();
         let profile = args.profile;
-        let summary = Summary { name: &data.name, metrics: &metrics, sizes: &sizes, profile };
+        let all_ks = args.clusters.as_ref().is_some_and(Clusters::is_range);
+        let name = &data.name;
+        let summary = Summary { name, metrics: &metrics, sizes: &sizes, all_ks, profile };
         summary.text(&folder)
     };
     answer(&text)?;
@@ -287,27 +290,6 @@ fn page(folder: &Path, data: &Dataset, watcher: &Watcher) -> Result<PathBuf, Str
     let page =
         RunFolder::open(folder).and_then(|run| report::write(&run, Data::Features(&data.features)));
     page.map_err(|error| error.to_string())
-}
-
-/// A run for each K, of which only a line is kept.
-fn try_out(range: &KRange, compute: Compute, args: &ClusterArgs) -> Result<ExitCode> {
-    let data = read_dataset_with(&args.data, &[], &args.reading.options())?;
-    let mut config = settings::resolve(args, &data, *range.ks().end(), None)?;
-    config.rounds = args.rounds.unwrap_or(1);
-    let watcher = Watcher::new(args.told.quiet);
-    let observe = |row: &KRow| watcher.say(&k_range::line(row));
-    let rows = consilience::k_range::of_runs(
-        &data.features,
-        &config,
-        range.ks(),
-        compute,
-        &watcher,
-        observe,
-    );
-    let rows = rows.map_err(settings::hint)?;
-    watcher.finish();
-    answer(&k_range::text(&rows, args.told.json)?)?;
-    Ok(ExitCode::SUCCESS)
 }
 
 fn source(args: &ClusterArgs) -> run_folder::Source {

@@ -196,7 +196,10 @@ fn train(
 fn summary(name: &str, told: &Told<'_>) -> String {
     let params = told.params;
     let mut rows = vec![
-        ("embedding", format!("{} features, from {}", told.width, count(told.n_features))),
+        (
+            "embedding",
+            format!("{}, from {}", plural(told.width, "feature"), count(told.n_features)),
+        ),
         ("pretext", format!("{} on {} data", params.pretext, params.kind)),
     ];
     if let (Some(epochs), Some(loss)) = (told.epochs, told.loss) {

@@ -248,14 +248,11 @@ impl ExportArgs {
         let mut given = self.names.as_deref().map_or(Ok(Vec::new()), LabelNames::read)?;
         given.extend(self.named.iter().cloned());
         // Of a run that learnt from labels, their names, but where another is given.
-        let mut own = read_class_names(&run.path)?;
-        own.retain(|&cluster, _| given.iter().all(|&(other, _)| other != cluster));
-        given.extend(own);
-        given.sort_unstable();
-        if given.is_empty() {
+        let classes = read_class_names(&run.path)?;
+        if given.is_empty() && classes.is_empty() {
             return Ok(None);
         }
-        Ok(Some(LabelNames::new(run.n_clusters(), &given)?))
+        Ok(Some(LabelNames::with_classes(run.n_clusters(), &given, &classes)?))
     }
 
     /// The data whose features are written, if any are.
@@ -402,11 +399,11 @@ impl<'a> Written<'a> {
     fn few(&self, args: &ExportArgs) -> Option<String> {
         let written = self.labels.iter().filter(|label| label.n_exported > 0);
         let smallest = written.min_by_key(|label| label.n_exported)?;
-        let n = count(smallest.n_exported);
+        let n = plural(smallest.n_exported, "sample");
         let asked = args.per_class.map_or(usize::MAX, NonZero::get);
         if args.balance && smallest.n_exported < asked && self.n_exported < self.n_labelled {
             return Some(format!(
-                "Each label has {n} samples, as many as the smallest has; --min-size leaves out small labels."
+                "Each label has {n}, as many as the smallest has; --min-size leaves out small labels."
             ));
         }
         let asked = args.per_class.filter(|asked| smallest.n_exported < asked.get())?;

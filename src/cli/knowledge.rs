@@ -2,19 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use consilience::Knowledge;
 use consilience::few_labels::Taught;
-use consilience::granularity::DEFAULT;
-use consilience::knowledge::{Conflict, Held, Origin};
+use consilience::knowledge::{Conflict, Held, Words};
 use consilience::run_folder::Source;
 use consilience_data::{GivenLabels, SampleIdx, SampleKeys, SamplePair, read_pairs};
 
 use super::k_range::Clusters;
-use super::style::{count, plural};
+use super::style::plural;
 
-/// Samples that a message names, and links of a chain, at most.
+/// Samples that a message names, at most.
 const TOLD: usize = 6;
 
 /// What `cluster` takes beside what it shares with `train`.
@@ -22,7 +21,7 @@ const TOLD: usize = 6;
 pub(super) struct KnownArgs {
     /// Labels of some samples, which name clusters and stay as they are: a file in any format of labels, whose rows are paired with the
     /// data by ids or else by order; or column:NAME, a column of the data. Nothing, NA or -1: not labelled
-    #[arg(long, value_name = "FILE|column:NAME", conflicts_with = "k_range")]
+    #[arg(long, value_name = "FILE|column:NAME")]
     pub(super) labels_partial: Option<String>,
     #[command(flatten)]
     pub(super) links: LinkArgs,
@@ -32,10 +31,10 @@ pub(super) struct KnownArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct LinkArgs {
     /// Pairs of samples that are in one cluster: a line each, of two ids, or of two rows of the data, counted from 0, where it has no ids
-    #[arg(long, value_name = "FILE", conflicts_with = "k_range")]
+    #[arg(long, value_name = "FILE")]
     pub(super) must_link: Option<PathBuf>,
     /// Pairs of samples that are in two clusters, in the same way
-    #[arg(long, value_name = "FILE", conflicts_with = "k_range")]
+    #[arg(long, value_name = "FILE")]
     pub(super) cannot_link: Option<PathBuf>,
 }
 
@@ -118,29 +117,12 @@ fn refused(
     keys: &SampleKeys<'_>,
     given: Option<&GivenLabels>,
 ) -> anyhow::Error {
-    let call = |sample| format!("'{}'", called(keys, sample));
-    let class = |sample: SampleIdx| {
-        let class = given.and_then(|given| Some(&given.names()[given.of(sample)?.index()]));
-        class.map_or_else(String::new, Clone::clone)
-    };
-    let ([first, second], apart) = match conflict.apart {
-        Origin::Pair(at) => (cannot.pairs[at].samples, cannot.place(at)),
-        Origin::Labels([a, b]) => ([a, b], format!("labels '{}' and '{}'", class(a), class(b))),
-    };
-    let link = |origin: &Origin| match origin {
-        Origin::Pair(at) => must.place(*at),
-        Origin::Labels([a, _]) => format!("the label '{}'", class(*a)),
-    };
-    let mut links: Vec<String> = conflict.linked.iter().take(TOLD).map(link).collect();
-    if let more @ 1.. = conflict.linked.len().saturating_sub(TOLD) {
-        links.push(format!("{} more", count(more)));
-    }
-    anyhow::anyhow!(
-        "{apart}: {} and {} are to be apart, but are linked by {}; remove one of these",
-        call(first),
-        call(second),
-        links.join(", "),
-    )
+    let called = |sample| format!("'{}'", called(keys, sample));
+    let (must_at, cannot_at) = (|at| must.place(at), |at| cannot.place(at));
+    let cannot = cannot.samples();
+    let words =
+        Words { cannot: &cannot, must_at: &must_at, cannot_at: &cannot_at, called: &called, given };
+    anyhow!(conflict.told(&words))
 }
 
 /// Numbers of clusters that are enough for what has to be apart.
@@ -152,21 +134,19 @@ pub(super) fn enough(
     if known.is_empty() {
         return Ok(clusters);
     }
-    let least = known.constraints().least_clusters();
     Ok(match clusters {
         Clusters::Number(k) => {
             check(known, keys, k)?;
             Clusters::Number(k)
         }
-        Clusters::Within(ks) if least > *ks.start() => {
-            let end = match ks == DEFAULT {
-                true => (*ks.end()).min(keys.n_samples).max(least),
-                false => *ks.end(),
-            };
-            check(known, keys, end)?;
-            if least == end { Clusters::Number(end) } else { Clusters::Within(least..=end) }
+        Clusters::Within(ks) => {
+            let enough = known.enough(ks.clone(), keys.n_samples);
+            check(known, keys, if enough.is_empty() { *ks.end() } else { *enough.end() })?;
+            match enough.start() == enough.end() && enough != ks {
+                true => Clusters::Number(*enough.end()),
+                false => Clusters::Within(enough),
+            }
         }
-        within @ Clusters::Within(_) => within,
     })
 }
 
@@ -206,24 +186,8 @@ pub(super) fn text(held: &Held) -> String {
     format!("{samples}, in {groups}; {moved}")
 }
 
-/// Which classes clusters don't show: more than half of their labelled samples would be elsewhere.
+/// Which classes clusters don't show, and what to do.
 pub(super) fn not_shown(taught: &Taught) -> Option<String> {
-    let (names, sizes) = (taught.given.names(), taught.given.sizes());
-    let of = |(at, &moved): (usize, &usize)| {
-        let told = || format!("{} ({} of {})", names[at], count(moved), count(sizes[at]));
-        (2 * moved > sizes[at]).then(told)
-    };
-    let all: Vec<String> = taught.moved.iter().flatten().enumerate().filter_map(of).collect();
-    if all.is_empty() {
-        return None;
-    }
-    let more = match all.len().saturating_sub(TOLD) {
-        0 => String::new(),
-        more => format!(" and {} more", count(more)),
-    };
-    let some = all[..all.len().min(TOLD)].join(", ");
-    Some(format!(
-        "clusters don't show some classes, most of whose labelled samples would be elsewhere without their labels: {some}{more}; \
-         train learns classes, and a larger -k may show them"
-    ))
+    let classes = consilience::knowledge::not_shown(taught)?;
+    Some(format!("{classes}; train learns classes, and a larger -k may show them"))
 }

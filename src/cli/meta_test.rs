@@ -152,7 +152,7 @@ fn text(args: &MetaTestArgs, lines: &[Line]) -> String {
     let title = format!(
         "Accuracy after {} from labels of each of at most {}, {}",
         plural(args.steps.get(), "step"),
-        super::summary::classes(args.ways.get()),
+        plural(args.ways.get(), "class"),
         plural(args.episodes.get(), "episode")
     );
     let start = word(&args.start);

@@ -16,8 +16,7 @@ use serde::Serialize;
 
 use super::look::Look;
 use super::reading::ReadingArgs;
-use super::style::{bold, count, duration, plural, table, word};
-use super::summary::classes;
+use super::style::{bold, duration, plural, table, word};
 use super::{answer, interrupt, tasks, values};
 
 /// Lines about iterations, if standard error is no terminal.
@@ -180,7 +179,7 @@ impl<'a> ToldTask<'a> {
 
 fn summary(told: &Told<'_>) -> String {
     let task = |task: &ToldTask<'_>| {
-        let classes = classes(task.n_classes);
+        let classes = plural(task.n_classes, "class");
         format!("{}: {} of {classes}", task.name, plural(task.n_labelled, "label"))
     };
     let mut rows: Vec<(&str, String)> = Vec::new();
@@ -189,7 +188,7 @@ fn summary(told: &Told<'_>) -> String {
     }
     let widths: Vec<String> = told.hidden.iter().map(usize::to_string).collect();
     let layers =
-        format!("{} features, hidden layers of {}", count(told.n_features), widths.join(", "));
+        format!("{}, hidden layers of {}", plural(told.n_features, "feature"), widths.join(", "));
     rows.push(("layers", layers));
     let done = match told.iterations == told.params.iterations {
         true => plural(told.iterations, "iteration"),

@@ -164,7 +164,11 @@ mod tests {
             ("cluster", "<DATA>..."),
             ("data", "'consilience data' requires a subcommand but one was not provided"),
             ("clutser x.npy", "unrecognized subcommand 'clutser'; "),
-            ("pseudo-label v.npy -k 2 --k-range 2..5", "cannot be used with"),
+            (
+                "pseudo-label v.npy -k 2 --k-range 2..5",
+                "--k-range is part of -k now: write -k A..B",
+            ),
+            ("cluster x.npy --k-range=2..5", "--k-range is part of -k now: write -k A..B"),
         ] {
             let words = std::iter::once("consilience").chain(line.split(' '));
             let told = usage(&parse(words).unwrap_err());

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 
 use super::args::Cli;
@@ -27,6 +28,10 @@ pub(super) fn parse_again(words: &[String]) -> clap::error::Result<Cli> {
 
 /// What is wrong with a command line, in one line: what the parser says up to its first empty line, and its tips.
 pub(super) fn usage(error: &clap::Error) -> String {
+    if is_k_range(error) {
+        return "--k-range is part of -k now: write -k A..B, which finds the number of clusters in that range and shows what each would give"
+            .into();
+    }
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let problem = lines.iter().take_while(|line| !line.is_empty()).copied().collect::<Vec<_>>();
@@ -37,4 +42,11 @@ pub(super) fn usage(error: &clap::Error) -> String {
     let tips: String = tips.map(|tip| format!("; {}", &tip["tip:".len()..].trim())).collect();
     let problem = problem.strip_prefix("error: ").unwrap_or(&problem);
     format!("{problem}{tips}; 'consilience help' lists the options")
+}
+
+/// Whether an option was typed that earlier versions had.
+fn is_k_range(error: &clap::Error) -> bool {
+    let typed = error.get(ContextKind::InvalidArg);
+    error.kind() == ErrorKind::UnknownArgument
+        && matches!(typed, Some(ContextValue::String(typed)) if typed.starts_with("--k-range"))
 }

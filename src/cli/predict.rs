@@ -184,9 +184,9 @@ impl Target {
 
 /// What classes are called, in a run that learnt from labels.
 fn class_names(run: &Path, n_clusters: usize) -> Result<Option<LabelNames>> {
-    let mut names: Vec<_> = read_class_names(run)?.into_iter().collect();
-    names.sort_unstable();
-    Ok((!names.is_empty()).then(|| LabelNames::new(n_clusters, &names)).transpose()?)
+    let classes = read_class_names(run)?;
+    let names = || LabelNames::with_classes(n_clusters, &[], &classes);
+    Ok((!classes.is_empty()).then(names).transpose()?)
 }
 
 fn tell(look: &Look, done: usize, total: Option<usize>, start: Instant) {

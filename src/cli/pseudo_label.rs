@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use consilience::from_votes;
 use consilience::from_votes::{VotesConfig, VotesOutcome};
 use consilience::granularity::{DEFAULT, Granularity};
+use consilience::k_range::of_votes;
 use consilience::metrics::{Curve, CurvePoint, GranularityMetrics, Metrics, VotesContext, Work};
 use consilience::report::REPORT;
 use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
@@ -24,27 +25,18 @@ use super::left;
 use super::look::Look;
 use super::style::{bold, count, duration, percent, plural, table, warning};
 use super::{
-    PseudoLabelArgs, answer, curve, found_k, interrupt, k_range, knowledge, settings, summary,
-    values, writing,
+    PseudoLabelArgs, answer, curve, found_k, interrupt, knowledge, settings, summary, values,
+    writing,
 };
 
-/// Reads votes, and labels them or says what each K would give. Everything that can be refused is refused as early as it
-/// can be known.
+/// Reads votes, and labels them. Everything that can be refused is refused as early as it can be known.
 pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let start = Instant::now();
     let mut config = settings::for_votes(args)?;
     let n_threads = args.threads.unwrap_or_else(values::cores);
     let threads = Threads::watched(n_threads, &interrupt::cancelled)?;
-    if let Some(range) = &args.k_range {
-        let look = look(args);
-        let signatures = read(args, &config, None, &threads, &look)?.signatures;
-        let rows =
-            consilience::k_range::of_votes(&signatures, &config.agreement, range.ks(), &threads)?;
-        look.finish();
-        answer(&k_range::text(&rows, args.told.json)?)?;
-        return Ok(ExitCode::SUCCESS);
-    }
     let clusters = settings::clusters_of_votes(args, &config)?;
+    let all_ks = clusters.is_range();
     let destination = Destination::new(args.out.as_deref(), false)?;
     destination.held().inspect(|staging| interrupt::hold(staging));
     let graph = args.graph.as_deref().map(GraphFile::new).transpose()?;
@@ -112,6 +104,13 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let mut metrics = Metrics::of_votes(&outcome, &given.signatures, &config, context, truth)?;
     metrics.held = held_to;
     metrics.granularity = found.as_ref().map(GranularityMetrics::of);
+    if let Some(found) = metrics.granularity.as_mut().filter(|_| all_ks) {
+        // More clusters than there are signatures can't be told apart.
+        let ks = found.from..=found.to.min(signatures.len());
+        look.mention("what each K would give");
+        let rows = (!ks.is_empty()).then(|| of_votes(signatures, &config.agreement, ks, &threads));
+        found.mini_clusters = rows.transpose()?;
+    }
     metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
     let mut source = source(args, run.as_ref());
     args.links.enter(&mut source, &links);
@@ -137,7 +136,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     let text = if args.told.json {
         metrics.to_json()
     } else {
-        text(&given.name, &metrics, &outcome, &config, &folder)
+        text(&given.name, &metrics, &outcome, (&config, all_ks), &folder)
     };
     answer(&text)?;
     Ok(if metrics.complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -202,11 +201,12 @@ fn read(
     let agreement = config.agreement.check(reader.n_models());
     let agreement = agreement.map_err(|error| settings::hint(error.into()))?;
     let mut builder = SignaturesBuilder::new(&agreement);
-    let mut n_samples = 0;
+    let (mut n_samples, mut are_sure) = (0, true);
     while let Some(chunk) = reader.next_chunk()? {
         interrupt::go_on()?;
         n_samples += chunk.clusters.ncols();
         let confidences = chunk.confidences.as_ref().map(|confidences| confidences.view());
+        are_sure &= confidences.is_none();
         builder.push(chunk.clusters.view(), confidences, threads)?;
         look.mention(&format!("reading votes: {}", plural(n_samples, "sample")));
     }
@@ -214,6 +214,9 @@ fn read(
     let inputs = reader.parts().to_vec();
     for input in &inputs {
         input.notes.iter().for_each(|note| look.note(&format!("{}: {note}", input.path.display())));
+    }
+    if are_sure && args.agreement.min_confidence.is_some() {
+        look.note("--min-confidence: without effect, as the votes have no confidences");
     }
     check_samples(n_samples, args)?;
     // Where rows were left out, there are more labels.
@@ -294,7 +297,7 @@ fn text(
     name: &str,
     metrics: &Metrics,
     outcome: &VotesOutcome,
-    config: &VotesConfig,
+    (config, all_ks): (&VotesConfig, bool),
     folder: &Path,
 ) -> String {
     let found = metrics.granularity.as_ref();
@@ -336,7 +339,7 @@ fn text(
     );
     let (rows, curve) = (table(&rows), curve::text(&metrics.curve, &metrics.curve_left_out));
     let advice = advice(metrics, config);
-    let found = found.map_or(String::new(), found_k::table);
+    let found = found.map_or(String::new(), |found| found_k::table(found, all_ks));
     format!("{}\n\n{rows}\n{found}{curve}{advice}{}", bold(&title), left::text(folder))
 }
 

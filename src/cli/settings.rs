@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
+use consilience::labelling::LabelRule;
 use consilience::overlay::overlay;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Dataset, Seed};
@@ -121,6 +122,24 @@ pub(super) fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
     agreement.max_agree = args.max_agree.unwrap_or(agreement.max_agree);
     agreement.min_common = args.min_common.unwrap_or(agreement.min_common);
     agreement.min_confidence = args.min_confidence.unwrap_or(agreement.min_confidence);
+}
+
+/// What was typed that the labels which a run ended with don't depend on.
+pub(super) fn unheeded(args: &AgreementArgs, rule: LabelRule) -> Option<String> {
+    let typed = [
+        (args.min_agree.is_some(), "--min-agree"),
+        (args.max_agree.is_some(), "--max-agree"),
+        (args.min_common.is_some(), "--min-common"),
+        (args.min_confidence.is_some(), "--min-confidence"),
+    ];
+    let typed = typed.into_iter().filter_map(|(is_typed, flag)| is_typed.then_some(flag));
+    let typed: Vec<&str> = typed.filter(|_| rule == LabelRule::Backed).collect();
+    (!typed.is_empty()).then(|| {
+        format!(
+            "{}: not applied to the pseudo-labels of this run, which are all samples on which most models of each kind stand behind the answer",
+            typed.join(", ")
+        )
+    })
 }
 
 /// What to train on. A GPU is looked for right away.

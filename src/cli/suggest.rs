@@ -1,12 +1,12 @@
 //! `consilience suggest`.
 
-use std::collections::HashMap;
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use consilience::export::LabelNames;
 use consilience::run_folder::{GivenLabel, RunFolder, read_class_names, read_given};
 use consilience::suggest::{Suggestion, suggest};
 use serde::Serialize;
@@ -71,7 +71,8 @@ pub(super) fn run(args: &SuggestArgs) -> Result<ExitCode> {
     })?;
     look.finish();
     let data = run.own(data, false)?;
-    let (given, names) = (read_given(&run)?, read_class_names(&run.path)?);
+    let given = read_given(&run)?;
+    let names = LabelNames::with_classes(run.n_clusters(), &[], &read_class_names(&run.path)?)?;
     let labelled: Vec<usize> = given.iter().map(|label| label.sample.index()).collect();
     let watcher = Watcher::new(args.quiet);
     let threads = args.threads.unwrap_or_else(values::cores);
@@ -115,17 +116,16 @@ fn write(
     run: &RunFolder,
     found: &[Suggestion],
     given: &[GivenLabel],
-    names: &HashMap<usize, String>,
+    names: &LabelNames,
     out: &std::path::Path,
 ) -> Result<()> {
     let line = |sample: usize, label: String| {
-        let cluster = run.clusters[sample].map(|id| id.index());
-        let called = |id: usize| names.get(&id).cloned().unwrap_or_else(|| id.to_string());
+        let cluster = run.clusters[sample];
         Line {
             sample: run.rows.as_ref().map_or(sample, |rows| rows[sample]),
             id: run.ids.as_ref().map(|ids| ids[sample].clone()),
             label,
-            taken_for: cluster.map_or_else(String::new, called),
+            taken_for: cluster.map_or_else(String::new, |id| names.of(id).into()),
             confidence: run.confidences[sample],
         }
     };

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use consilience::judge::Chosen;
+use consilience::labelling::LabelRule;
 use consilience::metrics::{GivenMetrics, ProfileMetrics, PseudoLabelMetrics, RoundMetrics};
 use consilience::{Metrics, StopReason};
 
@@ -16,6 +17,8 @@ pub(super) struct Summary<'a> {
     pub(super) metrics: &'a Metrics,
     /// Number of samples in each cluster.
     pub(super) sizes: &'a [usize],
+    /// Whether to say what every number of clusters would give.
+    pub(super) all_ks: bool,
     /// Whether to say where the time went.
     pub(super) profile: bool,
 }
@@ -30,6 +33,7 @@ impl Summary<'_> {
             ("confidence", format!("{:.3} on average", metrics.mean_confidence)),
             ("pseudo-labels", pseudo_labels(&metrics.pseudo_labels)),
         ];
+        rows.extend(self.is_backed().then_some(("backed by", BACKED.into())));
         let found = metrics.granularity.as_ref();
         rows.splice(0..0, found.map(|found| ("clusters", found_k::row(found))));
         let given = metrics.given.as_ref();
@@ -57,7 +61,7 @@ impl Summary<'_> {
             metrics.n_clusters,
         );
         let (rows, advice, left) = (table(&rows), self.advice(), left::text(folder));
-        let found = found.map_or(String::new(), found_k::table);
+        let found = found.map_or(String::new(), |found| found_k::table(found, self.all_ks));
         format!("{}\n\n{rows}\n{found}{profile}{advice}{left}", bold(&title))
     }
 
@@ -74,13 +78,18 @@ impl Summary<'_> {
         })
     }
 
+    /// Whether pseudo-labels don't depend on how strictly models have to agree.
+    fn is_backed(&self) -> bool {
+        self.metrics.pseudo_label_rule == LabelRule::Backed
+    }
+
     /// That many samples could not be agreed on, if it is more than half of those without a label: then another bound is the
     /// lever.
     fn unsure(&self) -> Option<String> {
         let metrics = self.metrics;
         let unsure = metrics.n_samples - metrics.n_passing_gate;
         let unlabelled = metrics.n_samples - metrics.pseudo_labels.count;
-        (2 * unsure > unlabelled).then(|| {
+        (2 * unsure > unlabelled && !self.is_backed()).then(|| {
             let unsure = plural(unsure, "sample");
             format!(
                 "{unsure}: not all models' confidence exceeds --min-confidence; a lower one gives more labels"
@@ -176,6 +185,14 @@ impl Summary<'_> {
             return String::new();
         }
         let found = self.metrics.pseudo_labels.sizes.iter().filter(|&&size| size > 0).count();
+        if self.is_backed() {
+            return format!(
+                "{} models of each kind stand behind only {found} of {} clusters, so some clusters have no pseudo-labels.\nTry {}more --models.\n\n",
+                warning("Incomplete:"),
+                self.metrics.n_clusters,
+                if self.metrics.n_clusters > 2 { "fewer clusters, or " } else { "" },
+            );
+        }
         format!(
             "{} the models agree on only {found} of {} mini-clusters, so some clusters have no \
              pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds{}.\n\n",
@@ -185,6 +202,10 @@ impl Summary<'_> {
         )
     }
 }
+
+/// What stands behind pseudo-labels that don't come from mini-clusters.
+const BACKED: &str =
+    "most models of each kind, whatever --min-agree, --max-agree and --min-confidence say";
 
 /// How many samples were left without a cluster.
 pub(super) fn strays(metrics: &Metrics) -> Option<String> {
@@ -200,11 +221,6 @@ pub(super) fn strays(metrics: &Metrics) -> Option<String> {
     })
 }
 
-/// A number of classes.
-pub(super) fn classes(number: usize) -> String {
-    if number == 1 { "1 class".into() } else { format!("{} classes", count(number)) }
-}
-
 /// What labels there were, and how the other samples were learnt from.
 fn learnt_from(given: &GivenMetrics) -> String {
     let methods: Vec<&str> = given.methods.iter().map(|method| method.name()).collect();
@@ -212,7 +228,7 @@ fn learnt_from(given: &GivenMetrics) -> String {
         0 => String::new(),
         n => format!("; {} contradicted by the other samples", count(n)),
     };
-    let (labels, classes) = (plural(given.count, "label"), classes(given.classes.len()));
+    let (labels, classes) = (plural(given.count, "label"), plural(given.classes.len(), "class"));
     let by = match methods[..] {
         [] => String::new(),
         _ => format!(", by {}", methods.join(", ")),

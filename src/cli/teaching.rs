@@ -11,7 +11,6 @@ use consilience_data::{
 
 use super::k_range::Clusters;
 use super::style::{count, plural};
-use super::summary::classes;
 use super::watcher::Watcher;
 use super::{ClusterArgs, TeachingArgs, TrainArgs};
 
@@ -24,7 +23,6 @@ const TOLD: usize = 5;
 pub(super) fn of(args: TrainArgs) -> Result<ClusterArgs> {
     let TrainArgs { teaching, mut cluster } = args;
     let refused = [
-        (cluster.k_range.is_some(), "--k-range"),
         (matches!(cluster.clusters, Some(Clusters::Within(_))), "-k with a range or auto"),
         (cluster.labelling.is_some(), "--labelling"),
         (cluster.effort == Effort::Quick, "--effort quick"),
@@ -110,7 +108,7 @@ pub(super) fn tell(
 ) {
     let (labelled, samples) = (given.n_labelled(), given.n_samples());
     let sizes = given.sizes();
-    let classes = classes(given.n_classes());
+    let classes = plural(given.n_classes(), "class");
     let (least, most) = (sizes.iter().min().unwrap_or(&0), sizes.iter().max().unwrap_or(&0));
     let each = if least == most {
         count(*least)

@@ -1,12 +1,14 @@
 //! Names that a user gives to clusters.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use consilience_data::ClusterId;
 
 use crate::RunError;
 
-/// A name for each cluster: its number where none was given. Several may have the same.
+/// A name for each cluster. Where none was given it is the cluster's number or, where others are called by classes, whose names may be numbers, such as
+/// `cluster 7`. Several may have the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelNames(Vec<String>);
 
@@ -17,6 +19,19 @@ impl LabelNames {
     ///
     /// [`RunError::Setting`] for a cluster that isn't there or is named twice, and for an empty name.
     pub fn new(n_clusters: usize, given: &[(usize, String)]) -> Result<Self, RunError> {
+        Self::with_classes(n_clusters, given, &HashMap::new())
+    }
+
+    /// As [`LabelNames::new`], of a run that was told `classes`: the cluster of each, and its name, which it has unless another is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`LabelNames::new`].
+    pub fn with_classes(
+        n_clusters: usize,
+        given: &[(usize, String)],
+        classes: &HashMap<usize, String>,
+    ) -> Result<Self, RunError> {
         let mut names: Vec<Option<&str>> = vec![None; n_clusters];
         for (cluster, name) in given {
             let wrong = |need: String| {
@@ -27,16 +42,17 @@ impl LabelNames {
                 None => return wrong(format!("a cluster below {n_clusters}")),
                 Some(Some(_)) => return wrong("one name a cluster".into()),
                 Some(_) if name.is_empty() => return wrong("a name for the cluster".into()),
-                Some(_) if is_another(*cluster, name, n_clusters) => {
+                Some(_) if classes.is_empty() && is_another(*cluster, name, n_clusters) => {
                     return wrong("a name that is no other cluster's number".into());
                 }
                 Some(slot) => *slot = Some(name),
             }
         }
-        let or_number = |(cluster, name): (usize, Option<&str>)| {
-            name.map_or_else(|| cluster.to_string(), String::from)
+        let called = |(cluster, name): (usize, Option<&str>)| {
+            let name = name.or_else(|| classes.get(&cluster).map(String::as_str));
+            name.map_or_else(|| unnamed(cluster, !classes.is_empty()), String::from)
         };
-        Ok(Self(names.into_iter().enumerate().map(or_number).collect()))
+        Ok(Self(names.into_iter().enumerate().map(called).collect()))
     }
 
     /// Reads pairs of cluster and name from a CSV file, with a line of column names above them or without.
@@ -85,6 +101,11 @@ impl LabelNames {
     }
 }
 
+/// What a cluster without a name is called. `has_classes`: whether others are called by classes.
+fn unnamed(cluster: usize, has_classes: bool) -> String {
+    if has_classes { format!("cluster {cluster}") } else { cluster.to_string() }
+}
+
 /// Whether `name` is the number of another cluster.
 fn is_another(cluster: usize, name: &str, n_clusters: usize) -> bool {
     name.parse().is_ok_and(|number: usize| number != cluster && number < n_clusters)
@@ -105,6 +126,16 @@ mod tests {
             let error = LabelNames::new(3, &given).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn classes_may_be_called_by_numbers() {
+        let classes = HashMap::from([(0, "3".to_owned()), (3, "0".into())]);
+        let names = |given: &[(usize, String)]| LabelNames::with_classes(4, given, &classes);
+        assert_eq!(names(&[]).unwrap().all(), ["3", "cluster 1", "cluster 2", "0"]);
+        let given = [(1, "7".into()), (3, "none".into())];
+        assert_eq!(names(&given).unwrap().all(), ["3", "7", "cluster 2", "none"]);
+        assert!(names(&[(4, "x".into())]).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What networks learn from in the next round, and what is put aside as it may be wrong.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use consilience_data::{
     Assignments, ClusterId, GivenLabels, ModelAnswers, ModelIdx, PseudoLabels, SampleIdx,
@@ -78,7 +79,8 @@ impl Relabelling<'_> {
         Ok(Relabelled { extraction, sure, diversity })
     }
 
-    /// What each model learns from next: `labels`, or what the others say without it; without given labels that the others contradict.
+    /// What each model learns from next: `labels`, or what the others say without it; without given labels that the others contradict. With soft labels, as far
+    /// as those who found them think them probable.
     pub(super) fn targets(
         &self,
         said: &Said<'_>,
@@ -91,8 +93,12 @@ impl Relabelling<'_> {
             true => labels.clone(),
             false => kept(labels, |sample, _| !doubted.contains(&sample)),
         };
+        let soft = |labels: PseudoLabels, found: &SoftAssignments| match self.few.soft {
+            true => labels.with_probabilities(Arc::new(found.clone())),
+            false => labels,
+        };
         if !self.few.co_teaching || models < 2 {
-            return Ok(vec![undoubted(labels); models]);
+            return Ok(vec![soft(undoubted(labels), found); models]);
         }
         let of_others = |model: usize| {
             let others: Vec<usize> = (0..models).filter(|&other| other != model).collect();
@@ -108,7 +114,7 @@ impl Relabelling<'_> {
             let (round, votes, answers) = (said.round, &votes, &answers[..]);
             let said = Said { round, votes, answers, alignment: &alignment };
             let relabelled = self.labels(&said, &found, before)?;
-            Ok(undoubted(&relabelled.extraction.pseudo_labels))
+            Ok(soft(undoubted(&relabelled.extraction.pseudo_labels), &found))
         };
         (0..models).map(of_others).collect()
     }

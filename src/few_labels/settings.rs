@@ -96,6 +96,11 @@ pub struct FewLabels {
     /// class keeps one. Where many labels are wrong.
     #[serde(skip_serializing_if = "is_off")]
     pub doubt: bool,
+    /// Found labels are learnt from as far as they are probable: by the mean of all networks or, with co-teaching, of the others (soft targets; G. Hinton et al.,
+    /// *Distilling the Knowledge in a Neural Network*, 2015). Every time that a sample is learnt from, its label is drawn from these probabilities, so that on
+    /// average its loss is the cross-entropy with them.
+    #[serde(skip_serializing_if = "is_off")]
+    pub soft: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
@@ -113,6 +118,7 @@ impl Default for FewLabels {
             steady: false,
             co_teaching: false,
             doubt: false,
+            soft: false,
         }
     }
 }
@@ -185,9 +191,11 @@ impl FewLabels {
             let need = "the method confidence, which has a bound for probabilities";
             return wrong("few_labels.tau_per_class", need, all.join(", "));
         }
-        if (self.steady || self.co_teaching) && !is_any && !self.has(Method::Agreement) {
+        if (self.steady || self.co_teaching || self.soft) && !is_any && !self.has(Method::Agreement)
+        {
             let need = "the method agreement or confidence, which find labels";
-            return wrong("few_labels.steady, few_labels.co_teaching", need, all.join(", "));
+            let name = "few_labels.steady, few_labels.co_teaching, few_labels.soft";
+            return wrong(name, need, all.join(", "));
         }
         for (name, tau) in [("few_labels.tau", self.tau), ("few_labels.first_tau", self.first_tau)]
         {

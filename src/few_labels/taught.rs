@@ -26,14 +26,12 @@ impl Taught {
         self.clusters.iter().copied().zip(self.given.names().iter().map(String::as_str))
     }
 
-    /// What a cluster is called: as its class, or by its number. In a run that clustered any may be without a class, and a number alone may be
-    /// another class's name.
+    /// What a cluster is called: as its class or, if it has none, by its number, with the word before it, as a number alone may be another class's name.
     #[must_use]
     pub fn name_of(&self, cluster: ClusterId) -> String {
         match self.names().find(|&(of, _)| of == cluster) {
             Some((_, name)) => name.into(),
-            None if self.probabilities.is_none() => format!("cluster {cluster}"),
-            None => cluster.to_string(),
+            None => format!("cluster {cluster}"),
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
 use crate::evidence::Evidence;
 use crate::judge::{Answer, Candidate, Chosen};
+use crate::labelling::LabelRule;
 use crate::outcome::{Outcome, StopReason};
 use crate::progress::{Observer, Step, Unhurried};
 use crate::round::{Round, Seconds};
@@ -210,7 +211,7 @@ fn communities(
     }
     observer.step(&Step::Communities);
     let found = Voters::find(data, k, count, n_threads, observer)?;
-    let settle = |voters| settled(voters, data, (k, n_threads), threads, observer);
+    let settle = |voters| settled(voters, (data, None), (k, n_threads), threads, observer);
     found.map(settle).transpose()
 }
 
@@ -248,6 +249,7 @@ fn answer(round: &Round, data: &Prepared, kinds: &[&'static str]) -> Answer {
         assignments,
         confidence,
         pseudo_labels: round.pseudo_labels.clone(),
+        rule: LabelRule::MiniClusters,
         kinds: kinds.to_vec(),
         candidates: vec![candidate],
         coherence: None,

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::granularity::{Granularity, KEvidence, LayerFound};
+use crate::k_range::KRow;
 
 /// How K was found, where it wasn't given.
 #[derive(Debug, Clone, Serialize)]
@@ -19,6 +20,9 @@ pub struct GranularityMetrics {
     pub candidates: Vec<KEvidence>,
     /// Clusterings that the tree shows, that with K clusters first, then the strongest.
     pub layers: Vec<LayerMetrics>,
+    /// For votes that were given, where a range was asked for: the mini-clusters that each K of it gives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mini_clusters: Option<Vec<KRow>>,
     /// Wall-clock seconds that it took, the neighbour graph excluded.
     pub seconds: f64,
 }
@@ -48,6 +52,7 @@ impl GranularityMetrics {
             shown: found.shown,
             candidates: found.candidates.clone(),
             layers: found.layers.iter().map(layer).collect(),
+            mini_clusters: None,
             seconds: (found.seconds * 1000.0).round() / 1000.0,
         }
     }

@@ -9,6 +9,7 @@ use crate::RunError;
 use crate::config::Config;
 use crate::consensus::ConsensusMethod;
 use crate::from_votes::{VotesConfig, VotesOutcome, VotesSeconds};
+use crate::labelling::LabelRule;
 use crate::recut::Recut;
 
 impl Metrics {
@@ -60,6 +61,7 @@ impl Metrics {
             seed: Some(config.seed),
             chosen: Some(recut.chosen),
             pseudo_label_kinds: Some(recut.kinds.clone()),
+            pseudo_label_rule: LabelRule::Backed,
             strays: recut
                 .strays
                 .as_ref()

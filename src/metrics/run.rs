@@ -105,6 +105,7 @@ impl Metrics {
             communities_coherence: answer.coherence,
             communities_search: outcome.voters.as_ref().map(|voters| voters.search),
             pseudo_label_kinds: Some(answer.kinds.clone()),
+            pseudo_label_rule: answer.rule,
             mean_confidence: mean(&clusters, &answer.confidence),
             pseudo_labels: PseudoLabelMetrics::of(&answer.pseudo_labels, truth)?,
             graph: GraphMetrics { signatures: last.n_signatures, seconds: graph_seconds(outcome) },

@@ -17,6 +17,7 @@ use crate::evidence::Evidence;
 use crate::from_votes::VotesSeconds;
 use crate::judge::Chosen;
 use crate::knowledge::Held;
+use crate::labelling::LabelRule;
 use crate::outcome::StopReason;
 use crate::strays::{StrayLimit, StraysFound};
 use crate::voters::Search;
@@ -94,6 +95,8 @@ pub struct Metrics {
     pub communities_search: Option<Search>,
     /// Kinds of models that stand behind every pseudo-label; `None` where votes were given.
     pub pseudo_label_kinds: Option<Vec<&'static str>>,
+    /// What the pseudo-labels come from.
+    pub pseudo_label_rule: LabelRule,
     /// Mean confidence of the assignments, over the samples that have any.
     pub mean_confidence: f64,
     /// The final pseudo-labels.

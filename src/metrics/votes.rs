@@ -11,6 +11,7 @@ use super::trust::{Found, TrustMetrics};
 use crate::RunError;
 use crate::evaluation::Scores;
 use crate::from_votes::{VotesConfig, VotesOutcome};
+use crate::labelling::LabelRule;
 use crate::outcome::StopReason;
 
 /// What the outcome doesn't tell.
@@ -107,6 +108,7 @@ impl Metrics {
             communities_coherence: None,
             communities_search: None,
             pseudo_label_kinds: None,
+            pseudo_label_rule: LabelRule::MiniClusters,
             mean_confidence: mean_confidence(outcome),
             pseudo_labels,
             graph: GraphMetrics {

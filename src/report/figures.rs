@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::RunError;
+use crate::labelling::LabelRule;
 
 /// Rows of numbers, some of which don't exist.
 pub(super) type Matrix = Vec<Vec<Option<f64>>>;
@@ -51,6 +52,8 @@ pub(super) struct Figures {
     pub(super) n_far_off: usize,
     pub(super) n_without_votes: usize,
     pub(super) pseudo_labels: PseudoLabels,
+    /// What these come from.
+    pub(super) pseudo_label_rule: Option<LabelRule>,
     pub(super) parts: Option<Parts>,
     pub(super) graph: Option<Graph>,
     pub(super) curve: Vec<CurvePoint>,

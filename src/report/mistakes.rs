@@ -27,6 +27,7 @@ pub(super) struct Pair {
     pub(super) colour: String,
     pub(super) taken_for: Option<String>,
     pub(super) count: Figure,
+    pub(super) unit: &'static str,
     pub(super) share: Figure,
     pub(super) examples: Option<Grid>,
 }
@@ -74,6 +75,7 @@ fn of_pair(
         colour: colour::of_cluster(pair.cluster, figures.n_clusters),
         taken_for: pair.taken_for.as_ref().map(|class| cut(class, LETTERS)),
         count: Figure::new(place("count"), pair.count, pair.count.to_string()),
+        unit: if pair.count == 1 { "sample" } else { "samples" },
         share: Figure::new(place("share"), pair.share, rough_percent(pair.share)),
         examples: (!examples.is_empty()).then(|| grid(run, "", &examples, pictures)),
     }

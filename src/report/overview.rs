@@ -3,12 +3,15 @@
 use super::colour;
 use super::figures::{Cluster, Figure, Figures, Given};
 use super::numerals::{count, percent, plural, rough_percent};
+use crate::labelling::LabelRule;
 
 /// Rows of more clusters are folded away.
 const MOST_OPEN: usize = 30;
 
 /// The first section.
 pub(super) struct Overview {
+    /// The number of clusters, with the word.
+    pub(super) k: String,
     /// In a sentence or two.
     pub(super) summary: String,
     pub(super) tiles: Vec<Tile>,
@@ -45,6 +48,7 @@ pub(super) struct Row {
 impl Overview {
     pub(super) fn of(figures: &Figures) -> Self {
         Self {
+            k: plural(figures.n_clusters, "cluster"),
             summary: summary(figures),
             tiles: tiles(figures),
             notices: notices(figures),
@@ -60,11 +64,17 @@ fn summary(figures: &Figures) -> String {
     let n = plural(figures.n_samples, "sample");
     let (k, models) = (plural(figures.n_clusters, "cluster"), figures.n_models());
     let who = match models {
+        _ if is_backed(figures) => "most models of each kind stand behind the cluster".into(),
         1 => "one model is confident".into(),
         _ => format!("{models} models agree"),
     };
     let share = rough_percent(figures.pseudo_labels.coverage);
     format!("{n} in {k}. On {share} of them {who}; these samples have pseudo-labels.")
+}
+
+/// Whether pseudo-labels don't depend on how strictly models have to agree.
+fn is_backed(figures: &Figures) -> bool {
+    figures.pseudo_label_rule == Some(LabelRule::Backed)
 }
 
 fn tiles(figures: &Figures) -> Vec<Tile> {
@@ -131,14 +141,19 @@ fn given_labels(given: &Given) -> Tile {
     Tile {
         title: "given labels",
         figure: Figure::new("/given/count", given.count, count(given.count)),
-        note: format!("of {classes} classes{contradicted}"),
+        note: format!("of {}{contradicted}", plural(classes, "class")),
     }
 }
 
 /// What a reader has to know first.
 fn notices(figures: &Figures) -> Vec<String> {
     let mut notices = Vec::new();
-    if !figures.complete {
+    if !figures.complete && is_backed(figures) {
+        notices.push(format!(
+            "The models stand behind fewer than {}. Do not rely on clusters without pseudo-labels.",
+            plural(figures.n_clusters, "cluster")
+        ));
+    } else if !figures.complete {
         notices.push(format!(
             "The models agree on fewer than {}. Try {}a lower min_agree. Do not rely on clusters without agreement.",
             plural(figures.n_clusters, "group"),
@@ -160,14 +175,14 @@ fn notices(figures: &Figures) -> Vec<String> {
     }
     if let Some(strays) = figures.strays.as_ref().filter(|strays| strays.count > 0) {
         notices.push(format!(
-            "{} ({}) belong nowhere: too far from all others to have a cluster. They are grey on the map; assignments.csv has the score of each.",
+            "{} ({}) without a cluster: too far from all others to belong anywhere. Such samples are grey on the map; assignments.csv has the score of each.",
             plural(strays.count, "sample"),
             percent(strays.share)
         ));
     }
     if figures.n_far_off > 0 {
         notices.push(format!(
-            "{} so far from all others that they would hide them: scaled without them, and pulled in.",
+            "{} so far out that all others would be one point: scaled without, and pulled in.",
             plural(figures.n_far_off, "sample")
         ));
     }

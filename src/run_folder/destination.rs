@@ -175,15 +175,9 @@ fn whole(out: &Path) -> Result<PathBuf, RunError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use consilience_testing::names_in as names;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+    use super::*;
 
     fn refused(out: &Path) -> String {
         Destination::new(Some(out), false).unwrap_err().to_string()

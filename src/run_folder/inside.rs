@@ -97,15 +97,9 @@ fn moving(out: &Path) -> io::Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use consilience_testing::names_in as names;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = fs::read_dir(folder).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
+    use super::*;
 
     #[test]
     fn what_was_moved_by_halves_is_cleared_and_nothing_else() {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by tests that each use a part")]
 
+pub(crate) mod crowds;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;

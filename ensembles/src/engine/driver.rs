@@ -119,8 +119,10 @@ pub(crate) fn train<E: Engine>(
     debug_assert_eq!(trainees.len(), labels.len());
     trainees.iter().try_for_each(|trainee| check(trainee, data))?;
     let cycle = |trainee: &Trainee<'_>, labels: &PseudoLabels| {
-        let stream = Stream::Labels { model: trainee.model.0.into(), epoch: *trainee.epochs_done };
-        LabelCycle::new(labels, trainee.params.label_batch_size, &mut data.rng(stream))
+        let (model, epoch) = (trainee.model.0.into(), *trainee.epochs_done);
+        let mut order = data.rng(Stream::Labels { model, epoch });
+        let draws = data.rng(Stream::SoftLabels { model, epoch });
+        LabelCycle::new(labels, trainee.params.label_batch_size, &mut order, draws)
     };
     let mut waiting: Vec<Waiting<'_>> = trainees
         .into_iter()

@@ -1,6 +1,8 @@
 //! Pseudo-labelled samples in class-balanced batches.
 
-use consilience_data::{PseudoLabels, Rng, SampleIdx};
+use std::sync::Arc;
+
+use consilience_data::{PseudoLabels, Rng, SampleIdx, SoftAssignments};
 
 /// Of so many samples of a batch, the label of one was given, if some were: there are few of them, and they are right.
 const ONE_GIVEN_IN: usize = 4;
@@ -12,6 +14,34 @@ pub(crate) struct LabelCycle {
     per_cluster: usize,
     /// Batches so far.
     batch: usize,
+    soft: Option<SoftLabels>,
+}
+
+/// Probabilities of labels, from which one is drawn every time that a sample is learnt from: the cross-entropy with it is, on average, that with the
+/// probabilities.
+#[derive(Debug)]
+struct SoftLabels {
+    probabilities: Arc<SoftAssignments>,
+    /// Samples whose label is certain, ascending.
+    given: Vec<SampleIdx>,
+    rng: Rng,
+}
+
+impl SoftLabels {
+    /// What `sample` is learnt as, which was found to be `label`.
+    #[expect(clippy::cast_possible_truncation, reason = "a sample's index is 32 bits wide")]
+    fn draw(&mut self, sample: usize, label: u32) -> u32 {
+        if self.given.binary_search(&SampleIdx(sample as u32)).is_ok() {
+            return label;
+        }
+        let row = self.probabilities.view();
+        let mut left = self.rng.uniform();
+        let drawn = (0..).zip(row.row(sample)).find(|&(_, &probability)| {
+            left -= f64::from(probability);
+            left < 0.0
+        });
+        drawn.map_or(label, |(drawn, _)| drawn)
+    }
 }
 
 /// Samples, again and again.
@@ -35,8 +65,13 @@ impl Cycle {
 }
 
 impl LabelCycle {
-    /// `None` without labels. A batch has about `batch_size` samples, at least one of every mini-cluster.
-    pub(crate) fn new(labels: &PseudoLabels, batch_size: usize, rng: &mut Rng) -> Option<Self> {
+    /// `None` without labels. A batch has about `batch_size` samples, at least one of every mini-cluster. `draws`: labels, where they have probabilities.
+    pub(crate) fn new(
+        labels: &PseudoLabels,
+        batch_size: usize,
+        rng: &mut Rng,
+        draws: Rng,
+    ) -> Option<Self> {
         let mut clusters = Vec::new();
         for (label, samples) in (0..).zip(labels.by_cluster()) {
             if !samples.is_empty() {
@@ -49,7 +84,13 @@ impl LabelCycle {
         let cycled = |(label, all, given)| (label, all, Cycle::new(given, rng));
         let clusters: Vec<_> = clusters.into_iter().map(cycled).collect();
         let per_cluster = batch_size.div_ceil(clusters.len().max(1)).max(1);
-        (!clusters.is_empty()).then_some(Self { clusters, per_cluster, batch: 0 })
+        let given = || labels.given().to_vec();
+        let soft = labels.probabilities().map(|probabilities| SoftLabels {
+            probabilities: Arc::clone(probabilities),
+            given: given(),
+            rng: draws,
+        });
+        (!clusters.is_empty()).then_some(Self { clusters, per_cluster, batch: 0, soft })
     }
 
     /// Samples in every batch.
@@ -68,8 +109,10 @@ impl LabelCycle {
         for (label, all, given) in &mut self.clusters {
             for place in 0..self.per_cluster {
                 let is_of_given = place < of_given && !given.samples.is_empty();
-                batch.push(if is_of_given { given.next() } else { all.next() });
-                labels.push(*label);
+                let sample = if is_of_given { given.next() } else { all.next() };
+                batch.push(sample);
+                let soft = self.soft.as_mut();
+                labels.push(soft.map_or(*label, |soft| soft.draw(sample, *label)));
             }
         }
         (batch, labels)
@@ -82,6 +125,11 @@ mod tests {
 
     use super::*;
 
+    fn new(labels: &PseudoLabels, batch_size: usize) -> Option<LabelCycle> {
+        let stream = |seed: u64| Seed(seed).rng(Stream::Labels { model: 0, epoch: 0 });
+        LabelCycle::new(labels, batch_size, &mut stream(1), stream(2))
+    }
+
     #[test]
     fn a_small_mini_cluster_counts_as_much_as_a_large_one() {
         let entries = (0..10).map(|sample| PseudoLabel {
@@ -92,8 +140,7 @@ mod tests {
             margin: 1,
         });
         let labels = PseudoLabels::new(entries.collect(), 2, 10);
-        let mut rng = Seed(1).rng(Stream::Labels { model: 0, epoch: 0 });
-        let mut cycle = LabelCycle::new(&labels, 6, &mut rng).unwrap();
+        let mut cycle = new(&labels, 6).unwrap();
         let mut seen = Vec::new();
         for _ in 0..3 {
             let (samples, labels) = cycle.next_batch();
@@ -115,8 +162,7 @@ mod tests {
             margin: 1,
         });
         let labels = PseudoLabels::new(entries.collect(), 1, 100).with_given(vec![SampleIdx(7)]);
-        let mut rng = Seed(1).rng(Stream::Labels { model: 0, epoch: 0 });
-        let mut cycle = LabelCycle::new(&labels, 8, &mut rng).unwrap();
+        let mut cycle = new(&labels, 8).unwrap();
         for _ in 0..5 {
             let (samples, _) = cycle.next_batch();
             assert_eq!((samples.len(), &samples[..2]), (8, &[7, 7][..]));
@@ -134,17 +180,48 @@ mod tests {
         });
         let given = (0..10).map(SampleIdx).collect();
         let labels = PseudoLabels::new(entries.collect(), 10, 40).with_given(given);
-        let mut rng = Seed(1).rng(Stream::Labels { model: 0, epoch: 0 });
-        let mut cycle = LabelCycle::new(&labels, 10, &mut rng).unwrap();
+        let mut cycle = new(&labels, 10).unwrap();
         let batches: Vec<_> = (0..8).map(|_| cycle.next_batch().0).collect();
         let are_given = |batch: &Vec<usize>| batch.iter().all(|&sample| sample < 10);
         assert!(are_given(&batches[0]) && are_given(&batches[4]), "one in four");
         assert!(batches[1..4].concat().iter().any(|&sample| sample >= 10));
     }
 
+    /// Half of the samples are found to be of each cluster, the first is given, and the others are of the second with 0.75.
+    #[test]
+    fn labels_are_drawn_as_they_are_probable() {
+        let entries = (0..100).map(|sample| PseudoLabel {
+            sample: SampleIdx(sample),
+            label: ClusterId(u16::from(sample >= 50)),
+            agreement: 1,
+            confidence: 1.0,
+            margin: 1,
+        });
+        let hard = PseudoLabels::new(entries.collect(), 2, 100).with_given(vec![SampleIdx(0)]);
+        let rows = ndarray::Array2::from_shape_fn((100, 2), |(_, label)| [0.25, 0.75][label]);
+        let soft = hard.clone().with_probabilities(Arc::new(SoftAssignments::new(rows)));
+        let batches = |labels: &PseudoLabels| {
+            let mut cycle = new(labels, 10).unwrap();
+            (0..400).map(|_| cycle.next_batch()).collect::<Vec<_>>()
+        };
+        let (hard, soft) = (batches(&hard), batches(&soft));
+        let (mut second, mut all) = (0, 0);
+        for ((samples, _), (same, labels)) in hard.iter().zip(&soft) {
+            assert_eq!(samples, same, "only labels are drawn");
+            for (&sample, &label) in same.iter().zip(labels) {
+                if sample == 0 {
+                    assert_eq!(label, 0, "it is certain");
+                } else {
+                    (second, all) = (second + label, all + 1);
+                }
+            }
+        }
+        let share = f64::from(second) / f64::from(all);
+        assert!((share - 0.75).abs() < 0.03, "{share}");
+    }
+
     #[test]
     fn no_labels_no_cycle() {
-        let mut rng = Seed(1).rng(Stream::Labels { model: 0, epoch: 0 });
-        assert!(LabelCycle::new(&PseudoLabels::default(), 6, &mut rng).is_none());
+        assert!(new(&PseudoLabels::default(), 6).is_none());
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod image;
 pub(crate) mod inverted_lists;
 pub(crate) mod moments;
 pub(crate) mod moves;
+pub(crate) mod neighbour_evidence;
 pub(crate) mod neighbour_graph;
 pub(crate) mod prepared;
 pub(crate) mod reduction;

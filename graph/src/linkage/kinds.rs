@@ -195,6 +195,13 @@ impl Kinds {
         }
     }
 
+    /// Share of all samples in the smallest branch of `layer`, 0..=1.
+    #[must_use]
+    pub fn smallest(&self, layer: &Layer) -> f64 {
+        let sizes = layer.branches.iter().map(|&branch| self.branches[branch].samples);
+        count(sizes.min().unwrap_or(0)) / count(self.n_samples)
+    }
+
     /// The cluster of each leaf of `tree`, whose branches these are, by its place in `layer`; `None` of leaves that left branches before these.
     #[must_use]
     pub fn of_leaves(&self, tree: &Tree, layer: &Layer) -> Vec<Option<u16>> {
@@ -366,6 +373,9 @@ mod tests {
                 let samples: u64 =
                     layer.branches.iter().map(|&branch| kinds.branches()[branch].samples).sum();
                 prop_assert!(samples <= known.len() as u64);
+                let of_branch = |&branch: &usize| all[kinds.branches()[branch].node].len();
+                let smallest = layer.branches.iter().map(of_branch).min().unwrap() as f64 / n;
+                prop_assert!((kinds.smallest(layer) - smallest).abs() < 1e-12);
             }
             // What is chosen holds all samples, and no part of it gains a tenth by being taken apart.
             let chosen = kinds.chosen().branches;

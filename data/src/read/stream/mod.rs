@@ -44,8 +44,8 @@ pub struct FeaturesChunk {
 ///
 /// Memory: a chunk of about 32 MB (a thousand rows, if these are more), 4 bytes a sample for labels, each distinct label, and all ids
 /// if there are labels with ids.
-/// Of an Arrow file a batch, as long as its writer made it, and of an `.npz` all ids. What can't be read piece by piece is
-/// read whole, each file when its turn comes: sparse matrices, arrays in Fortran order, texts and images.
+/// Of an Arrow file a batch, as long as its writer made it, and of an `.npz` all ids. A sparse matrix is held as it is stored, and its rows are filled with zeros
+/// a chunk at a time. What can't be read piece by piece is read whole, each file when its turn comes: arrays in Fortran order, texts and images.
 ///
 /// # Example
 ///

@@ -4,7 +4,10 @@
 //! known before they become the agreement graph, so are the consensus, the pseudo-labels that networks learn from, and the answer in the end.
 //! Models stay what they are: what they say of a new sample depends on the sample alone.
 
+mod conflict;
+
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use consilience_data::{
     Assignments, ClusterId, GivenLabels, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -13,34 +16,22 @@ use consilience_ensembles::Prepared;
 use consilience_graph::{Constraints, Settled};
 use serde::Serialize;
 
+pub use self::conflict::{Conflict, Origin, Words};
 use crate::error::RunError;
 use crate::few_labels::{Taught, contradictions, spread};
 use crate::from_votes::VotesOutcome;
+use crate::granularity::DEFAULT;
 use crate::judge::Answer;
+use crate::wording::count;
+
+/// Classes that a message names, at most.
+const TOLD: usize = 6;
 
 /// What is known of some samples.
 #[derive(Debug, Clone, Default)]
 pub struct Knowledge {
     constraints: Constraints,
     given: Option<GivenLabels>,
-}
-
-/// What something known comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// One of the must-links, or of the cannot-links, by its place among them.
-    Pair(usize),
-    /// The labels of two samples.
-    Labels([SampleIdx; 2]),
-}
-
-/// Two samples that have to be apart, and what links them all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Conflict {
-    /// What keeps them apart.
-    pub apart: Origin,
-    /// What leads from one to the other, in this order; nothing if they are one sample.
-    pub linked: Vec<Origin>,
 }
 
 /// What became of what was known.
@@ -91,6 +82,17 @@ impl Knowledge {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.constraints.is_empty()
+    }
+
+    /// Numbers of clusters to look for among `n_samples` samples: of `ks`, those that can keep apart what has to be. Empty if none can.
+    #[must_use]
+    pub fn enough(&self, ks: RangeInclusive<usize>, n_samples: usize) -> RangeInclusive<usize> {
+        let least = self.constraints.least_clusters();
+        if least <= *ks.start() {
+            return ks;
+        }
+        let end = if ks == DEFAULT { (*ks.end()).min(n_samples).max(least) } else { *ks.end() };
+        least..=end
     }
 
     /// What is linked and what is apart.
@@ -284,6 +286,28 @@ impl Knowledge {
     }
 }
 
+/// Which classes clusters don't show, in a line: more than half of their labelled samples would be elsewhere without their labels.
+#[must_use]
+pub fn not_shown(taught: &Taught) -> Option<String> {
+    let (names, sizes) = (taught.given.names(), taught.given.sizes());
+    let of = |(at, &moved): (usize, &usize)| {
+        let told = || format!("{} ({} of {})", names[at], count(moved), count(sizes[at]));
+        (2 * moved > sizes[at]).then(told)
+    };
+    let all: Vec<String> = taught.moved.iter().flatten().enumerate().filter_map(of).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let more = match all.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(" and {} more", count(more)),
+    };
+    let some = all[..all.len().min(TOLD)].join(", ");
+    Some(format!(
+        "clusters don't show some classes, most of whose labelled samples would be elsewhere without their labels: {some}{more}"
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -311,6 +335,16 @@ mod tests {
         assert_eq!(wrong.unwrap_err(), Conflict { apart: samples(1, 2), linked });
         let wrong = Knowledge::new(Some(given()), &[], &pairs(&[(4, 1)])).unwrap_err();
         assert_eq!(wrong.apart, Origin::Pair(0));
+    }
+
+    #[test]
+    fn numbers_of_clusters_are_enough() {
+        let known = Knowledge::new(None, &[], &pairs(&[(0, 1), (0, 2), (1, 2)])).unwrap();
+        assert_eq!(known.enough(2..=9, 100), 3..=9);
+        assert_eq!(known.enough(4..=9, 100), 4..=9);
+        assert_eq!(known.enough(DEFAULT, 50), 3..=50);
+        assert!(known.enough(2..=2, 100).is_empty());
+        assert_eq!(Knowledge::default().enough(2..=9, 100), 2..=9);
     }
 
     #[test]
