@@ -35,7 +35,8 @@ pub(crate) struct Told {
     pub(crate) evidence: Evidence,
 }
 
-/// The consensus of `votes` by average linkage, cut at K; `None` if there are fewer distinct votes than that.
+/// The consensus of `votes` by average linkage, cut at K; `None` if there are fewer distinct votes than that. `views`: the data, whose samples the tree is of,
+/// and other views, all of whose neighbours are asked.
 ///
 /// A plain cut often takes a handful of odd samples for a cluster, and joins two kinds for it. Neighbours say little of that: few are apart where
 /// odd samples are, and few are where two kinds are one. But where sizes are unequal, and large kinds are cut so that all clusters are of like sizes, many
@@ -44,17 +45,18 @@ pub(crate) fn cut_where_told(
     votes: &Votes,
     kinds: &[usize],
     (k, Shares { usual, least }): (usize, Shares),
-    data: &Prepared,
+    views: &[&Prepared],
     threads: &Threads<'_>,
 ) -> Result<Option<Told>, RunError> {
+    let samples = views.first().map_or(&[][..], |data| data.trainable());
     let shares = if least < usual { &[usual, least][..] } else { &[usual] };
-    let Some((tree, placers)) = cuts(votes, kinds, (k, shares), data.trainable(), threads)? else {
+    let Some((tree, placers)) = cuts(votes, kinds, (k, shares), samples, threads)? else {
         return Ok(None);
     };
     let mut best: Option<Told> = None;
     for placer in placers {
         let (assignments, confidence) = placed(&placer, votes)?;
-        let evidence = Evidence::of(&assignments, data);
+        let evidence = Evidence::of(&assignments, views);
         let is_clear = |best: &Told| evidence.net() > best.evidence.net() + clearly(k);
         if best.as_ref().is_none_or(is_clear) {
             best = Some(Told { tree: tree.clone(), placer, assignments, confidence, evidence });

@@ -70,7 +70,8 @@ pub fn run_within(
 ) -> Result<(Granularity, Outcome), RunError> {
     let Sought { data, found } = seek(features, &config(*ks.start()), ks, compute, observer)?;
     let config = Config { n_clusters: found.k, ..config(found.k) }.check(features, compute)?;
-    let outcome = run_prepared(data, &config, &Knowledge::default(), Vec::new(), observer)?;
+    let outcome =
+        run_prepared((data, Vec::new()), &config, &Knowledge::default(), Vec::new(), observer)?;
     Ok((found, outcome))
 }
 

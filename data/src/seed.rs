@@ -55,6 +55,8 @@ pub enum Stream {
     Sketch { part: u64 },
     /// Which features, patches or tokens are hidden from a network, and what is in their place.
     Hidden { model: u64, epoch: u64 },
+    /// The seed of all that is random on another view of the samples.
+    View { view: u64 },
 }
 
 impl Stream {
@@ -81,6 +83,7 @@ impl Stream {
             Self::Hidden { model, epoch } => [24, model, epoch],
             Self::Episode { step, slot } => [30, step, slot],
             Self::Sketch { part } => [31, part, 0],
+            Self::View { view } => [32, view, 0],
         }
     }
 }

@@ -59,6 +59,7 @@ impl Metrics {
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             chosen: Some(recut.chosen),
+            views: None,
             pseudo_label_kinds: Some(recut.kinds.clone()),
             strays: recut
                 .strays

@@ -106,6 +106,7 @@ impl Metrics {
             answers: None,
             communities_coherence: None,
             communities_search: None,
+            views: None,
             pseudo_label_kinds: None,
             mean_confidence: mean_confidence(outcome),
             pseudo_labels,
