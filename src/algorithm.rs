@@ -25,6 +25,7 @@ use crate::selection::keep_best;
 use crate::settled::settled;
 use crate::standing::worse;
 use crate::strays::StraysFound;
+use crate::views::{Panel, View, ViewVoters};
 use crate::voters::Voters;
 
 /// Clusters `features`, shape (n_samples, n_features).
@@ -58,8 +59,9 @@ pub fn run_with(
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
     config.agreement_for(config.members.len() + own.len())?;
+    config.need_views(0)?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared((data, None), config, &Knowledge::default(), own, observer)
+    run_prepared((data, Vec::new(), None), config, &Knowledge::default(), own, observer)
 }
 
 /// As [`run`], where something is known of some samples: what is linked is together in all that comes out, and what is apart is apart.
@@ -74,12 +76,17 @@ pub fn run_knowing(
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
     known.constraints().check(config.n_clusters)?;
+    config.need_views(0)?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared((data, None), config, known, Vec::new(), observer)
+    run_prepared((data, Vec::new(), None), config, known, Vec::new(), observer)
 }
 
 /// The data as models see them, with their neighbours.
-pub(crate) fn prepared(
+///
+/// # Errors
+///
+/// As [`Prepared::new`].
+pub fn prepared(
     features: &Features,
     config: &Config,
     n_threads: usize,
@@ -92,23 +99,26 @@ pub(crate) fn prepared(
     Ok(data)
 }
 
-/// As [`run_with`] and [`run_knowing`], of data that were prepared as `config` says, with their neighbours.
+/// As [`run_with`] and [`run_knowing`], of data that were prepared as `config` says, with their neighbours, and of other views of the same samples
+/// ([`prepare_views`](crate::views::prepare_views)). What votes on these counts when answers are compared; the rounds are of the data.
 ///
 /// # Arguments
 ///
+/// * `views`: other views of the same samples.
 /// * `sought`: what was found if K was sought in these data, so that it isn't made again: the outcome is the same without it.
 ///
 /// # Errors
 ///
 /// As these.
 pub fn run_prepared(
-    (data, sought): (Prepared, Option<&Granularity>),
+    (data, views, sought): (Prepared, Vec<View>, Option<&Granularity>),
     config: &ValidConfig,
     known: &Knowledge,
     own: Vec<Box<dyn Clusterer>>,
     observer: &dyn Observer,
 ) -> Result<Outcome, RunError> {
     known.constraints().check(config.n_clusters)?;
+    config.need_views(views.len())?;
     let (k, n_own, n_threads) = (config.n_clusters, own.len(), config.compute.threads);
     config.agreement_for(config.members.len() + n_own)?;
     let cancelled = || observer.cancelled();
@@ -130,6 +140,11 @@ pub fn run_prepared(
             found.map(settle).transpose()?
         }
     };
+    let find = |view| {
+        let counts = (k, config.n_communities(), n_threads);
+        ViewVoters::find(view, counts, &threads, observer)
+    };
+    let views = views.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
 
     let (mut rounds, mut latest): (Vec<Round>, _) = (Vec::new(), None);
     let mut choice = Choice::new(data.features().n_samples());
@@ -207,17 +222,9 @@ pub fn run_prepared(
     };
     let (votes, answers, alignment) = latest.expect("a run has at least one round");
     let round = rounds.last().expect("a run has at least one round");
-    let (all, voters_of) = (Votes::from_answers(&answers)?, voters.as_ref());
-    let (data_of, threads) = (&data, &threads);
-    let case = Case {
-        round,
-        votes: &all,
-        voters: voters_of,
-        data: data_of,
-        k,
-        threads,
-        progress: observer,
-    };
+    let members = Votes::from_answers(&answers)?;
+    let panel = Panel { members: &members, communities: voters.as_ref(), views: &views };
+    let case = Case { round, panel, data: &data, k, threads: &threads, progress: observer };
     let mut answer = if config.judge {
         observer.step(&Step::Judge);
         case.judged(n_threads)?
@@ -230,11 +237,7 @@ pub fn run_prepared(
         answer.pseudo_labels = strays.labels(&answer.pseudo_labels);
     }
     let cut = (stop == StopReason::TimeLimit).then_some(Cut { rounds: rounds.len(), steps });
-    let all = match &voters {
-        Some(voters) => all.stacked(&voters.votes)?,
-        None => all,
-    };
-    let (held, taught) = known.conclude(&mut answer, &all, &data)?;
+    let (held, taught) = known.conclude(&mut answer, &panel.votes()?, &data)?;
     Ok(Outcome {
         answer,
         rounds,
@@ -244,6 +247,7 @@ pub fn run_prepared(
         answers,
         ensemble,
         voters,
+        views,
         alignment,
         data,
         strays,

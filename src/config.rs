@@ -17,6 +17,7 @@ use crate::labelling::Labelling;
 use crate::outcome::StopReason;
 use crate::round::Round;
 use crate::strays::StrayLimit;
+use crate::views::ViewSettings;
 
 /// Settings of a run, all that decides its result: a run can be repeated from this and its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +68,9 @@ pub struct Config {
     /// How far training went, where the time was up before its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
+    /// Other views of the samples, on which there are voters, too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<ViewSettings>,
 }
 
 /// How long a phase of training is.
@@ -149,10 +153,29 @@ impl Config {
             let need = "none in a run that learns from labels: each of its clusters is a class";
             self::need(!learns, "strays (--strays)", need, &limit)?;
         }
+        self.check_views(features)?;
         let agreement = self.agreement.check(self.members.len())?;
         let batches = n_trained / batch;
         let start = None;
         Ok(ValidConfig { config: self, network, agreement, compute, trained_by, start, batches })
+    }
+
+    /// What votes on views counts when answers are compared, and encoders fit the data.
+    fn check_views(&self, features: &Features) -> Result<(), RunError> {
+        if self.views.is_empty() {
+            return Ok(());
+        }
+        let name = "views (--view)";
+        let compared = self.judge && self.labelling == Labelling::Agreement;
+        let need = "judge = true and labelling = agreement, as voters on views are heard when answers are compared";
+        self::need(compared, name, need, &(self.judge, self.labelling))?;
+        let given = self.views.len();
+        let need = "none in a run that learns from labels";
+        self::need(self.few_labels.is_none(), name, need, &given)?;
+        for params in self.views.iter().filter_map(|view| view.pretext.as_ref()) {
+            params.check(features)?;
+        }
+        Ok(())
     }
 }
 
@@ -232,6 +255,12 @@ impl ValidConfig {
         }
         self.start = Some(start);
         Ok(self)
+    }
+
+    /// Checks that there are as many views as the settings have.
+    pub(crate) fn need_views(&self, got: usize) -> Result<(), RunError> {
+        let need = format!("{} that were prepared for it", self.views.len());
+        self::need(got == self.views.len(), "views", &need, &got)
     }
 
     /// Has networks start from what they are to start from.

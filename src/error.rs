@@ -56,6 +56,11 @@ pub enum RunError {
     )]
     Memory { need: String, have: String },
 
+    #[error(
+        "the run has views beside its data whose features have to be given: {names}; give those of the same samples, each with --view, in this order (got {given})"
+    )]
+    Views { names: String, given: usize },
+
     #[error("the run was given up")]
     Cancelled,
 }

@@ -26,10 +26,16 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    pub(crate) fn of(assignments: &Assignments, data: &Prepared) -> Self {
+    /// On the neighbour graphs of several views of the same samples, at least one: the means.
+    pub(crate) fn of(assignments: &Assignments, views: &[&Prepared]) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        let mean = |of: &dyn Fn(&Prepared) -> Option<f64>| {
+            let all = views.iter().map(|view| of(view).unwrap_or(0.0));
+            all.reduce(|sum, more| sum + more).unwrap_or(0.0) / views.len() as f64
+        };
         Self {
-            neighbour_information: data.neighbour_information(assignments).unwrap_or(0.0),
-            neighbour_uncertainty: data.neighbour_uncertainty(assignments).unwrap_or(0.0),
+            neighbour_information: mean(&|view| view.neighbour_information(assignments)),
+            neighbour_uncertainty: mean(&|view| view.neighbour_uncertainty(assignments)),
         }
     }
 
@@ -51,7 +57,32 @@ pub(crate) fn clearly(k: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use consilience_data::{ClusterId, Features, Seed};
+    use consilience_ensembles::Scaling;
+    use ndarray::Array2;
+
     use super::*;
+
+    #[test]
+    fn views_are_asked_alike() {
+        // Two groups in the first column, others in the second.
+        let prepared = |group: fn(usize) -> bool| {
+            let value = |(row, _)| f32::from(u8::from(group(row))) + 1e-3 * row as f32;
+            let features = Features::new(Array2::from_shape_fn((40, 1), value), "x").unwrap();
+            let mut data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
+            data.measure_distances(1).unwrap();
+            data
+        };
+        let (own, other) = (prepared(|row| row < 20), prepared(|row| row % 2 == 0));
+        let clusters = (0..40).map(|row| ClusterId(u16::from(row < 20))).collect();
+        let found = Assignments::new(clusters, 2);
+        let alone = [&own, &other].map(|view| Evidence::of(&found, &[view]));
+        assert_eq!(alone[0].neighbour_information, own.neighbour_information(&found).unwrap());
+        assert!(alone[0].net() > alone[1].net() + 0.1, "{alone:?}");
+        let both = Evidence::of(&found, &[&own, &other]);
+        let mean = (alone[0].net() + alone[1].net()) / 2.0;
+        assert!((both.net() - mean).abs() < 1e-12);
+    }
 
     #[test]
     fn a_cut_through_a_crowd_gains_if_few_neighbours_are_apart() {

@@ -4,6 +4,8 @@
 //! known of each is how it lies on the neighbour graph ([`Evidence::net`]). That alone doesn't choose: communities were found on this graph, and have
 //! fewer of its edges across than anything else by their nature. So both kinds count, unless neighbours speak clearly more for communities alone, or
 //! more for networks alone.
+//!
+//! Where there are other views of the samples, all that vote on one of them are a kind more, and neighbours speak in all views: an answer's evidence is the mean.
 
 use consilience_data::{
     Assignments, ClusterId, ModelIdx, PseudoLabel, PseudoLabels, SampleIdx, Votes,
@@ -18,7 +20,8 @@ use crate::labelling::LabelRule;
 use crate::linked::{MIN_SHARE, Shares, Told, cut_where_told};
 use crate::renumber::renumber;
 use crate::round::Round;
-use crate::voters::{Backing, Search, Voters};
+use crate::views::{Ballot, Panel, Part};
+use crate::voters::{Backing, Search};
 
 /// The share of each kind's voters that has to stand behind a label.
 pub(crate) const BACKED: f64 = 0.8;
@@ -31,7 +34,7 @@ pub enum Chosen {
     Ensemble,
     /// The communities' consensus, by average linkage.
     Communities,
-    /// That of both kinds, by average linkage, each kind with the same weight.
+    /// That of all kinds, by average linkage, each kind with the same weight; every other view is one.
     AcrossKinds,
     /// k-means on the same features.
     KMeans,
@@ -50,6 +53,8 @@ pub struct Candidate {
     pub evidence: Evidence,
     /// Where it was cut from a tree: the tree, and how votes become its clusters.
     pub cut: Option<(Tree, Placer)>,
+    /// Where it was cut from a tree: whose votes it is of, in order.
+    pub parts: Vec<Part>,
 }
 
 /// What a run ends with.
@@ -75,14 +80,15 @@ pub struct Answer {
     pub k_means: Option<KMeansModel>,
     /// Where it was cut from a tree: the tree, and how votes become clusters.
     pub cut: Option<(Tree, Placer)>,
+    /// Where it was cut from a tree: whose votes it is of, in order.
+    pub parts: Vec<Part>,
 }
 
 /// What an answer is judged by.
 pub(crate) struct Case<'a> {
     pub(crate) round: &'a Round,
-    /// The networks' votes in that round, on all samples.
-    pub(crate) votes: &'a Votes,
-    pub(crate) voters: Option<&'a Voters>,
+    /// The networks' votes in that round, on all samples, and what votes beside them.
+    pub(crate) panel: Panel<'a>,
     pub(crate) data: &'a Prepared,
     pub(crate) k: usize,
     pub(crate) threads: &'a Threads<'a>,
@@ -110,22 +116,22 @@ impl Case<'_> {
     ///
     /// [`RunError::Ensemble`] and [`RunError::Graph`].
     pub(crate) fn judged(&self, threads: usize) -> Result<Answer, RunError> {
+        let panel = &self.panel;
         let mut candidates = vec![self.networks()];
-        if let Some(voters) = self.voters {
-            let kinds: Vec<usize> = vec![0; voters.votes.n_models()];
-            let shares = voters.shares(0.0);
-            candidates.extend(self.linked(Chosen::Communities, &voters.votes, &kinds, shares)?);
-            let both = self.votes.stacked(&voters.votes)?;
-            let kinds = |at| usize::from(at >= self.votes.n_models());
-            let kinds: Vec<usize> = (0..both.n_models()).map(kinds).collect();
-            let shares = voters.shares(self.least_share(voters));
-            candidates.extend(self.linked(Chosen::AcrossKinds, &both, &kinds, shares)?);
+        if let Some(ballot) = panel.of_communities()? {
+            let shares = panel.shares(0.0);
+            candidates.extend(self.linked(Chosen::Communities, ballot, shares)?);
+        }
+        if let Some(ballot) = panel.of_all()? {
+            let shares = panel.shares(self.least_share());
+            candidates.extend(self.linked(Chosen::AcrossKinds, ballot, shares)?);
         }
         let (model, k_means) = self.k_means(threads)?;
-        let known = self.voters.map(|voters| Known {
-            is_evidence: voters.is_evidence,
-            no_islands: voters.smallest.is_some(),
-        });
+        let known = Known {
+            is_evidence: !panel.evident().is_empty(),
+            has_views: !panel.views.is_empty(),
+            no_islands: panel.smallest().is_some(),
+        };
         let chosen = choose(&candidates, known, &k_means, self.k);
         candidates.push(k_means);
         Ok(self.answer(candidates, chosen, Some(model)))
@@ -134,16 +140,22 @@ impl Case<'_> {
     /// The share of n / K samples that a cluster of both kinds can have at least: [`MIN_SHARE`], or half of what the smallest community has, if that is
     /// no island.
     #[expect(clippy::cast_precision_loss, reason = "samples are counted in u32")]
-    fn least_share(&self, voters: &Voters) -> f64 {
-        let share = |size: usize| 0.5 * size as f64 * self.k as f64 / self.votes.n_samples() as f64;
-        voters.smallest.map_or(MIN_SHARE, |size| MIN_SHARE.min(share(size)))
+    fn least_share(&self) -> f64 {
+        let n = self.panel.members.n_samples() as f64;
+        let share = |size: usize| 0.5 * size as f64 * self.k as f64 / n;
+        self.panel.smallest().map_or(MIN_SHARE, |size| MIN_SHARE.min(share(size)))
+    }
+
+    fn evidence(&self, assignments: &Assignments) -> Evidence {
+        Evidence::of(assignments, &self.panel.seen(self.data))
     }
 
     fn networks(&self) -> Candidate {
         let assignments = self.round.consensus.clone();
-        let evidence = Evidence::of(&assignments, self.data);
+        let evidence = self.evidence(&assignments);
         let confidence = self.round.confidence.clone();
-        Candidate { of: Chosen::Ensemble, assignments, confidence, evidence, cut: None }
+        let (of, parts) = (Chosen::Ensemble, Vec::new());
+        Candidate { of, assignments, confidence, evidence, cut: None, parts }
     }
 
     fn k_means(&self, threads: usize) -> Result<(KMeansModel, Candidate), RunError> {
@@ -151,23 +163,23 @@ impl Case<'_> {
         let (model, answers) = KMeansModel::fitted(own, self.data, self.k, threads, self.progress)?;
         // As it will predict: alone, and by the way of an ensemble.
         let (assignments, confidence) = consensus(&[answers], &own_numbering(self.k)?)?.harden();
-        let evidence = Evidence::of(&assignments, self.data);
-        let of = Chosen::KMeans;
-        Ok((model, Candidate { of, assignments, confidence, evidence, cut: None }))
+        let evidence = self.evidence(&assignments);
+        let (of, parts) = (Chosen::KMeans, Vec::new());
+        Ok((model, Candidate { of, assignments, confidence, evidence, cut: None, parts }))
     }
 
-    /// The consensus of `votes` on all samples by average linkage, cut at K; `None` if there are fewer distinct votes than that.
+    /// The consensus of votes on all samples by average linkage, cut at K; `None` if there are fewer distinct votes than that.
     fn linked(
         &self,
         of: Chosen,
-        votes: &Votes,
-        kinds: &[usize],
+        Ballot { parts, votes, kinds }: Ballot,
         shares: Shares,
     ) -> Result<Option<Candidate>, RunError> {
-        let found = cut_where_told(votes, kinds, (self.k, shares), self.data, self.threads)?;
+        let views = self.panel.seen(self.data);
+        let found = cut_where_told(&votes, &kinds, (self.k, shares), &views, self.threads)?;
         Ok(found.map(|found| {
             let Told { tree, placer, assignments, confidence, evidence } = found;
-            Candidate { of, assignments, confidence, evidence, cut: Some((tree, placer)) }
+            Candidate { of, assignments, confidence, evidence, cut: Some((tree, placer)), parts }
         }))
     }
 
@@ -178,12 +190,12 @@ impl Case<'_> {
         k_means: Option<KMeansModel>,
     ) -> Answer {
         let taken = candidates.iter().find(|candidate| candidate.of == chosen);
-        let Candidate { assignments, confidence, cut, .. } =
+        let Candidate { assignments, confidence, cut, parts, .. } =
             taken.expect("it is on the table").clone();
         let lost = self.networks_lost(&candidates, chosen);
         let (pseudo_labels, kinds, rule) = self.labels((chosen, lost), &assignments, &confidence);
         Answer {
-            coherence: self.voters.map(|voters| voters.coherence),
+            coherence: self.panel.communities.map(|voters| voters.coherence),
             chosen,
             assignments,
             confidence,
@@ -193,6 +205,7 @@ impl Case<'_> {
             candidates,
             k_means,
             cut,
+            parts,
         }
     }
 
@@ -203,7 +216,7 @@ impl Case<'_> {
             let candidate = candidates.iter().find(|candidate| candidate.of == of);
             candidate.map_or(0.0, |candidate| candidate.evidence.net())
         };
-        self.voters.is_some_and(|voters| voters.search == Search::Branches)
+        self.panel.communities.is_some_and(|voters| voters.search == Search::Branches)
             && net(chosen) > net(Chosen::Ensemble) + clearly(self.k)
     }
 
@@ -224,22 +237,26 @@ impl Case<'_> {
         let confirmed = numbered.entries().iter().copied();
         let confirmed = confirmed
             .filter(|label| chosen == Chosen::Ensemble || cluster_of(label.sample) == label.label);
-        let voters = self.voters.filter(|voters| voters.is_evidence && chosen != Chosen::KMeans);
-        let Some(voters) = voters else {
+        let voters = self.panel.evident();
+        if voters.is_empty() || chosen == Chosen::KMeans {
             let labels = PseudoLabels::new(confirmed.collect(), self.k, clusters.len());
             return (labels, vec!["networks"], LabelRule::MiniClusters);
-        };
+        }
+        let mut kinds: Vec<_> = voters.iter().map(|(part, _)| part.kind()).collect();
+        kinds.insert(0, Part::MEMBERS.kind());
+        kinds.dedup();
+        let theirs = voters.into_iter().map(|(_, voters)| &voters.votes);
         let (labels, rule) = if chosen != Chosen::Communities && !networks_are_lost {
-            let theirs = Behind::new(&voters.votes, answer);
-            let backed = confirmed.filter(|label| theirs.stand(label.sample));
+            let theirs: Vec<_> = theirs.map(|votes| Behind::new(votes, answer)).collect();
+            let all_stand = |sample| theirs.iter().all(|kind| kind.stand(sample));
+            let backed = confirmed.filter(|label| all_stand(label.sample));
             let labels = PseudoLabels::new(backed.collect(), self.k, clusters.len());
             (labels, LabelRule::MiniClusters)
         } else {
-            let kinds = [self.votes, &voters.votes];
-            let labels = stood_behind((answer, confidence), &kinds, self.data.trainable());
-            (labels, LabelRule::Backed)
+            let all: Vec<&Votes> = std::iter::once(self.panel.members).chain(theirs).collect();
+            (stood_behind((answer, confidence), &all, self.data.trainable()), LabelRule::Backed)
         };
-        (labels, vec!["networks", "communities"], rule)
+        (labels, kinds, rule)
     }
 }
 
@@ -289,24 +306,25 @@ pub(crate) fn stood_behind(
     PseudoLabels::new(labels, answer.n_clusters(), answer.n_samples())
 }
 
-/// What is known of communities beside their answer.
+/// What is known of those who vote beside the networks, but for their answer.
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    /// See [`Voters::is_evidence`].
+    /// Whether any communities can be evidence: see [`Voters::is_evidence`](crate::voters::Voters::is_evidence).
     is_evidence: bool,
-    /// Whether the smallest is no island: see [`Voters::smallest`].
+    /// Whether there are others than communities.
+    has_views: bool,
+    /// Whether the smallest is no island: see [`Voters::smallest`](crate::voters::Voters::smallest).
     no_islands: bool,
 }
 
 /// The rule. `candidates`: the networks' answer first, and those of communities and of both, if there are any.
-fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k: usize) -> Chosen {
+fn choose(candidates: &[Candidate], known: Known, k_means: &Candidate, k: usize) -> Chosen {
     let of = |chosen| candidates.iter().find(|candidate| candidate.of == chosen);
     let networks = &candidates[0];
     #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
     let log_k = (k as f64).ln();
     let net = |candidate: &Candidate| candidate.evidence.net();
-    let is_noise = known.is_none_or(|known| !known.is_evidence);
-    let no_islands = known.is_some_and(|known| known.no_islands);
+    let Known { is_evidence, has_views, no_islands } = known;
     let both = of(Chosen::AcrossKinds);
     let clearly = clearly(k);
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
@@ -315,15 +333,12 @@ fn choose(candidates: &[Candidate], known: Option<Known>, k_means: &Candidate, k
         let tells_enough = no_islands || told(alone) > told(both) - CHANCE * log_k;
         net(alone) > net(both) + clearly && tells_enough
     };
-    let communities =
-        of(Chosen::Communities).filter(|alone| both.is_none_or(|both| is_better(alone, both)));
-    let best = if is_noise {
-        networks
-    } else {
-        // Less by no more than rounds differ by chance is no less.
-        let is_less = |both: &&Candidate| net(both) < net(networks) - CHANCE * log_k;
-        communities.or(both.filter(|both| !is_less(both))).unwrap_or(networks)
-    };
+    let communities = of(Chosen::Communities)
+        .filter(|alone| is_evidence && both.is_none_or(|both| is_better(alone, both)));
+    // Less by no more than rounds differ by chance is no less.
+    let is_less = |both: &Candidate| net(both) < net(networks) - CHANCE * log_k;
+    let both = both.filter(|both| (is_evidence || has_views) && !is_less(both));
+    let best = communities.or(both).unwrap_or(networks);
     if net(k_means) > net(best) + clearly { Chosen::KMeans } else { best.of }
 }
 
@@ -340,7 +355,8 @@ mod tests {
     fn candidate(of: Chosen, neighbour_information: f64) -> Candidate {
         let evidence = Evidence { neighbour_information, neighbour_uncertainty: 0.0 };
         let assignments = Assignments::new(vec![ClusterId(0)], 10);
-        Candidate { of, assignments, confidence: vec![1.0], evidence, cut: None }
+        let (confidence, parts) = (vec![1.0], Vec::new());
+        Candidate { of, assignments, confidence, evidence, cut: None, parts }
     }
 
     #[test]
@@ -352,8 +368,13 @@ mod tests {
             if is_evidence.is_some() {
                 all.extend([candidate(Communities, communities), candidate(AcrossKinds, both)]);
             }
-            let known = is_evidence.map(|is_evidence| Known { is_evidence, no_islands: false });
-            choose(&all, known, &candidate(KMeans, k_means), 10)
+            let is_evidence = is_evidence.unwrap_or(false);
+            let known = Known { is_evidence, has_views: false, no_islands: false };
+            let chosen = choose(&all, known, &candidate(KMeans, k_means), 10);
+            let with_views = Known { has_views: true, ..known };
+            let others = choose(&all, with_views, &candidate(KMeans, k_means), 10);
+            assert!(others == chosen || !is_evidence, "views alone can't speak for communities");
+            chosen
         };
         assert_eq!(chosen([1.6, 1.7, 1.65, 0.5], Some(true)), AcrossKinds);
         assert_eq!(chosen([1.0, 1.7, 1.2, 0.5], Some(true)), Communities, "by far");
@@ -367,6 +388,18 @@ mod tests {
     }
 
     #[test]
+    fn views_count_where_communities_are_noise() {
+        use Chosen::{AcrossKinds, Communities, Ensemble, KMeans};
+        let chosen = |both| {
+            let all = [(Ensemble, 1.0), (Communities, 1.7), (AcrossKinds, both)];
+            let all = all.map(|(of, net)| candidate(of, net));
+            let known = Known { is_evidence: false, has_views: true, no_islands: false };
+            choose(&all, known, &candidate(KMeans, 0.5), 10)
+        };
+        assert_eq!([chosen(1.1), chosen(0.9)], [AcrossKinds, Ensemble]);
+    }
+
+    #[test]
     fn communities_that_tell_less_do_not_count_alone() {
         let of = |of, neighbour_information, neighbour_uncertainty| {
             let evidence = Evidence { neighbour_information, neighbour_uncertainty };
@@ -376,8 +409,8 @@ mod tests {
             let both = of(Chosen::AcrossKinds, 0.86, 0.22);
             let communities = of(Chosen::Communities, told, 0.06);
             let all = [of(Chosen::Ensemble, 0.87, 0.22), communities, both];
-            let known = Known { is_evidence: true, no_islands };
-            choose(&all, Some(known), &candidate(Chosen::KMeans, 0.2), 3)
+            let known = Known { is_evidence: true, has_views: false, no_islands };
+            choose(&all, known, &candidate(Chosen::KMeans, 0.2), 3)
         };
         assert_eq!(chosen(0.78, false), Chosen::AcrossKinds);
         assert_eq!(chosen(0.78, true), Chosen::Communities, "branches have its clusters, too");

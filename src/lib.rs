@@ -78,6 +78,7 @@ mod standing;
 pub mod start;
 pub mod strays;
 pub mod suggest;
+pub mod views;
 pub mod voters;
 pub mod wording;
 

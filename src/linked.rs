@@ -35,7 +35,8 @@ pub(crate) struct Told {
     pub(crate) evidence: Evidence,
 }
 
-/// The consensus of `votes` by average linkage, cut at K; `None` if there are fewer distinct votes than that.
+/// The consensus of `votes` by average linkage, cut at K; `None` if there are fewer distinct votes than that. `views`: the data, whose samples the tree is of,
+/// and other views, all of whose neighbours are asked.
 ///
 /// A plain cut often takes a handful of odd samples for a cluster, and joins two kinds for it. Neighbours say little of that: few are apart where
 /// odd samples are, and few are where two kinds are one. But where sizes are unequal, and large kinds are cut so that all clusters are of like sizes, many
@@ -44,17 +45,18 @@ pub(crate) fn cut_where_told(
     votes: &Votes,
     kinds: &[usize],
     (k, Shares { usual, least }): (usize, Shares),
-    data: &Prepared,
+    views: &[&Prepared],
     threads: &Threads<'_>,
 ) -> Result<Option<Told>, RunError> {
+    let samples = views.first().map_or(&[][..], |data| data.trainable());
     let shares = if least < usual { &[usual, least][..] } else { &[usual] };
-    let Some((tree, placers)) = cuts(votes, kinds, (k, shares), data.trainable(), threads)? else {
+    let Some((tree, placers)) = cuts(votes, kinds, (k, shares), samples, threads)? else {
         return Ok(None);
     };
     let mut best: Option<Told> = None;
     for placer in placers {
         let (assignments, confidence) = placed(&placer, votes)?;
-        let evidence = Evidence::of(&assignments, data);
+        let evidence = Evidence::of(&assignments, views);
         let is_clear = |best: &Told| evidence.net() > best.evidence.net() + clearly(k);
         if best.as_ref().is_none_or(is_clear) {
             best = Some(Told { tree: tree.clone(), placer, assignments, confidence, evidence });
@@ -116,4 +118,71 @@ pub(crate) fn placed(placer: &Placer, votes: &Votes) -> Result<(Assignments, Vec
         confidences.push(place.map_or(0.0, |place| place.similarity));
     }
     Ok((Assignments::new(assigned, placer.n_clusters()), confidences))
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::{Features, Seed, Stream};
+    use consilience_ensembles::Scaling;
+    use ndarray::Array2;
+
+    use super::*;
+
+    /// The cut at two of what `voters` say of Gaussian groups in space, which are `(size, place)`: its clusters' sizes. A voter gives the cluster of a sample by
+    /// its group and its row.
+    fn sizes(
+        groups: &[(usize, f32)],
+        shares: Shares,
+        voters: &[fn(usize, usize) -> u16],
+    ) -> Vec<usize> {
+        let of_row: Vec<(usize, f32)> = (0..)
+            .zip(groups)
+            .flat_map(|(group, &(size, place))| vec![(group, place); size])
+            .collect();
+        let noise = Seed(3).rng(Stream::Subset).normal(3 * of_row.len());
+        let value = |(row, column)| of_row[row].1 + noise[3 * row + column];
+        let points = Array2::from_shape_fn((of_row.len(), 3), value);
+        let features = Features::new(points, "points").unwrap();
+        let mut data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
+        data.measure_distances(1).unwrap();
+        let vote = |(voter, row): (usize, usize)| voters[voter](of_row[row].0, row);
+        let clusters = Array2::from_shape_fn((voters.len(), of_row.len()), vote);
+        let votes = Votes::new(clusters.clone(), Array2::ones(clusters.raw_dim())).unwrap();
+        let (kinds, threads) = (vec![0; voters.len()], Threads::new(1).unwrap());
+        let told = cut_where_told(&votes, &kinds, (2, shares), &[&data], &threads).unwrap();
+        let mut sizes = told.unwrap().assignments.sizes();
+        sizes.sort_unstable();
+        sizes
+    }
+
+    const SHARES: Shares = Shares { usual: MIN_SHARE, least: 0.0 };
+
+    #[test]
+    fn an_island_does_not_make_one_cluster_of_two() {
+        // Voters join the two large groups more often than either and the island.
+        let voters: [fn(usize, usize) -> u16; 4] = [
+            |group, _| group as u16,
+            |group, _| group as u16,
+            |group, _| u16::from(group == 2),
+            |group, row| if group == 2 && row % 4 == 0 { 1 } else { group as u16 },
+        ];
+        let groups = [(60, 0.0), (60, 12.0), (4, 30.0)];
+        assert_eq!(sizes(&groups, SHARES, &voters), [60, 64]);
+        let any = Shares { usual: 0.0, least: 0.0 };
+        assert_eq!(sizes(&groups, any, &voters), [4, 120], "a plain cut");
+    }
+
+    #[test]
+    fn a_small_cluster_stands_where_neighbours_speak_clearly_for_it() {
+        // All voters know the small group; by rows they halve the crowd, through its midst.
+        let voters: [fn(usize, usize) -> u16; 3] = [
+            |group, row| if group == 1 { 2 } else { (row % 2) as u16 },
+            |group, row| if group == 1 { 2 } else { (row % 2) as u16 },
+            |group, _| group as u16,
+        ];
+        let groups = [(200, 0.0), (15, 20.0)];
+        assert_eq!(sizes(&groups, SHARES, &voters), [15, 200]);
+        let equal = Shares { usual: MIN_SHARE, least: MIN_SHARE };
+        assert_eq!(sizes(&groups, equal, &voters), [100, 115], "where no smaller ones may be");
+    }
 }

@@ -22,6 +22,8 @@ const LOOKED_AT: u64 = 10_000;
 /// Samples, and directions, that are compared at a time while neighbours are sought.
 const COMPARED: u64 = 2500;
 const DIRECTIONS: u64 = 256;
+/// Mixtures and k-means on a view beside the data.
+const VIEW_MEMBERS: u64 = 4;
 /// Of what is mostly zeros, the others take this part of all, with their places.
 const NOT_ZERO: u64 = 10;
 /// Matrices of the size of a layer's activations that a step has at a time, over all views of a batch.
@@ -91,8 +93,12 @@ fn sum(parts: impl IntoIterator<Item = u64>) -> u64 {
 /// # Errors
 ///
 /// [`RunError::Memory`].
+///
+/// # Arguments
+///
+/// * `given`: numbers of features of views that aren't learnt.
 pub fn check_memory(
-    features: &Features,
+    (features, given): (&Features, &[usize]),
     config: &Config,
     threads: usize,
     max_memory: Option<u64>,
@@ -101,6 +107,9 @@ pub fn check_memory(
     let zeros = || mostly_zeros(features, config.preparation.scaling);
     let zeros = config.preparation.is_lean(n_samples, n_features) && zeros();
     let need = estimated_memory(n_samples, n_features, config, threads, zeros);
+    let learnt = config.views.iter().filter_map(|view| Some(view.pretext.as_ref()?.width));
+    let of_view = |width| of_view(wide(n_samples), wide(width), config);
+    let need = sum(std::iter::once(need).chain(given.iter().copied().chain(learnt).map(of_view)));
     let features = product([wide(n_samples), wide(n_features), 4]);
     // What a person allows counts the features, which are there already; what is free doesn't.
     let (need, have) = match max_memory {
@@ -111,6 +120,13 @@ pub fn check_memory(
         return Ok(());
     }
     Err(RunError::Memory { need: bytes(need), have: bytes(have) })
+}
+
+/// What is kept of a view beside the data: its features as they came and scaled, neighbours, and what voters say.
+fn of_view(n_samples: u64, width: u64, config: &Config) -> u64 {
+    let models = VIEW_MEMBERS + wide(config.communities);
+    let votes = product([n_samples, wide(config.n_clusters), 4, models]);
+    sum([product([n_samples, width, 4, 2]), product([n_samples, NEIGHBOURS / 2]), votes])
 }
 
 fn wide(number: usize) -> u64 {
@@ -146,12 +162,14 @@ mod tests {
     fn what_there_is_not_is_refused_with_how_much() {
         let config = Config { n_clusters: 5, ..Config::default() };
         let features = Features::new(Array2::zeros((1000, 10)), "x").unwrap();
-        let error = check_memory(&features, &config, 2, Some(1 << 20)).unwrap_err().to_string();
+        let checked =
+            |given: &[usize], most| check_memory((&features, given), &config, 2, Some(most));
+        let error = checked(&[], 1 << 20).unwrap_err().to_string();
         assert!(
             error.contains("there are 1.00 MiB") && error.contains("use fewer rows"),
             "{error}"
         );
-        assert!(check_memory(&features, &config, 2, Some(1 << 40)).is_ok());
+        assert!(checked(&[], 1 << 40).is_ok() && checked(&[1 << 20], 1 << 30).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::judge::Answer;
 use crate::knowledge::Held;
 use crate::round::Round;
 use crate::strays::StraysFound;
+use crate::views::ViewVoters;
 use crate::voters::Voters;
 
 /// The result of a run.
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub ensemble: Ensemble,
     /// Voters of another kind, if there were any.
     pub voters: Option<Voters>,
+    /// Other views of the samples, and what voted on them.
+    pub views: Vec<ViewVoters>,
     /// Which of their clusters is which of the consensus in the last round.
     pub alignment: Alignment,
     /// The data as the models saw it.

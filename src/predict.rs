@@ -10,25 +10,26 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 use consilience_data::{
-    Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader, ModelIdx, SoftAssignments,
-    Votes,
+    Assignments, ClusterId, Features, FeaturesChunk, FeaturesReader, ModelIdx, Recipe,
+    SoftAssignments, Votes,
 };
-use consilience_ensembles::{CHUNK, Ensemble, EnsembleError, Transform};
+use consilience_ensembles::{CHUNK, Ensemble, EnsembleError};
 use consilience_graph::{Codes, SignatureCodes};
 use ndarray::{Array2, ArrayView1, s};
 
 use crate::RunError;
 use crate::outcome::Outcome;
-use crate::rule::Rule;
+use crate::rule::{Rule, Ruling};
 use crate::run_folder::{Saved, read_models};
 use crate::strays::{Stray, Strays};
+use crate::views::Sight;
 
 /// Chunks that are read ahead.
 const AHEAD: usize = 1;
 
 /// The models of a run, ready for samples that they weren't trained on.
 pub struct Predictor {
-    transform: Transform,
+    sight: Sight,
     rule: Rule,
     /// The members of the run, where they have no part in the rule.
     apart: Option<Ensemble>,
@@ -87,8 +88,8 @@ impl Predictor {
     /// a file that is missing or damaged.
     pub fn load(folder: &Path, threads: usize) -> Result<Self, RunError> {
         let saved = read_models(folder, threads)?;
-        let Saved { transform, rule, apart, n_clusters, strays, .. } = saved;
-        Ok(Self { transform, rule, apart, n_clusters, threads, strays })
+        let Saved { sight, rule, apart, n_clusters, strays, .. } = saved;
+        Ok(Self { sight, rule, apart, n_clusters, threads, strays })
     }
 
     /// The models of a run that is in memory.
@@ -97,20 +98,26 @@ impl Predictor {
     ///
     /// [`RunError::Ensemble`] if the threads can't be started.
     pub fn of(outcome: Outcome, threads: usize) -> Result<Self, RunError> {
-        let transform = outcome.data.transform().clone();
+        let data = outcome.data.transform().clone();
         let of_member = |model| outcome.alignment.from_model(ModelIdx::from_index(model)).len();
         let n_clusters = (0..outcome.alignment.n_models()).map(of_member).collect();
         let strays = outcome.strays.as_ref().map(|found| found.rule.clone());
-        let (rule, apart) = Rule::of(outcome, threads)?;
+        let Ruling { rule, apart, views } = Rule::of(outcome, threads)?;
         let apart = apart.map(|members| members.on_cpu(threads)).transpose()?;
-        let rule = rule.on_cpu(threads)?;
-        Ok(Self { transform, rule, apart, n_clusters, threads, strays })
+        let (rule, sight) = (rule.on_cpu(threads)?, Sight { data, views });
+        Ok(Self { sight, rule, apart, n_clusters, threads, strays })
     }
 
     /// Number of features that a sample has to have.
     #[must_use]
     pub fn n_features(&self) -> usize {
-        self.transform.n_features()
+        self.sight.data.n_features()
+    }
+
+    /// Views whose features have to be given beside those of the data, in order: what each was called, its number of features, and how files become these. Views that an
+    /// encoder makes of the data aren't among them.
+    pub fn views(&self) -> impl Iterator<Item = (&str, usize, &Recipe)> {
+        self.sight.to_give()
     }
 
     /// Number of clusters.
@@ -125,11 +132,24 @@ impl Predictor {
     ///
     /// # Errors
     ///
-    /// [`RunError::Ensemble`] for another number of features.
+    /// [`RunError::Ensemble`] for another number of features, [`RunError::Views`] of a run with [views](Predictor::views) that have to be given.
     pub fn predict(&self, features: &Features) -> Result<Prediction, RunError> {
-        let seen = self.transform.apply(features, self.threads)?;
+        self.predict_viewed(features, &[])
+    }
+
+    /// As [`Predictor::predict`], of a run with [views](Predictor::views) that have to be given: theirs of the same samples, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictor::predict`], and [`RunError::Views`] and [`RunError::Setting`] if the views aren't those of the run, or of other samples.
+    pub fn predict_viewed(
+        &self,
+        features: &Features,
+        views: &[Features],
+    ) -> Result<Prediction, RunError> {
+        let seen = self.sight.see(features, views, self.threads)?;
         let (assignments, confidences) = self.rule.answer(&seen)?;
-        let strays = self.strays_of(&seen, &assignments)?;
+        let strays = self.strays_of(&seen[0], &assignments)?;
         Ok(Prediction { assignments, confidences, strays })
     }
 
@@ -153,16 +173,26 @@ impl Predictor {
     ///
     /// As [`Predictor::predict`].
     pub fn vote(&self, features: &Features) -> Result<Voted, RunError> {
+        self.vote_viewed(features, &[])
+    }
+
+    /// As [`Predictor::vote`], of a run with [views](Predictor::views) that have to be given: theirs of the same samples, in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Predictor::predict_viewed`].
+    pub fn vote_viewed(&self, features: &Features, views: &[Features]) -> Result<Voted, RunError> {
         let n_samples = features.n_samples();
-        let seen = self.transform.apply(&filled_up(features)?, self.threads)?;
+        let views = views.iter().map(filled_up).collect::<Result<Vec<_>, _>>()?;
+        let seen = self.sight.see(&filled_up(features)?, &views, self.threads)?;
         let (assignments, mut confidences, votes) = match &self.apart {
             None => self.rule.answer_and_votes(&seen)?,
             Some(members) => {
                 let (assignments, confidences) = self.rule.answer(&seen)?;
-                (assignments, confidences, Votes::from_answers(&members.predict_new(&seen)?)?)
+                (assignments, confidences, Votes::from_answers(&members.predict_new(&seen[0])?)?)
             }
         };
-        let mut strays = self.strays_of(&seen, &assignments)?;
+        let mut strays = self.strays_of(&seen[0], &assignments)?;
         strays.iter_mut().for_each(|strays| strays.truncate(n_samples));
         let votes = votes.of_first(n_samples)?;
         confidences.truncate(n_samples);
@@ -197,7 +227,7 @@ impl Predictor {
     ///
     /// As [`Predictor::predict`].
     pub fn probabilities(&self, features: &Features) -> Result<Option<SoftAssignments>, RunError> {
-        self.rule.probabilities(&self.transform.apply(features, self.threads)?)
+        self.rule.probabilities(&self.sight.see(features, &[], self.threads)?)
     }
 
     /// Gives `take` the clusters of all samples of `reader`, a chunk at a time, in order. The next chunk is read meanwhile, and
@@ -235,6 +265,7 @@ impl Predictor {
     ) -> Result<(), E> {
         let failed = |error| E::from(RunError::from(error));
         let expected = self.n_features();
+        self.sight.check(0)?;
         if let Some((_, found)) = reader.width().filter(|width| width.1 != expected) {
             return Err(E::from(RunError::from(EnsembleError::Width { found, expected })));
         }

@@ -122,6 +122,7 @@ impl Config {
             cut: None,
             strays: None,
             few_labels: None,
+            views: Vec::new(),
             preset: kind.name().into(),
             n_clusters: k,
             seed: Seed(0),

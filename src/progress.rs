@@ -10,6 +10,9 @@ use crate::round::Round;
 pub enum Step<'a> {
     /// Features are being scaled, and distances measured.
     Prepare,
+    /// An encoder is being trained, for another view of the data.
+    #[expect(missing_docs, reason = "the name of what it is trained on")]
+    Encode { pretext: &'static str },
     /// How many clusters there are is being found.
     Granularity,
     /// Communities of the neighbour graph are being found.

@@ -57,9 +57,14 @@ impl Recut {
 ///
 /// # Errors
 ///
-/// [`RunError::Folder`] for runs without a tree of votes: those that learnt from labels, or ended with k-means; and if it has `k` clusters already.
+/// [`RunError::Folder`] for runs without a tree of votes: those that learnt from labels, or ended with k-means; for runs with other views; and if it has `k` clusters already.
 pub fn check_recut(run: &RunFolder, k: usize) -> Result<(), RunError> {
     let refused = |why: &str| Err(RunError::folder(&run.path, &why));
+    if !run.metrics["views"].is_null() {
+        return refused(
+            "voters on other views of the data had a part in it, and these can't be asked again; run 'consilience cluster' again with this -k",
+        );
+    }
     if !run.metrics["given"].is_null() {
         return refused("it learnt its classes from labels, so there is nothing to cut");
     }
@@ -99,7 +104,8 @@ pub fn recut(
 ) -> Result<Recut, RunError> {
     check_recut(run, k)?;
     let saved = read_models(&run.path, n_threads)?;
-    let Saved { chosen, transform, rule, apart, strays, .. } = saved;
+    let Saved { chosen, sight, rule, apart, strays, .. } = saved;
+    let transform = &sight.data;
     let cancelled = || observer.cancelled();
     let threads = Threads::watched(n_threads, &cancelled)?;
     let go_on = || if cancelled() { Err(RunError::Cancelled) } else { Ok(()) };
@@ -109,14 +115,14 @@ pub fn recut(
         return Err(EnsembleError::Width { found, expected }.into());
     }
     let seen = transform.apply(features, n_threads)?;
-    let votes = Votes::from_answers(&rule.ask(&seen)?)?;
+    let votes = Votes::from_answers(&rule.ask(std::slice::from_ref(&seen))?)?;
     go_on()?;
     let of_members = apart.as_ref().map(|members| members.predict_new(&seen)).transpose()?;
     let of_members = of_members.map(|answers| Votes::from_answers(&answers)).transpose()?;
     go_on()?;
     let ensembles: Vec<&Ensemble> = match &rule {
         Rule::Averaged(ensemble, _) => vec![ensemble],
-        Rule::Placed(ensembles, _) => ensembles.iter().collect(),
+        Rule::Placed(ensembles, _) => ensembles.iter().map(|(_, ensemble)| ensemble).collect(),
     };
     let sizes = ensembles.iter().map(|ensemble| ensemble.n_models());
     let kinds: Vec<usize> = sizes.enumerate().flat_map(|(kind, n)| vec![kind; n]).collect();
@@ -148,7 +154,8 @@ pub fn recut(
     let strays = match strays.zip(run.settings()?.strays) {
         Some((strays, limit)) => {
             let kept = Features::new(strays.rows().to_owned(), "samples that are kept")?;
-            let of_kept = placed(&placer, &Votes::from_answers(&rule.ask(&kept)?)?)?.0;
+            let kept_votes = Votes::from_answers(&rule.ask(std::slice::from_ref(&kept))?)?;
+            let of_kept = placed(&placer, &kept_votes)?.0;
             let of_kept = of_kept.clusters().iter().map(|cluster| cluster.index()).collect();
             let clustered =
                 Clustered { seen: &seen, assignments: &assignments, of_kept, samples: &samples };

@@ -1,5 +1,7 @@
 //! How what models say of a sample becomes its cluster.
 
+use std::collections::BTreeMap;
+
 use consilience_data::{Assignments, Features, ModelAnswers, SoftAssignments, Votes};
 use consilience_ensembles::{Ensemble, KMeansModel};
 use consilience_graph::{Alignment, Placer, consensus};
@@ -8,33 +10,57 @@ use crate::error::RunError;
 use crate::judge::{Chosen, own_numbering};
 use crate::linked::placed;
 use crate::outcome::Outcome;
+use crate::views::{Part, ViewSight, ViewVoters};
 
 /// How what models say becomes one answer.
 pub(crate) enum Rule {
     /// Their aligned probabilities are averaged.
     Averaged(Ensemble, Alignment),
-    /// Their votes, those of the first ensemble first, are placed among the votes of the run.
-    Placed(Vec<Ensemble>, Placer),
+    /// Their votes, those of the first ensemble first, are placed among the votes of the run. Each ensemble is of a view, which is 0 for the data.
+    Placed(Vec<(usize, Ensemble)>, Placer),
+}
+
+/// The rule of a run, its members where they have no part in it, and how samples are seen in views beside the data.
+pub(crate) struct Ruling {
+    pub(crate) rule: Rule,
+    pub(crate) apart: Option<Ensemble>,
+    pub(crate) views: Vec<ViewSight>,
 }
 
 impl Rule {
-    /// The rule of a run, and its members where they have no part in it.
-    pub(crate) fn of(
-        outcome: Outcome,
-        threads: usize,
-    ) -> Result<(Self, Option<Ensemble>), RunError> {
-        let Outcome { answer, ensemble, voters, alignment, .. } = outcome;
-        let communities = voters.map(|voters| voters.ensemble);
-        Ok(match (answer.chosen, answer.cut, communities, answer.k_means) {
-            (Chosen::AcrossKinds, Some((_, placer)), Some(communities), _) => {
-                (Self::Placed(vec![ensemble, communities], placer), None)
+    /// The rule of a run.
+    pub(crate) fn of(outcome: Outcome, threads: usize) -> Result<Ruling, RunError> {
+        let Outcome { answer, ensemble, voters, views: of_views, alignment, .. } = outcome;
+        let communities = voters.map(|voters| (Part::COMMUNITIES, voters.ensemble));
+        let mut others: BTreeMap<Part, Ensemble> = communities.into_iter().collect();
+        let mut views = Vec::new();
+        for (at, ViewVoters { view, members, communities, .. }) in (1..).zip(of_views) {
+            others.insert(Part::members(at), members);
+            others.extend(communities.map(|it| (Part::communities(at), it.ensemble)));
+            views.push(ViewSight::of(view));
+        }
+        let (rule, apart) = match (answer.chosen, answer.cut, answer.k_means) {
+            (Chosen::AcrossKinds | Chosen::Communities, Some((_, placer)), _) => {
+                Self::placed(&answer.parts, ensemble, others, placer)
             }
-            (Chosen::Communities, Some((_, placer)), Some(communities), _) => {
-                (Self::Placed(vec![communities], placer), Some(ensemble))
-            }
-            (Chosen::KMeans, _, _, Some(model)) => (Self::k_means(model, threads)?, Some(ensemble)),
+            (Chosen::KMeans, _, Some(model)) => (Self::k_means(model, threads)?, Some(ensemble)),
             _ => (Self::Averaged(ensemble, alignment), None),
-        })
+        };
+        Ok(Ruling { rule, apart, views })
+    }
+
+    /// The votes of `parts`, in this order, are placed. The members of the run come back if they aren't among these.
+    pub(crate) fn placed(
+        parts: &[Part],
+        members: Ensemble,
+        mut others: BTreeMap<Part, Ensemble>,
+        placer: Placer,
+    ) -> (Self, Option<Ensemble>) {
+        others.insert(Part::MEMBERS, members);
+        let of_part = |part: &Part| Some((part.view, others.remove(part)?));
+        let placed: Vec<_> = parts.iter().filter_map(of_part).collect();
+        debug_assert_eq!(placed.len(), parts.len());
+        (Self::Placed(placed, placer), others.remove(&Part::MEMBERS))
     }
 
     /// One model, whose clusters are those of the run.
@@ -49,7 +75,9 @@ impl Rule {
                 Self::Averaged(ensemble.on_cpu(threads)?, alignment)
             }
             Self::Placed(ensembles, placer) => {
-                let on_cpu = ensembles.into_iter().map(|ensemble| ensemble.on_cpu(threads));
+                let on_cpu = ensembles
+                    .into_iter()
+                    .map(|(view, ensemble)| Ok::<_, RunError>((view, ensemble.on_cpu(threads)?)));
                 Self::Placed(on_cpu.collect::<Result<_, _>>()?, placer)
             }
         })
@@ -62,47 +90,46 @@ impl Rule {
         }
     }
 
-    /// The mean probability of every cluster for every sample; `None` where votes are placed, which has none.
+    /// The mean probability of every cluster for every sample; `None` where votes are placed, which has none. `seen`: samples as models see them in every view, the
+    /// data first.
     pub(crate) fn probabilities(
         &self,
-        features: &Features,
+        seen: &[Features],
     ) -> Result<Option<SoftAssignments>, RunError> {
         Ok(match self {
-            Self::Averaged(ensemble, alignment) => {
-                Some(consensus(&ensemble.predict_new(features)?, alignment)?)
-            }
+            Self::Averaged(_, alignment) => Some(consensus(&self.ask(seen)?, alignment)?),
             Self::Placed(..) => None,
         })
     }
 
     /// The cluster of every sample, and its confidence.
-    pub(crate) fn answer(&self, features: &Features) -> Result<(Assignments, Vec<f32>), RunError> {
-        self.weigh(&self.ask(features)?)
+    pub(crate) fn answer(&self, seen: &[Features]) -> Result<(Assignments, Vec<f32>), RunError> {
+        self.weigh(&self.ask(seen)?)
     }
 
     /// The same, and how the first ensemble voted.
     pub(crate) fn answer_and_votes(
         &self,
-        features: &Features,
+        seen: &[Features],
     ) -> Result<(Assignments, Vec<f32>, Votes), RunError> {
-        let answers = self.ask(features)?;
+        let answers = self.ask(seen)?;
         let (assignments, confidences) = self.weigh(&answers)?;
         let first = match self {
             Self::Averaged(ensemble, _) => Some(ensemble),
-            Self::Placed(ensembles, _) => ensembles.first(),
+            Self::Placed(ensembles, _) => ensembles.first().map(|(_, ensemble)| ensemble),
         };
         let n_models = first.map_or(0, Ensemble::n_models);
         Ok((assignments, confidences, Votes::from_answers(&answers[..n_models])?))
     }
 
     /// What every model says.
-    pub(crate) fn ask(&self, features: &Features) -> Result<Vec<ModelAnswers>, RunError> {
+    pub(crate) fn ask(&self, seen: &[Features]) -> Result<Vec<ModelAnswers>, RunError> {
         Ok(match self {
-            Self::Averaged(ensemble, _) => ensemble.predict_new(features)?,
+            Self::Averaged(ensemble, _) => ensemble.predict_new(&seen[0])?,
             Self::Placed(ensembles, _) => {
                 let mut answers = Vec::new();
-                for ensemble in ensembles {
-                    answers.extend(ensemble.predict_new(features)?);
+                for (view, ensemble) in ensembles {
+                    answers.extend(ensemble.predict_new(&seen[*view])?);
                 }
                 answers
             }

@@ -34,7 +34,7 @@ pub(crate) fn settled(
 ) -> Result<Voters, RunError> {
     let found = |votes: &Votes, shares| -> Result<Option<(Assignments, Evidence)>, RunError> {
         let kinds = vec![0; votes.n_models()];
-        let found = cut_where_told(votes, &kinds, (k, shares), data, threads)?;
+        let found = cut_where_told(votes, &kinds, (k, shares), &[data], threads)?;
         Ok(found.map(|found| (found.assignments, found.evidence)))
     };
     let Some(mut best) = found(&voters.votes, voters.shares(0.0))? else { return Ok(voters) };

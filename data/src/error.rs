@@ -357,6 +357,11 @@ pub enum DataError {
     PairedLengths { first: String, first_rows: usize, second: String, second_rows: usize },
 
     #[error(
+        "{view}: {view_rows} rows for {rows} samples of {data}; give a row for each, in the same order, or ids in both"
+    )]
+    ViewRows { view: String, view_rows: usize, data: String, rows: usize },
+
+    #[error(
         "{source_name}: row {row}, counted from 0, has {found:?} in column sample; these are numbers of rows, from 0"
     )]
     NotARow { source_name: String, row: usize, found: String },

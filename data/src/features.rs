@@ -76,6 +76,15 @@ impl Features {
         Self(self.0.select(ndarray::Axis(0), rows).into())
     }
 
+    /// Some rows, one after the other. `name`: how messages call them.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if there are none.
+    pub fn rows(&self, rows: std::ops::Range<usize>, name: &str) -> Result<Self, DataError> {
+        Self::new(self.0.slice(ndarray::s![rows, ..]).to_owned(), name)
+    }
+
     /// All values, row after row.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {

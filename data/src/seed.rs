@@ -57,6 +57,8 @@ pub enum Stream {
     Hidden { model: u64, epoch: u64 },
     /// Which label a sample is learnt as that has probabilities of all.
     SoftLabels { model: u64, epoch: u64 },
+    /// The seed of all that is random on another view of the samples.
+    View { view: u64 },
 }
 
 impl Stream {
@@ -84,6 +86,7 @@ impl Stream {
             Self::Episode { step, slot } => [30, step, slot],
             Self::Sketch { part } => [31, part, 0],
             Self::SoftLabels { model, epoch } => [32, model, epoch],
+            Self::View { view } => [33, view, 0],
         }
     }
 }

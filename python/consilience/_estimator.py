@@ -42,6 +42,9 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         a number of models (4), a share of them (0.8) or either as on the command line ("80%").
     min_confidence : float, optional
         Every model has to be more confident than this of a sample that is to have a pseudo-label.
+    views : list of {"autoencoder", "contrastive", "masked", "forecast"}, optional
+        Other views of the data, on which there are more voters: what encoders learn from the data in ``fit``, each on a task that they pose themselves
+        (see :class:`Embedder`). They are part of the model, and `predict` needs nothing else.
     settings : dict, optional
         Any other settings, nested as in the ``config.toml`` of a run: ``{"network": {"hidden": [500]}}``.
     n_jobs : int, optional
@@ -124,6 +127,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         min_agree: float | str | None = None,
         max_agree: float | str | None = None,
         min_confidence: float | None = None,
+        views: Sequence[str] | None = None,
         settings: dict[str, Any] | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -137,6 +141,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         self.min_agree = min_agree
         self.max_agree = max_agree
         self.min_confidence = min_confidence
+        self.views = views
         self.settings = settings
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -353,7 +358,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has another number of samples or features, and for a run that has no tree of votes (its answer is that of k-means), has
+            If `X` has another number of samples or features, and for a run that has no tree of votes (its answer is that of k-means), has other `views`, has
             `n_clusters` clusters already, or whose votes don't tell so many kinds of samples apart.
 
         Examples

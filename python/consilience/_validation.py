@@ -173,8 +173,23 @@ def options(params: Mapping[str, Any]) -> dict[str, Any]:
         "agreement": agreement(
             params["min_agree"], params["max_agree"], None, params["min_confidence"]
         ),
+        "views": views(params.get("views")),
         "threads": threads(params["n_jobs"]),
     }
+
+
+def views(names: Any) -> list[str]:
+    """Names of pretexts."""
+    if names is None:
+        return []
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise ValueError(f"views: need a list of pretexts such as ['contrastive'], got {names!r}")
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"views: need names of pretexts, got {type(name).__name__}; files of other features are for the command line"
+            )
+    return list(names)
 
 
 def _plain(value: Any) -> Any:

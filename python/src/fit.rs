@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
+use consilience::algorithm::prepared;
 use consilience::few_labels::{self, FewLabels, Method};
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::run_folder::{self, Beside, Clustering, Provenance, Source, config_toml};
+use consilience::views::prepare_views;
 use consilience::{
     Config, Granularity, Outcome, Predictor, RunError, ValidConfig, check_memory, granularity,
-    knowledge, run_knowing, run_prepared, seek,
+    knowledge, run_prepared, seek,
 };
 use consilience_data::{DataHash, Features, GivenLabels, Recipe};
-use consilience_ensembles::{Device, Progress, Sketch};
+use consilience_ensembles::{Device, Prepared, Progress, Sketch};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -108,7 +110,7 @@ impl Task {
         let few = self.given.as_ref().map(|(_, few)| few.clone());
         let config = self.options.config(&self.features, &self.recipe, k, few)?;
         let (compute, features) = (self.options.compute(), &self.features);
-        check_memory(features, &config, compute.threads, None)?;
+        check_memory((features, &[]), &config, compute.threads, None)?;
         config.check(features, compute)
     }
 
@@ -126,16 +128,27 @@ impl Task {
         self.known.check(if ks.is_empty() { asked } else { *ks.end() })?;
         if ks.start() == ks.end() {
             let config = self.config(*ks.start())?;
-            let outcome = run_knowing(features, &config, known, watch)?;
+            let data = prepared(features, &config, config.compute.threads, watch)?;
+            let outcome = self.clustered((data, None), &config, watch)?;
             return Ok((config, outcome, None));
         }
         seek::within(features, &ks)?;
         let (least, compute) = (self.config(*ks.start())?, self.options.compute());
         let sought = seek::seek(features, &least, &ks, compute, watch)?;
         let config = self.config(sought.found.k)?;
-        let data = (sought.data, Some(&sought.found));
-        let outcome = run_prepared(data, &config, known, Vec::new(), watch)?;
+        let outcome = self.clustered((sought.data, Some(&sought.found)), &config, watch)?;
         Ok((config, outcome, Some(sought.found)))
+    }
+
+    fn clustered(
+        &self,
+        (data, sought): (Prepared, Option<&Granularity>),
+        config: &ValidConfig,
+        watch: &Watch,
+    ) -> Result<Outcome, RunError> {
+        let own = (&self.features, &self.recipe);
+        let views = prepare_views(own, &[], config, config.compute.threads, watch)?;
+        run_prepared((data, views, sought), config, &self.known.knowledge, Vec::new(), watch)
     }
 
     fn run(&self, start: Instant, watch: &Watch) -> PyResult<Fitted> {
@@ -158,7 +171,8 @@ impl Task {
             Some(_) => TRAIN.into(),
             None => format!("{CLUSTER}{}", self.known.options()),
         };
-        let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
+        let views = outcome.views.iter().map(|it| it.view.settings.clone()).collect();
+        let written = Config { cut: outcome.cut.clone(), views, ..Config::clone(&config) };
         let written = config_toml(&command, &written, &source).map_err(of_run)?;
         let seconds = start.elapsed().as_secs_f64();
         let mut metrics = Metrics::of_run(&outcome, &config, seconds, None).map_err(of_run)?;

@@ -3,8 +3,10 @@
 use std::num::NonZero;
 use std::thread;
 
+use consilience::embedding::params_for;
 use consilience::few_labels::FewLabels;
 use consilience::overlay::overlay;
+use consilience::views::ViewSettings;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Features, Recipe, Seed};
 use consilience_ensembles::Compute;
@@ -24,6 +26,8 @@ pub(crate) struct Options {
     rounds: Option<usize>,
     models: Option<usize>,
     agreement: AgreementOptions,
+    /// Pretexts whose encoders give other views of the data.
+    views: Vec<String>,
     /// 0: as many as there are cores.
     threads: usize,
 }
@@ -73,6 +77,14 @@ impl Options {
             config.set_models(models, None);
         }
         self.agreement.apply(&mut config.agreement)?;
+        for name in &self.views {
+            let pretext = name.parse().map_err(|need| {
+                let got = name.clone();
+                RunError::Setting { name: "views", need, got }
+            })?;
+            let params = params_for(pretext, &self.preset, features, recipe)?;
+            config.views.push(ViewSettings::learnt(params));
+        }
         config.n_clusters = k;
         Ok(config)
     }

@@ -82,6 +82,11 @@ impl Progress for Watch {
 impl Observer for Watch {
     fn step(&self, step: &Step<'_>) {
         match *step {
+            Step::Encode { pretext } => {
+                let name = format!("view {pretext}");
+                self.say(format!("{name}: training an encoder"));
+                *self.round.lock().unwrap_or_else(PoisonError::into_inner) = name;
+            }
             Step::Prepare => self.say("scaling, measuring distances".into()),
             Step::Granularity => self.say("how many clusters there are".into()),
             Step::Communities => self.say("communities of neighbours".into()),

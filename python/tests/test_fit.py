@@ -241,3 +241,26 @@ def test_a_quick_run_has_no_networks(blobs: Any) -> None:
     assert set(model.config_["members"]) == {"mixture"}
     assert evaluate(blobs[1], model.labels_).ari > 0.95
     assert (model.predict(blobs[0]) == model.labels_).all()
+
+
+def test_other_views_are_learnt_and_predict(blobs: Any, tmp_path: Any) -> None:
+    X, groups = blobs
+    model = quick(3, random_state=1, views=["autoencoder"]).fit(X)
+    assert evaluate(groups, model.labels_).acc > 0.98
+    assert [view["name"] for view in model.metrics_["views"]] == ["autoencoder"]
+    assert (model.predict(X) == model.labels_).all()
+    model.save(tmp_path / "run")
+    again = Consilience.load(tmp_path / "run")
+    assert (again.predict(X) == model.labels_).all()
+    with pytest.raises(ValueError, match="other views"):
+        model.cut(X, 2)
+    for views, message in [
+        ("autoencoder", "a list of pretexts"),
+        (["jigsaw"], "views: need one of autoencoder"),
+        ([3], "names of pretexts"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            quick(3, views=views).fit(X)
+    given = {**model.get_params()["settings"], "views": [{"name": "captions.npy"}]}
+    with pytest.raises(ValueError, match="views: need features of 1 views"):
+        quick(3, settings=given).fit(X)

@@ -17,6 +17,7 @@ use consilience_graph::Strictness;
 use super::k_range::Clusters;
 use super::knowledge::{KnownArgs, LinkArgs};
 use super::reading::ReadingArgs;
+use super::views::ViewArgs;
 use super::{compare, embed, examples, export, meta_test, meta_train, similar, suggest, values};
 
 /// Clusters unlabelled data with an ensemble of models, and labels the samples on which they agree.
@@ -134,6 +135,8 @@ pub(super) struct ClusterArgs {
     /// What only `cluster` takes
     #[arg(skip)]
     pub(super) known: KnownArgs,
+    #[arg(skip)]
+    pub(super) views: ViewArgs,
     /// Seed of all random numbers; the same seed gives the same bytes [default: 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
@@ -204,11 +207,13 @@ pub(super) struct ClusterCommand {
     pub(super) cluster: ClusterArgs,
     #[command(flatten, next_help_heading = "What is known of some samples")]
     pub(super) known: KnownArgs,
+    #[command(flatten, next_help_heading = "What else is seen of the samples")]
+    pub(super) views: ViewArgs,
 }
 
 impl From<ClusterCommand> for ClusterArgs {
     fn from(command: ClusterCommand) -> Self {
-        Self { known: command.known, ..command.cluster }
+        Self { known: command.known, views: command.views, ..command.cluster }
     }
 }
 
@@ -370,6 +375,9 @@ pub(super) struct PredictArgs {
     /// starts from. A sample's answer then depends on it alone, to the last bit
     #[arg(long)]
     pub(super) votes: bool,
+    /// Of a run with views of files: the same other features of these samples, one --view for each, in the order of the run. The data are then read whole
+    #[arg(long = "view", value_name = "FILE")]
+    pub(super) views: Vec<PathBuf>,
     /// Confidence below which a sample is left without a cluster, 0 to 1
     #[arg(long, value_name = "C", value_parser = values::share)]
     pub(super) min_confidence: Option<f32>,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use consilience::algorithm::prepared as prepared_now;
 use consilience::few_labels;
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
 use consilience::output::need_space;
@@ -15,6 +16,7 @@ use consilience::run_folder::{
     self, Beside, CheckpointFolder, Clustering, Destination, Origin, Provenance, RunFolder, Staging,
 };
 use consilience::seek;
+use consilience::views::{GivenView, View, prepare_views};
 use consilience::{Config, Effort, Outcome, ValidConfig, check_memory};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Sketch;
@@ -73,6 +75,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         }
     };
     let known = &links.known;
+    let given_views = args.views.read(&data, &options)?;
     let in_order = data.paired_by == Some(PairedBy::OrderAndIdsOfOne);
     let typed = args.clusters.as_ref().and_then(Clusters::number);
     let start = starting::find(args, &data)?;
@@ -85,7 +88,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         bail!("-k {k}: there are labels of {classes} classes; give at least so many, or none");
     }
     let clusters = knowledge::enough(clusters, known, &data.keys())?;
-    check_memory(&data.features, &config, compute.threads, args.reading.max_memory())?;
+    let sizes = (&data.features, &given_views.widths()[..]);
+    check_memory(sizes, &config, compute.threads, args.reading.max_memory())?;
     let mut watcher = Watcher::new(args.told.quiet);
     // The search for K counts, too.
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
@@ -102,6 +106,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             let least = Config { n_clusters: *ks.start(), ..config.clone() };
             seek::within(&data.features, &ks)?;
             least.check(&data.features, compute).map_err(settings::hint)?;
+            given_views.check(*ks.start())?;
             interrupt::go_on()?;
             let sought = seek::seek(&data.features, &config, &ks, compute, &watcher)?;
             config = settings::resolve(args, &data, sought.found.k, of_start)?;
@@ -117,6 +122,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         ..source(args)
     };
     args.known.links.enter(&mut source, &links);
+    given_views.enter(&mut source);
+    given_views.check(config.n_clusters)?;
     let origin = origin(args, run_folder::config_toml(&command(args), &config, &source)?)?;
     let mut config = config.check(&data.features, compute).map_err(settings::hint)?;
     if let Some(start) = &start {
@@ -131,6 +138,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     start.iter().for_each(|start| watcher.say(&start.line()));
     reading::roles(&data).for_each(|line| watcher.say(&line));
     reading::notes(&data).for_each(|note| watcher.note(&note));
+    given_views.told().for_each(|line| watcher.say(&line));
     if in_order {
         watcher.note("--labels: paired with the data row by row, as only one of them has ids");
     }
@@ -150,15 +158,19 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             let given = given.expect("it was asked for");
             few_labels::train(&data.features, given, &config, &watcher)?
         }
-        Some(data) => {
-            let data = (data, found.as_ref());
-            consilience::run_prepared(data, &config, known, Vec::new(), &watcher)?
+        prepared => {
+            let prepare = || prepared_now(&data.features, &config, compute.threads, &watcher);
+            let prepared = prepared.map_or_else(prepare, Ok)?;
+            let given = given_views.given();
+            let views = views(&data, &given, &config, &mut watcher)?;
+            let seen = (prepared, views, found.as_ref());
+            consilience::run_prepared(seen, &config, known, Vec::new(), &watcher)?
         }
-        None => consilience::run_knowing(&data.features, &config, known, &watcher)?,
     };
 
     let seconds = begun.elapsed().as_secs_f64();
-    let written = Config { cut: outcome.cut.clone(), ..Config::clone(&config) };
+    let views = outcome.views.iter().map(|it| it.view.settings.clone()).collect();
+    let written = Config { cut: outcome.cut.clone(), views, ..Config::clone(&config) };
     let written = run_folder::config_toml(&command(args), &written, &source)?;
     let mut metrics = Metrics::of_run(&outcome, &config, seconds, data.truth.as_ref())?;
     metrics.granularity = found.as_ref().map(GranularityMetrics::of);
@@ -231,7 +243,8 @@ fn command(args: &ClusterArgs) -> String {
         (args.init.is_some(), " --init START"),
     ];
     let more = more.into_iter().filter_map(|(is_given, option)| is_given.then_some(option));
-    format!("{command} DATA...{}", more.collect::<String>())
+    let views = args.views.views.iter().map(|_| " --view VIEW");
+    format!("{command} DATA...{}", more.chain(views).collect::<String>())
 }
 
 /// Why there is no report.
@@ -240,6 +253,30 @@ const LATE: &str = "there was no time for it; consilience report writes it";
 /// How much of a time is not for training.
 fn rest(time: Duration) -> Duration {
     time.mul_f64(REST).max(LEAST_REST).min(time / 2)
+}
+
+/// Views of the samples beside the data. Where time is limited, encoders have half of what is left.
+fn views(
+    data: &Dataset,
+    given: &[GivenView<'_>],
+    config: &ValidConfig,
+    watcher: &mut Watcher,
+) -> Result<Vec<View>> {
+    let (deadline, now) = (watcher.deadline, Instant::now());
+    let half = |deadline: Instant| now + deadline.saturating_duration_since(now) / 2;
+    watcher.deadline = deadline.map(half);
+    let threads = config.compute.threads;
+    let views = prepare_views((&data.features, &data.recipe), given, config, threads, watcher)?;
+    watcher.deadline = deadline;
+    for params in views.iter().filter_map(|view| view.settings.pretext.as_ref()) {
+        if let Some(steps) = params.most_steps {
+            watcher.note(&format!(
+                "view {}: its encoder was trained for {steps} steps, as the time was up or the settings say so",
+                params.pretext
+            ));
+        }
+    }
+    Ok(views)
 }
 
 /// What a checkpoint of this run is of.

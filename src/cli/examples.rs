@@ -23,6 +23,8 @@ Examples:
     consilience cluster data.npy -k 10 --models 3 --rounds 1
   The same settings again, in a folder of your choice
     consilience cluster data.npy -k 10 --config runs/data-1/config.toml --out runs/again
+  Images with their captions: other features of the same samples, joined by ids
+    consilience cluster images.npz -k 10 --view captions.npz
   Pairs that are in one cluster, and such that aren't: two ids a line
     consilience cluster data.csv --must-link same.csv --cannot-link different.csv
   The scores alone, for a script

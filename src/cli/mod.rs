@@ -34,6 +34,7 @@ mod pseudo_label;
 mod reading;
 mod report;
 mod resume;
+mod samples;
 mod settings;
 mod similar;
 mod starting;
@@ -43,6 +44,7 @@ mod summary;
 mod tasks;
 mod teaching;
 mod values;
+mod views;
 mod watcher;
 mod writing;
 

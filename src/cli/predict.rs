@@ -9,11 +9,12 @@ use consilience::evaluation::Scores;
 use consilience::export::LabelNames;
 use consilience::run_folder::{Addition, read_class_names, read_recipe, read_source};
 use consilience::{Prediction, Predictor, Voted};
-use consilience_data::{ClusterId, DataError, FeaturesChunk, FeaturesReader, PairedBy, Truth};
+use consilience_data::{ClusterId, DataError, FeaturesChunk, PairedBy, Truth};
 use serde::Serialize;
 
 use super::look::Look;
 use super::predictions::Predictions;
+use super::samples::Samples;
 use super::style::{count, duration, percent, plural, table};
 use super::summary::{scores, sizes};
 use super::values::cores;
@@ -71,21 +72,16 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
     let predictor = Predictor::load(&args.run, threads)?;
     let mut recipe = read_recipe(&args.run)?;
     recipe.options.labels_column.clone_from(&args.labels_column);
-    let mut reader = FeaturesReader::open(&args.data, &args.labels, &recipe)?;
-    let expected = predictor.n_features();
-    if let Some((name, found)) = reader.width().filter(|width| width.1 != expected) {
-        let run = args.run.display();
-        bail!("{name}: {}, but the models of {run} take {expected}", plural(found, "feature"));
-    }
-    let mut target = Target::open(args, reader.name(), &predictor)?;
-    let mut found = Found::new(&predictor, reader.may_have_truth());
+    let mut samples = Samples::open(args, &predictor, &recipe)?;
+    let mut target = Target::open(args, samples.name(), &predictor)?;
+    let mut found = Found::new(&predictor, samples.may_have_truth());
     let look = Look::new("{bar:24.cyan/dim} {msg}", args.quiet);
-    let total = reader.n_samples();
+    let total = samples.n_samples();
     if let (Look::Bar(bar), Some(total)) = (&look, total) {
         bar.set_length(total as u64);
     }
     let least = args.min_confidence.unwrap_or(f32::NEG_INFINITY);
-    let mut take = |chunk: &FeaturesChunk, prediction: &Prediction, voted: Option<&Voted>| {
+    let take = |chunk: &FeaturesChunk, prediction: &Prediction, voted: Option<&Voted>| {
         interrupt::go_on()?;
         let clusters: Vec<_> = prediction.confident(least).collect();
         target.write(chunk, &clusters, prediction, voted)?;
@@ -93,30 +89,26 @@ fn predict(args: &PredictArgs) -> Result<ExitCode> {
         tell(&look, found.n_samples, total, start);
         Ok::<_, anyhow::Error>(())
     };
-    let done = if args.votes {
-        let take = |chunk: &_, voted: &Voted| take(chunk, &voted.prediction, Some(voted));
-        predictor.vote_chunks(&mut reader, take)
-    } else {
-        predictor.predict_chunks(&mut reader, |chunk, prediction| take(chunk, prediction, None))
-    };
+    let done = samples.predict(&predictor, args.votes, take);
     look.finish();
     // Labels that don't fit are refused before the file gets its name.
-    let done = done.and_then(|()| Ok((reader.truth()?, target.publish(args, reader.data_hash())?)));
+    let done =
+        done.and_then(|()| Ok((samples.truth()?, target.publish(args, samples.data_hash())?)));
     let (truth, out) = match done {
         Err(error) if Predictions::is_unread(&error) => return Ok(ExitCode::SUCCESS),
         done => done?,
     };
-    reader.notes().iter().for_each(|note| look.note(note));
+    samples.notes().iter().for_each(|note| look.note(note));
     let (truth, paired_by) = truth.unzip();
     if paired_by.flatten() == Some(PairedBy::OrderAndIdsOfOne) {
         look.note("--labels: paired with the data row by row, as only one of them has ids");
     }
     let mut told = found.told(args, out, truth.as_ref(), start.elapsed().as_secs_f64())?;
     let hash = read_source(&args.run)?.data_hash;
-    told.is_run_data = hash.map(|hash| hash == reader.data_hash());
+    told.is_run_data = hash.map(|hash| hash == samples.data_hash());
     let text = match args.json {
         true => serde_json::to_string_pretty(&told)? + "\n",
-        false => summary(reader.name(), &told),
+        false => summary(samples.name(), &told),
     };
     if !to_stdout {
         answer(&text)?;

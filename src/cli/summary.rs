@@ -8,7 +8,7 @@ use consilience::metrics::{GivenMetrics, ProfileMetrics, PseudoLabelMetrics, Rou
 use consilience::{Metrics, StopReason};
 
 use super::style::{bold, count, duration, percent, plural, table, warning};
-use super::{found_k, knowledge, left};
+use super::{found_k, knowledge, left, views};
 
 /// The summary of a run.
 pub(super) struct Summary<'a> {
@@ -46,6 +46,7 @@ impl Summary<'_> {
         rows.extend(strays(metrics).map(|text| ("strays", text)));
         rows.extend(self.far_off().map(|text| ("far off", text)));
         rows.extend(self.unsure().map(|text| ("unsure", text)));
+        rows.extend(metrics.views.as_ref().map(|views| ("other views", views::text(views))));
         rows.extend(self.answer().map(|text| ("answer", text)));
         rows.extend(self.diversity().map(|text| ("diversity", text)));
         rows.extend(self.scores().map(|text| ("scores", text)));
@@ -121,6 +122,9 @@ impl Summary<'_> {
         let net = |chosen| of(chosen).map(|answer| answer.evidence.net());
         Some(match self.metrics.chosen? {
             Chosen::Ensemble => format!("that of the {}", self.members()),
+            Chosen::AcrossKinds if self.metrics.views.is_some() => {
+                format!("that of {} and all that vote on other views together", self.members())
+            }
             Chosen::AcrossKinds => {
                 format!("that of {} and communities of neighbours together", self.members())
             }

@@ -28,8 +28,8 @@ pub(super) struct Watcher {
 
 /// Where training stands.
 struct Phase {
-    round: usize,
-    rounds: usize,
+    /// What is being trained.
+    name: String,
     start: Instant,
     /// Models that are trained in epochs.
     networks: usize,
@@ -41,7 +41,7 @@ struct Phase {
 impl Watcher {
     pub(super) fn new(quiet: bool) -> Self {
         let look = Look::new("{prefix} {bar:24.cyan/dim} {msg}", quiet);
-        let (look, phase) = (Arc::new(look), Mutex::new(Phase::new(0, 0, 0)));
+        let (look, phase) = (Arc::new(look), Mutex::new(Phase::new(String::new(), 0)));
         Self { look, phase, deadline: None, checkpoints: OnceLock::new() }
     }
 
@@ -77,17 +77,25 @@ impl Watcher {
     }
 
     fn begin(&self, round: usize, rounds: usize, models: usize, networks: usize) {
+        let name = format!("round {} of {rounds}", round + 1);
+        self.train(Phase::new(name, networks), &format!("training {}", plural(models, "model")));
+    }
+
+    fn encode(&self, pretext: &str) {
+        self.train(Phase::new(format!("view {pretext}"), 1), "training an encoder");
+    }
+
+    fn train(&self, new: Phase, doing: &str) {
         let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        *phase = Phase::new(round, rounds, networks);
-        let doing = format!("training {}", plural(models, "model"));
+        *phase = new;
         match &*self.look {
             Look::Bar(bar) => {
-                bar.set_prefix(phase.name());
+                bar.set_prefix(phase.name.clone());
                 bar.set_length(1);
                 bar.set_position(0);
-                bar.set_message(doing);
+                bar.set_message(doing.to_owned());
             }
-            _ => self.look.say(&format!("{}: {doing}", phase.name())),
+            _ => self.look.say(&format!("{}: {doing}", phase.name)),
         }
     }
 
@@ -99,7 +107,7 @@ impl Watcher {
             round.diversity.map_or(String::new(), |ari| format!(", diversity {ari:.3}"));
         self.look.say(&format!(
             "{}: models agree on {} of {} samples ({}), {found} of {} mini-clusters{diversity}, {}",
-            phase.name(),
+            phase.name,
             count(labels.len()),
             count(labels.n_samples()),
             percent(labels.coverage()),
@@ -110,13 +118,9 @@ impl Watcher {
 }
 
 impl Phase {
-    fn new(round: usize, rounds: usize, networks: usize) -> Self {
+    fn new(name: String, networks: usize) -> Self {
         let (start, models) = (Instant::now(), BTreeMap::new());
-        Self { round, rounds, start, networks, models, lines: 0 }
-    }
-
-    fn name(&self) -> String {
-        format!("round {} of {}", self.round + 1, self.rounds)
+        Self { name, start, networks, models, lines: 0 }
     }
 }
 
@@ -124,6 +128,7 @@ impl Observer for Watcher {
     fn step(&self, step: &Step<'_>) {
         match *step {
             Step::Prepare => self.look.show("scaling, measuring distances"),
+            Step::Encode { pretext } => self.encode(pretext),
             Step::Train { round, rounds, models, networks } => {
                 self.begin(round, rounds, models, networks);
             }
@@ -183,7 +188,7 @@ impl Progress for Watcher {
                 if done * lines / total > phase.lines {
                     phase.lines = done * lines / total;
                     let (epoch, epochs) = (done / phase.networks, end.epochs);
-                    self.look.say(&format!("{}: epoch {epoch} of {epochs}, {told}", phase.name()));
+                    self.look.say(&format!("{}: epoch {epoch} of {epochs}, {told}", phase.name));
                 }
             }
         }

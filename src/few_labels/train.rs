@@ -51,6 +51,7 @@ pub fn train(
     let few = config.few_labels.clone().unwrap_or_default();
     let (k, n_threads) = (config.n_clusters, config.compute.threads);
     check(given, features, k)?;
+    config.need_views(0)?;
     if few.has_networks() && !config.members.iter().all(|kind| kind.is_network()) {
         let need = "networks, which learn from labels".into();
         let got = config.members.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
@@ -159,6 +160,7 @@ pub fn train(
         answers,
         ensemble,
         voters,
+        views: Vec::new(),
         alignment,
         data,
         strays: None,
@@ -235,7 +237,7 @@ fn propagated(
 /// The networks' answer in the last round.
 fn answer(round: &Round, data: &Prepared, kinds: &[&'static str]) -> Answer {
     let (assignments, confidence) = (round.consensus.clone(), round.confidence.clone());
-    let evidence = Evidence::of(&assignments, data);
+    let evidence = Evidence::of(&assignments, &[data]);
     let of = Chosen::Ensemble;
     let candidate = Candidate {
         of,
@@ -243,6 +245,7 @@ fn answer(round: &Round, data: &Prepared, kinds: &[&'static str]) -> Answer {
         confidence: confidence.clone(),
         evidence,
         cut: None,
+        parts: Vec::new(),
     };
     Answer {
         chosen: of,
@@ -255,5 +258,6 @@ fn answer(round: &Round, data: &Prepared, kinds: &[&'static str]) -> Answer {
         coherence: None,
         k_means: None,
         cut: None,
+        parts: Vec::new(),
     }
 }

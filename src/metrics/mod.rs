@@ -21,6 +21,7 @@ pub use self::labels::PseudoLabelMetrics;
 pub use self::machine::Machine;
 pub use self::schema::{
     AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics, StrayMetrics,
+    ViewMetrics,
 };
 pub use self::trust::{ClusterMetrics, MAX_SIDE, Matrix, TrustMetrics};
 pub use self::votes::VotesContext;

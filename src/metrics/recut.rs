@@ -60,6 +60,7 @@ impl Metrics {
             preset: Some(config.preset.clone()),
             seed: Some(config.seed),
             chosen: Some(recut.chosen),
+            views: None,
             pseudo_label_kinds: Some(recut.kinds.clone()),
             pseudo_label_rule: LabelRule::Backed,
             strays: recut

@@ -10,7 +10,7 @@ use super::labels::PseudoLabelMetrics;
 use super::machine::{Machine, peak_rss_mb};
 use super::schema::{
     AnswerMetrics, GraphMetrics, Metrics, ModelMetrics, ProfileMetrics, RoundMetrics, StrayMetrics,
-    milliseconds,
+    ViewMetrics, milliseconds,
 };
 use super::trust::{Found, TrustMetrics};
 use crate::evaluation::Scores;
@@ -104,6 +104,8 @@ impl Metrics {
             answers: Some(answers?),
             communities_coherence: answer.coherence,
             communities_search: outcome.voters.as_ref().map(|voters| voters.search),
+            views: (!outcome.views.is_empty())
+                .then(|| outcome.views.iter().map(ViewMetrics::of).collect()),
             pseudo_label_kinds: Some(answer.kinds.clone()),
             pseudo_label_rule: answer.rule,
             mean_confidence: mean(&clusters, &answer.confidence),

@@ -20,6 +20,7 @@ use crate::knowledge::Held;
 use crate::labelling::LabelRule;
 use crate::outcome::StopReason;
 use crate::strays::{StrayLimit, StraysFound};
+use crate::views::ViewVoters;
 use crate::voters::Search;
 
 /// A run in numbers, whether its models were trained or their votes given. What a run doesn't have is `null`. Fields are in the
@@ -93,6 +94,9 @@ pub struct Metrics {
     pub communities_coherence: Option<f64>,
     /// Which communities count; `None` without communities.
     pub communities_search: Option<Search>,
+    /// Views of the samples beside the data, in order; `None` without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<Vec<ViewMetrics>>,
     /// Kinds of models that stand behind every pseudo-label; `None` where votes were given.
     pub pseudo_label_kinds: Option<Vec<&'static str>>,
     /// What the pseudo-labels come from.
@@ -143,6 +147,38 @@ impl StrayMetrics {
         let count = found.count();
         let share = count as f64 / found.samples.len().max(1) as f64;
         Self { asked, count, share, threshold: found.rule.threshold() }
+    }
+}
+
+/// A view of the samples beside the data.
+#[derive(Debug, Clone, Serialize)]
+pub struct ViewMetrics {
+    /// What it is called: its file, or its pretext.
+    pub name: String,
+    /// Whether an encoder makes it of the data.
+    pub learnt: bool,
+    /// Number of its features, before they are scaled.
+    pub n_features: usize,
+    /// How far its communities of neighbouring granularities agree; `None` without communities.
+    pub coherence: Option<f64>,
+    /// Which of its communities count; `None` without communities.
+    pub search: Option<Search>,
+    /// Whether these can be evidence.
+    pub is_evidence: bool,
+}
+
+impl ViewMetrics {
+    pub(super) fn of(voters: &ViewVoters) -> Self {
+        let settings = &voters.view.settings;
+        let communities = voters.communities.as_ref();
+        Self {
+            name: settings.name.clone(),
+            learnt: !settings.is_given(),
+            n_features: voters.view.data.transform().n_features(),
+            coherence: communities.map(|it| it.coherence),
+            search: communities.map(|it| it.search),
+            is_evidence: voters.evident().is_some(),
+        }
     }
 }
 

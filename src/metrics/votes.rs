@@ -107,6 +107,7 @@ impl Metrics {
             answers: None,
             communities_coherence: None,
             communities_search: None,
+            views: None,
             pseudo_label_kinds: None,
             pseudo_label_rule: LabelRule::MiniClusters,
             mean_confidence: mean_confidence(outcome),

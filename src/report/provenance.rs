@@ -45,6 +45,8 @@ fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
         ("data", list(&run.source.data)),
         ("size", plural(figures.n_samples, "sample") + &width),
     ];
+    let views: Vec<String> = views(run).map(String::from).collect();
+    facts.extend((!views.is_empty()).then(|| ("other views", list(&views))));
     facts.extend(figures.cut_of.clone().map(|run| ("another cut of", run)));
     if !run.source.labels.is_empty() {
         facts.push(("labels (for scores only)", list(&run.source.labels)));
@@ -83,6 +85,12 @@ fn facts(run: &RunFolder, figures: &Figures) -> Vec<(&'static str, String)> {
     let version = run.config.get("version").and_then(toml::Value::as_str);
     facts.extend(version.map(|version| ("version", format!("consilience {version}"))));
     facts
+}
+
+/// What views of the samples beside the data are called: their files, or their pretexts.
+fn views(run: &RunFolder) -> impl Iterator<Item = &str> {
+    let views = run.config.get("views").and_then(toml::Value::as_array);
+    views.into_iter().flatten().filter_map(|view| view.get("name")?.as_str())
 }
 
 /// Kinds of the models that were trained, with their numbers.
@@ -159,6 +167,7 @@ fn command(run: &RunFolder, figures: &Figures) -> String {
         words.push("--labels".into());
         words.extend(run.source.labels.iter().map(|path| quoted(path)));
     }
+    words.extend(views(run).map(|name| format!("--view {}", quoted(name))));
     words.push(format!("--config {CONFIG}"));
     if figures.is_trained() && run.source.device != "cpu" && !run.source.device.is_empty() {
         words.push(format!("--device {}", quoted(&run.source.device)));

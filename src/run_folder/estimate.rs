@@ -26,7 +26,9 @@ pub fn estimated_bytes(features: &Features, config: &ValidConfig) -> u64 {
     let weights: usize = widths.windows(2).map(|pair| pair[0].saturating_mul(pair[1])).sum();
     // An encoder and a decoder.
     let weights = weights.saturating_mul(2 * 4 * models);
-    let kept = communities.saturating_mul(4 * n.min(KEPT)).saturating_mul(seen.min(KEPT_WIDTH));
+    // Each view beside the data has communities of its own, of whatever width.
+    let kept = seen.min(KEPT_WIDTH).saturating_add(config.views.len() * KEPT_WIDTH);
+    let kept = communities.saturating_mul(4 * n.min(KEPT)).saturating_mul(kept);
     let bytes = votes.saturating_add(weights).saturating_add(n.saturating_mul(SAMPLE));
     let bytes = bytes.saturating_add(kept);
     bytes.saturating_add(REST) as u64

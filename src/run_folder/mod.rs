@@ -25,7 +25,9 @@ mod source;
 mod staging;
 mod strays;
 mod taught;
+mod transform;
 mod unfinished;
+mod views;
 mod votes;
 mod write;
 

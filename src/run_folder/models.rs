@@ -1,23 +1,25 @@
 //! The models of a run: all that prediction needs, written and read back.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::{fs, io};
 
-use consilience_data::write::npz;
-use consilience_data::{ClusterId, DataError, ModelIdx, read_npz};
-use consilience_ensembles::{Clusterer, Ensemble, KMeansModel, Transform};
+use consilience_data::{ClusterId, DataError, ModelIdx};
+use consilience_ensembles::{Clusterer, Ensemble, KMeansModel};
 use consilience_graph::{Alignment, Placer, PlacerParts};
-use ndarray::{ArrayD, ArrayView1, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::read::{check, json};
 use super::strays::{read_rule, write_rule};
+use super::transform::{read_transform, write_transform};
+use super::views::{self, ViewManifest};
 use super::{MAX_CLUSTERS, damaged, manifest, unwritable, write_text};
 use crate::RunError;
 use crate::judge::Chosen;
 use crate::outcome::Outcome;
 use crate::rule::Rule;
 use crate::strays::Strays;
+use crate::views::{Part, Sight};
 
 const FOLDER: &str = "models";
 const ENSEMBLE: &str = "ensemble.json";
@@ -42,13 +44,19 @@ struct Manifest {
     /// Whether the votes of the networks alone were cut anew, so that they are placed and not averaged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     recut: bool,
+    /// Other views of the samples, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    views: Vec<ViewManifest>,
+    /// Where there are other views: whose votes are placed, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Part>,
 }
 
 /// Models as they were saved.
 pub(crate) struct Saved {
     /// Which clustering the run ended with.
     pub(crate) chosen: Chosen,
-    pub(crate) transform: Transform,
+    pub(crate) sight: Sight,
     pub(crate) rule: Rule,
     /// The members of the run, where they have no part in the rule.
     pub(crate) apart: Option<Ensemble>,
@@ -67,16 +75,16 @@ pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
     if let (Chosen::KMeans, Some(k_means)) = (answer.chosen, &answer.k_means) {
         k_means.save(&models.join(K_MEANS))?;
     }
-    let mut communities = Vec::new();
-    if let (Some((_, placer)), Some(voters)) = (&answer.cut, &outcome.voters) {
-        let folder = models.join(COMMUNITIES);
-        fs::create_dir(&folder).map_err(|error| unwritable(&folder, &error))?;
-        voters.ensemble.save(&folder)?;
-        let n_voters = voters.votes.n_models();
-        let of_model = |model| voters.votes.n_clusters(ModelIdx::from_index(model));
-        communities = (0..n_voters).map(of_model).collect();
+    let takes = |part: Part| answer.parts.contains(&part);
+    let voters = outcome.voters.as_ref().filter(|_| takes(Part::COMMUNITIES));
+    let communities = voters
+        .map(|voters| views::save(&models.join(COMMUNITIES), &voters.ensemble, &voters.votes));
+    let communities = communities.transpose()?.unwrap_or_default();
+    if let Some((_, placer)) = &answer.cut {
         write_places(&models, placer)?;
     }
+    let write_view = |(at, view)| views::write(&models, at, view, takes);
+    let of_views = (1..).zip(&outcome.views).map(write_view).collect::<Result<Vec<_>, _>>()?;
     let (alignment, n_models) = (&outcome.alignment, outcome.alignment.n_models());
     let to_common = |model| alignment.from_model(ModelIdx::from_index(model)).to_vec();
     let manifest = Manifest {
@@ -85,6 +93,8 @@ pub(super) fn write(folder: &Path, outcome: &Outcome) -> Result<(), RunError> {
         to_common: (0..n_models).map(to_common).collect(),
         communities,
         recut: false,
+        parts: if of_views.is_empty() { Vec::new() } else { answer.parts.clone() },
+        views: of_views,
     };
     write_manifest(&models, &manifest)?;
     outcome.strays.as_ref().map_or(Ok(()), |found| write_rule(&models, &found.rule))?;
@@ -147,7 +157,7 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
             "no such file: the run was made by an older version; run 'consilience cluster' again";
         return Err(RunError::folder(&path, &why));
     }
-    let Manifest { chosen, n_common, to_common, communities, recut } = json(&path)?;
+    let Manifest { chosen, n_common, to_common, communities, recut, views, parts } = json(&path)?;
     let n_clusters: Vec<usize> = to_common.iter().map(Vec::len).collect();
     if n_clusters.is_empty() {
         return Err(damaged(&path, "no models"));
@@ -161,21 +171,45 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
     let transform = read_transform(&models.join(SCALING))?;
     let seen = transform.projection.as_ref().map_or(transform.n_features(), |p| p.ncols());
     let networks = || Ensemble::load(&models, seen, &n_clusters, threads);
-    let voters = || Ensemble::load(&models.join(COMMUNITIES), seen, &communities, threads);
+    let folder = models.join(COMMUNITIES);
+    let voters = || Ensemble::load(&folder, seen, &communities, threads);
+    let mut sizes = BTreeMap::from([(Part::MEMBERS, n_clusters.clone())]);
+    let mut others = BTreeMap::new();
+    if !communities.is_empty() && matches!(chosen, Chosen::AcrossKinds | Chosen::Communities) {
+        sizes.insert(Part::COMMUNITIES, communities.clone());
+        others.insert(Part::COMMUNITIES, voters()?);
+    }
+    let mut seen_in = Vec::new();
+    for (at, view) in (1..).zip(&views) {
+        let read = views::read(&models, at, view, threads)?;
+        seen_in.push(read.sight);
+        for (part, of_part, ensemble) in read.voters {
+            if of_part.iter().any(too_many) {
+                return Err(damaged(&path, "more clusters than there can be"));
+            }
+            sizes.insert(part, of_part);
+            others.insert(part, ensemble);
+        }
+    }
+    let parts = match chosen {
+        Chosen::AcrossKinds if views.is_empty() => vec![Part::MEMBERS, Part::COMMUNITIES],
+        Chosen::Communities if views.is_empty() => vec![Part::COMMUNITIES],
+        _ => parts,
+    };
     let (rule, apart) = match chosen {
         Chosen::Ensemble if recut => {
             let places = read_places(&models.join(PLACES), &n_clusters)?;
-            (Rule::Placed(vec![networks()?], places), None)
+            (Rule::Placed(vec![(0, networks()?)], places), None)
         }
         Chosen::Ensemble => (Rule::Averaged(networks()?, alignment), None),
-        Chosen::Communities => {
-            let places = read_places(&models.join(PLACES), &communities)?;
-            (Rule::Placed(vec![voters()?], places), Some(networks()?))
-        }
-        Chosen::AcrossKinds => {
-            let voted = [&n_clusters[..], &communities].concat();
+        Chosen::Communities | Chosen::AcrossKinds => {
+            let of_parts: Option<Vec<&Vec<usize>>> =
+                parts.iter().map(|part| sizes.get(part)).collect();
+            let of_parts = of_parts.filter(|found| !found.is_empty());
+            let voted = of_parts.ok_or_else(|| damaged(&path, "voters that aren't there"))?;
+            let voted: Vec<usize> = voted.into_iter().flatten().copied().collect();
             let places = read_places(&models.join(PLACES), &voted)?;
-            (Rule::Placed(vec![networks()?, voters()?], places), None)
+            Rule::placed(&parts, networks()?, others, places)
         }
         Chosen::KMeans => {
             let path = models.join(K_MEANS);
@@ -187,7 +221,8 @@ pub(crate) fn read(folder: &Path, threads: usize) -> Result<Saved, RunError> {
         }
     };
     let strays = read_rule(&models, seen, rule.n_clusters())?;
-    Ok(Saved { chosen, transform, rule, apart, n_clusters, strays })
+    let sight = Sight { data: transform, views: seen_in };
+    Ok(Saved { chosen, sight, rule, apart, n_clusters, strays })
 }
 
 /// Reads where votes are placed, of models of so many clusters each.
@@ -198,51 +233,4 @@ fn read_places(path: &Path, n_clusters: &[usize]) -> Result<Placer, RunError> {
         && known.zip(n_clusters).all(|(known, &all)| known <= all);
     let placer = Placer::from_parts(&parts).filter(|_| fits);
     placer.ok_or_else(|| damaged(path, "it doesn't fit the models"))
-}
-
-fn write_transform(path: &Path, transform: &Transform) -> Result<(), RunError> {
-    let (shift, scale) = (ArrayView1::from(&transform.shift), ArrayView1::from(&transform.scale));
-    let rows = [u8::from(transform.rows)];
-    let mut arrays = vec![
-        ("shift", shift.into()),
-        ("scale", scale.into()),
-        ("rows", ArrayView1::from(&rows).into()),
-    ];
-    if let Some(reach) = &transform.reach {
-        arrays.push(("reach", ArrayView1::from(std::slice::from_ref(reach)).into()));
-    }
-    if let Some(projection) = &transform.projection {
-        arrays.push(("projection", projection.view().into()));
-    }
-    Ok(npz(path, &arrays)?)
-}
-
-fn read_transform(path: &Path) -> Result<Transform, RunError> {
-    let mut arrays = read_npz(path)?;
-    let all_finite = |array: &ArrayD<f32>| array.iter().all(|value| value.is_finite());
-    if !arrays.values().all(all_finite) {
-        return Err(damaged(path, "values that aren't finite"));
-    }
-    let mut vector = |name: &str| match arrays.remove(name) {
-        Some(array) if array.ndim() == 1 => Ok(array.into_raw_vec_and_offset().0),
-        _ => Err(damaged(path, &format!("no array {name} of one dimension"))),
-    };
-    let (shift, scale, rows) = (vector("shift")?, vector("scale")?, vector("rows")?);
-    let reach = arrays.remove("reach").map(|array| array.into_raw_vec_and_offset().0);
-    let projection = arrays.remove("projection").map(ArrayD::into_dimensionality::<Ix2>);
-    let projection = projection.transpose().map_err(|error| damaged(path, &error.to_string()))?;
-    let fits = |rows: usize, columns: usize| rows == shift.len() && columns > 0;
-    let is_length =
-        reach.as_ref().is_none_or(|reach| matches!(reach[..], [length] if length > 0.0));
-    let fitting = is_length && projection.as_ref().is_none_or(|p| fits(p.nrows(), p.ncols()));
-    if shift.is_empty() || scale.len() != shift.len() || rows.len() != 1 || !fitting {
-        return Err(damaged(path, "shapes that don't fit together"));
-    }
-    Ok(Transform {
-        shift,
-        scale,
-        reach: reach.map(|reach| reach[0]),
-        rows: rows[0] != 0.0,
-        projection,
-    })
 }

@@ -50,6 +50,12 @@ pub struct Source {
     /// A hash of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init_hash: Option<String>,
+    /// Files of other views of the samples, as named on the command line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<String>,
+    /// Hashes of their features, in the order of the samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub view_hashes: Vec<String>,
     /// The run of which it is another cut, as named on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut_of: Option<String>,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::source::{Location, stem};
-use crate::records::{PairedBy, PartInfo, SampleKeys, SampleLabels, pair_ids};
+use crate::records::{PairedBy, PartInfo, SampleKeys, SampleLabels, pair, pair_ids};
 use crate::{DataError, Features, Recipe, Truth};
 
 /// Samples to be clustered, with what their files say about them.
@@ -35,6 +35,33 @@ impl Dataset {
     #[must_use]
     pub fn keys(&self) -> SampleKeys<'_> {
         SampleKeys::new(self.features.n_samples(), self.ids.as_deref(), self.rows.as_deref())
+    }
+
+    /// These features as another view of the samples of `data`, in their order, and how they were joined: by ids if both have them; else by numbers of rows, if some of
+    /// the data were left out; else in order. `name`: how messages call this.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::IdTwice`] and [`DataError::IdAlone`] for the first sample that isn't in both once, [`DataError::ViewRows`] for another number of rows.
+    pub fn as_view_of(mut self, data: &Self, name: &str) -> Result<(Self, PairedBy), DataError> {
+        let (first, second) = (data.keys(), self.keys());
+        let paired = pair(&first, &second, [&data.name, name], [first.is_part, false]);
+        let (rows, by) = paired.map_err(|error| match error {
+            DataError::PairedLengths { first, first_rows, second, second_rows } => {
+                DataError::ViewRows {
+                    view: second,
+                    view_rows: second_rows,
+                    data: first,
+                    rows: first_rows,
+                }
+            }
+            error => error,
+        })?;
+        let rows: Vec<usize> = rows.into_iter().flatten().collect();
+        self.features = self.features.select(&rows);
+        self.truth = None;
+        (self.ids, self.rows) = (data.ids.clone(), data.rows.clone());
+        Ok((self, by))
     }
 
     /// The same samples in the order of `ids`, if both are called anything and the orders differ.

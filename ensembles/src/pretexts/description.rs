@@ -51,7 +51,8 @@ impl Description {
         Self {
             format: FORMAT,
             version,
-            params: params.clone(),
+            // How far training went is no part of what an encoder is.
+            params: PretextParams { most_steps: None, ..params.clone() },
             seed,
             architecture,
             recipe: recipe.clone(),

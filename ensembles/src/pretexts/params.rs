@@ -38,6 +38,9 @@ pub struct PretextParams {
     pub hidden: Vec<usize>,
     /// Passes over the data.
     pub epochs: usize,
+    /// Steps after which training ends before the last pass, if it does: how far it went where the time was up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_steps: Option<usize>,
     /// Samples in a step.
     pub batch_size: usize,
     /// Adam's first learning rate, which falls linearly to 0.
@@ -91,6 +94,7 @@ impl PretextParams {
             width,
             hidden: vec![500, 250],
             epochs: 20.max(MIN_STEPS.div_ceil(steps)),
+            most_steps: None,
             batch_size,
             learning_rate: 1e-3,
             noise,

@@ -53,7 +53,7 @@ pub(crate) fn train(
         let mut sum = 0.0;
         for items in order.chunks_exact(batch) {
             go_on(progress)?;
-            if progress.time_is_up() {
+            if progress.time_is_up() || params.most_steps.is_some_and(|most| learnt.steps >= most) {
                 return Ok(learnt);
             }
             #[expect(clippy::cast_precision_loss, reason = "a count")]

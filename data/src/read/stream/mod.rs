@@ -6,13 +6,14 @@
 mod part;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use ndarray::Array2;
 
 use self::part::{Names, Part};
 use super::assemble::{check_ids, complete_words};
-use super::dataset::dataset_name;
+use super::dataset::{Dataset, dataset_name};
 use super::labels::read_sample_labels;
 use super::numbers::reserve;
 use super::part::check_count;
@@ -35,6 +36,19 @@ pub struct FeaturesChunk {
     pub ids: Option<Vec<String>>,
     /// Which row each is, counted from 0 over all files, if rows with missing values are left out.
     pub rows: Option<Vec<usize>>,
+}
+
+impl FeaturesChunk {
+    /// Some samples of data that were read whole.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError`] if there are none.
+    pub fn of(data: &Dataset, rows: Range<usize>) -> Result<Self, DataError> {
+        let ids = data.ids.as_ref().map(|ids| ids[rows.clone()].to_vec());
+        let numbers = data.rows.as_ref().map(|numbers| numbers[rows.clone()].to_vec());
+        Ok(Self { features: data.features.rows(rows, &data.name)?, ids, rows: numbers })
+    }
 }
 
 /// Features of files of any size, read a chunk of rows at a time: those that

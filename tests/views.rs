@@ -1,0 +1,269 @@
+//! `cluster --view`: other features of the same samples, and what encoders make of the data, in a run and in `predict`.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::fs;
+
+use common::{Sandbox, stderr};
+use consilience_data::write::{Member, npy, npz};
+use consilience_data::{Seed, Stream, read_dataset};
+use ndarray::{Array2, Axis, s};
+
+/// Short, and without networks.
+const MIXTURES: &str = "
+    rounds = 1
+    candidates = 0
+    communities = 3
+    members = ['mixture', 'mixture']
+    agreement.min_confidence = 0.0
+";
+
+/// Samples of the digits.
+const N: usize = 700;
+
+/// The left and the right half of some digits.
+fn halves() -> [Array2<f32>; 2] {
+    let data = read_dataset(&["digits".into()], &[]).unwrap();
+    let side = |first: usize| {
+        let column = |at: usize| 8 * (at / 4) + at % 4 + first;
+        let columns: Vec<usize> = (0..32).map(column).collect();
+        data.features.view().slice(s![..N, ..]).select(Axis(1), &columns)
+    };
+    [side(0), side(4)]
+}
+
+/// Writes features with ids, in the order of `rows`.
+fn with_ids(sandbox: &Sandbox, name: &str, features: &Array2<f32>, rows: &[usize]) {
+    let features = features.select(Axis(0), rows);
+    let ids: Vec<String> = rows.iter().map(|row| format!("s{row}")).collect();
+    let ids = ids.iter().map(String::as_str).collect();
+    let members = [("X", features.view().into()), ("id", Member::Texts(ids))];
+    npz(&sandbox.path(name), &members).unwrap();
+}
+
+/// `left.npz`, and other views of its samples: `right.npz`, the same in another order as `turned.npz`, and without ids as `right.npy`.
+fn sandbox() -> Sandbox {
+    let (sandbox, [left, right]) = (Sandbox::new(), halves());
+    sandbox.file("mixtures.toml", MIXTURES);
+    let order: Vec<usize> = (0..N).collect();
+    with_ids(&sandbox, "left.npz", &left, &order);
+    with_ids(&sandbox, "right.npz", &right, &order);
+    let turned = Seed(5).rng(Stream::Subset).permutation(N);
+    with_ids(&sandbox, "turned.npz", &right, &turned);
+    npy(&sandbox.path("right.npy"), right.view()).unwrap();
+    sandbox
+}
+
+/// Clusters, whether or not there are pseudo-labels of every cluster.
+fn cluster(sandbox: &Sandbox, arguments: &str) -> String {
+    let output = sandbox.run(&format!("cluster {arguments}"));
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments}: {}", stderr(&output));
+    stderr(&output)
+}
+
+/// Files of the models and the answer of two runs, which have to be the same.
+fn assert_same(sandbox: &Sandbox, first: &str, second: &str) {
+    let told = ["metrics.json", "manifest.json", "report.html", "config.toml"];
+    let [files, others] = [first, second].map(|run| {
+        let mut files = sandbox.files(run);
+        files.retain(|name| !told.contains(&name.as_str()));
+        files
+    });
+    assert_eq!(files, others);
+    for name in &files {
+        let [one, other] =
+            [first, second].map(|run| fs::read(sandbox.path(run).join(name)).unwrap());
+        assert!(one == other, "{name} of {first} and {second}");
+    }
+}
+
+/// The bytes of a file of predictions, which is removed.
+fn predicted(sandbox: &Sandbox, arguments: &str) -> Vec<u8> {
+    sandbox.done(&format!("predict {arguments} --out found.csv --quiet"));
+    let bytes = fs::read(sandbox.path("found.csv")).unwrap();
+    fs::remove_file(sandbox.path("found.csv")).unwrap();
+    bytes
+}
+
+/// Runs the program, which has to fail with one line that has all `parts`, and to leave nothing.
+fn refused(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
+    let before = sandbox.files("");
+    let output = sandbox.run(arguments);
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments}: {message}");
+    assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{arguments}: no {part:?} in: {message}");
+    }
+    assert_eq!(sandbox.files(""), before, "{arguments}: nothing is written");
+}
+
+#[test]
+fn a_file_is_joined_by_ids_and_predicts() {
+    let sandbox = sandbox();
+    let run = "left.npz -k 10 --config mixtures.toml";
+    let told = cluster(&sandbox, &format!("{run} --view right.npz --threads 1 --out one"));
+    assert!(told.contains("view right.npz: 32 features, joined with the data by ids"), "{told}");
+    cluster(&sandbox, &format!("{run} --view turned.npz --threads 3 --quiet --out two"));
+    assert_eq!(
+        fs::read(sandbox.path("one/assignments.csv")).unwrap(),
+        fs::read(sandbox.path("two/assignments.csv")).unwrap()
+    );
+    let told = cluster(&sandbox, &format!("{run} --view right.npy --out three"));
+    assert!(told.contains("row by row, as only one of them has ids"), "{told}");
+    cluster(&sandbox, &format!("{run} --quiet --out plain"));
+    let assigned = |run: &str| fs::read(sandbox.path(run).join("assignments.csv")).unwrap();
+    assert!(assigned("one") == assigned("three") && assigned("one") != assigned("plain"));
+    let again = "left.npz --config one/config.toml --view right.npz --quiet --out four";
+    cluster(&sandbox, again);
+    assert_same(&sandbox, "one", "four");
+    assert_eq!(
+        fs::read(sandbox.path("one/config.toml")).unwrap(),
+        fs::read(sandbox.path("four/config.toml")).unwrap()
+    );
+
+    let metrics = sandbox.json("one/metrics.json");
+    assert_eq!(metrics["views"][0]["name"], "right.npz");
+    assert_eq!(metrics["views"][0]["n_features"], 32);
+    assert_eq!(metrics["chosen"], "across-kinds", "or the view would have no part in it");
+    assert!(sandbox.json("plain/metrics.json").get("views").is_none());
+
+    for arguments in ["one left.npz --view right.npz", "one left.npz --view turned.npz --threads 3"]
+    {
+        assert!(predicted(&sandbox, arguments) == assigned("one"), "{arguments}");
+    }
+    let voted = predicted(&sandbox, "one left.npz --view right.npz --votes");
+    assert!(String::from_utf8(voted).unwrap().starts_with("sample,id,cluster,confidence,lowest"));
+
+    let [left, right] = halves();
+    let some: Vec<usize> = (100..150).collect();
+    with_ids(&sandbox, "some.npz", &left, &some);
+    with_ids(&sandbox, "theirs.npz", &right, &some);
+    let lines = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap();
+        let of = |line: &str| {
+            let cells: Vec<&str> = line.split(',').collect();
+            (cells[1].to_owned(), cells[2].to_owned())
+        };
+        text.lines().map(of).collect::<Vec<_>>()
+    };
+    let found = lines(predicted(&sandbox, "one some.npz --view theirs.npz"));
+    assert_eq!(found[1..], lines(assigned("one"))[101..151], "a sample's cluster is its own");
+
+    refused(&sandbox, "predict one left.npz", &["right.npz", "each with --view", "got 0"]);
+    let two = "predict one left.npz --view right.npz --view right.npz";
+    refused(&sandbox, two, &["right.npz", "got 2"]);
+    npy(&sandbox.path("narrow.npy"), right.slice(s![.., ..5])).unwrap();
+    let parts = ["narrow.npy: 5 features, but the view right.npz of one has 32"];
+    refused(&sandbox, "predict one left.npz --view narrow.npy", &parts);
+    refused(&sandbox, "predict one left.npz --view theirs.npz", &["'s0' is not in theirs.npz"]);
+    refused(&sandbox, "predict one left.npz --append", &["right.npz", "got 0"]);
+    refused(&sandbox, "predict plain left.npz --view right.npz", &["plain has no views", "--view"]);
+    refused(&sandbox, "cut one -k 5", &["one: voters on other views", "with this -k"]);
+    sandbox.done("export one --out labels.csv");
+    sandbox.done("report one");
+    sandbox.done("predict one some.npz --view theirs.npz --quiet");
+    with_ids(&sandbox, "new.npz", &left, &[3, 4]);
+    let new = sandbox.path("new.npz");
+    let data = read_dataset(&[new.clone()], &[]).unwrap();
+    let members = [("X", data.features.view().into()), ("id", Member::Texts(vec!["n3", "n4"]))];
+    npz(&new, &members).unwrap();
+    npy(&sandbox.path("new-view.npy"), right.slice(s![3..5, ..])).unwrap();
+    sandbox.done("predict one new.npz --view new-view.npy --append --quiet");
+    let table = sandbox.text("one/assignments.csv");
+    let cell = |id: &str| {
+        let line = table.lines().find(|line| line.contains(&format!(",{id},"))).unwrap();
+        line.split(',').nth(2).unwrap().to_owned()
+    };
+    assert_eq!([cell("n3"), cell("n4")], [cell("s3"), cell("s4")]);
+}
+
+#[test]
+fn an_encoder_is_part_of_the_run() {
+    let sandbox = sandbox();
+    let run = "left.npz -k 10 --config mixtures.toml --view autoencoder --quiet";
+    cluster(&sandbox, &format!("{run} --threads 1 --out one"));
+    cluster(&sandbox, &format!("{run} --threads 3 --out two"));
+    assert_same(&sandbox, "one", "two");
+    cluster(&sandbox, "left.npz --config one/config.toml --quiet --out three");
+    assert_same(&sandbox, "one", "three");
+    cluster(&sandbox, &format!("{run} --seed 1 --out other"));
+    let encoder =
+        |run: &str| fs::read(sandbox.path(run).join("models/view-1/encoder.safetensors")).unwrap();
+    assert!(encoder("one") == encoder("two") && encoder("one") != encoder("other"));
+    let assigned = fs::read(sandbox.path("one/assignments.csv")).unwrap();
+    for threads in [1, 3] {
+        assert!(predicted(&sandbox, &format!("one left.npz --threads {threads}")) == assigned);
+    }
+    refused(&sandbox, "predict one left.npz --view right.npz", &["one has no views"]);
+    refused(&sandbox, "predict one right.npy --view right.npz", &["one has no views"]);
+    refused(&sandbox, "cut one -k 5", &["one: voters on other views"]);
+
+    // A file that is called as a pretext, beside the pretext.
+    fs::copy(sandbox.path("right.npz"), sandbox.path("masked")).unwrap();
+    let run = "left.npz -k 10 --config mixtures.toml --view ./masked --view autoencoder --quiet";
+    cluster(&sandbox, &format!("{run} --out both"));
+    let views = &sandbox.json("both/metrics.json")["views"];
+    assert_eq!([&views[0]["learnt"], &views[1]["learnt"]], [false, true]);
+    let assigned = fs::read(sandbox.path("both/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "both left.npz --view masked") == assigned);
+
+    // A damaged encoder is named.
+    let path = sandbox.path("one/models/view-1/encoder.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    refused(&sandbox, "predict one left.npz", &["encoder.safetensors", "damaged"]);
+}
+
+#[test]
+fn what_cannot_be_a_view_is_refused_before_any_work() {
+    let (sandbox, [_, right]) = (sandbox(), halves());
+    with_ids(&sandbox, "few.npz", &right, &(0..N - 1).collect::<Vec<_>>());
+    let others: Vec<usize> = (1..=N).map(|row| row % N).collect();
+    with_ids(&sandbox, "twice.npz", &right, &[&others[1..], &[2]].concat());
+    npy(&sandbox.path("short.npy"), right.slice(s![..N - 1, ..])).unwrap();
+    npy(&sandbox.path("same.npy"), Array2::<f32>::ones((N, 3)).view()).unwrap();
+    sandbox.file("unjudged.toml", format!("judge = false\n{MIXTURES}"));
+    let run = "cluster left.npz -k 10 --out run";
+    for (arguments, parts) in [
+        ("--view none.npz", &["none.npz: no such file"][..]),
+        ("--view few.npz", &["left: 's699' is not in few.npz"]),
+        ("--view twice.npz", &["twice.npz: 's2' is there twice"]),
+        ("--view short.npy", &["short.npy: 699 rows for 700 samples of left"]),
+        ("--view same.npy", &["--view", "10 distinct rows", "got", "same.npy"]),
+        ("--view right.npz --config unjudged.toml", &["--view", "judge = true"]),
+        ("--view right.npz --labelling clusters", &["--view", "labelling = agreement"]),
+        ("--view forecast --view autoencoder --preset paper", &["preset", "auto, image"]),
+    ] {
+        refused(&sandbox, &format!("{run} {arguments}"), parts);
+    }
+    refused(&sandbox, "cluster left.npz --k-range 2..3 --view right.npz", &["cannot be used with"]);
+    refused(&sandbox, "train left.npz --labels-partial x --view right.npz", &["--view"]);
+    let settings = format!("{MIXTURES}\n[[views]]\nname = 'x.npz'\n");
+    sandbox.file("viewed.toml", settings);
+    let parts = ["x.npz: the settings have this view", "--view"];
+    refused(&sandbox, &format!("{run} --config viewed.toml"), &parts);
+}
+
+/// The time that an encoder may take is limited, and the run can be repeated without a clock.
+#[test]
+fn an_encoder_ends_in_time() {
+    let sandbox = sandbox();
+    let run = "left.npz -k 10 --config mixtures.toml --view autoencoder";
+    cluster(&sandbox, &format!("{run} --quiet --out whole"));
+    let mut settings: toml::Table = toml::from_str(&sandbox.text("whole/config.toml")).unwrap();
+    settings.remove("run");
+    let pretext = &mut settings["views"][0]["pretext"];
+    pretext["epochs"] = toml::Value::Integer(1_000_000);
+    sandbox.file("long.toml", toml::to_string(&settings).unwrap());
+    let told = cluster(&sandbox, "left.npz --config long.toml --max-time 6s --out cut");
+    assert!(told.contains("view autoencoder: its encoder was trained for"), "{told}");
+    let written: toml::Table = toml::from_str(&sandbox.text("cut/config.toml")).unwrap();
+    assert!(written["views"][0]["pretext"]["most_steps"].as_integer().unwrap() > 0);
+    cluster(&sandbox, "left.npz --config cut/config.toml --quiet --out again");
+    assert_same(&sandbox, "cut", "again");
+}
