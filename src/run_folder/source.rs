@@ -1,9 +1,12 @@
 //! What a run was made of.
 
-use consilience_data::Recipe;
+use std::path::Path;
+
+use consilience_data::{DataError, Recipe};
 use consilience_graph::Signatures;
 use serde::{Deserialize, Serialize};
 
+use super::write_text;
 use crate::RunError;
 
 /// The name of the file with the settings.
@@ -101,6 +104,12 @@ pub(super) fn settings_toml(
         "# {title}\n\n\
          {settings}\n# What it was made of. Not read by --config.\n[run]\n{source}"
     ))
+}
+
+/// Writes how files became features.
+pub(super) fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {
+    let recipe = serde_json::to_string_pretty(recipe).expect("plain data") + "\n";
+    write_text(&folder.join(RECIPE), &recipe)
 }
 
 /// Votes of other tools.

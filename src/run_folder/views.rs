@@ -8,9 +8,8 @@ use consilience_ensembles::{Encoder, Ensemble};
 use serde::{Deserialize, Serialize};
 
 use super::read::json;
-use super::source::RECIPE;
+use super::source::{RECIPE, write_recipe};
 use super::transform::{read_transform, write_transform};
-use super::write::write_recipe;
 use super::{damaged, unwritable};
 use crate::RunError;
 use crate::views::{Part, View, ViewSight, ViewSource, ViewVoters};

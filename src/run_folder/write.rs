@@ -38,16 +38,16 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use consilience_data::DataError;
 use consilience_data::write::npz;
-use consilience_data::{DataError, Recipe};
 use consilience_graph::Tree;
 use ndarray::ArrayView1;
 
+use super::manifest;
 use super::results::{Beside, Results, write_results};
-use super::source::{GivenVotes, Provenance, RECIPE};
+use super::source::{GivenVotes, Provenance, write_recipe};
 use super::strays::write_scores;
 use super::votes::VOTES;
-use super::{manifest, write_text};
 use crate::from_votes::VotesOutcome;
 use crate::outcome::Outcome;
 use crate::output::replace;
@@ -108,11 +108,6 @@ pub(super) fn write_tree(path: &Path, tree: &Tree) -> Result<(), DataError> {
 pub fn add_file(folder: &Path, name: &str, content: &[u8]) -> Result<(), RunError> {
     replace(&folder.join(name), content)?;
     manifest::renew(folder, name)
-}
-
-pub(super) fn write_recipe(folder: &Path, recipe: &Recipe) -> Result<(), DataError> {
-    let recipe = serde_json::to_string_pretty(recipe).expect("plain data") + "\n";
-    write_text(&folder.join(RECIPE), &recipe)
 }
 
 /// Writes all files of a run that had its votes given into `folder`, which exists and is empty: the same as
