@@ -140,7 +140,7 @@ mod tests {
             .flat_map(|(group, &(size, place))| vec![(group, place); size])
             .collect();
         let noise = Seed(3).rng(Stream::Subset).normal(3 * of_row.len());
-        let value = |(row, column)| of_row[row].1 + noise[3 * row + column];
+        let value = |(row, column): (usize, usize)| of_row[row].1 + noise[3 * row + column];
         let points = Array2::from_shape_fn((of_row.len(), 3), value);
         let features = Features::new(points, "points").unwrap();
         let mut data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
