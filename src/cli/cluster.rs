@@ -189,7 +189,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             data.truth.as_ref().and_then(|truth| teaching::unlike(taught, truth, &metrics));
         unlike.iter().for_each(|note| watcher.note(note));
     }
-    let unheeded = settings::unheeded(&args.agreement, metrics.pseudo_label_rule);
+    let rule = metrics.pseudo_label_rule;
+    let unheeded = settings::unheeded(&args.agreement, config.labelling, rule);
     unheeded.iter().for_each(|note| watcher.note(note));
     watcher.mention("writing");
     let folder = writing::publish(&staging, |folder| {

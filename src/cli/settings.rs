@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use consilience::from_votes::VotesConfig;
-use consilience::labelling::LabelRule;
+use consilience::labelling::{LabelRule, Labelling};
 use consilience::overlay::overlay;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Dataset, Seed};
@@ -126,21 +126,29 @@ pub(super) fn agree(agreement: &mut AgreementParams, args: &AgreementArgs) {
 }
 
 /// What was typed that the labels which a run ended with don't depend on.
-pub(super) fn unheeded(args: &AgreementArgs, rule: LabelRule) -> Option<String> {
+pub(super) fn unheeded(
+    args: &AgreementArgs,
+    labelling: Labelling,
+    rule: LabelRule,
+) -> Option<String> {
+    let agreed = rule == LabelRule::MiniClusters && labelling == Labelling::Agreement;
+    let sure = agreed || rule == LabelRule::MiniClusters && labelling == Labelling::Confidence;
     let typed = [
-        (args.min_agree.is_some(), "--min-agree"),
-        (args.max_agree.is_some(), "--max-agree"),
-        (args.min_common.is_some(), "--min-common"),
-        (args.min_confidence.is_some(), "--min-confidence"),
+        (args.min_agree.is_some() && !agreed, "--min-agree"),
+        (args.max_agree.is_some() && !agreed, "--max-agree"),
+        (args.min_common.is_some() && !agreed, "--min-common"),
+        (args.min_confidence.is_some() && !sure, "--min-confidence"),
     ];
-    let typed = typed.into_iter().filter_map(|(is_typed, flag)| is_typed.then_some(flag));
-    let typed: Vec<&str> = typed.filter(|_| rule == LabelRule::Backed).collect();
-    (!typed.is_empty()).then(|| {
-        format!(
-            "{}: not applied to the pseudo-labels of this run, which are all samples on which most models of each kind stand behind the answer",
-            typed.join(", ")
-        )
-    })
+    let typed = typed.into_iter().filter_map(|(is_unheeded, flag)| is_unheeded.then_some(flag));
+    let typed: Vec<&str> = typed.collect();
+    let why = match rule {
+        LabelRule::Backed => {
+            "which are all samples on which most models of each kind stand behind the answer"
+        }
+        LabelRule::MiniClusters => "as --labelling asks for another way than agreement",
+    };
+    let typed = (!typed.is_empty()).then(|| typed.join(", "))?;
+    Some(format!("{typed}: not applied to the pseudo-labels of this run, {why}"))
 }
 
 /// What to train on. A GPU is looked for right away.
@@ -207,4 +215,27 @@ fn over_file<C: Serialize + DeserializeOwned>(
         file.retain(|key, _| known.contains_key(key));
     }
     overlay(config, file).map_err(|error| anyhow!("{shown}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_applied_is_told() {
+        let args = AgreementArgs {
+            min_agree: Some("80%".parse().unwrap()),
+            max_agree: None,
+            min_common: None,
+            min_confidence: Some(0.9),
+        };
+        let told = |labelling, rule| unheeded(&args, labelling, rule).unwrap_or_default();
+        assert_eq!(told(Labelling::Agreement, LabelRule::MiniClusters), "");
+        let backed = told(Labelling::Agreement, LabelRule::Backed);
+        assert!(backed.starts_with("--min-agree, --min-confidence: not applied"), "{backed}");
+        let sure = told(Labelling::Confidence, LabelRule::MiniClusters);
+        assert!(sure.starts_with("--min-agree: not") && sure.contains("--labelling"), "{sure}");
+        let clusters = told(Labelling::Clusters, LabelRule::MiniClusters);
+        assert!(clusters.starts_with("--min-agree, --min-confidence: "), "{clusters}");
+    }
 }
