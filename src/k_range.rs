@@ -119,9 +119,11 @@ pub fn of_runs(
     observer: &dyn Observer,
     mut observe: impl FnMut(&KRow),
 ) -> Result<Vec<KRow>, RunError> {
-    // Votes are looked at, and no answer.
-    let with =
-        |k| Config { n_clusters: k, judge: false, ..config.clone() }.check(features, compute);
+    // Votes are looked at, and no answer; so other views have nothing to say.
+    let with = |k| {
+        let config = config.clone();
+        Config { n_clusters: k, judge: false, views: Vec::new(), ..config }.check(features, compute)
+    };
     // Both ends, so that nothing is refused after hours.
     with(*ks.start())?;
     with(*ks.end())?;

@@ -167,7 +167,7 @@ fn a_file_is_joined_by_ids_and_predicts() {
     sandbox.done("predict one some.npz --view theirs.npz --quiet");
     with_ids(&sandbox, "new.npz", &left, &[3, 4]);
     let new = sandbox.path("new.npz");
-    let data = read_dataset(&[new.clone()], &[]).unwrap();
+    let data = read_dataset(std::slice::from_ref(&new), &[]).unwrap();
     let members = [("X", data.features.view().into()), ("id", Member::Texts(vec!["n3", "n4"]))];
     npz(&new, &members).unwrap();
     npy(&sandbox.path("new-view.npy"), right.slice(s![3..5, ..])).unwrap();
@@ -247,6 +247,33 @@ fn what_cannot_be_a_view_is_refused_before_any_work() {
     sandbox.file("viewed.toml", settings);
     let parts = ["x.npz: the settings have this view", "--view"];
     refused(&sandbox, &format!("{run} --config viewed.toml"), &parts);
+}
+
+/// A view is read as data are: its labels and ids are no features, whatever they are called.
+#[test]
+fn ids_and_labels_of_the_data_are_no_features_of_a_view() {
+    let sandbox = Sandbox::new();
+    sandbox.file("mixtures.toml", MIXTURES);
+    let line = |row: usize, first: &str| {
+        let group = row % 2;
+        let noise = |at: usize| row * (at + 3) % 17;
+        format!("{first},k{row},{group},{},{}\n", 100 * group + noise(1), noise(2) + 1000 * group)
+    };
+    let table = |rows: &[usize], first: &str| {
+        let lines = rows.iter().map(|&row| line(row, first)).collect::<String>();
+        format!("width,key,kind,a,b\n{lines}")
+    };
+    let order: Vec<usize> = (0..80).collect();
+    sandbox.file("data.csv", table(&order, "1"));
+    let turned: Vec<usize> = order.iter().rev().copied().collect();
+    sandbox.file("view.csv", table(&turned, "2"));
+    let options = "--id-column key --label-column kind --ignore-column width";
+    let run = format!("data.csv -k 2 --config mixtures.toml {options} --view view.csv --out run");
+    let told = cluster(&sandbox, &run);
+    assert!(told.contains("view view.csv: 2 features, joined with the data by ids"), "{told}");
+    let assigned = fs::read(sandbox.path("run/assignments.csv")).unwrap();
+    assert!(predicted(&sandbox, "run data.csv --view view.csv") == assigned);
+    assert!(sandbox.json("run/metrics.json")["acc"].as_f64().unwrap() > 0.99);
 }
 
 /// The time that an encoder may take is limited, and the run can be repeated without a clock.

@@ -43,8 +43,8 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     min_confidence : float, optional
         Every model has to be more confident than this of a sample that is to have a pseudo-label.
     views : list of {"autoencoder", "contrastive", "masked", "forecast"}, optional
-        Other views of the data, on which there are more voters: what encoders learn from the data in ``fit``, each on a task that they pose themselves
-        (see :class:`Embedder`). They are part of the model, and `predict` needs nothing else.
+        Other views of the data, on which there are more voters: what encoders learn from the data in ``fit``, each on a task that they
+        pose themselves (see :class:`Embedder`). They are part of the model, and `predict` needs nothing else.
     settings : dict, optional
         Any other settings, nested as in the ``config.toml`` of a run: ``{"network": {"hidden": [500]}}``.
     n_jobs : int, optional
@@ -358,8 +358,8 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            If `X` has another number of samples or features, and for a run that has no tree of votes (its answer is that of k-means), has other `views`, has
-            `n_clusters` clusters already, or whose votes don't tell so many kinds of samples apart.
+            If `X` has another number of samples or features, and for a run that has no tree of votes (its answer is that of k-means), has
+            other `views`, has `n_clusters` clusters already, or whose votes don't tell so many kinds of samples apart.
 
         Examples
         --------

@@ -187,7 +187,7 @@ def views(names: Any) -> list[str]:
     for name in names:
         if not isinstance(name, str):
             raise ValueError(
-                f"views: need names of pretexts, got {type(name).__name__}; files of other features are for the command line"
+                f"views: need names of pretexts, got {type(name).__name__}; other features are for the command line (--view FILE)"
             )
     return list(names)
 

@@ -7,14 +7,14 @@ use consilience::RunError;
 use consilience::embedding::params_for;
 use consilience::overlay::overlay;
 use consilience_data::{Recipe, Seed};
-use consilience_ensembles::{Pretext, PretextParams};
+use consilience_ensembles::PretextParams;
 use numpy::{IntoPyArray, PyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{of_io, of_run};
 use crate::numbers::Numbers;
-use crate::options::{table, threads};
+use crate::options::{self, table, threads};
 use crate::watch::{Teller, Watch, borrowed, owned};
 
 /// A trained encoder.
@@ -40,10 +40,7 @@ pub(crate) fn train_encoder<'py>(
     verbose: u8,
     tell: Option<Bound<'py, PyAny>>,
 ) -> PyResult<(Encoder, usize, f64)> {
-    let pretext: Pretext = pretext.parse().map_err(|need: String| {
-        let (name, got) = ("pretext", pretext.to_owned());
-        of_run(RunError::Setting { name, need, got })
-    })?;
+    let pretext = options::pretext("pretext", pretext).map_err(of_run)?;
     let (features, offsets) = {
         let numbers = Numbers::new(x)?;
         let view = numbers.view();

@@ -9,7 +9,7 @@ use consilience::overlay::overlay;
 use consilience::views::ViewSettings;
 use consilience::{Config, Effort, RunError};
 use consilience_data::{Features, Recipe, Seed};
-use consilience_ensembles::Compute;
+use consilience_ensembles::{Compute, Pretext};
 use consilience_graph::{AgreementParams, Strictness};
 use pyo3::prelude::*;
 use toml::Table;
@@ -78,10 +78,7 @@ impl Options {
         }
         self.agreement.apply(&mut config.agreement)?;
         for name in &self.views {
-            let pretext = name.parse().map_err(|need| {
-                let got = name.clone();
-                RunError::Setting { name: "views", need, got }
-            })?;
+            let pretext = pretext("views", name)?;
             let params = params_for(pretext, &self.preset, features, recipe)?;
             config.views.push(ViewSettings::learnt(params));
         }
@@ -97,6 +94,12 @@ impl Options {
     pub(crate) fn compute(&self) -> Compute {
         Compute::cpu(threads(self.threads))
     }
+}
+
+/// The pretext of that name, for the parameter `name`.
+pub(crate) fn pretext(name: &'static str, text: &str) -> Result<Pretext, RunError> {
+    let need = || format!("one of {}", Pretext::ALL.map(Pretext::name).join(", "));
+    text.parse().map_err(|_| RunError::Setting { name, need: need(), got: text.into() })
 }
 
 impl AgreementOptions {

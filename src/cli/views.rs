@@ -1,7 +1,7 @@
 //! Other views of the samples: `--view`, of `cluster` and of `predict`.
 
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Result, bail};
@@ -11,7 +11,7 @@ use consilience::embedding::params_for;
 use consilience::metrics::ViewMetrics;
 use consilience::run_folder::Source;
 use consilience::views::{GivenView, ViewSettings, check_view};
-use consilience_data::{DataHash, Dataset, PairedBy, ReadOptions, read_dataset_with};
+use consilience_data::{DataError, DataHash, Dataset, PairedBy, ReadOptions, read_dataset_with};
 use consilience_ensembles::Pretext;
 
 use super::style::plural;
@@ -48,15 +48,12 @@ pub(super) struct GivenViews {
 }
 
 impl ViewArgs {
-    /// Reads the files, and finds which row is which sample of `data`. Columns are found by their names; how data are read otherwise is `options`'.
+    /// Reads the files, and finds which row is which sample of `data`, which were read by `options`.
     pub(super) fn read(&self, data: &Dataset, options: &ReadOptions) -> Result<GivenViews> {
-        let mut own = ReadOptions::default();
-        own.missing = options.missing;
-        own.max_memory = options.max_memory;
         let mut views = Vec::new();
         for name in &self.views {
             if let ViewName::File(path) = name {
-                let view = read_dataset_with(std::slice::from_ref(path), &[], &own)?;
+                let view = read(path, options)?;
                 let (view, by) = view.as_view_of(data, &path.display().to_string())?;
                 views.push((path.clone(), view, by));
             }
@@ -140,6 +137,24 @@ impl GivenViews {
             format!("view {}: {features}, joined with the data {}", path.display(), joined(*by))
         })
     }
+}
+
+/// Reads a view of data that are read by `options`. What columns are for is found by their names; those that a person named as ids, labels, or to be left out of the data are no
+/// features of a view either, if it has such.
+fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+    let (missing, max_memory) = (options.missing, options.max_memory);
+    let own = ReadOptions { missing, max_memory, ..ReadOptions::default() };
+    let read = |own: &ReadOptions| read_dataset_with(&[path.to_path_buf()], &[], own);
+    let with_ids = ReadOptions { id_column: options.id_column.clone(), ..own.clone() };
+    let named = options.id_column.as_ref().and_then(|_| Some((read(&with_ids).ok()?, with_ids)));
+    let (view, own) = match named {
+        Some(found) => found,
+        None => (read(&own)?, own),
+    };
+    let names = view.recipe.feature_names.as_deref().unwrap_or_default();
+    let named = options.label_column.iter().chain(&options.ignored_columns);
+    let aside: Vec<String> = named.filter(|&name| names.contains(name)).cloned().collect();
+    if aside.is_empty() { Ok(view) } else { read(&ReadOptions { ignored_columns: aside, ..own }) }
 }
 
 /// How rows and samples were joined.

@@ -94,7 +94,7 @@ pub(super) fn read(
         }
         ViewSource::Learnt(Box::new(encoder))
     } else {
-        ViewSource::Given(json(&folder.join(RECIPE))?)
+        ViewSource::Given(Box::new(json(&folder.join(RECIPE))?))
     };
     let seen = transform.projection.as_ref().map_or(transform.n_features(), |p| p.ncols());
     let mut voters = Vec::new();

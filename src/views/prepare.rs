@@ -58,7 +58,7 @@ pub fn prepare_views(
             }
             None => {
                 let GivenView { features, recipe } = given.next().expect("they were counted");
-                let source = ViewSource::Given((*recipe).clone());
+                let source = ViewSource::Given(Box::new((*recipe).clone()));
                 (Cow::Borrowed(*features), (*recipe).clone(), source)
             }
         };

@@ -34,7 +34,7 @@ impl Sight {
     pub(crate) fn to_give(&self) -> impl Iterator<Item = (&str, usize, &Recipe)> {
         self.views.iter().filter_map(|view| match &view.source {
             ViewSource::Given(recipe) => {
-                Some((view.name.as_str(), view.transform.n_features(), recipe))
+                Some((view.name.as_str(), view.transform.n_features(), &**recipe))
             }
             ViewSource::Learnt(_) => None,
         })

@@ -17,7 +17,7 @@ pub struct GivenView<'a> {
 /// Where the features of a view come from.
 pub enum ViewSource {
     /// From files, in this way: new samples need theirs.
-    Given(Recipe),
+    Given(Box<Recipe>),
     /// From the data, by an encoder.
     Learnt(Box<Encoder>),
 }
