@@ -241,7 +241,6 @@ fn what_cannot_be_a_view_is_refused_before_any_work() {
     ] {
         refused(&sandbox, &format!("{run} {arguments}"), parts);
     }
-    refused(&sandbox, "cluster left.npz --k-range 2..3 --view right.npz", &["cannot be used with"]);
     refused(&sandbox, "train left.npz --labels-partial x --view right.npz", &["--view"]);
     let settings = format!("{MIXTURES}\n[[views]]\nname = 'x.npz'\n");
     sandbox.file("viewed.toml", settings);

@@ -110,7 +110,7 @@ fn of_voters(row: Option<&KRow>) -> [String; 3] {
 }
 
 const TREE: &str = "
-whole        share of the granularities, from coarse to fine, over which a sample's cluster stays whole
+whole        share of the granularities, from coarse to fine, over which a sample's cluster stays whole longer than a crowd's halves would
 again        how far the other half has the cluster that it has least (1: exactly)
 smallest     share of the samples in the smallest cluster
 ";

@@ -22,7 +22,7 @@ pub(super) struct ViewArgs {
     /// Another view of the same samples, on which more voters look, beside those on the data: a file of other features, whose rows are joined with the data by
     /// ids or else by order (./masked, if it is called so); or what an encoder learns from the data: autoencoder, contrastive, masked or forecast. May be given
     /// several times; predict takes such files, too
-    #[arg(long = "view", value_name = "FILE|PRETEXT", conflicts_with = "k_range")]
+    #[arg(long = "view", value_name = "FILE|PRETEXT")]
     pub(super) views: Vec<ViewName>,
 }
 
