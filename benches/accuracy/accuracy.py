@@ -106,6 +106,7 @@ def scores_of(metrics: dict) -> Line:
         "nmi": metrics["nmi"],
         "ari": metrics["ari"],
         "coverage": 1.0,  # every sample has a cluster
+        "n_clusters": metrics["n_clusters"],
         "complete": metrics["complete"],
         "pseudo_labels": {"coverage": labels["coverage"], "acc": labels["acc"]},
         "stop": metrics["stop"],
@@ -147,7 +148,7 @@ class Runner:
 
     def command(self, data_set: str, setting: str, seed: int, out: Path) -> list[str]:
         chosen = SETTINGS[setting]
-        words = [self.program, "cluster", *SETS[data_set].arguments(self.folder), "--seed", str(seed)]
+        words = [self.program, "cluster", *SETS[data_set].arguments(self.folder, chosen.k), "--seed", str(seed)]
         words += ["--json", "--quiet", "--threads", str(self.args.threads), "--out", str(out), *chosen.arguments]
         if chosen.toml:
             config = out.parent / "config.toml"

@@ -32,11 +32,11 @@ class DataSet:
             return [MADE / name for name in self.data]
         return [require(folder) / name for name in self.data]
 
-    def arguments(self, folder: Path | None) -> list[str]:
-        """How our program is told of the set."""
+    def arguments(self, folder: Path | None, k: str | None = None) -> list[str]:
+        """How our program is told of the set; `k`: in place of its own."""
         if self.data == ("digits",):
-            return ["digits", "-k", str(self.k)]
-        found = [str(path) for path in self.files(folder)] + ["-k", str(self.k)]
+            return ["digits", "-k", k or str(self.k)]
+        found = [str(path) for path in self.files(folder)] + ["-k", k or str(self.k)]
         if self.ignored:
             found += ["--label-column", self.truth, "--ignore-column", ",".join(self.ignored), "--missing", "drop"]
         return found + [word for name in self.labels for word in ("--labels", str(require(folder) / name))]
@@ -75,11 +75,16 @@ class Setting:
 
     arguments: tuple[str, ...] = ()
     toml: str = ""
+    k: str | None = None  # what `-k` is told in place of the number of classes
 
 
+FOUND_K = "found-k"
 # An ablation is a line here: Setting(("--models", "10")), or Setting(toml="[network]\nlabel_weight = 1.0").
 SETTINGS = {
     "auto": Setting(),
+    FOUND_K: Setting(k="auto"),
+    "no-communities": Setting(toml="communities = 0\n"),
+    "no-judge": Setting(toml="judge = false\n"),  # the networks' consensus: aligned and averaged
     "first-round": Setting(("--rounds", "1")),
     "paper": Setting(("--preset", "paper")),
     # As many epochs as all rounds have, without pseudo-labels, for images (on text and embeddings, `auto` is plain).
@@ -141,7 +146,11 @@ PEERS = {
     "umap-k-means": Peer("UMAP, k-means"),
     "umap-gmm": Peer("UMAP, Gaussian mixture"),
     "umap-hdbscan": Peer("UMAP, HDBSCAN"),
+    "evoc-own": Peer("EVoC, its own layer"),
+    "leiden-1": Peer("Leiden, resolution 1"),
 }
+# Those that are told no K in any way.
+UNTOLD = ("hdbscan", "evoc-own", "leiden-1", "umap-hdbscan")
 
 
 def peer_seeds(method: str, data_set: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import mean
 
 import results
-from plan import MARKS, PEERS, SETS, SETTINGS, Mark
+from plan import FOUND_K, MARKS, PEERS, SETS, SETTINGS, UNTOLD, Mark
 from results import Line, failed
 
 BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
@@ -81,9 +81,32 @@ def trust_table(lines: list[Line], at: str | None, settings: list[str]) -> str:
     return markdown(head, [trust_row(*run) for run in runs if run[2]])
 
 
+def untold_rows(lines: list[Line], at: str | None, data_set: str) -> list[list[str]]:
+    """What each method finds that is told no K: how many clusters by seed, and ARI."""
+    ours = results.finals(lines, at, data_set, FOUND_K)
+    if not ours:
+        return []
+    runs = [(PEERS[name].title, results.of_peer(lines, name, data_set)) for name in UNTOLD]
+    rows = []
+    for title, of in [*runs, ("**consilience**", ours)]:
+        done = [line for line in of if not failed(line)]
+        found = ", ".join(str(line["n_clusters"]) for line in done) or NONE
+        ari = [line["ari"] for line in done]
+        cells = [score(mean(ari)), score(min(ari)), cpu_seconds(done)] if done else [NONE] * 3
+        rows.append(["" if rows else f"{data_set}, {SETS[data_set].k}", title, found, *cells])
+    return rows
+
+
+def untold_table(lines: list[Line], at: str | None) -> str | None:
+    rows = [row for name in SETS for row in untold_rows(lines, at, name)]
+    head = ["data, classes", "method", "clusters, by seed", "ARI", "worst seed", "CPU seconds"]
+    return markdown(head, rows) if rows else None
+
+
 def ablation_rows(lines: list[Line], at: str | None, data_set: str) -> list[list[str]]:
     """The default and each other setting with final runs, on the seeds of these."""
     runs = {name: results.finals(lines, at, data_set, name) for name in SETTINGS}
+    runs.pop(FOUND_K)  # another task: see untold_table
     default = {line["seed"]: line for line in runs.pop("auto") if not failed(line)}
     rows = []
     for name, others in runs.items():
@@ -146,6 +169,8 @@ def table(lines: list[Line], at: str | None = None, settings: list[str] | None =
     parts = [markdown(head, rows)]
     if any(results.finals(lines, at, name, setting) for name in SETS for setting in settings):
         parts += ["Pseudo-labels: ACC of the samples chosen, as many by each rule.", trust_table(lines, at, settings)]
+    if untold := untold_table(lines, at):
+        parts += ["Told no K.", untold]
     if ablations := ablation_table(lines, at):
         parts += ["Other settings, and by how much the default's ACC is above theirs on the same seeds.", ablations]
     return "\n\n".join([*parts, facts(lines, at)])

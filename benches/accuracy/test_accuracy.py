@@ -130,6 +130,16 @@ class Table(unittest.TestCase):
         self.assertIn("| digits | plain |", report.table(lines, "aaa"))
         self.assertNotIn("Other settings", report.table(lines[:2], "aaa"))
 
+    def test_what_is_told_no_k_is_beside_what_others_find(self):
+        lines = [ours(1), ours(1, setting="found-k", n_clusters=11, ari=0.8), ours(2, setting="found-k", n_clusters=10, ari=0.9)]
+        lines.append(peer("leiden-1", 0, n_clusters=13, ari=0.5))
+        rows = report.untold_rows(lines, "aaa", "digits")
+        self.assertEqual(rows[0][:4], ["digits, 10", "HDBSCAN", "–", "–"])
+        self.assertEqual([row[:5] for row in rows[2:3]], [["", "Leiden, resolution 1", "13", "0.500", "0.500"]])
+        self.assertEqual(rows[-1][:5], ["", "**consilience**", "11, 10", "0.850", "0.800"])
+        self.assertEqual(report.ablation_rows(lines, "aaa", "digits"), [], "another task")
+        self.assertEqual(report.untold_rows([ours(1)], "aaa", "digits"), [])
+
     def test_the_short_table_has_a_row_for_each_set_that_ours_was_run_on(self):
         lines = [*K_MEANS, peer("gmm", 0, 0.6), peer("evoc", 0, 0.9), peer("evoc", 1, failure="x"), ours(1), ours(2, 0.9)]
         rows = report.short_table(lines).splitlines()
@@ -221,7 +231,7 @@ config = open(sys.argv[sys.argv.index("--config") + 1]).read() if "--config" in 
 labels = {{"coverage": 0.5, "acc": 1.0}}
 of_round = {{"ensemble_acc": 0.8, "pseudo_labels": labels, "models": [{{"acc": 0.7}}]}}
 print(json.dumps({{"acc": 0.9, "nmi": 0.9, "ari": 0.9, "complete": True, "pseudo_labels": labels,
-    "stop": {{"reason": config or "round_limit"}}, "rounds": [of_round, of_round | {{"ensemble_acc": 0.9}}]}}))
+    "stop": {{"reason": config or "round_limit"}}, "n_clusters": 10, "rounds": [of_round, of_round | {{"ensemble_acc": 0.9}}]}}))
 """
 
 

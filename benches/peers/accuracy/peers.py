@@ -84,6 +84,13 @@ def evoc_k(features, k: int, seed: int):
     return EVoC(approx_n_clusters=k, random_state=seed).fit_predict(dense(features))
 
 
+def evoc_own(features, k: int, seed: int):
+    """The layer that it chooses itself; it knows no K."""
+    from evoc import EVoC
+
+    return EVoC(random_state=seed).fit_predict(dense(features))
+
+
 NEIGHBOURS = 15  # of Leiden's graph, as of UMAP's
 HALVINGS = 14  # of the range of resolutions, in search of K communities
 
@@ -102,8 +109,8 @@ def shared_neighbours(features):
     return first, second, shared / (2 * (NEIGHBOURS + 1) - shared)
 
 
-def leiden(features, k: int, seed: int):
-    """The partition whose number of communities is nearest to K, over resolutions (Reichardt-Bornholdt)."""
+def partitions(features, seed: int):
+    """Leiden's partition by resolution (Reichardt-Bornholdt), of the graph of shared neighbours."""
     import igraph
     import numpy as np
     from leidenalg import RBConfigurationVertexPartition, find_partition
@@ -112,12 +119,27 @@ def leiden(features, k: int, seed: int):
 
     first, second, weights = shared_neighbours(normalize(features) if issparse(features) else features)
     graph = igraph.Graph(n=features.shape[0], edges=np.stack([first, second], axis=1))
+    return lambda resolution: find_partition(
+        graph, RBConfigurationVertexPartition, weights=weights, resolution_parameter=resolution, seed=seed
+    )
+
+
+def leiden_1(features, k: int, seed: int):
+    """At resolution 1; it knows no K."""
+    import numpy as np
+
+    return np.array(partitions(features, seed)(1.0).membership)
+
+
+def leiden(features, k: int, seed: int):
+    """The partition whose number of communities is nearest to K, over resolutions."""
+    import numpy as np
+
+    at = partitions(features, seed)
     low, high, best = 0.01, 10.0, None
     for _ in range(HALVINGS):
         resolution = (low * high) ** 0.5
-        found = find_partition(
-            graph, RBConfigurationVertexPartition, weights=weights, resolution_parameter=resolution, seed=seed
-        )
+        found = at(resolution)
         if best is None or abs(len(found) - k) < abs(len(best) - k):
             best = found
         if len(found) == k:
@@ -168,10 +190,12 @@ METHODS: dict[str, Callable] = {
     "umap-k-means": umap_k_means,
     "umap-gmm": umap_gmm,
     "umap-hdbscan": umap_hdbscan,
+    "evoc-own": evoc_own,
+    "leiden-1": leiden_1,
 }
 
 
-COMPILED = ("evoc", "evoc-k", "umap-k-means", "umap-gmm", "umap-hdbscan")  # when first called, which is no part of their time
+COMPILED = ("evoc", "evoc-k", "evoc-own", "umap-k-means", "umap-gmm", "umap-hdbscan")  # when first called, which is no part of their time
 PACKAGES = {"evoc": "evoc", "leiden": "leidenalg", "umap": "umap-learn"}  # the others are of scikit-learn
 
 
