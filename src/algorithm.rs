@@ -14,7 +14,6 @@ use crate::choice::Choice;
 use crate::config::{Config, ValidConfig};
 use crate::cut::{Cut, leave_untrained};
 use crate::error::RunError;
-use crate::granularity::Granularity;
 use crate::judge::Case;
 use crate::knowledge::Knowledge;
 use crate::labeller::Labeller;
@@ -61,7 +60,7 @@ pub fn run_with(
     config.agreement_for(config.members.len() + own.len())?;
     config.need_views(0)?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared((data, Vec::new(), None), config, &Knowledge::default(), own, observer)
+    run_prepared((data, Vec::new()), config, &Knowledge::default(), own, observer)
 }
 
 /// As [`run`], where something is known of some samples: what is linked is together in all that comes out, and what is apart is apart.
@@ -78,7 +77,7 @@ pub fn run_knowing(
     known.constraints().check(config.n_clusters)?;
     config.need_views(0)?;
     let data = prepared(features, config, config.compute.threads, observer)?;
-    run_prepared((data, Vec::new(), None), config, known, Vec::new(), observer)
+    run_prepared((data, Vec::new()), config, known, Vec::new(), observer)
 }
 
 /// The data as models see them, with their neighbours.
@@ -105,13 +104,12 @@ pub fn prepared(
 /// # Arguments
 ///
 /// * `views`: other views of the same samples.
-/// * `sought`: what was found if K was sought in these data, so that it isn't made again: the outcome is the same without it.
 ///
 /// # Errors
 ///
 /// As these.
 pub fn run_prepared(
-    (data, views, sought): (Prepared, Vec<View>, Option<&Granularity>),
+    (data, views): (Prepared, Vec<View>),
     config: &ValidConfig,
     known: &Knowledge,
     own: Vec<Box<dyn Clusterer>>,
@@ -135,8 +133,7 @@ pub fn run_prepared(
         count => {
             observer.step(&Step::Communities);
             let found = Voters::find(&data, k, count, n_threads, observer)?;
-            let settle =
-                |voters| settled(voters, (&data, sought), (k, n_threads), &threads, observer);
+            let settle = |voters| settled(voters, &data, (k, n_threads), &threads, observer);
             found.map(settle).transpose()?
         }
     };

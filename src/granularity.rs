@@ -22,9 +22,11 @@ use crate::progress::Observer;
 /// Numbers of clusters that are looked at where no range is given.
 pub const DEFAULT: RangeInclusive<usize> = 2..=100;
 
-/// Voters of each half, and how many of them are so coarse that they tell groups that nothing joins from those that little joins.
-const VOTERS: usize = 20;
-const COARSE: usize = 4;
+/// Voters of each half.
+const VOTERS: usize = 16;
+/// Coarser ones, where K isn't known: they tell groups that nothing joins from those that little joins. With K known, an island would count for more than
+/// the kinds that are asked for.
+const COARSE_VOTERS: usize = 4;
 /// In how many ways samples are halved; the second with more than [`MANY`] samples, where voters take longer and err less.
 const SPLITS: usize = 4;
 const FEWER_SPLITS: usize = 2;
@@ -100,15 +102,12 @@ pub(crate) struct Branches {
 
 /// The clustering into `k` that the tree of granularities shows, of up to 10,000 samples. `None` if it has no so many branches.
 ///
-/// `sought`: what was found where K was sought in these data, whose tree isn't made again if it is of the same samples and neighbours.
-///
 /// # Errors
 ///
 /// As [`Granularity`]'s own, of data with neighbours.
 pub(crate) fn branches(
     data: &Prepared,
     k: usize,
-    sought: Option<&Granularity>,
     n_threads: usize,
     observer: &dyn Observer,
 ) -> Result<Option<Branches>, RunError> {
@@ -116,20 +115,16 @@ pub(crate) fn branches(
     if k as u64 > SHARE {
         return Ok(None);
     }
-    let of_k = |found: &Granularity, samples: Vec<u32>| {
-        let layer = found.layers.iter().find(|layer| layer.evidence.k == k)?;
-        let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
-        Some(Branches { samples, clusters: of_some.collect() })
-    };
-    if let Some(found) = sought.filter(|found| found.k == k && data.is_all_of(BRANCHED)) {
-        return Ok(of_k(found, data.trainable().to_vec()));
-    }
     let (some, samples) = data.sampled(BRANCHED, n_threads, observer)?;
     if samples.len() < k.max(2) {
         return Ok(None);
     }
-    let found = Granularity::of_data(&some, k..=k, n_threads, observer)?;
-    Ok(of_k(&found, samples))
+    let found = Granularity::of_voters(&some, k..=k, 0, n_threads, observer)?;
+    let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
+    Ok(layer.map(|layer| {
+        let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
+        Branches { samples, clusters: of_some.collect() }
+    }))
 }
 
 impl Granularity {
@@ -140,11 +135,24 @@ impl Granularity {
         n_threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
+        Self::of_voters(data, ks, COARSE_VOTERS, n_threads, observer)
+    }
+
+    /// `coarse`: how many voters of each half are coarser than all others.
+    #[expect(clippy::cast_precision_loss, reason = "a handful")]
+    fn of_voters(
+        data: &Prepared,
+        ks: RangeInclusive<usize>,
+        coarse: usize,
+        n_threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self, RunError> {
+        let n_voters = VOTERS + coarse;
         // As a share of the logarithms that voters look at.
-        let share = |factor: f64| factor.ln() / (VOTERS as f64 * Halves::STEP.ln());
-        let nothing = Nothing { crowd: share(CROWD), coarse: COARSE as f64 / VOTERS as f64 };
+        let share = |factor: f64| factor.ln() / (n_voters as f64 * Halves::STEP.ln());
+        let nothing = Nothing { crowd: share(CROWD), coarse: coarse as f64 / n_voters as f64 };
         let splits = if data.trainable().len() > MANY { FEWER_SPLITS } else { SPLITS };
-        let votes = Halves::find(data, (splits, VOTERS), n_threads, observer)?.votes;
+        let votes = Halves::find(data, (splits, n_voters), n_threads, observer)?.votes;
         let mut samples = data.trainable().to_vec();
         data.seed().rng(Stream::Halves { split: u64::MAX }).shuffle(&mut samples);
         samples.truncate(SAMPLES);
@@ -155,7 +163,7 @@ impl Granularity {
         let of_some = votes.clone().of_samples(&samples);
         let signatures = Signatures::group(&of_some, &no_gate.check(votes.n_models())?, &threads)?;
         let halves = (0..splits).map(|split| {
-            let voters = |half| (0..VOTERS).map(move |at| 2 * (split * VOTERS + at) + half);
+            let voters = |half| (0..n_voters).map(move |at| 2 * (split * n_voters + at) + half);
             [voters(0).collect(), voters(1).collect()]
         });
         let shown = Shown::new(&signatures, &halves.collect::<Vec<_>>(), nothing, &threads)?;

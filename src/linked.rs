@@ -159,12 +159,13 @@ mod tests {
 
     #[test]
     fn an_island_does_not_make_one_cluster_of_two() {
-        // Voters join the two large groups more often than either and the island.
-        let voters: [fn(usize, usize) -> u16; 4] = [
+        // Two voters join the large groups, and one the second of them and the island.
+        let voters: [fn(usize, usize) -> u16; 5] = [
             |group, _| group as u16,
             |group, _| group as u16,
             |group, _| u16::from(group == 2),
-            |group, row| if group == 2 && row % 4 == 0 { 1 } else { group as u16 },
+            |group, _| u16::from(group == 2),
+            |group, _| u16::from(group > 0),
         ];
         let groups = [(60, 0.0), (60, 12.0), (4, 30.0)];
         assert_eq!(sizes(&groups, SHARES, &voters), [60, 64]);

@@ -70,7 +70,7 @@ pub fn run_within(
 ) -> Result<(Granularity, Outcome), RunError> {
     let Sought { data, found } = seek(features, &config(*ks.start()), ks, compute, observer)?;
     let config = Config { n_clusters: found.k, ..config(found.k) }.check(features, compute)?;
-    let (seen, known) = ((data, Vec::new(), Some(&found)), Knowledge::default());
+    let (seen, known) = ((data, Vec::new()), Knowledge::default());
     let outcome = run_prepared(seen, &config, &known, Vec::new(), observer)?;
     Ok((found, outcome))
 }

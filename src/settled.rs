@@ -6,7 +6,7 @@ use consilience_graph::Threads;
 
 use crate::error::RunError;
 use crate::evidence::Evidence;
-use crate::granularity::{Branches, Granularity, branches};
+use crate::granularity::{Branches, branches};
 use crate::linked::cut_where_told;
 use crate::progress::Observer;
 use crate::voters::Voters;
@@ -20,14 +20,12 @@ use crate::voters::Voters;
 /// thirty times as large as another, no granularity shows both, and branches do. Information speaks for equal sizes, so these are held against
 /// the others by [`Evidence::net`].
 ///
-/// `sought`: what was found where K was sought.
-///
 /// # Errors
 ///
 /// [`RunError::Graph`], [`RunError::Ensemble`].
 pub(crate) fn settled(
     mut voters: Voters,
-    (data, sought): (&Prepared, Option<&Granularity>),
+    data: &Prepared,
     (k, n_threads): (usize, usize),
     threads: &Threads<'_>,
     observer: &dyn Observer,
@@ -45,8 +43,7 @@ pub(crate) fn settled(
         (voters, best) = (voters.without_coarse(), of_fine);
     }
     voters.is_evidence &= best.1.net() > 0.0;
-    let Some(Branches { samples, clusters }) = branches(data, k, sought, n_threads, observer)?
-    else {
+    let Some(Branches { samples, clusters }) = branches(data, k, n_threads, observer)? else {
         return Ok(voters);
     };
     let mut of_branches = voters.of_labels(data, (&samples, &clusters), n_threads, observer)?;

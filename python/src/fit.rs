@@ -129,26 +129,26 @@ impl Task {
         if ks.start() == ks.end() {
             let config = self.config(*ks.start())?;
             let data = prepared(features, &config, config.compute.threads, watch)?;
-            let outcome = self.clustered((data, None), &config, watch)?;
+            let outcome = self.clustered(data, &config, watch)?;
             return Ok((config, outcome, None));
         }
         seek::within(features, &ks)?;
         let (least, compute) = (self.config(*ks.start())?, self.options.compute());
         let sought = seek::seek(features, &least, &ks, compute, watch)?;
         let config = self.config(sought.found.k)?;
-        let outcome = self.clustered((sought.data, Some(&sought.found)), &config, watch)?;
+        let outcome = self.clustered(sought.data, &config, watch)?;
         Ok((config, outcome, Some(sought.found)))
     }
 
     fn clustered(
         &self,
-        (data, sought): (Prepared, Option<&Granularity>),
+        data: Prepared,
         config: &ValidConfig,
         watch: &Watch,
     ) -> Result<Outcome, RunError> {
         let own = (&self.features, &self.recipe);
         let views = prepare_views(own, &[], config, config.compute.threads, watch)?;
-        run_prepared((data, views, sought), config, &self.known.knowledge, Vec::new(), watch)
+        run_prepared((data, views), config, &self.known.knowledge, Vec::new(), watch)
     }
 
     fn run(&self, start: Instant, watch: &Watch) -> PyResult<Fitted> {

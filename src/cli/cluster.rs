@@ -163,8 +163,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
             let prepared = prepared.map_or_else(prepare, Ok)?;
             let given = given_views.given();
             let views = views(&data, &given, &config, &mut watcher)?;
-            let seen = (prepared, views, found.as_ref());
-            consilience::run_prepared(seen, &config, known, Vec::new(), &watcher)?
+            consilience::run_prepared((prepared, views), &config, known, Vec::new(), &watcher)?
         }
     };
 

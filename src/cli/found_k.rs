@@ -25,7 +25,10 @@ pub(super) fn row(found: &GranularityMetrics) -> String {
     let GranularityMetrics { from, to, shown, n_clusters: k, .. } = *found;
     let taken = found.candidates.iter().find(|candidate| candidate.k == k);
     let stay = taken.map_or(String::new(), |taken| {
-        format!("; they stay whole over {} of the granularities", percent(taken.persistence))
+        format!(
+            "; they stay whole over {} of the granularities, beyond what parts of a crowd do",
+            percent(taken.persistence)
+        )
     });
     match shown {
         1 => format!(
@@ -110,7 +113,7 @@ fn of_voters(row: Option<&KRow>) -> [String; 3] {
 }
 
 const TREE: &str = "
-whole        share of the granularities, from coarse to fine, over which a sample's cluster stays whole longer than a crowd's halves would
+whole        share of the granularities, from coarse to fine, over which a sample's cluster stays whole, beyond what parts of a crowd do
 again        how far the other half has the cluster that it has least (1: exactly)
 smallest     share of the samples in the smallest cluster
 ";

@@ -213,7 +213,7 @@ fn communities(
     }
     observer.step(&Step::Communities);
     let found = Voters::find(data, k, count, n_threads, observer)?;
-    let settle = |voters| settled(voters, (data, None), (k, n_threads), threads, observer);
+    let settle = |voters| settled(voters, data, (k, n_threads), threads, observer);
     found.map(settle).transpose()
 }
 

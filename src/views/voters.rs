@@ -53,7 +53,7 @@ impl ViewVoters {
         members.train(data, &once, &[], &progress)?;
         let votes = Votes::from_answers(&members.vote(data, 0, &progress)?)?;
         let found = Voters::find(data, k, n_communities, n_threads, observer)?;
-        let settle = |voters| settled(voters, (data, None), (k, n_threads), threads, observer);
+        let settle = |voters| settled(voters, data, (k, n_threads), threads, observer);
         let communities = found.map(settle).transpose()?;
         Ok(Self { view, members, votes, communities })
     }

@@ -273,8 +273,7 @@ impl Prepared {
     }
 
     /// Whether [`Prepared::sampled`], of at most `most` samples, has all samples and the same neighbours.
-    #[must_use]
-    pub fn is_all_of(&self, most: usize) -> bool {
+    fn is_all_of(&self, most: usize) -> bool {
         let n = self.features.n_samples();
         let is_whole = self.trainable.len() == n && n <= most;
         is_whole && self.graph.is_some() && self.transform.projection.is_none()
