@@ -74,7 +74,7 @@ pub struct Answer {
     pub kinds: Vec<&'static str>,
     /// All answers that were on the table, the networks' first.
     pub candidates: Vec<Candidate>,
-    /// See [`Voters::coherence`].
+    /// See [`Voters::coherence`](crate::voters::Voters::coherence).
     pub coherence: Option<f64>,
     /// k-means, if it was tried.
     pub k_means: Option<KMeansModel>,

@@ -7,8 +7,13 @@ mod common;
 use std::fs;
 
 use common::{Sandbox, stderr};
+use consilience::linfa::Consilience;
+use consilience::views::ViewSettings;
+use consilience::{Config, run};
 use consilience_data::write::{Member, npy, npz};
-use consilience_data::{Seed, Stream, read_dataset};
+use consilience_data::{Features, Seed, Stream, read_dataset};
+use linfa::DatasetBase;
+use linfa::traits::Fit;
 use ndarray::{Array2, Axis, s};
 
 /// Short, and without networks.
@@ -246,6 +251,22 @@ fn what_cannot_be_a_view_is_refused_before_any_work() {
     sandbox.file("viewed.toml", settings);
     let parts = ["x.npz: the settings have this view", "--view"];
     refused(&sandbox, &format!("{run} --config viewed.toml"), &parts);
+    sandbox.file("some.csv", "id,label\ns0,a\ns1,b\n");
+    let train = "train left.npz --labels-partial some.csv --config viewed.toml --out run";
+    refused(&sandbox, train, &["--view", "none in a run that learns from labels, got 1"]);
+}
+
+/// Settings that ask for views which nobody prepared.
+#[test]
+fn the_library_does_not_leave_out_views_in_silence() {
+    let features = Features::new(halves()[0].clone(), "left").unwrap();
+    let views = vec![ViewSettings::given("x.npy".into())];
+    let config = Config { views, ..Config::auto(&features, 3) };
+    let error = run(&features, &config.clone().check(&features, 1).unwrap(), &()).err().unwrap();
+    assert!(error.to_string().contains("views: need 1 that were prepared for it"), "{error}");
+    let dataset = DatasetBase::from(features.view().to_owned());
+    let error = Consilience::params(3).config(config).fit(&dataset).err().unwrap();
+    assert!(error.to_string().contains("views: need 1 that were prepared for it"), "{error}");
 }
 
 /// A view is read as data are: its labels and ids are no features, whatever they are called.

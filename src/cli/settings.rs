@@ -71,7 +71,9 @@ pub(super) fn resolve(
     config.engine = args.engine.unwrap_or(config.engine);
     config.labelling = args.labelling.unwrap_or(config.labelling);
     config.strays = args.strays.or(config.strays);
-    args.views.settle(&mut config, &args.preset, data)?;
+    if args.teaching.is_none() {
+        args.views.settle(&mut config, &args.preset, data)?;
+    }
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
 }

@@ -199,10 +199,15 @@ impl Summary<'_> {
         }
         format!(
             "{} the models agree on only {found} of {} mini-clusters, so some clusters have no \
-             pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds{}.\n\n",
+             pseudo-labels.\nTry a lower --min-agree or --min-confidence, or more --rounds{}{}.\n\n",
             warning("Incomplete:"),
             self.metrics.n_clusters,
             if self.metrics.n_clusters > 2 { "; or fewer clusters" } else { "" },
+            if self.metrics.views.is_some() {
+                "; or leave out a view that others contradict"
+            } else {
+                ""
+            },
         )
     }
 }
