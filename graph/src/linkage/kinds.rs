@@ -12,9 +12,6 @@ use crate::{GraphError, Signatures};
 /// where half of it counts, and more.
 const FOUND_AGAIN: (f64, f64) = (0.7, 0.9);
 
-/// A branch is taken apart if its parts stay whole so many times as long as it does.
-const LONGER: f64 = 1.1;
-
 /// What tells nothing, as shares of the voters from the coarsest to the finest: see [`Kinds`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Nothing {
@@ -115,7 +112,7 @@ impl Kinds {
         counts * self.whole[branch]
     }
 
-    /// The clusters that there are: from the finest up, two parts are joined to the branch that they are of unless they stay whole a tenth longer
+    /// The clusters that there are: from the finest up, two parts are joined to the branch that they are of unless they stay whole longer
     /// than it does. One cluster, the root, where nothing counts. O(n_branches).
     #[must_use]
     pub fn chosen(&self) -> Layer {
@@ -125,7 +122,7 @@ impl Kinds {
         for branch in (0..n).rev() {
             if let Some((left, right)) = self.branches[branch].parts {
                 let parts = best[left] + best[right];
-                if parts > LONGER * best[branch] {
+                if parts > best[branch] {
                     (best[branch], is_taken_apart[branch]) = (parts, true);
                 }
             }
@@ -377,13 +374,13 @@ mod tests {
                 let smallest = layer.branches.iter().map(of_branch).min().unwrap() as f64 / n;
                 prop_assert!((kinds.smallest(layer) - smallest).abs() < 1e-12);
             }
-            // What is chosen holds all samples, and no part of it gains a tenth by being taken apart.
+            // What is chosen holds all samples, and no part of it gains by being taken apart.
             let chosen = kinds.chosen().branches;
             for &branch in &chosen {
                 let of_parts = partitions(kinds.branches(), branch).into_iter().skip(1);
                 let apart = |parts: &[usize]| parts.len() == 2;
                 let most = of_parts.filter(|parts| apart(parts)).map(|parts| persistence(&parts));
-                prop_assert!(most.fold(0.0, f64::max) <= LONGER * kinds.persistence(branch) + 1e-9);
+                prop_assert!(most.fold(0.0, f64::max) <= kinds.persistence(branch) + 1e-9);
             }
         }
     }
