@@ -128,14 +128,12 @@ mod tests {
 
     use super::*;
 
-    /// The cut at two of what `voters` say of Gaussian groups in space, which are `(size, place)`: its clusters' sizes. A voter gives the cluster of a sample by
-    /// its group and its row.
-    fn sizes(
-        groups: &[(usize, f32)],
-        shares: Shares,
-        voters: &[fn(usize, usize) -> u16],
-    ) -> Vec<usize> {
-        let of_row: Vec<(usize, f32)> = (0..)
+    /// The cluster of a sample, by its group and its row.
+    type Voter = fn(u16, usize) -> u16;
+
+    /// The cut at two of what `voters` say of Gaussian groups in space, which are `(size, place)`: its clusters' sizes.
+    fn sizes(groups: &[(usize, f32)], shares: Shares, voters: &[Voter]) -> Vec<usize> {
+        let of_row: Vec<(u16, f32)> = (0..)
             .zip(groups)
             .flat_map(|(group, &(size, place))| vec![(group, place); size])
             .collect();
@@ -160,9 +158,9 @@ mod tests {
     #[test]
     fn an_island_does_not_make_one_cluster_of_two() {
         // Two voters join the large groups, and one the second of them and the island.
-        let voters: [fn(usize, usize) -> u16; 5] = [
-            |group, _| group as u16,
-            |group, _| group as u16,
+        let voters: [Voter; 5] = [
+            |group, _| group,
+            |group, _| group,
             |group, _| u16::from(group == 2),
             |group, _| u16::from(group == 2),
             |group, _| u16::from(group > 0),
@@ -176,10 +174,10 @@ mod tests {
     #[test]
     fn a_small_cluster_stands_where_neighbours_speak_clearly_for_it() {
         // All voters know the small group; by rows they halve the crowd, through its midst.
-        let voters: [fn(usize, usize) -> u16; 3] = [
-            |group, row| if group == 1 { 2 } else { (row % 2) as u16 },
-            |group, row| if group == 1 { 2 } else { (row % 2) as u16 },
-            |group, _| group as u16,
+        let voters: [Voter; 3] = [
+            |group, row| if group == 1 { 2 } else { u16::from(row % 2 == 1) },
+            |group, row| if group == 1 { 2 } else { u16::from(row % 2 == 1) },
+            |group, _| group,
         ];
         let groups = [(200, 0.0), (15, 20.0)];
         assert_eq!(sizes(&groups, SHARES, &voters), [15, 200]);
