@@ -125,19 +125,6 @@ fn ids_go_with_the_embedding() {
     }
 }
 
-/// Runs `embed` in the sandbox; it has to fail with one line that has all `parts`, and to leave nothing.
-fn refused(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
-    let before = sandbox.files("");
-    let output = sandbox.run(&format!("embed {arguments}"));
-    let message = stderr(&output);
-    assert_eq!(output.status.code(), Some(2), "{arguments}: {message}");
-    assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
-    for part in parts {
-        assert!(message.contains(part), "{arguments}: no {part:?} in: {message}");
-    }
-    assert_eq!(sandbox.files(""), before, "{arguments}: nothing is written");
-}
-
 #[test]
 fn settings_that_cannot_be() {
     let sandbox = Sandbox::new();
@@ -188,7 +175,7 @@ fn settings_that_cannot_be() {
         ("texts.txt --pretext masked --words 5 --width 10", &["width", "a multiple of 4"]),
         ("digits --from x --id-column a", &["cannot be used with"]),
     ] {
-        refused(&sandbox, arguments, parts);
+        sandbox.refused(&format!("embed {arguments}"), parts);
     }
 }
 
@@ -199,37 +186,36 @@ fn encoders_of_other_data_and_damaged_ones_are_refused() {
     sandbox.done("embed digits --pretext autoencoder --epochs 1 --quiet --out x.npy");
     let encoder = "x-encoder.safetensors";
     let parts = ["waves: 48 features", "the encoder x-encoder.safetensors takes 64"];
-    refused(&sandbox, &format!("waves.npy --from {encoder} --out y.npy"), &parts);
-    refused(&sandbox, &format!("digits --from {encoder} --out x.npy"), &["x.npy: exists already"]);
+    sandbox.refused(&format!("embed waves.npy --from {encoder} --out y.npy"), &parts);
+    sandbox
+        .refused(&format!("embed digits --from {encoder} --out x.npy"), &["x.npy: exists already"]);
     // Beside the name that is free there is an encoder.
     fs::remove_file(sandbox.path("x.npy")).unwrap();
     let taken = ["x-encoder.safetensors: exists already"];
-    refused(&sandbox, "digits --pretext autoencoder --out x.npy", &taken);
-    refused(&sandbox, "digits --from none.safetensors", &["none.safetensors"]);
+    sandbox.refused("embed digits --pretext autoencoder --out x.npy", &taken);
+    sandbox.refused("embed digits --from none.safetensors", &["none.safetensors"]);
     let bytes = fs::read(sandbox.path(encoder)).unwrap();
     sandbox.file("cut.safetensors", &bytes[..bytes.len() - 4]);
-    refused(
-        &sandbox,
-        "digits --from cut.safetensors",
+    sandbox.refused(
+        "embed digits --from cut.safetensors",
         &["cut.safetensors", "can't be read as a model"],
     );
     let text = String::from_utf8_lossy(&bytes[..4096]).into_owned();
     assert!(text.contains("{\\\"format\\\":1,"), "{text}");
     let other = replaced(&bytes, b"{\\\"format\\\":1,", b"{\\\"format\\\":9,");
     sandbox.file("later.safetensors", other);
-    refused(
-        &sandbox,
-        "digits --from later.safetensors",
+    sandbox.refused(
+        "embed digits --from later.safetensors",
         &["its format is 9, and this program reads 1"],
     );
     let other = replaced(&bytes, b"\\\"width\\\":32", b"\\\"width\\\":31");
     sandbox.file("changed.safetensors", other);
-    refused(&sandbox, "digits --from changed.safetensors", &["its layers don't fit"]);
+    sandbox.refused("embed digits --from changed.safetensors", &["its layers don't fit"]);
     sandbox
         .done("cluster digits -k 10 --models 1 --rounds 1 --config quick.toml --quiet --out run");
     let models = sandbox.files("run/models");
     let model = models.iter().find(|name| name.ends_with(".safetensors")).unwrap();
-    refused(&sandbox, &format!("digits --from run/models/{model}"), &["it is no encoder"]);
+    sandbox.refused(&format!("embed digits --from run/models/{model}"), &["it is no encoder"]);
 }
 
 /// `bytes` with the first `from` replaced by as long a `to`.

@@ -92,19 +92,6 @@ fn predicted(sandbox: &Sandbox, arguments: &str) -> Vec<u8> {
     bytes
 }
 
-/// Runs the program, which has to fail with one line that has all `parts`, and to leave nothing.
-fn refused(sandbox: &Sandbox, arguments: &str, parts: &[&str]) {
-    let before = sandbox.files("");
-    let output = sandbox.run(arguments);
-    let message = stderr(&output);
-    assert_eq!(output.status.code(), Some(2), "{arguments}: {message}");
-    assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
-    for part in parts {
-        assert!(message.contains(part), "{arguments}: no {part:?} in: {message}");
-    }
-    assert_eq!(sandbox.files(""), before, "{arguments}: nothing is written");
-}
-
 #[test]
 fn a_file_is_joined_by_ids_and_predicts() {
     let sandbox = sandbox();
@@ -158,16 +145,16 @@ fn a_file_is_joined_by_ids_and_predicts() {
     let found = lines(predicted(&sandbox, "one some.npz --view theirs.npz"));
     assert_eq!(found[1..], lines(assigned("one"))[101..151], "a sample's cluster is its own");
 
-    refused(&sandbox, "predict one left.npz", &["right.npz", "each with --view", "got 0"]);
+    sandbox.refused("predict one left.npz", &["right.npz", "each with --view", "got 0"]);
     let two = "predict one left.npz --view right.npz --view right.npz";
-    refused(&sandbox, two, &["right.npz", "got 2"]);
+    sandbox.refused(two, &["right.npz", "got 2"]);
     npy(&sandbox.path("narrow.npy"), right.slice(s![.., ..5])).unwrap();
     let parts = ["narrow.npy: 5 features, but the view right.npz of one has 32"];
-    refused(&sandbox, "predict one left.npz --view narrow.npy", &parts);
-    refused(&sandbox, "predict one left.npz --view theirs.npz", &["'s0' is not in theirs.npz"]);
-    refused(&sandbox, "predict one left.npz --append", &["right.npz", "got 0"]);
-    refused(&sandbox, "predict plain left.npz --view right.npz", &["plain has no views", "--view"]);
-    refused(&sandbox, "cut one -k 5", &["one: voters on other views", "with this -k"]);
+    sandbox.refused("predict one left.npz --view narrow.npy", &parts);
+    sandbox.refused("predict one left.npz --view theirs.npz", &["'s0' is not in theirs.npz"]);
+    sandbox.refused("predict one left.npz --append", &["right.npz", "got 0"]);
+    sandbox.refused("predict plain left.npz --view right.npz", &["plain has no views", "--view"]);
+    sandbox.refused("cut one -k 5", &["one: voters on other views", "with this -k"]);
     sandbox.done("export one --out labels.csv");
     sandbox.done("report one");
     sandbox.done("predict one some.npz --view theirs.npz --quiet");
@@ -203,9 +190,9 @@ fn an_encoder_is_part_of_the_run() {
     for threads in [1, 3] {
         assert!(predicted(&sandbox, &format!("one left.npz --threads {threads}")) == assigned);
     }
-    refused(&sandbox, "predict one left.npz --view right.npz", &["one has no views"]);
-    refused(&sandbox, "predict one right.npy --view right.npz", &["one has no views"]);
-    refused(&sandbox, "cut one -k 5", &["one: voters on other views"]);
+    sandbox.refused("predict one left.npz --view right.npz", &["one has no views"]);
+    sandbox.refused("predict one right.npy --view right.npz", &["one has no views"]);
+    sandbox.refused("cut one -k 5", &["one: voters on other views"]);
 
     // A file that is called as a pretext, beside the pretext.
     fs::copy(sandbox.path("right.npz"), sandbox.path("masked")).unwrap();
@@ -222,7 +209,7 @@ fn an_encoder_is_part_of_the_run() {
     let last = bytes.len() - 1;
     bytes[last] ^= 1;
     fs::write(&path, bytes).unwrap();
-    refused(&sandbox, "predict one left.npz", &["encoder.safetensors", "damaged"]);
+    sandbox.refused("predict one left.npz", &["encoder.safetensors", "damaged"]);
 }
 
 #[test]
@@ -245,16 +232,16 @@ fn what_cannot_be_a_view_is_refused_before_any_work() {
         ("--view right.npz --labelling clusters", &["--view", "labelling = agreement"]),
         ("--view forecast --view autoencoder --preset paper", &["preset", "auto, image"]),
     ] {
-        refused(&sandbox, &format!("{run} {arguments}"), parts);
+        sandbox.refused(&format!("{run} {arguments}"), parts);
     }
-    refused(&sandbox, "train left.npz --labels-partial x --view right.npz", &["--view"]);
+    sandbox.refused("train left.npz --labels-partial x --view right.npz", &["--view"]);
     let settings = format!("{MIXTURES}\n[[views]]\nname = 'x.npz'\n");
     sandbox.file("viewed.toml", settings);
     let parts = ["x.npz: the settings have this view", "--view"];
-    refused(&sandbox, &format!("{run} --config viewed.toml"), &parts);
+    sandbox.refused(&format!("{run} --config viewed.toml"), &parts);
     sandbox.file("some.csv", "id,label\ns0,a\ns1,b\n");
     let train = "train left.npz --labels-partial some.csv --config viewed.toml --out run";
-    refused(&sandbox, train, &["--view", "none in a run that learns from labels, got 1"]);
+    sandbox.refused(train, &["--view", "none in a run that learns from labels, got 1"]);
 }
 
 /// Settings that ask for views which nobody prepared.

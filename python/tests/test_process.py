@@ -136,7 +136,7 @@ def test_an_exception_of_progress_ends_the_fit(blobs: Any) -> None:
     agreement = dict.fromkeys(("min_agree", "max_agree", "min_common", "min_confidence"))
     options = {
         "preset": "tabular", "effort": "default", "settings": None, "seed": None, "rounds": None, "models": None,
-        "agreement": agreement, "threads": 0,
+        "agreement": agreement, "threads": 0, "views": [],
     }  # fmt: skip
     with pytest.raises(Enough):
         _core.fit(blobs[0], (3, 3), options, verbose=1, tell=tell)

@@ -72,6 +72,19 @@ impl Sandbox {
         stdout(&output)
     }
 
+    /// Runs the program, which has to fail with one line that has all `parts`, and to leave nothing.
+    pub(crate) fn refused(&self, arguments: &str, parts: &[&str]) {
+        let before = self.files("");
+        let output = self.run(arguments);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {message}");
+        assert_eq!(message.lines().count(), 1, "{arguments}: {message}");
+        for part in parts {
+            assert!(message.contains(part), "{arguments}: no {part:?} in: {message}");
+        }
+        assert_eq!(self.files(""), before, "{arguments}: nothing is written");
+    }
+
     /// The clusters in a run folder.
     pub(crate) fn assignments(&self, run: &str) -> Vec<i64> {
         read_integers(&self.path(run).join("assignments.npy")).unwrap().into_iter().collect()
