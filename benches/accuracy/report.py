@@ -169,8 +169,10 @@ def table(lines: list[Line], at: str | None = None, settings: list[str] | None =
     parts = [markdown(head, rows)]
     if any(results.finals(lines, at, name, setting) for name in SETS for setting in settings):
         parts += ["Pseudo-labels: ACC of the samples chosen, as many by each rule.", trust_table(lines, at, settings)]
-    if untold := untold_table(lines, at):
-        parts += ["Told no K.", untold]
+    without_k = [line for line in lines if line.get("setting") == FOUND_K]  # of a commit of their own
+    found_at = results.newest_commit(without_k)
+    if untold := untold_table(lines, found_at):
+        parts += [f"Told no K: consilience at {found_at}.", untold]
     if ablations := ablation_table(lines, at):
         parts += ["Other settings, and by how much the default's ACC is above theirs on the same seeds.", ablations]
     return "\n\n".join([*parts, facts(lines, at)])
