@@ -46,21 +46,13 @@ const TEXTS: &str = "
     network.batch_size = 100
 ";
 
-/// The bytes of a file of predictions, which is removed.
-fn predicted(sandbox: &Sandbox, arguments: &str) -> Vec<u8> {
-    sandbox.done(&format!("predict {arguments} --out found.csv --quiet"));
-    let bytes = fs::read(sandbox.path("found.csv")).unwrap();
-    fs::remove_file(sandbox.path("found.csv")).unwrap();
-    bytes
-}
-
 #[test]
 fn the_runs_own_answers_come_back() {
     let sandbox = Sandbox::new();
     sandbox.done("cluster digits --config quick.toml --quiet --out run");
     let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
     for threads in [1, 2, 3] {
-        assert!(predicted(&sandbox, &format!("run digits --threads {threads}")) == run);
+        assert!(sandbox.predicted(&format!("run digits --threads {threads}")) == run);
     }
     let told = sandbox.done("predict run digits --quiet");
     assert!(told.contains("digits: 1,797 samples, K = 10"), "{told}");
@@ -89,8 +81,8 @@ fn projected_texts_in_several_files_are_cut_as_in_training() {
     let output = sandbox.run("cluster texts.npy -k 4 --config texts.toml --quiet --out run");
     assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
     let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
-    assert!(predicted(&sandbox, "run texts.npy") == run);
-    assert!(predicted(&sandbox, "run first.npy second.npy --threads 1") == run);
+    assert!(sandbox.predicted("run texts.npy") == run);
+    assert!(sandbox.predicted("run first.npy second.npy --threads 1") == run);
     let projection = fs::metadata(sandbox.path("run/models/scaling.npz")).unwrap().len();
     assert!(projection > 120 * 20 * 4, "there is a projection");
 }
@@ -108,7 +100,7 @@ fn where_k_means_was_chosen_it_answers() {
     assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
     assert_eq!(sandbox.json("run/metrics.json")["chosen"], "k-means");
     let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
-    assert!(predicted(&sandbox, "run digits") == run, "confidences too");
+    assert!(sandbox.predicted("run digits") == run, "confidences too");
 }
 
 /// Networks beside voters that find another number of clusters than K, and answer without probabilities.
@@ -122,7 +114,7 @@ fn voters_of_every_kind_answer_again() {
     sandbox.done("cluster digits --config mixed.toml --quiet --out run");
     let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
     for threads in [1, 3] {
-        assert!(predicted(&sandbox, &format!("run digits --threads {threads}")) == run);
+        assert!(sandbox.predicted(&format!("run digits --threads {threads}")) == run);
     }
     let metrics = sandbox.json("run/metrics.json");
     let models = metrics["rounds"][1]["models"].as_array().unwrap();
@@ -148,7 +140,7 @@ fn communities_alone_find_no_more_clusters_than_asked_for() {
     let sandbox = Sandbox::new();
     sandbox.done("cluster digits --member communities --models 3 --rounds 2 --quiet --out run");
     let run = fs::read(sandbox.path("run/assignments.csv")).unwrap();
-    assert!(predicted(&sandbox, "run digits") == run);
+    assert!(sandbox.predicted("run digits") == run);
     assert!(sandbox.json("run/metrics.json")["acc"].as_f64().unwrap() > 0.6);
     // Nothing is agreed on: the consensus is that of one model's largest clusters.
     let strict =
@@ -156,7 +148,7 @@ fn communities_alone_find_no_more_clusters_than_asked_for() {
     let output = sandbox.run(&format!("{strict} -k 40 --quiet --out strict"));
     assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
     let run = fs::read(sandbox.path("strict/assignments.csv")).unwrap();
-    assert!(predicted(&sandbox, "strict digits") == run);
+    assert!(sandbox.predicted("strict digits") == run);
 }
 
 #[test]

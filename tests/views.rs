@@ -84,14 +84,6 @@ fn assert_same(sandbox: &Sandbox, first: &str, second: &str) {
     }
 }
 
-/// The bytes of a file of predictions, which is removed.
-fn predicted(sandbox: &Sandbox, arguments: &str) -> Vec<u8> {
-    sandbox.done(&format!("predict {arguments} --out found.csv --quiet"));
-    let bytes = fs::read(sandbox.path("found.csv")).unwrap();
-    fs::remove_file(sandbox.path("found.csv")).unwrap();
-    bytes
-}
-
 #[test]
 fn a_file_is_joined_by_ids_and_predicts() {
     let sandbox = sandbox();
@@ -125,9 +117,9 @@ fn a_file_is_joined_by_ids_and_predicts() {
 
     for arguments in ["one left.npz --view right.npz", "one left.npz --view turned.npz --threads 3"]
     {
-        assert!(predicted(&sandbox, arguments) == assigned("one"), "{arguments}");
+        assert!(sandbox.predicted(arguments) == assigned("one"), "{arguments}");
     }
-    let voted = predicted(&sandbox, "one left.npz --view right.npz --votes");
+    let voted = sandbox.predicted("one left.npz --view right.npz --votes");
     assert!(String::from_utf8(voted).unwrap().starts_with("sample,id,cluster,confidence,lowest"));
 
     let [left, right] = halves();
@@ -142,7 +134,7 @@ fn a_file_is_joined_by_ids_and_predicts() {
         };
         text.lines().map(of).collect::<Vec<_>>()
     };
-    let found = lines(predicted(&sandbox, "one some.npz --view theirs.npz"));
+    let found = lines(sandbox.predicted("one some.npz --view theirs.npz"));
     assert_eq!(found[1..], lines(assigned("one"))[101..151], "a sample's cluster is its own");
 
     sandbox.refused("predict one left.npz", &["right.npz", "each with --view", "got 0"]);
@@ -188,7 +180,7 @@ fn an_encoder_is_part_of_the_run() {
     assert!(encoder("one") == encoder("two") && encoder("one") != encoder("other"));
     let assigned = fs::read(sandbox.path("one/assignments.csv")).unwrap();
     for threads in [1, 3] {
-        assert!(predicted(&sandbox, &format!("one left.npz --threads {threads}")) == assigned);
+        assert!(sandbox.predicted(&format!("one left.npz --threads {threads}")) == assigned);
     }
     sandbox.refused("predict one left.npz --view right.npz", &["one has no views"]);
     sandbox.refused("predict one right.npy --view right.npz", &["one has no views"]);
@@ -201,7 +193,7 @@ fn an_encoder_is_part_of_the_run() {
     let views = &sandbox.json("both/metrics.json")["views"];
     assert_eq!([&views[0]["learnt"], &views[1]["learnt"]], [false, true]);
     let assigned = fs::read(sandbox.path("both/assignments.csv")).unwrap();
-    assert!(predicted(&sandbox, "both left.npz --view masked") == assigned);
+    assert!(sandbox.predicted("both left.npz --view masked") == assigned);
 
     // A damaged encoder is named.
     let path = sandbox.path("one/models/view-1/encoder.safetensors");
@@ -280,7 +272,7 @@ fn ids_and_labels_of_the_data_are_no_features_of_a_view() {
     let told = cluster(&sandbox, &run);
     assert!(told.contains("view view.csv: 2 features, joined with the data by ids"), "{told}");
     let assigned = fs::read(sandbox.path("run/assignments.csv")).unwrap();
-    assert!(predicted(&sandbox, "run data.csv --view view.csv") == assigned);
+    assert!(sandbox.predicted("run data.csv --view view.csv") == assigned);
     assert!(sandbox.json("run/metrics.json")["acc"].as_f64().unwrap() > 0.99);
 }
 

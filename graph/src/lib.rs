@@ -102,7 +102,7 @@ pub use extraction::{Extraction, SignatureExtraction, SignatureLabel, extract};
 pub use grouping::SignaturesBuilder;
 pub use k_curve::KPoint;
 pub use linkage::{
-    Branch, Cut, Kinds, Layer, Linkage, Nothing, Partition, Placement, Placer, PlacerParts, Tree,
+    Branch, Cut, Kinds, Layer, Linkage, NullModel, Partition, Placement, Placer, PlacerParts, Tree,
     VoteWeights,
 };
 pub use matching::maximum_matching;

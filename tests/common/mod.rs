@@ -85,6 +85,14 @@ impl Sandbox {
         assert_eq!(self.files(""), before, "{arguments}: nothing is written");
     }
 
+    /// The bytes of a file of predictions, which is removed.
+    pub(crate) fn predicted(&self, arguments: &str) -> Vec<u8> {
+        self.done(&format!("predict {arguments} --out found.csv --quiet"));
+        let bytes = fs::read(self.path("found.csv")).unwrap();
+        fs::remove_file(self.path("found.csv")).unwrap();
+        bytes
+    }
+
     /// The clusters in a run folder.
     pub(crate) fn assignments(&self, run: &str) -> Vec<i64> {
         read_integers(&self.path(run).join("assignments.npy")).unwrap().into_iter().collect()

@@ -18,6 +18,7 @@ const NEIGHBOURS: (usize, usize) = (8, 15);
 const DROPPED: f64 = 0.3;
 /// The finest resolution: dozens of small communities where there is no structure. With 1, a community has more edges inside than chance would put there.
 const FINEST: f64 = 8.0;
+
 /// What voters of many granularities say.
 ///
 /// Each sees one of two halves of the samples, drawn at random, and nothing of the other: its communities are those of the graph of

@@ -12,9 +12,9 @@ use crate::{GraphError, Signatures};
 /// where half of it counts, and more.
 const FOUND_AGAIN: (f64, f64) = (0.7, 0.9);
 
-/// What tells nothing, as shares of the voters from the coarsest to the finest: see [`Kinds`].
+/// What data without structure show, too, as shares of the voters from the coarsest to the finest: see [`Kinds`].
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Nothing {
+pub struct NullModel {
     /// How long a group stays whole that is no cluster.
     pub crowd: f64,
     /// How many of the voters are so coarse that all samples are together unless hardly anything joins them: that they are tells nothing.
@@ -25,12 +25,12 @@ pub struct Nothing {
 ///
 /// A branch *counts* as far as each half of the voters has a group of the same samples: in full with a Jaccard index of 0.9, not at all with 0.7.
 /// Clusters are those that stay whole longest, by what they count and summed over samples: the *excess of mass* of HDBSCAN's condensed tree. The halves may have been shown different samples: then
-/// what is found again is in the data, and not in the sample. Of the time that a branch stays whole only that counts which is beyond [`Nothing::crowd`]: what was
-/// cut out of a crowd stays whole for a while, too. The root came loose from nothing, and counts beyond [`Nothing::coarse`].
+/// what is found again is in the data, and not in the sample. Of the time that a branch stays whole only that counts which is beyond [`NullModel::crowd`]: what was
+/// cut out of a crowd stays whole for a while, too. The root came loose from nothing, and counts beyond [`NullModel::coarse`].
 #[derive(Debug, Clone)]
 pub struct Kinds {
     branches: Vec<Branch>,
-    /// How long each branch stays whole beyond what tells nothing, summed over its samples.
+    /// How long each branch stays whole beyond the null model, summed over its samples.
     whole: Vec<f64>,
     /// How far each branch is found again in the half that has it less: Jaccard index, mean over splits, 0..=1.
     found_again: Vec<f64>,
@@ -42,7 +42,7 @@ pub struct Kinds {
 pub struct Layer {
     /// Numbers of branches, ascending.
     pub branches: Vec<usize>,
-    /// For which share of the voters, from the coarsest to the finest, a sample's cluster is the same, beyond what tells nothing ([`Nothing`]): mean over
+    /// For which share of the voters, from the coarsest to the finest, a sample's cluster is the same, beyond what data without structure show ([`NullModel`]): mean over
     /// samples, by how far their clusters count, 0..=1.
     pub persistence: f64,
     /// Of the branch that is found again least: its Jaccard index, 0..=1.
@@ -56,7 +56,7 @@ impl Kinds {
     ///
     /// * `signatures`: those that `whole` is of.
     /// * `splits`: trees of some of its models each, two halves of the voters a split, with the signatures that they are of, on the same samples.
-    /// * `nothing`: what tells nothing.
+    /// * `null`: what data without structure show, too.
     ///
     /// # Errors
     ///
@@ -69,7 +69,7 @@ impl Kinds {
         (whole, signatures): (&Linkage<'_>, &Signatures),
         splits: &[[(&Linkage<'_>, &Signatures); 2]],
         min_samples: u64,
-        nothing: Nothing,
+        null: NullModel,
     ) -> Result<Self, GraphError> {
         let branches = whole.tree().branches(min_samples);
         let mut found_again = vec![0.0_f64; branches.len()];
@@ -92,7 +92,7 @@ impl Kinds {
         }
         let n_samples = branches[0].samples;
         let whole = |(at, branch): (usize, &Branch)| {
-            let told = if at == 0 { nothing.coarse } else { nothing.crowd };
+            let told = if at == 0 { null.coarse } else { null.crowd };
             (branch.persistence - told * count(branch.samples)).max(0.0)
         };
         let whole = branches.iter().enumerate().map(whole).collect();
@@ -105,7 +105,7 @@ impl Kinds {
         &self.branches
     }
 
-    /// How long a branch stays whole beyond what tells nothing, summed over its samples, by how far it counts.
+    /// How long a branch stays whole beyond the null model, summed over its samples, by how far it counts.
     fn persistence(&self, branch: usize) -> f64 {
         let (none, full) = FOUND_AGAIN;
         let counts = ((self.found_again[branch] - none) / (full - none)).clamp(0.0, 1.0);
@@ -329,7 +329,7 @@ mod tests {
     proptest! {
         #[test]
         fn branches_are_found_again_and_layers_are_the_best_of_all(votes in votes(), least in 1_u64..4, crowd in 0.0..0.3) {
-            let nothing = Nothing { crowd, coarse: 0.5 * crowd };
+            let null = NullModel { crowd, coarse: 0.5 * crowd };
             let no_gate = AgreementParams { min_confidence: 0.0, ..AgreementParams::default() };
             let threads = Threads::new(1).unwrap();
             let agreement = no_gate.check(votes.n_models());
@@ -343,7 +343,7 @@ mod tests {
             let trees = (tree(&whole, &threads), tree(&halves[0], &threads), tree(&halves[1], &threads));
             let (Some(of_all), Some(first), Some(second)) = trees else { return Ok(()) };
             let of_halves = [(&first, &halves[0]), (&second, &halves[1])];
-            let kinds = Kinds::new((&of_all, &whole), &[of_halves], least, nothing).unwrap();
+            let kinds = Kinds::new((&of_all, &whole), &[of_halves], least, null).unwrap();
 
             let all = groups(&of_all, &whole);
             // Samples that are in no leaf of the whole tree count nowhere.

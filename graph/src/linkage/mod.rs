@@ -13,7 +13,7 @@ mod weights;
 
 pub use branches::Branch;
 pub use cut::Cut;
-pub use kinds::{Kinds, Layer, Nothing};
+pub use kinds::{Kinds, Layer, NullModel};
 pub use partition::{Linkage, Partition};
 pub use placer::{Placement, Placer, PlacerParts};
 pub use tree::Tree;
