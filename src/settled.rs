@@ -48,13 +48,23 @@ pub(crate) fn settled(
     };
     let mut of_branches = voters.of_labels(data, (&samples, &clusters), n_threads, observer)?;
     let Some(told) = found(&of_branches.votes, of_branches.shares(0.0))? else { return Ok(voters) };
-    if told.1.net() > best.1.net() {
+    let smallest = told.0.sizes().into_iter().min().unwrap_or(0);
+    if told.1.net() > best.1.net() && stands(smallest, &told.0, &clusters) {
         of_branches.is_evidence = told.1.net() > 0.0;
-        of_branches.smallest = told.0.sizes().into_iter().min();
+        of_branches.smallest = Some(smallest);
         return Ok(of_branches);
     }
     voters.smallest = smallest_of_both(&best.0, &told.0);
     Ok(voters)
+}
+
+/// Whether all branches are left when neighbours have voted: the `smallest` cluster has half of the share of all samples that the smallest branch has. A branch of
+/// fewer samples than vote for one goes under among others, and a single one of them may remain.
+fn stands(smallest: usize, answer: &Assignments, branches: &[usize]) -> bool {
+    let mut sizes = vec![0; answer.n_clusters()];
+    branches.iter().for_each(|&branch| sizes[branch] += 1);
+    let least = sizes.into_iter().min().unwrap_or(0);
+    2 * smallest * branches.len() >= least * answer.n_samples()
 }
 
 /// The size of the smallest cluster of `found`, if `other` has it, too, with half of all samples that are in either.
@@ -67,4 +77,23 @@ fn smallest_of_both(found: &Assignments, other: &Assignments) -> Option<usize> {
             && 2 * cell.n_samples >= size as u64 + others[cell.second] as u64 - cell.n_samples
     };
     overlap.rows().flatten().any(is_same).then_some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::ClusterId;
+
+    use super::*;
+
+    #[test]
+    fn branches_stand_if_half_of_the_smallest_is_left() {
+        let answer = |sizes: [u16; 2]| {
+            let of = (0..).zip(sizes).flat_map(|(id, size)| vec![ClusterId(id); size.into()]);
+            Assignments::new(of.collect(), 2)
+        };
+        // One in ten of a tenth of the samples.
+        let branches = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        assert!(stands(5, &answer([95, 5]), &branches));
+        assert!(!stands(4, &answer([96, 4]), &branches));
+    }
 }

@@ -120,13 +120,14 @@ impl CheckpointFolder {
     /// Writes what isn't on the disk yet, and nothing after that.
     pub fn close(&self) {
         self.stop();
-        self.shared.write();
+        self.shared.write(true);
     }
 
-    /// Writes nothing any more.
+    /// Writes nothing any more: what is being written is finished first, so that the folder can be moved or removed then.
     pub fn stop(&self) {
         self.shared.state().closed = true;
         self.shared.changed.notify_all();
+        drop(self.shared.one_writes());
     }
 }
 
@@ -182,19 +183,23 @@ impl Shared {
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;
             } else {
                 drop(state);
-                self.write();
+                self.write(false);
                 state = self.state();
                 state.due = Instant::now() + self.every;
             }
         }
     }
 
-    /// Writes a checkpoint of all that is pending. A run goes on without one, but says so.
-    fn write(&self) {
-        let _one = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn one_writes(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a checkpoint of all that is pending; when it is closed, only the `last` one. A run goes on without one, but says so.
+    fn write(&self, last: bool) {
+        let _one = self.one_writes();
         let (pending, mut steps, first) = {
             let state = self.state();
-            if state.pending.is_empty() {
+            if state.pending.is_empty() || (state.closed && !last) {
                 return;
             }
             (state.pending.clone(), state.kept.clone(), state.next_file)
@@ -308,7 +313,7 @@ mod tests {
         let (store, _) = open(folder).unwrap();
         store.save("a", record(1.0), None);
         store.save("b", record(2.0), None);
-        store.shared.write();
+        store.shared.write(false);
         store.save("c", record(3.0), Some("gone"));
         store.save("b", record(4.0), None);
         assert_eq!(store.load("b"), Some(record(4.0)), "what isn't written is found, too");
@@ -386,6 +391,23 @@ mod tests {
         fs::rename(path(INDEX), path(NEW)).unwrap();
         let (store, told) = open(folder.path()).unwrap();
         assert!(found(&store)[2].is_some() && told.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_written_when_it_was_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("checkpoint");
+        for step in 0..50 {
+            let store = CheckpointFolder::open(at.clone(), origin(), Duration::ZERO, |_| ());
+            let store = store.unwrap();
+            store.save("a", record(1.0), None);
+            thread::sleep(Duration::from_micros(100 * step));
+            store.stop();
+            let _ = fs::remove_dir_all(&at);
+            // Until its thread has ended.
+            drop(store);
+            assert!(!at.exists(), "{step}");
+        }
     }
 
     #[test]
