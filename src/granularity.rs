@@ -93,39 +93,61 @@ pub struct Granularity {
     pub seconds: f64,
 }
 
-/// Clusters of some samples of the data.
-pub(crate) struct Branches {
+/// What voters of many granularities say of up to 10,000 samples, where K is known.
+pub(crate) struct Witnesses {
+    some: Prepared,
     /// Samples, ascending.
-    pub(crate) samples: Vec<u32>,
-    /// The cluster of each.
-    pub(crate) clusters: Vec<usize>,
+    samples: Vec<u32>,
+    halves: Halves,
 }
 
-/// The clustering into `k` that the tree of granularities shows, of up to 10,000 samples. `None` if it has no so many branches.
-///
-/// # Errors
-///
-/// As [`Granularity`]'s own, of data with neighbours.
-pub(crate) fn branches(
-    data: &Prepared,
-    k: usize,
-    n_threads: usize,
-    observer: &dyn Observer,
-) -> Result<Option<Branches>, RunError> {
-    // Each has a share of the samples at least, so that there can't be more.
-    if k as u64 > SHARE {
-        return Ok(None);
+impl Witnesses {
+    /// `None` of a single sample.
+    ///
+    /// # Errors
+    ///
+    /// As [`Granularity`]'s own, of data with neighbours.
+    pub(crate) fn find(
+        data: &Prepared,
+        n_threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Option<Self>, RunError> {
+        let (some, samples) = data.sampled(BRANCHED, n_threads, observer)?;
+        if samples.len() < 2 {
+            return Ok(None);
+        }
+        let halves = Halves::find(&some, (SPLITS, VOTERS), n_threads, observer)?;
+        Ok(Some(Self { some, samples, halves }))
     }
-    let (some, samples) = data.sampled(BRANCHED, n_threads, observer)?;
-    if samples.len() < k.max(2) {
-        return Ok(None);
+
+    /// The clustering into `k` that the tree shows: samples, ascending, and the cluster of each. `None` if it has no so many branches.
+    ///
+    /// # Errors
+    ///
+    /// As [`Granularity`]'s own, of data with neighbours.
+    pub(crate) fn branches(
+        &self,
+        k: usize,
+        n_threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Option<(&[u32], Vec<usize>)>, RunError> {
+        // Each has a share of the samples at least, so that there can't be more.
+        if k as u64 > SHARE || self.samples.len() < k {
+            return Ok(None);
+        }
+        let found = Granularity::of_halves(&self.some, k..=k, &self.halves, n_threads, observer)?;
+        let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
+        Ok(layer.map(|layer| {
+            let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
+            (self.samples.as_slice(), of_some.collect())
+        }))
     }
-    let found = Granularity::of_voters(&some, k..=k, 0, n_threads, observer)?;
-    let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
-    Ok(layer.map(|layer| {
-        let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
-        Branches { samples, clusters: of_some.collect() }
-    }))
+
+    /// How far an answer on all samples is found again by voters that see half of them: see [`Halves::found_again`].
+    pub(crate) fn found_again(&self, answer: &Assignments) -> f64 {
+        let clusters = self.samples.iter().map(|&sample| answer.clusters()[sample as usize]);
+        self.halves.found_again(&Assignments::new(clusters.collect(), answer.n_clusters()))
+    }
 }
 
 impl Granularity {
@@ -136,24 +158,27 @@ impl Granularity {
         n_threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
-        Self::of_voters(data, ks, COARSE_VOTERS, n_threads, observer)
+        let splits = if data.trainable().len() > MANY { FEWER_SPLITS } else { SPLITS };
+        let counts = (splits, VOTERS + COARSE_VOTERS);
+        let halves = Halves::find(data, counts, n_threads, observer)?;
+        Self::of_halves(data, ks, &halves, n_threads, observer)
     }
 
-    /// `coarse`: how many voters of each half are coarser than all others.
+    /// Voters beyond [`VOTERS`] are the coarse ones.
     #[expect(clippy::cast_precision_loss, reason = "a handful")]
-    fn of_voters(
+    fn of_halves(
         data: &Prepared,
         ks: RangeInclusive<usize>,
-        coarse: usize,
+        halves: &Halves,
         n_threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
-        let n_voters = VOTERS + coarse;
+        let (votes, splits) = (&halves.votes, halves.splits);
+        let n_voters = halves.n_voters();
+        let coarse = n_voters - VOTERS;
         // As a share of the logarithms that voters look at.
         let share = |factor: f64| factor.ln() / (n_voters as f64 * Halves::STEP.ln());
         let null = NullModel { crowd: share(CROWD), coarse: coarse as f64 / n_voters as f64 };
-        let splits = if data.trainable().len() > MANY { FEWER_SPLITS } else { SPLITS };
-        let votes = Halves::find(data, (splits, n_voters), n_threads, observer)?.votes;
         let mut samples = data.trainable().to_vec();
         data.seed().rng(Stream::Halves { split: u64::MAX }).shuffle(&mut samples);
         samples.truncate(SAMPLES);
@@ -167,8 +192,9 @@ impl Granularity {
             let voters = |half| (0..n_voters).map(move |at| 2 * (split * n_voters + at) + half);
             [voters(0).collect(), voters(1).collect()]
         });
-        let shown = Shown::new(&signatures, &halves.collect::<Vec<_>>(), null, &threads)?;
-        shown.within(ks, share(WHOLE), |placer| Ok(placed(placer, &votes)?.0))
+        let halves: Vec<_> = halves.collect();
+        let shown = Shown::new(&signatures, &halves, null, &threads)?;
+        shown.within(ks, share(WHOLE), |placer| Ok(placed(placer, votes)?.0))
     }
 
     /// Of votes that were given. Models that were told a number of clusters show that. Every other model is in the other half.

@@ -44,7 +44,7 @@ pub struct Voters {
     /// of a graph that is noise agree little.
     pub coherence: f64,
     /// Whether they can be evidence: if they tell more of neighbours than they leave open ([`Evidence::net`](crate::evidence::Evidence::net)) and, unless
-    /// they were told branches, are coherent.
+    /// they were told branches, are coherent; or if voters that see half of the samples find them again.
     pub is_evidence: bool,
     /// Samples in the smallest cluster of their consensus, if branches have it, too: then it is no island of the graph by chance.
     pub smallest: Option<usize>,

@@ -1,6 +1,6 @@
 //! Voters that know no number of clusters: communities of the neighbour graph of half of the samples each, at many resolutions.
 
-use consilience_data::{Rng, Stream, Votes};
+use consilience_data::{Assignments, Contingency, ModelIdx, Rng, Stream, Votes};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -82,6 +82,54 @@ impl Halves {
         let confidences = clusters.mapv(|cluster| f32::from(u8::from(cluster != Votes::MISSING)));
         let votes = Votes::new(clusters, confidences).expect("a confidence of 0 or 1 for each");
         Ok(Self { votes, splits })
+    }
+
+    /// Number of voters of each half, for each way to split the samples.
+    #[must_use]
+    pub fn n_voters(&self) -> usize {
+        self.votes.n_models() / (2 * self.splits)
+    }
+
+    /// How far a clustering is found again by either half: of each cluster the Jaccard index with the most similar community of any granularity, in the half that
+    /// has it less; mean over ways to split, and over samples, 0..=1.
+    ///
+    /// C. Hennig, *Cluster-wise assessment of cluster stability* (CSDA 52, 2007), does so with bootstrap samples.
+    ///
+    /// # Panics
+    ///
+    /// If it isn't of the same samples.
+    ///
+    /// # Complexity
+    ///
+    /// O(n_models n_samples).
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "samples are counted in u32")]
+    pub fn found_again(&self, clusters: &Assignments) -> f64 {
+        let (n_voters, sizes) = (self.n_voters(), clusters.sizes());
+        let of_half = |first: usize| {
+            let mut best = vec![0.0_f64; sizes.len()];
+            for voter in (0..n_voters).map(|at| first + 2 * at) {
+                let voter = ModelIdx::from_index(voter);
+                let votes = self.votes.of_model(voter);
+                let votes = votes.iter().zip(clusters.clusters());
+                let voted = votes.filter(|&(&vote, _)| vote != Votes::MISSING);
+                let pairs = voted.map(|(&vote, cluster)| (cluster.index(), usize::from(vote)));
+                let overlap = Contingency::count(pairs, sizes.len(), self.votes.n_clusters(voter));
+                let (own, other) = (overlap.first_sizes(), overlap.second_sizes());
+                for cell in overlap.rows().flatten() {
+                    let all = own[cell.first] + other[cell.second] - cell.n_samples;
+                    best[cell.first] = best[cell.first].max(cell.n_samples as f64 / all as f64);
+                }
+            }
+            best
+        };
+        let mut sum = 0.0;
+        for split in 0..self.splits {
+            let halves = [0, 1].map(|half| of_half(2 * split * n_voters + half));
+            let least = halves[0].iter().zip(&halves[1]).map(|(&a, &b)| a.min(b));
+            sum += least.zip(&sizes).map(|(least, &size)| least * size as f64).sum::<f64>();
+        }
+        sum / (self.splits * clusters.n_samples().max(1)) as f64
     }
 }
 
@@ -187,4 +235,33 @@ fn majority(clusters: impl Iterator<Item = usize>) -> Option<usize> {
         best.filter(|best| best.len() >= run.len()).or(Some(run))
     })
     .map(|run| run[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::ClusterId;
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn the_half_that_has_a_cluster_less_counts() {
+        // One way to split, two voters of each half, whose rows alternate. A voter of the first half has both clusters.
+        let missing = Votes::MISSING;
+        let clusters = array![
+            [0, 0, 0, 0, 1, 1, 1, 1],
+            [0, 0, 0, 0, 1, 1, 0, 2],
+            [0, 1, 2, 3, 1, 1, 1, 1],
+            [0, 0, 1, 1, 1, 1, 1, missing],
+        ];
+        let confidences = clusters.mapv(|cluster: u16| f32::from(u8::from(cluster != missing)));
+        let halves = Halves { votes: Votes::new(clusters, confidences).unwrap(), splits: 1 };
+        assert_eq!(halves.n_voters(), 2);
+        let of = |ids: [u16; 8]| Assignments::new(ids.map(ClusterId).to_vec(), 2);
+        // The second half has all four of the first cluster beside one other, and of the second the three that it votes on beside two others.
+        let found = halves.found_again(&of([0, 0, 0, 0, 1, 1, 1, 1]));
+        assert!((found - (4.0 / 5.0 + 3.0 / 5.0) / 2.0).abs() < 1e-12, "{found}");
+        let mixed = halves.found_again(&of([0, 1, 0, 1, 0, 1, 0, 1]));
+        assert!(mixed < found, "{mixed}");
+    }
 }
