@@ -161,6 +161,10 @@ fn what_is_linked_is_together_and_what_is_apart_is_apart() {
         config.contains("must_link = \"must.txt\"") && config.contains("links_hash"),
         "{config}"
     );
+    // So does the command with which a report says how to repeat the run.
+    for (run, links) in [("run0", by_ids), ("run3", by_rows)] {
+        assert!(sandbox.text(&format!("{run}/report.html")).contains(links), "{run}");
+    }
 }
 
 #[test]

@@ -192,6 +192,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     let unheeded = settings::unheeded(&args.agreement, config.labelling, rule);
     unheeded.iter().for_each(|note| watcher.note(note));
     watcher.mention("writing");
+    // They are removed with what was written aside.
+    checkpoints.stop();
     let folder = writing::publish(&staging, |folder| {
         let (ids, rows) = (data.ids.as_deref(), data.rows.as_deref());
         let provenance = Provenance { ids, rows, recipe: &data.recipe };
@@ -215,7 +217,6 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         interrupt::go_on()?;
         Ok(absent.into_iter().collect())
     })?;
-    checkpoints.stop();
     watcher.finish();
 
     let text = if args.told.json {

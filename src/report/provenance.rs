@@ -160,13 +160,18 @@ fn command(run: &RunFolder, figures: &Figures) -> String {
     if let Some(of) = &figures.cut_of {
         return format!("consilience cut {} -k {}", quoted(of), figures.n_clusters);
     }
-    let name = if figures.is_trained() { "cluster" } else { "pseudo-label" };
+    let name = match (figures.is_trained(), run.config.contains_key("few_labels")) {
+        (true, true) => "train",
+        (true, false) => "cluster",
+        (false, _) => "pseudo-label",
+    };
     let mut words = vec!["consilience".to_owned(), name.to_owned()];
     words.extend(run.source.data.iter().map(|path| quoted(path)));
     if !run.source.labels.is_empty() {
         words.push("--labels".into());
         words.extend(run.source.labels.iter().map(|path| quoted(path)));
     }
+    words.extend(told(run));
     words.extend(views(run).map(|name| format!("--view {}", quoted(name))));
     words.push(format!("--config {CONFIG}"));
     if figures.is_trained() && run.source.device != "cpu" && !run.source.device.is_empty() {
@@ -176,6 +181,20 @@ fn command(run: &RunFolder, figures: &Figures) -> String {
         words.extend(reading(&run.recipe.options));
     }
     words.join(" ")
+}
+
+/// The flags that say what the run was told beside the data.
+fn told(run: &RunFolder) -> impl Iterator<Item = String> {
+    let source = &run.source;
+    let flags = [
+        ("--labels-partial", &source.labels_partial),
+        ("--must-link", &source.must_link),
+        ("--cannot-link", &source.cannot_link),
+        ("--init", &source.init),
+    ];
+    flags
+        .into_iter()
+        .filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(value.as_ref()?))))
 }
 
 /// The flags that say how files are read.
