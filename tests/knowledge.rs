@@ -162,9 +162,7 @@ fn what_is_linked_is_together_and_what_is_apart_is_apart() {
         "{config}"
     );
     // So does the command with which a report says how to repeat the run.
-    for (run, links) in [("run0", by_ids), ("run3", by_rows)] {
-        assert!(sandbox.text(&format!("{run}/report.html")).contains(links), "{run}");
-    }
+    assert!(sandbox.text("run0/report.html").contains(by_ids));
 }
 
 #[test]
