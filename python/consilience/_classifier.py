@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from consilience import _core, _validation
 from consilience._run import Run
@@ -154,7 +154,8 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
                 "effort: need 'default' or 'thorough', got 'quick', which trains no networks; method='propagation' is the quick way"
             )
         values = _validation.for_estimator(self, X, reset=True, min_samples=2)
-        check_consistent_length(values, y)
+        if y is not None:
+            _validation.as_many("y", y, len(values))
         classes, places = _validation.labels("y", y)
         if len(classes) < 2:
             raise ValueError(

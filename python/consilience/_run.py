@@ -142,7 +142,7 @@ class Run:
         True
         """
         model = self._fitted()
-        values = None if X is None else _validation.for_estimator(self, X, reset=False)
+        values = None if X is None else self._of_fit(X)
         names = [data] if isinstance(data, str) else data
         model.save(os.fspath(path), values, None if names is None else list(names))
 
@@ -181,11 +181,7 @@ class Run:
         [0, 1, 2]
         """
         model = self._fitted()
-        values = _validation.for_estimator(self, X, reset=False)
-        if len(values) != len(self.labels_):
-            raise ValueError(
-                f"X has {len(values)} samples, and the run was of {len(self.labels_)}; give the X of fit"
-            )
+        values = self._of_fit(X)
         count = _validation.count("n", n, 1)
         return model.suggest(values, count, _validation.threads(self.n_jobs))
 
@@ -218,8 +214,17 @@ class Run:
         ...
         """
         model = self._fitted()
-        values = None if X is None else _validation.for_estimator(self, X, reset=False)
+        values = None if X is None else self._of_fit(X)
         return Report(model, values, self.metrics_, self.labels_)
+
+    def _of_fit(self, X: Any) -> NDArray[Any]:
+        """The samples of `fit`, given again."""
+        values = _validation.for_estimator(self, X, reset=False)
+        if len(values) != len(self.labels_):
+            raise ValueError(
+                f"X has {len(values):,} samples, and the run was of {len(self.labels_):,}; give the X of fit"
+            )
+        return values
 
     def _fitted(self) -> _core.Model:
         check_is_fitted(self, "labels_")

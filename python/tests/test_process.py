@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import consilience
+
 #: Before whatever a test's process does.
 HEAD = f"""
 import sys
@@ -122,6 +124,17 @@ def test_many_fits_do_not_grow() -> None:
     grown = float(told)
     print(f"grown by {grown:.1f} MiB")
     assert grown < 20.0
+
+
+def test_the_package_is_there_at_once() -> None:
+    told = finish("""
+        import subprocess
+        script = "import sys, consilience; print('sklearn' in sys.modules, 'Consilience' in dir(consilience))"
+        print(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout)
+    """)
+    assert told.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="no attribute 'Consiliance'"):
+        consilience.Consiliance
 
 
 def test_an_exception_of_progress_ends_the_fit(blobs: Any) -> None:
