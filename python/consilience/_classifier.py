@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from consilience import _core, _validation
+from consilience._progress import Progress
 from consilience._run import Run
 
 
@@ -47,7 +48,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
     random_state : int or RandomState, optional
         The seed. `None` is the same as 0: a run can always be repeated.
     verbose : int, default=0
-        1 tells of rounds, 2 of epochs, too.
+        1 tells of rounds, in a notebook that has tqdm with a bar for each; 2 of epochs, too.
 
     Attributes
     ----------
@@ -177,7 +178,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             given=given,
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
-            tell=_validation.tell,
+            tell=Progress(),
         )
         self._take(model, results)
         self._know(classes)

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted
 
 from consilience import _core, _validation
+from consilience._progress import Progress
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -129,7 +130,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             n_threads=_validation.threads(self.n_jobs),
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
-            tell=_validation.tell,
+            tell=Progress(),
         )
         return self
 

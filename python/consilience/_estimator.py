@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
 from consilience import _core, _validation
+from consilience._progress import Progress
 from consilience._run import Run
 
 
@@ -51,7 +52,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     random_state : int or RandomState, optional
         The seed. `None` is the same as 0: a run can always be repeated.
     verbose : int, default=0
-        1 tells of rounds, 2 of epochs, too.
+        1 tells of rounds, in a notebook that has tqdm with a bar for each; 2 of epochs, too.
 
     Attributes
     ----------
@@ -240,7 +241,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
             known=known,
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
-            tell=_validation.tell,
+            tell=Progress(),
         )
         self._take(model, results)
         self._name(classes)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from numpy.typing import ArrayLike
 
 from consilience import _core, _validation
+from consilience._progress import Progress
 
 
 class KRow(NamedTuple):
@@ -124,7 +125,7 @@ def k_range(
         options,
         feature_names=_validation.feature_names(X),
         verbose=_validation.level(verbose),
-        tell=_validation.tell,
+        tell=Progress(),
     )
     return [KRow(**row) for row in json.loads(told)]
 

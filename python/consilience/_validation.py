@@ -311,11 +311,6 @@ def level(verbose: Any) -> int:
     return max(0, min(int(verbose), 2))
 
 
-def tell(line: str) -> None:
-    """Tell of progress, where Python's own output goes: in a notebook, below the cell."""
-    print(line, flush=True)
-
-
 def votes(votes: Any) -> list[NDArray[np.int32] | NDArray[np.int64]]:
     """Votes as a list of arrays, one for each model, of int32 or int64; -1 stands for no vote."""
     if isinstance(votes, Mapping):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 import warnings
 from typing import Any
 
@@ -130,6 +132,34 @@ def test_progress_is_told(blobs: Any, capsys: Any) -> None:
     assert "models agree on" in told
     quick(3, verbose=2).fit(blobs[0])
     assert "model 2, epoch" in capsys.readouterr().out
+
+
+def test_a_notebook_has_a_bar(blobs: Any, monkeypatch: Any, capsys: Any) -> None:
+    bars: list[Any] = []
+
+    class Bar:
+        def __init__(self, **how: Any) -> None:
+            self.n, self.how, self.closed = 0, how, False
+            bars.append(self)
+
+        def update(self, by: int) -> None:
+            assert by > 0
+            self.n += by
+
+        def close(self) -> None:
+            self.closed = True
+
+    for name in ("tqdm", "tqdm.auto", "ipykernel"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["tqdm.auto"].tqdm = Bar  # type: ignore[attr-defined]
+    quick(3).fit(blobs[0])
+    assert not bars
+    quick(3, verbose=1).fit(blobs[0])
+    assert [bar.how["desc"] for bar in bars] == ["round 1 of 1"]
+    assert bars[0].n == 100 and bars[0].closed
+    assert "models agree on" in capsys.readouterr().out
+    quick(3, verbose=2).fit(blobs[0])
+    assert len(bars) == 1
 
 
 def test_one_cluster_needs_no_training() -> None:
