@@ -15,11 +15,11 @@ from sklearn.utils import check_array, check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 
-# Numbers that a 32-bit float holds exactly: as 64-bit ones they would only take more room.
-_SMALL = (np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.float16)
+# Numbers that a 32-bit float holds exactly: as 64-bit ones they would only take more room. The engine takes bytes, such as pixels, as they are.
+_SMALL = (np.bool_, np.int8, np.int16, np.uint16, np.float16)
 _HOW: dict[str, Any] = {
     "accept_sparse": "csr",
-    "dtype": [np.float64, np.float32],
+    "dtype": [np.float64, np.float32, np.uint8],
     "order": "C",
     "ensure_all_finite": False,  # `_finite` says which isn't
 }
@@ -27,7 +27,7 @@ _HOW: dict[str, Any] = {
 
 def for_estimator(
     estimator: Any, X: Any, *, reset: bool, min_samples: int = 1
-) -> NDArray[np.float32] | NDArray[np.float64]:
+) -> NDArray[Any]:
     """Check `X` as scikit-learn does, names of features included, and make it dense."""
     _refuse(X)
     with _rows_explained():
@@ -37,7 +37,7 @@ def for_estimator(
     return _finite(_dense(checked), X)
 
 
-def alone(X: Any, name: str) -> NDArray[np.float32] | NDArray[np.float64]:
+def alone(X: Any, name: str) -> NDArray[Any]:
     """Check `X` where there is no estimator. `name`: who messages say expects it."""
     _refuse(X)
     with _rows_explained():
@@ -174,9 +174,8 @@ def _narrow(X: Any) -> Any:
     return X
 
 
-def _dense(X: Any) -> NDArray[np.float32] | NDArray[np.float64]:
-    dense: NDArray[np.float32] | NDArray[np.float64]
-    dense = np.ascontiguousarray(X.toarray()) if hasattr(X, "toarray") else X
+def _dense(X: Any) -> NDArray[Any]:
+    dense: NDArray[Any] = np.ascontiguousarray(X.toarray()) if hasattr(X, "toarray") else X
     return dense
 
 

@@ -89,6 +89,17 @@ def test_layout_and_small_numbers_do_not_matter(blobs: Any) -> None:
         assert np.array_equal(quick(3).fit(same).confidences_, expected.confidences_)
 
 
+def test_pixels_are_taken_as_they_are(blobs: Any) -> None:
+    pixels = np.clip(blobs[0] * 10 + 128, 0, 255).astype(np.uint8)
+    model, of_floats = quick(3).fit(pixels), quick(3).fit(pixels.astype(np.float32))
+    assert np.array_equal(model.confidences_, of_floats.confidences_)
+    for same in (pixels, pixels.astype(float), pd.DataFrame(pixels), scipy.sparse.csr_array(pixels)):
+        assert np.array_equal(model.predict_confidence(same), of_floats.confidences_)
+    # What was taken off 64-bit numbers is taken off them, too.
+    far = np.vstack([blobs[0] + 1e9, blobs[0]])
+    assert (quick(3).fit(far).predict(pixels) == quick(3).fit(far).predict(pixels.astype(float))).all()
+
+
 def test_what_32_bits_would_lose_is_kept(blobs: Any) -> None:
     X, groups = blobs
     far = X + 1e9
