@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
 from consilience._progress import Progress
 from consilience._run import Run
 
@@ -154,7 +154,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             raise ValueError(
                 "effort: need 'default' or 'thorough', got 'quick', which trains no networks; method='propagation' is the quick way"
             )
-        values = _validation.for_estimator(self, X, reset=True, min_samples=2)
+        values = _samples.for_estimator(self, X, reset=True, min_samples=2)
         if y is not None:
             _validation.as_many("y", y, len(values))
         classes, places = _validation.labels("y", y)
@@ -237,7 +237,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             For another number of features, or other names.
         """
         check_is_fitted(self, "classes_")
-        values = _validation.for_estimator(self, X, reset=False)
+        values = _samples.for_estimator(self, X, reset=False)
         found = self._fitted().probabilities(values, _validation.threads(self.n_jobs))
         assert found is not None, "a classifier's answer is a mean of probabilities"
         return found

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
 from consilience._progress import Progress
 from consilience._run import Run
 
@@ -222,7 +222,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         least = 2 if ks is None else ks[0]
         options = _validation.options(self.get_params(deep=False))
         # One sample can't be told from others.
-        values = _validation.for_estimator(self, X, reset=True, min_samples=min(least, 2))
+        values = _samples.for_estimator(self, X, reset=True, min_samples=min(least, 2))
         classes, given = None, None
         if labels_partial is not None:
             _validation.as_many("labels_partial", labels_partial, len(values))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
 from consilience._report import Report
 
 
@@ -85,7 +85,7 @@ class Run:
 
     def _predict(self, X: Any) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         check_is_fitted(self, "labels_")
-        values = _validation.for_estimator(self, X, reset=False)
+        values = _samples.for_estimator(self, X, reset=False)
         if self._model is None:
             return np.zeros(len(values), np.int64), np.ones(len(values), np.float32)
         return self._model.predict(values, _validation.threads(self.n_jobs))
@@ -219,7 +219,7 @@ class Run:
 
     def _of_fit(self, X: Any) -> NDArray[Any]:
         """The samples of `fit`, given again."""
-        values = _validation.for_estimator(self, X, reset=False)
+        values = _samples.for_estimator(self, X, reset=False)
         if len(values) != len(self.labels_):
             raise ValueError(
                 f"X has {len(values):,} samples, and the run was of {len(self.labels_):,}; give the X of fit"

@@ -28,7 +28,7 @@ rng = np.random.default_rng(0)
 def start(script: str) -> subprocess.Popen[str]:
     whole = HEAD + textwrap.dedent(script)
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", whole],
+        [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", whole],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -85,7 +85,8 @@ def interrupted_after(name: str) -> float:
         print(quick(2).fit(np.repeat([[0.0], [9.0]], 20, axis=0)).labels_.shape, flush=True)
     """)
     assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n", process.stdout.read()
+    begun = process.stdout.readline()
+    assert begun == "begun\n", (begun, process.stdout.read(), process.wait(timeout=60))
     time.sleep(after)
     process.send_signal(signal.SIGINT)
     begin = time.monotonic()
