@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
+from consilience._progress import Progress
 from consilience._run import Run
 
 
@@ -47,7 +48,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
     random_state : int or RandomState, optional
         The seed. `None` is the same as 0: a run can always be repeated.
     verbose : int, default=0
-        1 tells of rounds, 2 of epochs, too.
+        1 tells of rounds, in a notebook that has tqdm with a bar for each; 2 of epochs, too.
 
     Attributes
     ----------
@@ -153,8 +154,9 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             raise ValueError(
                 "effort: need 'default' or 'thorough', got 'quick', which trains no networks; method='propagation' is the quick way"
             )
-        values = _validation.for_estimator(self, X, reset=True, min_samples=2)
-        check_consistent_length(values, y)
+        values = _samples.for_estimator(self, X, reset=True, min_samples=2)
+        if y is not None:
+            _validation.as_many("y", y, len(values))
         classes, places = _validation.labels("y", y)
         if len(classes) < 2:
             raise ValueError(
@@ -176,7 +178,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             given=given,
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
-            tell=_validation.tell,
+            tell=Progress(),
         )
         self._take(model, results)
         self._know(classes)
@@ -235,7 +237,7 @@ class ConsilienceClassifier(Run, ClassifierMixin, BaseEstimator):  # type: ignor
             For another number of features, or other names.
         """
         check_is_fitted(self, "classes_")
-        values = _validation.for_estimator(self, X, reset=False)
+        values = _samples.for_estimator(self, X, reset=False)
         found = self._fitted().probabilities(values, _validation.threads(self.n_jobs))
         assert found is not None, "a classifier's answer is a mean of probabilities"
         return found

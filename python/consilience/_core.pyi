@@ -98,7 +98,7 @@ def train_encoder(
     n_threads: int = 0,
     feature_names: Sequence[str] | None = None,
     verbose: int = 0,
-    tell: Callable[[str], None] | None = None,
+    tell: Callable[..., None] | None = None,
 ) -> tuple[Encoder, int, float]: ...
 def load_encoder(path: str | os.PathLike[str]) -> Encoder: ...
 def main(words: Sequence[str]) -> int: ...
@@ -111,7 +111,7 @@ def fit(
     known: Mapping[str, Any] | None = None,
     feature_names: Sequence[str] | None = None,
     verbose: int = 0,
-    tell: Callable[[str], None] | None = None,
+    tell: Callable[..., None] | None = None,
 ) -> tuple[Model, RunResults]: ...
 def load(path: str | os.PathLike[str]) -> tuple[Model, Results]: ...
 def pseudo_label(
@@ -135,7 +135,7 @@ def k_range(
     *,
     feature_names: Sequence[str] | None = None,
     verbose: int = 0,
-    tell: Callable[[str], None] | None = None,
+    tell: Callable[..., None] | None = None,
 ) -> str: ...
 def k_range_of_votes(
     votes: Sequence[NDArray[Any]],

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
+from consilience._progress import Progress
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -118,7 +119,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             if said is not None:
                 settings[name] = said
         seed = _validation.seed(self.random_state) or 0
-        values = _validation.for_estimator(self, X, reset=True)
+        values = _samples.for_estimator(self, X, reset=True)
         names = getattr(self, "feature_names_in_", None)
         self._encoder, self.n_iter_, self.loss_ = _core.train_encoder(
             values,
@@ -129,7 +130,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             n_threads=_validation.threads(self.n_jobs),
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
-            tell=_validation.tell,
+            tell=Progress(),
         )
         return self
 
@@ -147,7 +148,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             Their embedding.
         """
         check_is_fitted(self)
-        values = _validation.for_estimator(self, X, reset=False)
+        values = _samples.for_estimator(self, X, reset=False)
         return self._encoder.embed(values, _validation.threads(self.n_jobs))
 
     def save(self, path: str | os.PathLike[str]) -> None:

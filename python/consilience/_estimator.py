@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClusterMixin, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_consistent_length
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
+from consilience._progress import Progress
 from consilience._run import Run
 
 
@@ -52,7 +52,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
     random_state : int or RandomState, optional
         The seed. `None` is the same as 0: a run can always be repeated.
     verbose : int, default=0
-        1 tells of rounds, 2 of epochs, too.
+        1 tells of rounds, in a notebook that has tqdm with a bar for each; 2 of epochs, too.
 
     Attributes
     ----------
@@ -196,7 +196,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         ConvergenceWarning
             If the models agree on fewer than `n_clusters` mini-clusters.
         UserWarning
-            If clusters don't show some classes of `labels_partial`, or `min_agree` and its like aren't applied to the pseudo-labels that came out.
+            If the data show no structure, clusters don't show some classes of `labels_partial`, or `min_agree` and its like aren't applied to the pseudo-labels that came out.
 
         Examples
         --------
@@ -222,10 +222,10 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         least = 2 if ks is None else ks[0]
         options = _validation.options(self.get_params(deep=False))
         # One sample can't be told from others.
-        values = _validation.for_estimator(self, X, reset=True, min_samples=min(least, 2))
+        values = _samples.for_estimator(self, X, reset=True, min_samples=min(least, 2))
         classes, given = None, None
         if labels_partial is not None:
-            check_consistent_length(values, labels_partial)
+            _validation.as_many("labels_partial", labels_partial, len(values))
             classes, places = _validation.labels("labels_partial", labels_partial)
             given = _validation.given(classes, places)
         known = _validation.known(len(values), "X", must_link, cannot_link, given)
@@ -241,40 +241,51 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
             known=known,
             feature_names=None if names is None else list(names),
             verbose=_validation.level(self.verbose),
-            tell=_validation.tell,
+            tell=Progress(),
         )
         self._take(model, results)
         self._name(classes)
-        if results["not_shown"] is not None:
-            warnings.warn(results["not_shown"], stacklevel=2)
+        for doubt, category in self._doubts(results["not_shown"]):
+            warnings.warn(doubt, category, stacklevel=2)
+        return self
+
+    def _doubts(self, not_shown: str | None) -> Iterator[tuple[str, type[Warning]]]:
+        """What is to be known before the answer is believed."""
+        found = self.metrics_["granularity"]
+        if found is not None and found["shown"] == 1:
+            yield (
+                "the data show no structure: no clusters were found that stay whole. There are as few as `n_clusters` allows, "
+                f"{self.n_clusters_}",
+                UserWarning,
+            )
+        if not_shown is not None:
+            yield not_shown, UserWarning
         unheeded = [
             name
             for name in ("min_agree", "max_agree", "min_confidence")
             if getattr(self, name) is not None
         ]
         if unheeded and self.metrics_["pseudo_label_rule"] == "backed":
-            warnings.warn(
+            yield (
                 f"{', '.join(unheeded)}: not applied to the pseudo-labels of this run, which are all samples on which most models of "
                 "each kind stand behind the answer",
-                stacklevel=2,
+                UserWarning,
             )
         if not self.complete_:
-            found = len(np.unique(self.pseudo_labels_[self.pseudo_labels_ >= 0]))
-            warnings.warn(
-                f"the models agree on only {found} of {self.n_clusters_} mini-clusters; try fewer clusters, or a lower min_agree or "
+            n_found = len(np.unique(self.pseudo_labels_[self.pseudo_labels_ >= 0]))
+            yield (
+                f"the models agree on only {n_found} of {self.n_clusters_} mini-clusters; try fewer clusters, or a lower min_agree or "
                 "min_confidence. Every sample has a cluster nonetheless",
                 ConvergenceWarning,
-                stacklevel=2,
             )
         far_off = self.metrics_["n_far_off"]
         if far_off:
             samples = "1 sample" if far_off == 1 else f"{far_off} samples"
-            warnings.warn(
+            yield (
                 f"{samples} (the first is {self.metrics_['first_far_off']}) so far out that all others would be one point: scaled "
                 "without, and pulled in",
-                stacklevel=2,
+                UserWarning,
             )
-        return self
 
     def _name(self, classes: NDArray[Any] | None = None) -> None:
         """Take the classes of clusters; as the run calls them, if they aren't known."""
@@ -374,7 +385,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         True
         """
         model = self._fitted()
-        values = _validation.for_estimator(self, X, reset=False)
+        values = self._of_fit(X)
         k = _validation.count("n_clusters", n_clusters, 2)
         cut: Consilience = clone(self).set_params(n_clusters=k)
         cut._take(*model.cut(values, k, _validation.threads(self.n_jobs)))

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
+from consilience._progress import Progress
 
 
 class KRow(NamedTuple):
@@ -118,13 +119,13 @@ def k_range(
     }
     options = _validation.options(params)
     told = _core.k_range(
-        _validation.alone(X, "k_range"),
+        _samples.alone(X, "k_range"),
         first,
         last,
         options,
-        feature_names=_validation.feature_names(X),
+        feature_names=_samples.feature_names(X),
         verbose=_validation.level(verbose),
-        tell=_validation.tell,
+        tell=Progress(),
     )
     return [KRow(**row) for row in json.loads(told)]
 

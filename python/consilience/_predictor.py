@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
 
 
 class Predictor:
@@ -114,7 +114,7 @@ class Predictor:
             For another number of features, or other names.
         """
         self._check_names(X)
-        values = _validation.alone(X, "Predictor")
+        values = _samples.alone(X, "Predictor")
         found = values.shape[1]
         if found != self.n_features:
             raise ValueError(
@@ -123,7 +123,7 @@ class Predictor:
         return self._model.predict(values, _validation.threads(self.n_jobs))
 
     def _check_names(self, X: Any) -> None:
-        names = _validation.feature_names(X)
+        names = _samples.feature_names(X)
         if names is None or self.feature_names is None or names == self.feature_names:
             return
         missing = [name for name in self.feature_names if name not in names]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from consilience import _core, _validation
+from consilience import _core, _samples, _validation
 from consilience._report import Report
 
 
@@ -85,7 +85,7 @@ class Run:
 
     def _predict(self, X: Any) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         check_is_fitted(self, "labels_")
-        values = _validation.for_estimator(self, X, reset=False)
+        values = _samples.for_estimator(self, X, reset=False)
         if self._model is None:
             return np.zeros(len(values), np.int64), np.ones(len(values), np.float32)
         return self._model.predict(values, _validation.threads(self.n_jobs))
@@ -142,7 +142,7 @@ class Run:
         True
         """
         model = self._fitted()
-        values = None if X is None else _validation.for_estimator(self, X, reset=False)
+        values = None if X is None else self._of_fit(X)
         names = [data] if isinstance(data, str) else data
         model.save(os.fspath(path), values, None if names is None else list(names))
 
@@ -181,11 +181,7 @@ class Run:
         [0, 1, 2]
         """
         model = self._fitted()
-        values = _validation.for_estimator(self, X, reset=False)
-        if len(values) != len(self.labels_):
-            raise ValueError(
-                f"X has {len(values)} samples, and the run was of {len(self.labels_)}; give the X of fit"
-            )
+        values = self._of_fit(X)
         count = _validation.count("n", n, 1)
         return model.suggest(values, count, _validation.threads(self.n_jobs))
 
@@ -218,8 +214,17 @@ class Run:
         ...
         """
         model = self._fitted()
-        values = None if X is None else _validation.for_estimator(self, X, reset=False)
+        values = None if X is None else self._of_fit(X)
         return Report(model, values, self.metrics_, self.labels_)
+
+    def _of_fit(self, X: Any) -> NDArray[Any]:
+        """The samples of `fit`, given again."""
+        values = _samples.for_estimator(self, X, reset=False)
+        if len(values) != len(self.labels_):
+            raise ValueError(
+                f"X has {len(values):,} samples, and the run was of {len(self.labels_):,}; give the X of fit"
+            )
+        return values
 
     def _fitted(self) -> _core.Model:
         check_is_fitted(self, "labels_")

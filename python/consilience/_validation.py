@@ -1,4 +1,4 @@
-"""From what users pass to arrays that the engine takes, with scikit-learn's checks in front."""
+"""From what users set, and know of samples, to what the engine takes."""
 
 from __future__ import annotations
 
@@ -9,70 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
-# Numbers that a 32-bit float holds exactly: as 64-bit ones they would only take more room.
-_SMALL = (np.bool_, np.int8, np.uint8, np.int16, np.uint16, np.float16)
-_HOW: dict[str, Any] = {"accept_sparse": "csr", "dtype": [np.float64, np.float32], "order": "C"}
-
-
-def for_estimator(
-    estimator: Any, X: Any, *, reset: bool, min_samples: int = 1
-) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Check `X` as scikit-learn does, names of features included, and make it dense."""
-    if reset:
-        _refuse_no_numbers(X)
-    checked = validate_data(
-        estimator, _narrow(X), reset=reset, ensure_min_samples=min_samples, **_HOW
-    )
-    return _dense(checked)
-
-
-def alone(X: Any, name: str) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Check `X` where there is no estimator. `name`: who messages say expects it."""
-    return _dense(check_array(_narrow(X), estimator=name, **_HOW))
-
-
-def feature_names(X: Any) -> list[str] | None:
-    """Names of columns, if all of them are strings."""
-    columns = getattr(X, "column_names", None) or getattr(X, "columns", None)
-    if columns is None or callable(columns):
-        return None
-    names = list(columns)
-    return names if names and all(isinstance(name, str) for name in names) else None
-
-
-def _refuse_no_numbers(X: Any) -> None:
-    # pandas and polars say which columns are no numbers; an array of objects doesn't.
-    dtypes = getattr(X, "dtypes", None)
-    names = feature_names(X)
-    if names is None or dtypes is None or len(names) != len(list(dtypes)):
-        return
-    words = [name for name, dtype in zip(names, dtypes) if str(dtype) in _WORDS]
-    if words:
-        shown = ", ".join(repr(name) for name in words[:5])
-        raise ValueError(
-            f"columns that hold no numbers: {shown}; drop them, or encode them, for instance with "
-            "sklearn.preprocessing.OneHotEncoder"
-        )
-
-
-_WORDS = {"str", "string", "String", "Utf8", "Categorical", "category"}
-
-
-def _narrow(X: Any) -> Any:
-    dtype = getattr(X, "dtype", None)
-    if isinstance(X, np.ndarray) and dtype is not None and dtype.type in _SMALL:
-        return X.astype(np.float32)
-    return X
-
-
-def _dense(X: Any) -> NDArray[np.float32] | NDArray[np.float64]:
-    dense: NDArray[np.float32] | NDArray[np.float64]
-    dense = np.ascontiguousarray(X.toarray()) if hasattr(X, "toarray") else X
-    return dense
+from consilience._samples import feature_names
 
 
 def seed(random_state: Any) -> int | None:
@@ -111,8 +52,8 @@ def clusters(value: Any) -> tuple[int, int] | None:
         if least > most:
             raise ValueError(f"n_clusters: need (least, most), got {value!r}")
         return least, most
-    if isinstance(value, str) or value is None:
-        raise ValueError(f"n_clusters: need a number, (least, most) or 'auto', got {value!r}")
+    if not isinstance(value, numbers.Integral):
+        raise ValueError(f"n_clusters: need a whole number, (least, most) or 'auto', got {value!r}")
     number = count("n_clusters", value, 1)
     return number, number
 
@@ -201,12 +142,9 @@ def _plain(value: Any) -> Any:
 
 def level(verbose: Any) -> int:
     """How much is told."""
-    return min(int(verbose), 2) if verbose else 0
-
-
-def tell(line: str) -> None:
-    """Tell of progress, where Python's own output goes: in a notebook, below the cell."""
-    print(line, flush=True)
+    if not isinstance(verbose, (int, float, np.number, np.bool_)):
+        raise ValueError(f"verbose: need 0, 1 or 2, got {verbose!r}")
+    return max(0, min(int(verbose), 2))
 
 
 def votes(votes: Any) -> list[NDArray[np.int32] | NDArray[np.int64]]:
@@ -304,6 +242,15 @@ def labels(name: str, values: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
     places = np.full(len(array), -1, np.int64)
     places[~without] = found
     return classes, places
+
+
+def as_many(name: str, values: Any, n_samples: int) -> None:
+    """Refuse labels that aren't one for each sample."""
+    shape = np.asarray(values).shape
+    if not shape:
+        raise ValueError(f"{name}: need one label for each sample, got {values!r}")
+    if shape[0] != n_samples:
+        raise ValueError(f"{name} has {shape[0]:,} labels, and X {n_samples:,} samples; need one for each, -1 where there is none")
 
 
 def given(classes: NDArray[Any], places: NDArray[np.int64]) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 //! Python sees a signal on its own thread alone, and only when it is asked. So the work is on a thread of its own, and the caller's asks
 //! twenty times a second. Work that owns what it needs is left behind where it doesn't end in time; it ends by itself.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,7 +28,36 @@ const LINES: usize = 5;
 
 enum Event {
     Line(String),
+    /// What is being trained, and how far it is, 0 to 1.
+    Share(String, f64),
     Done,
+}
+
+/// What is being trained.
+#[derive(Default)]
+struct Training {
+    name: String,
+    n_models: usize,
+    /// How far each model is, 0 to 1.
+    shares: BTreeMap<ModelIdx, f64>,
+    /// What was told last.
+    percent: f64,
+}
+
+impl Training {
+    /// How far all of it is, if that is another per cent than was told.
+    fn share(&mut self, end: EpochEnd) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+        let (of_model, n_models) =
+            (end.epoch as f64 / end.epochs.max(1) as f64, self.n_models.max(1) as f64);
+        self.shares.insert(end.model, of_model);
+        let share = (self.shares.values().sum::<f64>() / n_models).min(1.0);
+        let percent = (100.0 * share).floor();
+        (percent > self.percent).then(|| {
+            self.percent = percent;
+            share
+        })
+    }
 }
 
 /// Who tells what is being done, and asks whether to go on.
@@ -35,15 +65,15 @@ pub(crate) struct Watch {
     cancelled: AtomicBool,
     /// 0: nothing is told; 1: rounds; 2: epochs, too.
     level: u8,
-    round: Mutex<String>,
+    training: Mutex<Training>,
     events: Sender<Event>,
 }
 
 impl Watch {
     fn new(level: u8) -> (Arc<Self>, Receiver<Event>) {
         let (events, receiver) = channel();
-        let (cancelled, round) = (AtomicBool::new(false), Mutex::new(String::new()));
-        (Arc::new(Self { cancelled, level, round, events }), receiver)
+        let (cancelled, training) = (AtomicBool::new(false), Mutex::default());
+        (Arc::new(Self { cancelled, level, training, events }), receiver)
     }
 
     /// Says something, if anything is to be said.
@@ -54,8 +84,12 @@ impl Watch {
         }
     }
 
-    fn round(&self) -> String {
-        self.round.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn training(&self) -> MutexGuard<'_, Training> {
+        self.training.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn trains(&self, name: String, n_models: usize) {
+        *self.training() = Training { name, n_models, ..Training::default() };
     }
 }
 
@@ -69,12 +103,23 @@ impl Progress for Watch {
     }
 
     fn epoch_end(&self, end: EpochEnd) {
+        if self.level == 0 {
+            return;
+        }
+        let mut training = self.training();
+        let (name, share) = (training.name.clone(), training.share(end));
+        drop(training);
+        // Lines of epochs tell as much.
+        if let (1, Some(share)) = (self.level, share) {
+            // Nobody may be there any more.
+            let _ = self.events.send(Event::Share(name.clone(), share));
+        }
         let lines = LINES.min(end.epochs);
         let passed = |epoch: usize| epoch * lines / end.epochs.max(1);
         if self.level > 1 && passed(end.epoch) > passed(end.epoch.saturating_sub(1)) {
-            let (round, model) = (self.round(), end.model.0 + 1);
+            let model = end.model.0 + 1;
             let EpochEnd { epoch, epochs, loss, .. } = end;
-            self.say(format!("{round}: model {model}, epoch {epoch} of {epochs}, loss {loss:.3}"));
+            self.say(format!("{name}: model {model}, epoch {epoch} of {epochs}, loss {loss:.3}"));
         }
     }
 }
@@ -85,7 +130,7 @@ impl Observer for Watch {
             Step::Encode { pretext } => {
                 let name = format!("view {pretext}");
                 self.say(format!("{name}: training an encoder"));
-                *self.round.lock().unwrap_or_else(PoisonError::into_inner) = name;
+                self.trains(name, 1);
             }
             Step::Prepare => self.say("scaling, measuring distances".into()),
             Step::Granularity => self.say("how many clusters there are".into()),
@@ -93,7 +138,7 @@ impl Observer for Watch {
             Step::Train { round, rounds, models, .. } => {
                 let name = format!("round {} of {rounds}", round + 1);
                 self.say(format!("{name}: training {}", plural(models, "model")));
-                *self.round.lock().unwrap_or_else(PoisonError::into_inner) = name;
+                self.trains(name, models);
             }
             Step::Agree | Step::Judge => {}
             Step::Record(round) => {
@@ -101,7 +146,7 @@ impl Observer for Watch {
                 let found = labels.sizes().into_iter().filter(|&size| size > 0).count();
                 self.say(format!(
                     "{}: models agree on {} of {} samples ({:.1} %), {found} of {} mini-clusters, {}",
-                    self.round(),
+                    self.training().name,
                     count(labels.len()),
                     count(labels.n_samples()),
                     100.0 * labels.coverage(),
@@ -120,7 +165,7 @@ pub(crate) struct Teller<'py> {
 }
 
 impl<'py> Teller<'py> {
-    /// `tell`: called with each line; `None`: nothing is told.
+    /// `tell`: called with each line, and with what is being trained and how far it is, 0 to 1; `None`: nothing is told.
     pub(crate) fn new(level: u8, tell: Option<Bound<'py, PyAny>>) -> Self {
         Self { level: if tell.is_some() { level } else { 0 }, tell }
     }
@@ -196,6 +241,9 @@ fn wait(
             Ok(Event::Done) => return Ok(()),
             Ok(Event::Line(line)) => {
                 teller.tell.as_ref().map_or(Ok(()), |tell| tell.call1((line,)).map(drop))
+            }
+            Ok(Event::Share(name, share)) => {
+                teller.tell.as_ref().map_or(Ok(()), |tell| tell.call1((name, share)).map(drop))
             }
             // A panic tells nothing.
             Err(_) if is_finished() => return Ok(()),

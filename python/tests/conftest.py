@@ -38,6 +38,19 @@ def quick(n_clusters: Any, **params: Any) -> consilience.Consilience:
     return consilience.Consilience(n_clusters, **params)
 
 
+def benchmark_file(name: str) -> Path:
+    """A benchmark file, in the folder that `CONSILIENCE_DATA` names or in ``../shared/data``; without it the test is skipped.
+
+    With `CI=true` it fails.
+    """
+    beside = Path(__file__).resolve().parents[3] / "shared/data"
+    path = Path(os.environ.get("CONSILIENCE_DATA") or beside) / name
+    if not path.is_file():
+        reason = f"SKIPPED: no {path}; CONSILIENCE_DATA names the folder of benchmark files"
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+    return path
+
+
 @pytest.fixture
 def blobs() -> tuple[np.ndarray, np.ndarray]:
     """Three groups far apart: 240 samples x 4 features as float64, and the groups."""

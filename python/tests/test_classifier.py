@@ -110,7 +110,7 @@ def test_what_can_not_be_is_refused(few: Any) -> None:
     for labels, params, match in [
         (np.full(len(X), -1), {}, "no sample has a label"),
         (np.where(y == 0, 0, -1), {}, "one class only"),
-        (y[:10], {}, "inconsistent numbers of samples"),
+        (y[:10], {}, "y has 10 labels, and X"),
         (y, {"method": "magic"}, "need one of supervised"),
         (y, {"method": []}, "a method at least"),
         (y, {"effort": "quick"}, "propagation"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import types
 import warnings
 from typing import Any
 
@@ -87,6 +89,17 @@ def test_layout_and_small_numbers_do_not_matter(blobs: Any) -> None:
         assert np.array_equal(quick(3).fit(same).confidences_, expected.confidences_)
 
 
+def test_pixels_are_taken_as_they_are(blobs: Any) -> None:
+    pixels = np.clip(blobs[0] * 10 + 128, 0, 255).astype(np.uint8)
+    model, of_floats = quick(3).fit(pixels), quick(3).fit(pixels.astype(np.float32))
+    assert np.array_equal(model.confidences_, of_floats.confidences_)
+    for same in (pixels, pixels.astype(float), pd.DataFrame(pixels), scipy.sparse.csr_array(pixels)):
+        assert np.array_equal(model.predict_confidence(same), of_floats.confidences_)
+    # What was taken off 64-bit numbers is taken off them, too.
+    far = np.vstack([blobs[0] + 1e9, blobs[0]])
+    assert (quick(3).fit(far).predict(pixels) == quick(3).fit(far).predict(pixels.astype(float))).all()
+
+
 def test_what_32_bits_would_lose_is_kept(blobs: Any) -> None:
     X, groups = blobs
     far = X + 1e9
@@ -132,6 +145,34 @@ def test_progress_is_told(blobs: Any, capsys: Any) -> None:
     assert "model 2, epoch" in capsys.readouterr().out
 
 
+def test_a_notebook_has_a_bar(blobs: Any, monkeypatch: Any, capsys: Any) -> None:
+    bars: list[Any] = []
+
+    class Bar:
+        def __init__(self, **how: Any) -> None:
+            self.n, self.how, self.closed = 0, how, False
+            bars.append(self)
+
+        def update(self, by: int) -> None:
+            assert by > 0
+            self.n += by
+
+        def close(self) -> None:
+            self.closed = True
+
+    for name in ("tqdm", "tqdm.auto", "ipykernel"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    sys.modules["tqdm.auto"].tqdm = Bar  # type: ignore[attr-defined]
+    quick(3).fit(blobs[0])
+    assert not bars
+    quick(3, verbose=1).fit(blobs[0])
+    assert [bar.how["desc"] for bar in bars] == ["round 1 of 1"]
+    assert bars[0].n == 100 and bars[0].closed
+    assert "models agree on" in capsys.readouterr().out
+    quick(3, verbose=2).fit(blobs[0])
+    assert len(bars) == 1
+
+
 def test_one_cluster_needs_no_training() -> None:
     model = Consilience(1).fit(np.ones((3, 2)))
     assert model.labels_.tolist() == [0, 0, 0] and model.predict([[5.0, 5.0]]).tolist() == [0]
@@ -142,15 +183,21 @@ def test_one_cluster_needs_no_training() -> None:
 @pytest.mark.parametrize(
     ("X", "problem"),
     [
-        ([["a", "b"], ["c", "d"]], "could not convert string to float|dtype='numeric'"),
-        (np.ones((4, 2), complex), "Complex data not supported"),
-        ([[1.0, np.nan], [0.0, 1.0], [1.0, 1.0]], "missing"),
-        ([[1.0, np.inf], [0.0, 1.0], [1.0, 1.0]], "infinity"),
-        (np.ones(5), "Expected 2D array, got 1D"),
+        (np.array([["a", 1], ["c", 2]], object), "X holds words, such as 'a'.*drop their columns, or encode"),
+        ([["a", "b"], ["c", "d"]], "X holds words, such as|dtype='numeric'"),
+        ("x.npy", "got 'x.npy'; read files first"),
+        (None, "need an array or a data frame, got None"),
+        (np.ones((4, 2), complex), "Complex data not supported: make two features of each"),
+        (np.arange(6).reshape(3, 2).astype("datetime64[D]"), "X holds dates or times"),
+        (np.zeros(9, [("a", "f4"), ("b", "f4")]), "structured_to_unstructured"),
+        ([[1.0, np.nan], [0.0, 1.0], [np.nan, 1.0]], "2 values are missing, the first in row 0, column 1; drop"),
+        (scipy.sparse.csr_array([[1.0, 0], [np.nan, 1.0]]), "1 value is missing, in row 1, column 0; drop"),
+        ([[1.0, np.inf], [0.0, 1.0], [1.0, 1.0]], "contains infinity: 1 value is infinite, in row 0, column 1"),
+        (np.ones(5), r"Expected 2D array, got 1D array of shape \(5,\). Reshape your data: X.reshape\(-1, 1\)"),
         (np.ones((2, 3, 4)), "dim 3"),
         (np.ones((0, 3)), "0 sample"),
         (np.ones((3, 0)), r"0 feature"),
-        (np.eye(2), "n_clusters .* got 3"),
+        (np.eye(2), "n_clusters: need 2 <= K <= 2 .the number of samples., got 3"),
         (np.ones((9, 2)), "only 1 distinct row"),
         (
             pd.DataFrame({"size": [1.0, 2, 3, 4], "name": ["a", "b", "c", "d"]}),
@@ -160,18 +207,40 @@ def test_one_cluster_needs_no_training() -> None:
             pl.DataFrame({"size": [1.0, 2, 3, 4], "name": ["a", "b", "c", "d"]}),
             "no numbers: 'name'",
         ),
-        (pl.DataFrame({"size": [1.0, None, 3, 4], "age": [1.0, 2, 3, 4]}), "missing"),
+        (
+            pd.DataFrame({"size": [1.0, 2, 3, 4], "when": pd.date_range("2020-01-01", periods=4)}),
+            "no numbers: 'when'",
+        ),
+        (
+            pl.DataFrame({"kind": pl.Series(["a", "b", "c"], dtype=pl.Categorical), "of": ["a", "b", "c"]}),
+            "no numbers: 'kind', 'of'",
+        ),
+        (pl.DataFrame({"size": [1.0, 2], "of": [[1.0], [2.0]]}), r"column 'of' has a list .*numpy.stack\(X\['of'\]\)"),
+        (pd.DataFrame({"of": [[1.0, 2], [2.0, 3]]}), r"numpy.stack\(X\['of'\]\)"),
+        (pd.Series([np.ones(2), np.ones(2)]), r"X has a list in each row; .* numpy.stack\(X\)"),
+        (pl.Series([1.0, 2.0]), "Reshape your data"),
+        (pl.LazyFrame({"size": [1.0, 2]}), r"X.collect\(\)"),
+        (pd.DataFrame(index=range(5)), r"0 feature\(s\)"),
+        ([[1.0, 2.0], [3.0], [4.0, 5.0]], "rows of several lengths"),
+        (pd.DataFrame({"size": [1.0, 2], "name": pd.Series(["a", 2], dtype=object)}), "no numbers: 'name'"),
+        (
+            pl.DataFrame({"size": [1.0, None, 3, 4], "age": [1.0, 2, 3, 4]}),
+            "1 value is missing, in row 1, column 'size'",
+        ),
     ],
 )
 def test_bad_data_is_refused_in_a_sentence(X: Any, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(ValueError, match=problem) as refused:
         quick(3).fit(X)
+    assert len(str(refused.value)) < 300
 
 
 @pytest.mark.parametrize(
     ("params", "problem"),
     [
-        ({"n_clusters": None}, "n_clusters: need a number"),
+        ({"n_clusters": None}, "n_clusters: need a whole number, .least, most. or 'auto', got None"),
+        ({"n_clusters": [2, 4]}, r"\(least, most\) or 'auto', got \[2, 4\]"),
+        ({"verbose": "yes"}, "verbose: need 0, 1 or 2, got 'yes'"),
         ({"n_clusters": (5, 2)}, "least, most"),
         ({"effort": "fast"}, "effort 'fast' is unknown"),
         ({"effort": "quick", "n_models": 3}, "effort: need default"),
@@ -192,8 +261,10 @@ def test_bad_data_is_refused_in_a_sentence(X: Any, problem: str) -> None:
     ],
 )
 def test_bad_settings_are_refused_in_a_sentence(blobs: Any, params: Any, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
+    with pytest.raises(ValueError, match=problem) as refused:
         quick(3).set_params(**params).fit(blobs[0])
+    # What the command line calls its options is of no use here.
+    assert "(-" not in str(refused.value) and "--" not in str(refused.value)
 
 
 def test_samples_of_another_width_are_refused(blobs: Any) -> None:
@@ -234,6 +305,13 @@ def test_clusters_are_as_many_as_there_are(blobs: Any) -> None:
     told = quick(3).fit(X)
     assert told.n_clusters_ == 3 and told.metrics_["granularity"] is None
     assert (told.labels_ == model.labels_).all()
+
+
+def test_noise_is_said_to_have_no_clusters() -> None:
+    noise = np.random.default_rng(0).normal(size=(300, 8))
+    with pytest.warns(UserWarning, match="no structure"):
+        model = Consilience(effort="quick").fit(noise)
+    assert model.n_clusters_ == 2
 
 
 def test_a_quick_run_has_no_networks(blobs: Any) -> None:

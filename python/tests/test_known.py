@@ -145,7 +145,7 @@ def test_votes_are_held_to_pairs(command: Any, tmp_path: Path) -> None:
             r"cannot_link\[1\]: row 2 and row 0 are to be apart, but are linked by must_link\[1\], must_link\[0\]; remove one of these",
         ),
         ({"labels_partial": np.full(240, -1)}, "labels_partial: no sample has a label"),
-        ({"labels_partial": [1, 2, 3]}, "inconsistent numbers of samples"),
+        ({"labels_partial": [1, 2, 3]}, "labels_partial has 3 labels, and X 240 samples"),
         ({"labels_partial": np.arange(240) % 4}, "at least 4, as there are labels of so many classes"),
     ],
 )  # fmt: skip

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+import consilience
+
 #: Before whatever a test's process does.
 HEAD = f"""
 import sys
@@ -26,7 +28,7 @@ rng = np.random.default_rng(0)
 def start(script: str) -> subprocess.Popen[str]:
     whole = HEAD + textwrap.dedent(script)
     return subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-c", whole],
+        [sys.executable, "-X", "faulthandler", "-W", "ignore", "-c", whole],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -54,6 +56,17 @@ LONG = {
 
 @pytest.mark.parametrize("name", LONG)
 def test_ctrl_c_is_answered(name: str) -> None:
+    # Other programs may have the processor just then: the quickest of three counts.
+    for _ in range(3):
+        took = interrupted_after(name)
+        print(f"{name}: {took:.2f} s")
+        if took < 1.0:
+            return
+    pytest.fail(f"{took:.2f} s; half a second on a machine that does nothing else")
+
+
+def interrupted_after(name: str) -> float:
+    """Seconds from Ctrl-C to `KeyboardInterrupt`, after which the interpreter has to go on."""
     call, after = LONG[name]
     process = start(f"""
         if {name == "predicting"}:
@@ -72,7 +85,8 @@ def test_ctrl_c_is_answered(name: str) -> None:
         print(quick(2).fit(np.repeat([[0.0], [9.0]], 20, axis=0)).labels_.shape, flush=True)
     """)
     assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n", process.stdout.read()
+    begun = process.stdout.readline()
+    assert begun == "begun\n", (begun, process.stdout.read(), process.wait(timeout=60))
     time.sleep(after)
     process.send_signal(signal.SIGINT)
     begin = time.monotonic()
@@ -82,8 +96,7 @@ def test_ctrl_c_is_answered(name: str) -> None:
     assert process.wait(timeout=60) == 0, rest
     assert line == "interrupted\n", (line, rest)
     assert rest == "(40,)\n"
-    print(f"{name}: {took:.2f} s")
-    assert took < 1.0, f"{took:.2f} s; half a second on a machine that does nothing else"
+    return took
 
 
 def test_nothing_hangs_after_a_fork() -> None:
@@ -122,6 +135,17 @@ def test_many_fits_do_not_grow() -> None:
     grown = float(told)
     print(f"grown by {grown:.1f} MiB")
     assert grown < 20.0
+
+
+def test_the_package_is_there_at_once() -> None:
+    told = finish("""
+        import subprocess
+        script = "import sys, consilience; print('sklearn' in sys.modules, 'Consilience' in dir(consilience))"
+        print(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True).stdout)
+    """)
+    assert told.split() == ["False", "True"]
+    with pytest.raises(AttributeError, match="no attribute 'Consiliance'"):
+        consilience.Consiliance
 
 
 def test_an_exception_of_progress_ends_the_fit(blobs: Any) -> None:

@@ -126,8 +126,11 @@ def test_folders_that_are_no_runs_are_refused(blobs: Any, tmp_path: Path) -> Non
     model = quick(3).fit(blobs[0])
     run = tmp_path / "run"
     model.save(run)
-    with pytest.raises(ValueError, match="the folder isn't empty"):
+    with pytest.raises(ValueError, match="the folder isn't empty; name another, or remove it"):
         model.save(run)
+    for call in (model.report, lambda X: model.save(tmp_path / "other", X), lambda X: model.cut(X, 2)):
+        with pytest.raises(ValueError, match="X has 5 samples, and the run was of 240; give the X of fit"):
+            call(blobs[0][:5])
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps({**manifest, "format": 99, "version": "9.9"}))
     with pytest.raises(ValueError, match="written by consilience 9.9 in format 99"):
