@@ -328,10 +328,11 @@ fn choose(candidates: &[Candidate], known: Known, k_means: &Candidate, k: usize)
     let both = of(Chosen::AcrossKinds);
     let clearly = clearly(k);
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
+    let tells_enough =
+        |one: &Candidate, other: &Candidate| told(one) > told(other) - CHANCE * log_k;
     // With a crowd and some islands little is left open, and little told.
     let is_better = |alone: &Candidate, both: &Candidate| {
-        let tells_enough = no_islands || told(alone) > told(both) - CHANCE * log_k;
-        net(alone) > net(both) + clearly && tells_enough
+        net(alone) > net(both) + clearly && (no_islands || tells_enough(alone, both))
     };
     let communities = of(Chosen::Communities)
         .filter(|alone| is_evidence && both.is_none_or(|both| is_better(alone, both)));
@@ -339,7 +340,10 @@ fn choose(candidates: &[Candidate], known: Known, k_means: &Candidate, k: usize)
     let is_less = |both: &Candidate| net(both) < net(networks) - CHANCE * log_k;
     let both = both.filter(|both| (is_evidence || has_views) && !is_less(both));
     let best = communities.or(both).unwrap_or(networks);
-    if net(k_means) > net(best) + clearly { Chosen::KMeans } else { best.of }
+    // Where all leave more open than they tell, those leave the least that have a few large clusters.
+    let is_k_means =
+        net(k_means) > net(best) + clearly && (net(k_means) > 0.0 || tells_enough(k_means, best));
+    if is_k_means { Chosen::KMeans } else { best.of }
 }
 
 /// The alignment of one model of `k` clusters, which keep their numbers.
@@ -397,6 +401,23 @@ mod tests {
             choose(&all, known, &candidate(KMeans, 0.5), 10)
         };
         assert_eq!([chosen(1.1), chosen(0.9)], [AcrossKinds, Ensemble]);
+    }
+
+    #[test]
+    fn k_means_that_tells_less_does_not_count_where_all_is_open() {
+        let of = |of, neighbour_information, neighbour_uncertainty| {
+            let evidence = Evidence { neighbour_information, neighbour_uncertainty };
+            Candidate { evidence, ..candidate(of, 0.0) }
+        };
+        let chosen = |networks: [f64; 2], k_means: [f64; 2]| {
+            let networks = of(Chosen::Ensemble, networks[0], networks[1]);
+            let k_means = of(Chosen::KMeans, k_means[0], k_means[1]);
+            let known = Known { is_evidence: false, has_views: false, no_islands: false };
+            choose(&[networks], known, &k_means, 20)
+        };
+        assert_eq!(chosen([1.0, 1.9], [0.9, 1.8]), Chosen::Ensemble);
+        assert_eq!(chosen([1.0, 1.9], [1.0, 1.8]), Chosen::KMeans);
+        assert_eq!(chosen([1.0, 0.3], [0.8, 0.1]), Chosen::KMeans, "it tells more than it leaves");
     }
 
     #[test]
