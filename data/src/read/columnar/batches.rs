@@ -83,10 +83,9 @@ impl Rows for Table {
                     let Some(batch) = batches.next().transpose()? else { return Ok(None) };
                     self.next_rows(&batch, &used, schema, wanted)?
                 }
-                Opened::Tiles(tiles) => {
-                    let Some(read) = tiles::next(&mut **tiles, schema, wanted, self.n_rows)? else {
-                        return Ok(None);
-                    };
+                Opened::Tiles(tiles, kind) => {
+                    let read = tiles::next(&mut **tiles, kind, schema, wanted, self.n_rows)?;
+                    let Some(read) = read else { return Ok(None) };
                     self.n_rows += read.n_rows;
                     read
                 }

@@ -11,7 +11,7 @@ use arrow_array::{Array, ArrayRef, OffsetSizeTrait};
 use arrow_schema::DataType;
 
 use crate::DataError;
-use crate::records::{Numbers, Place, Width, rounds};
+use crate::records::{Narrow, Numbers, Place, Width, rounds};
 
 /// Rows whose numbers are put side by side at a time: what a cache holds.
 const BLOCK: usize = 64;
@@ -68,6 +68,26 @@ impl Cells<'_> {
     ) -> Result<(), DataError> {
         let columns = columns.iter().map(|cells| cells.f64(cells.array));
         put(&columns.collect::<Result<Vec<_>, _>>()?, rows, width, first);
+        Ok(())
+    }
+
+    /// Writes the columns' numbers, of 64 bits, as features. `are_first`: of the first rows, which decide how.
+    pub(super) fn put_features(
+        columns: &[Self],
+        rows: &mut [f32],
+        (width, first): (usize, usize),
+        narrow: &mut Narrow,
+        are_first: bool,
+    ) -> Result<(), DataError> {
+        let columns = columns.iter().map(|cells| cells.f64(cells.array));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        if are_first {
+            columns.iter().zip(first..).for_each(|(column, feature)| narrow.look(feature, column));
+        }
+        blocks(&columns, rows, width, |place, column, block| {
+            let feature = first + place;
+            narrow.put(feature, column, block.iter_mut().skip(feature).step_by(width));
+        });
         Ok(())
     }
 
@@ -250,11 +270,23 @@ fn side_by_side<T: Copy + Default>(columns: &[Cow<'_, [T]>]) -> Vec<T> {
 
 /// Writes columns into rows of `width`, from the item `first` on.
 fn put<T: Copy>(columns: &[Cow<'_, [T]>], rows: &mut [T], width: usize, first: usize) {
+    blocks(columns, rows, width, |place, column, block| {
+        let to = block.iter_mut().skip(first + place).step_by(width);
+        to.zip(column).for_each(|(to, &value)| *to = value);
+    });
+}
+
+/// Calls `write` with a column's number, what it has of some rows, and these rows, of `width`: some rows of all columns after the other.
+fn blocks<T: Clone, U>(
+    columns: &[Cow<'_, [T]>],
+    rows: &mut [U],
+    width: usize,
+    mut write: impl FnMut(usize, &[T], &mut [U]),
+) {
     let n_rows = columns.first().map_or(0, |column| column.len());
     for (block, start) in rows.chunks_mut(BLOCK * width.max(1)).zip((0..n_rows).step_by(BLOCK)) {
         for (place, column) in columns.iter().enumerate() {
-            let to = block.iter_mut().skip(first + place).step_by(width);
-            to.zip(&column[start..]).for_each(|(to, &value)| *to = value);
+            write(place, &column[start..n_rows.min(start + BLOCK)], block);
         }
     }
 }
