@@ -97,22 +97,23 @@ impl Start {
         let cells = Cells { decimal_comma: self.decimal_comma, encoding: None };
         let records = self.records(Some(b' '));
         let first = records.first().filter(|first| first.len() > 1)?;
-        let (second, third) = (records.get(1), records.get(2));
         let numbers = |record: &ByteRecord| {
             record.iter().all(|cell| cells.is_value(cell))
                 && record.iter().any(|cell| cells.number(cell).is_some())
         };
-        // A name and its vector, as word embeddings are written.
-        let named = |record: &ByteRecord| {
-            record.len() > 2 && record.iter().skip(1).all(|cell| cells.number(cell).is_some())
-        };
-        let pair = |above: &ByteRecord, below: Option<&ByteRecord>| {
-            below.is_some_and(|below| below.len() == above.len() && named(below))
+        // Names and their vectors, as word embeddings are written, below a header or not.
+        let named = |records: &[ByteRecord]| {
+            let is_such = |record: &ByteRecord| {
+                record.len() == first.len()
+                    && record.iter().skip(1).all(|cell| cells.number(cell).is_some())
+            };
+            first.len() > 2 && records.len() > 1 && records.iter().all(is_such)
         };
         let below = |second: &ByteRecord| second.len() == first.len() && numbers(second);
         let is_table = numbers(first)
-            || second.is_some_and(below)
-            || pair(first, second) && (named(first) || pair(first, third));
+            || records.get(1).is_some_and(below)
+            || named(&records)
+            || named(&records[1..]);
         is_table.then_some(b' ')
     }
 
