@@ -1,7 +1,7 @@
 //! Ordinary files of other tools that are easily taken for something else.
 
 #![cfg(feature = "parquet")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::cast_possible_truncation, clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
