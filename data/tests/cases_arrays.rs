@@ -14,7 +14,7 @@ use common::{
 use consilience_data::{
     FeaturesReader, ReadOptions, Recipe, read_dataset, read_dataset_with, read_labels,
 };
-use image::{ImageFormat, RgbImage, RgbaImage};
+use image::{ImageBuffer, ImageFormat, Luma, RgbImage, RgbaImage};
 use zip::write::SimpleFileOptions;
 
 fn sparse(format: &str, shape: [i64; 2], members: &[(&'static str, Vec<u8>)]) -> Vec<u8> {
@@ -166,6 +166,18 @@ fn transparency_is_said() {
     let data = load(&folder.path("images"));
     assert_eq!(data.features.row(0)[0], 255.0);
     assert_eq!(data.parts[0].notes, ["1 of 2 images may be transparent: put on white"]);
+}
+
+#[test]
+fn what_16_bits_a_channel_become_is_said() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("images")).unwrap();
+    let deep = ImageBuffer::<Luma<u16>, _>::from_pixel(2, 2, Luma([0x1234]));
+    deep.save(folder.path("images/a.png")).unwrap();
+    folder.file("images/b.png", png(false));
+    let data = load(&folder.path("images"));
+    assert_eq!(data.features.row(0)[0], 18.0);
+    assert_says(&data.parts[0].notes.join(" "), &["1 of 2 images", "16 bits", "rounded to 8"]);
 }
 
 #[cfg(unix)]

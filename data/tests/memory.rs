@@ -1,17 +1,26 @@
 //! The most memory that reading takes, beside what is read.
 
 #![cfg(feature = "parquet")]
-#![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
 
 mod common;
 
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, RecordBatch};
+use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch};
 use common::Folder;
 use consilience_data::write::npz;
-use consilience_data::{FeaturesReader, Recipe, Seed, Stream, read_dataset};
+use consilience_data::{Dataset, Features, FeaturesReader, Recipe, Seed, Stream, read_dataset};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use ndarray::{ArrayView1, aview1};
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
@@ -28,9 +37,8 @@ fn peak<T>(work: impl FnOnce() -> T) -> (T, f64) {
 }
 
 /// All rows, and those of which the last chunk is.
-fn streamed(path: &PathBuf) -> (usize, Vec<f32>) {
-    let mut reader =
-        FeaturesReader::open(std::slice::from_ref(path), &[], &Recipe::default()).unwrap();
+fn streamed(path: &PathBuf, recipe: &Recipe) -> (usize, Vec<f32>) {
+    let mut reader = FeaturesReader::open(std::slice::from_ref(path), &[], recipe).unwrap();
     let (mut n_samples, mut last) = (0, Vec::new());
     while let Some(chunk) = reader.next_chunk().unwrap() {
         n_samples += chunk.features.n_samples();
@@ -39,14 +47,15 @@ fn streamed(path: &PathBuf) -> (usize, Vec<f32>) {
     (n_samples, last)
 }
 
-/// Columns whose values differ, so that dictionaries are as large as they are.
-fn parquet(folder: &Folder, rows: usize, columns: usize, in_group: usize) -> PathBuf {
-    let column = |column: usize| -> (String, ArrayRef) {
-        let seed = Seed(u64::try_from(column).unwrap());
-        let values = seed.rng(Stream::Subset).normal(rows);
-        (format!("e{column}"), Arc::new(Float32Array::from(values)))
-    };
-    let batch = RecordBatch::try_from_iter((0..columns).map(column)).unwrap();
+fn parquet(
+    folder: &Folder,
+    columns: &[Vec<f32>],
+    in_group: usize,
+    array: fn(&[f32]) -> ArrayRef,
+) -> PathBuf {
+    let columns = columns.iter().zip(0..);
+    let columns = columns.map(|(values, column)| (format!("e{column}"), array(values)));
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
     let groups = WriterProperties::builder().set_max_row_group_row_count(Some(in_group)).build();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(groups)).unwrap();
@@ -55,23 +64,106 @@ fn parquet(folder: &Folder, rows: usize, columns: usize, in_group: usize) -> Pat
     folder.file(&format!("x{in_group}.parquet"), bytes)
 }
 
+/// Rows whose first value counts up to 250.
+fn is_counted(features: &Features) -> bool {
+    let expected = |row: usize| (row % 251) as f32;
+    (0..features.n_samples()).all(|row| features.row(row)[0] == expected(row))
+}
+
 /// One test, as the memory is that of the process.
 #[test]
 fn peaks_are_bounded() {
     let folder = Folder::new();
     let (rows, columns) = (200_000, 100);
     let matrix = 4.0 * (rows * columns) as f64;
-    for in_group in [rows, 90_000, 20_000] {
-        let path = parquet(&folder, rows, columns, in_group);
-        let (data, whole) = peak(|| read_dataset(std::slice::from_ref(&path), &[]).unwrap());
-        let ((n_samples, last), in_chunks) = peak(|| streamed(&path));
-        assert!(whole <= 1.35 * matrix, "{in_group}: {}", whole / matrix);
-        assert!(in_chunks <= 2e8, "{in_group}: {in_chunks}");
-        assert_eq!((data.features.n_samples(), n_samples), (rows, rows));
-        assert_eq!(data.features.row(rows - 1), last);
-        let first = Seed(99).rng(Stream::Subset).normal(rows);
-        assert!((0..rows).all(|row| data.features.row(row)[99] == first[row]));
+    let whole = |path: &PathBuf, what: &str| {
+        let (data, whole) = peak(|| read_dataset(std::slice::from_ref(path), &[]).unwrap());
+        assert_eq!(data.features.n_samples(), rows, "{what}");
+        assert!(whole <= 1.3 * matrix, "{what}: {}", whole / matrix);
+        data
+    };
+    // All differ, so that dictionaries are as large as they are.
+    let column = |column| Seed(column).rng(Stream::Subset).normal(rows);
+    let all: Vec<Vec<f32>> = (0..columns as u64).map(column).collect();
+    let last = &all[columns - 1];
+    let types: [(&str, &[usize], fn(&[f32]) -> ArrayRef); 4] = [
+        ("f32", &[rows, 90_000, 20_000], |values| Arc::new(Float32Array::from(values.to_vec()))),
+        ("f64", &[rows, 90_000, 20_000], |values| {
+            Arc::new(values.iter().copied().map(f64::from).collect::<Float64Array>())
+        }),
+        ("times", &[rows], |values| {
+            let time = |value: &f32| 1.7e12 + f64::from(value * 1e4).trunc();
+            Arc::new(values.iter().map(time).collect::<Float64Array>())
+        }),
+        ("i64", &[rows], |values| {
+            let whole = values.iter().map(|value| (value * 1e4) as i64);
+            Arc::new(whole.collect::<Int64Array>())
+        }),
+    ];
+    for (name, groups, array) in types {
+        for &in_group in groups {
+            let path = parquet(&folder, &all, in_group, array);
+            let what = format!("{name}, groups of {in_group}");
+            let Dataset { features, recipe, .. } = whole(&path, &what);
+            let ((n_samples, row), in_chunks) = peak(|| streamed(&path, &recipe));
+            assert!(in_chunks <= 2e8, "{what}: {in_chunks}");
+            assert_eq!((n_samples, features.row(rows - 1)), (rows, &row[..]));
+            // Of times the first is taken off, before they are rounded.
+            let expected = |row: usize| match name {
+                "times" => (last[row] * 1e4).trunc() - (last[0] * 1e4).trunc(),
+                "i64" => (last[row] * 1e4).trunc(),
+                _ => last[row],
+            };
+            assert!((0..rows).all(|row| features.row(row)[columns - 1] == expected(row)), "{what}");
+        }
     }
+    drop(all);
+
+    // Arrays.
+    let shape = (rows, columns);
+    let count = |(row, column): (usize, usize)| ((row + column) % 251) as u8;
+    let path = folder.file("x-ubyte.gz", "");
+    let mut packed = GzEncoder::new(File::create(&path).unwrap(), Compression::fast());
+    let sides = [rows, columns].map(|side| u32::try_from(side).unwrap().to_be_bytes());
+    packed.write_all(&[0, 0, 8, 2]).unwrap();
+    packed.write_all(sides.as_flattened()).unwrap();
+    let places = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+    packed.write_all(&places.map(count).collect::<Vec<u8>>()).unwrap();
+    packed.finish().unwrap();
+    assert!(is_counted(&whole(&path, "IDX.gz").features));
+    for (descr, fortran) in [("f4", false), ("f8", false), ("f4", true), ("f8", true), ("i8", true)]
+    {
+        let order = if fortran { "True" } else { "False" };
+        let mut bytes = format!(
+            "\x01\x00v\x00{:<117}\n",
+            format!("{{'descr': '<{descr}', 'fortran_order': {order}, 'shape': {shape:?}, }}")
+        )
+        .into_bytes();
+        bytes.splice(0..0, *b"\x93NUMPY");
+        let mut write = |place| match (count(place), descr) {
+            (value, "f4") => bytes.extend(f32::from(value).to_le_bytes()),
+            (value, "f8") => bytes.extend(f64::from(value).to_le_bytes()),
+            (value, _) => bytes.extend(i64::from(value).to_le_bytes()),
+        };
+        match fortran {
+            true => (0..rows * columns).for_each(|at| write((at % rows, at / rows))),
+            false => (0..rows * columns).for_each(|at| write((at / columns, at % columns))),
+        }
+        let features =
+            whole(&folder.file("x.npy", bytes), &format!("NPY, {descr}, {order}")).features;
+        assert!(is_counted(&features), "{descr}, {order}");
+        assert_eq!(features.row(3)[99], 102.0);
+    }
+
+    // Text.
+    let mut text = Vec::new();
+    for row in 0..rows {
+        for column in 0..columns {
+            let end = if column + 1 == columns { '\n' } else { ',' };
+            write!(text, "{}.0{end}", count((row, column))).unwrap();
+        }
+    }
+    assert!(is_counted(&whole(&folder.file("x.csv", text), "CSV").features));
 
     // Sparse: eight values a row, of 2,000.
     let rows = 100_000_usize;
@@ -87,7 +179,7 @@ fn peaks_are_bounded() {
         ("shape", aview1(&shape).into()),
     ];
     npz(&path, &members).unwrap();
-    let ((n_samples, last), in_chunks) = peak(|| streamed(&path));
+    let ((n_samples, last), in_chunks) = peak(|| streamed(&path, &Recipe::default()));
     assert_eq!((n_samples, last.iter().sum::<f32>()), (rows, 8.0));
     assert!(in_chunks <= 1.5e8, "of {} bytes when dense: {in_chunks}", 8000 * rows);
 }

@@ -17,6 +17,11 @@ const BLOCK: usize = 1 << 18;
 pub(super) trait Blocks {
     /// Some further rows, whole; none after the last.
     fn next(&mut self) -> Result<Numbers, DataError>;
+
+    /// All rows, instead of some at a time, if they are kept and that takes less memory. Before the first of them.
+    fn all(&mut self, _: &Wanted) -> Result<Option<Batch>, DataError> {
+        Ok(None)
+    }
 }
 
 /// The values of a column beside an array, as words.
@@ -121,13 +126,21 @@ impl Rows for ArrayRows {
         if self.next == self.n_rows {
             return Ok(None);
         }
-        let numbers = match wanted.numbers.as_slice() {
-            [] => Numbers::F32(Vec::new()),
-            _ => self.blocks.next()?,
+        let all = match self.next == 0 && wanted.are_kept {
+            true => self.blocks.all(wanted)?,
+            false => None,
         };
-        let n_rows = match numbers.len() {
-            0 => self.n_rows - self.next,
-            values => values / self.width,
+        let places = Places::From(self.next as u64);
+        let mut batch = match all {
+            Some(all) => all,
+            None if wanted.numbers.is_empty() => {
+                let rows = self.n_rows - self.next;
+                Batch::new(rows, Numbers::F32(Vec::new()), Vec::new(), places)
+            }
+            None => {
+                let numbers = self.blocks.next()?;
+                Batch::new(numbers.len() / self.width, numbers, Vec::new(), places)
+            }
         };
         if self.words.is_none() {
             let columns = wanted.words.iter().map(|&column| {
@@ -143,10 +156,9 @@ impl Rows for ArrayRows {
             self.words = Some(columns.collect::<Result<_, _>>()?);
         }
         let words = self.words.iter_mut().flatten();
-        let words = words.map(|words| words.take(n_rows).collect()).collect();
-        let places = Places::From(self.next as u64);
-        self.next += n_rows;
-        Ok(Some(Batch::new(n_rows, numbers, words, places)))
+        batch.words = words.map(|words| words.take(batch.n_rows).collect()).collect();
+        self.next += batch.n_rows;
+        Ok(Some(batch))
     }
 }
 
@@ -159,7 +171,7 @@ fn not_a_table(source_name: &str, shape: &[usize]) -> DataError {
 }
 
 /// Rows and columns of an array whose first axis is that of the samples.
-fn table(shape: &[usize], name: &str) -> Result<(usize, usize), DataError> {
+pub(super) fn table(shape: &[usize], name: &str) -> Result<(usize, usize), DataError> {
     let [rows, rest @ ..] = shape else { return Err(not_a_table(name, shape)) };
     if rest.is_empty() {
         return Err(not_a_table(name, shape));
@@ -219,41 +231,5 @@ impl Blocks for Stored {
             expect_end(&mut self.reader, self.expected, &self.name)?;
         }
         Ok(numbers)
-    }
-}
-
-/// An array in Fortran order, in memory.
-pub(super) struct Turned {
-    values: Numbers,
-    n_rows: usize,
-    next: usize,
-    /// Where the values of each item of a row start.
-    columns: Vec<usize>,
-}
-
-impl Turned {
-    /// `values`: the first axis, the samples', runs fastest.
-    pub(super) fn new(values: Numbers, shape: &[usize]) -> Self {
-        let n_rows = shape.first().copied().unwrap_or(0);
-        let mut columns = vec![0];
-        let mut stride = n_rows;
-        // Items in C order: the last axis runs fastest.
-        for &length in shape.iter().skip(1) {
-            columns = columns
-                .iter()
-                .flat_map(|&start| (0..length).map(move |at| start + at * stride))
-                .collect();
-            stride *= length;
-        }
-        Self { values, n_rows, next: 0, columns }
-    }
-}
-
-impl Blocks for Turned {
-    fn next(&mut self) -> Result<Numbers, DataError> {
-        let rows = self.next..self.n_rows.min(self.next + step(self.columns.len()));
-        self.next = rows.end;
-        let places = rows.flat_map(|row| self.columns.iter().map(move |start| start + row));
-        Ok(self.values.at(places))
     }
 }

@@ -11,10 +11,13 @@ use super::numbers;
 use super::part::{Content, Part};
 use super::path::{open_records, read_part};
 use super::source::Location;
-use super::tf_idf::Vocabulary;
+use super::tf_idf::{Vocabulary, are_unseparated};
 use super::word_numbers;
 use crate::records::{Fitted, LabelsAs, PartInfo, Request, SampleKeys, one_hot};
 use crate::{DataError, Features, Missing, Recipe, Truth, embedded};
+
+/// What is said of texts whose words can't be told apart.
+const UNSEPARATED: &str = "has hardly any blanks between words, which are found by them: separate the words (jieba, MeCab, PyThaiNLP), or give embeddings of the texts";
 
 /// Reads all paths and makes them features by a recipe, which is completed by what it leaves open.
 ///
@@ -211,6 +214,11 @@ fn values(
     }
     match &first.content {
         Content::Texts(_) => {
+            for (part, info) in parts.iter().zip(infos.iter_mut()) {
+                if are_unseparated(texts(std::slice::from_ref(part))) {
+                    info.notes.push(UNSEPARATED.into());
+                }
+            }
             return match recipe.options.words {
                 Some(length) => number(&parts, length, recipe),
                 None => weigh(parts, recipe),
@@ -311,8 +319,7 @@ fn decode(
     let rows: usize = all.iter().map(|images| images.len()).sum();
     let width = read_as.iter().fold(1, |width: usize, &side| width.saturating_mul(side));
     let len = rows.saturating_mul(width);
-    let mut pixels = numbers::reserve(len, &name)?;
-    pixels.resize(len, 0.0);
+    let mut pixels = numbers::zeros(len, &name)?;
     let mut rest = pixels.as_mut_slice();
     for (images, info) in all.iter().zip(infos) {
         let (own, others) = rest.split_at_mut(images.len() * width);

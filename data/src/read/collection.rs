@@ -73,7 +73,7 @@ pub(super) fn read(store: Store, request: Request<'_>) -> Result<Part, DataError
         Content::Texts(texts)
     } else {
         let images = Images::look(store, entries, request.options.max_memory)?;
-        info.notes.extend(images.note());
+        info.notes.extend(images.notes());
         Content::Images(images)
     };
     Ok(Part { truth, ids, ..Part::new(info, content) })

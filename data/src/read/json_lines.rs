@@ -23,6 +23,9 @@ const ROWS: usize = 1024;
 const LOOKED_AT: usize = 50;
 /// Smaller whole numbers are told apart.
 const BITS_64: f64 = 18_446_744_073_709_551_616.0;
+/// What is read instead of other JSON.
+const LINES: &str =
+    "JSON Lines, a row a line (jq -c '.[]', or pandas' to_json(orient='records', lines=True)),";
 /// What a line without fields has its numbers under.
 const LIST: &str = "the list";
 
@@ -39,7 +42,7 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
         number: 0,
         ahead: VecDeque::new(),
         positions: HashMap::new(),
-        width: Width::default(),
+        widths: Vec::new(),
     };
     let mut columns: Vec<Column> = Vec::new();
     while lines.ahead.len() < LOOKED_AT {
@@ -58,6 +61,13 @@ pub(super) fn open(source: Source, options: &ReadOptions) -> Result<Records, Dat
     if lines.ahead.is_empty() {
         return Err(DataError::Empty { source_name: name });
     }
+    if lines.ahead.len() == 1 && lines.ahead.iter().all(|(_, row)| is_whole_table(row)) {
+        return Err(DataError::Unsupported {
+            source_name: name,
+            found: "one JSON object with all columns".into(),
+            supported: LINES,
+        });
+    }
     let (place, index) = (Place::Line, Vec::new());
     let schema =
         Schema { name, place, columns, has_names: true, array: None, index, about_rows: None };
@@ -74,7 +84,8 @@ struct Lines {
     ahead: VecDeque<(u64, Object)>,
     /// Columns of the fields.
     positions: HashMap<String, usize>,
-    width: Width,
+    /// Of lists, of those in them, and so on.
+    widths: Vec<Width>,
 }
 
 impl Lines {
@@ -103,7 +114,7 @@ impl Lines {
                 return Err(DataError::Unsupported {
                     source_name: source.name.clone(),
                     found: "one JSON array of all rows".into(),
-                    supported: "JSON Lines, a row a line (jq -c '.[]', or pandas' to_json(orient='records', lines=True)),",
+                    supported: LINES,
                 });
             }
             return parsed.map(Some).map_err(|error| {
@@ -127,7 +138,7 @@ impl Rows for Lines {
                 },
             };
             let row = Row { schema, line, values: self.in_order(line, object, schema)? };
-            row.push_numbers(&wanted.numbers, &mut self.width, &mut values, &mut inexact)?;
+            row.push_numbers(&wanted.numbers, &mut self.widths, &mut values, &mut inexact)?;
             for (&column, words) in wanted.words.iter().zip(&mut words) {
                 words.push(row.word(column)?);
             }
@@ -176,7 +187,7 @@ impl Row<'_> {
     fn push_numbers(
         &self,
         columns: &[usize],
-        width: &mut Width,
+        widths: &mut Vec<Width>,
         values: &mut Vec<f64>,
         inexact: &mut Vec<usize>,
     ) -> Result<(), DataError> {
@@ -193,11 +204,21 @@ impl Row<'_> {
         {
             let bad = || self.bad(column, "a list of numbers");
             let Some(Value::Array(items)) = &self.values[column] else { return Err(bad()) };
-            for item in items {
-                push(item).ok_or_else(bad)?;
+            let mut lists = vec![items];
+            for level in 0.. {
+                widths.resize_with(widths.len().max(level + 1), Width::default);
+                for list in &lists {
+                    let checked = widths[level].check(list.len(), Place::Line, self.line);
+                    checked.map_err(|ragged| ragged.error(&self.schema.name))?;
+                }
+                let items = || lists.iter().flat_map(|list| list.iter());
+                if !items().any(Value::is_array) {
+                    return items().try_for_each(|item| push(item).ok_or_else(bad));
+                }
+                lists = items()
+                    .map(|item| item.as_array().ok_or_else(bad))
+                    .collect::<Result<_, _>>()?;
             }
-            let checked = width.check(items.len(), Place::Line, self.line);
-            return checked.map_err(|ragged| ragged.error(&self.schema.name));
         }
         for &column in columns {
             let value = self.values[column].as_ref().unwrap_or(&Value::Null);
@@ -232,15 +253,20 @@ fn kind(value: &Value) -> Kind {
         Value::Bool(_) => Kind::Booleans,
         Value::String(text) if is_date(text) => Kind::Dates,
         Value::String(_) => Kind::Words,
-        Value::Array(items)
-            if !items.is_empty() && items.iter().all(|item| number(item).is_some()) =>
-        {
-            Kind::Lists
-        }
+        Value::Array(items) if are_numbers(items) => Kind::Lists,
         Value::Array(_) => Kind::Other("a list of something else than numbers".into()),
         Value::Object(_) => Kind::Other("an object".into()),
         Value::Null => Kind::Nothing,
     }
+}
+
+/// Whether a list has numbers, or lists of them.
+fn are_numbers(items: &[Value]) -> bool {
+    let is_such = |item: &Value| match item {
+        Value::Array(items) => are_numbers(items),
+        item => number(item).is_some(),
+    };
+    !items.is_empty() && items.iter().all(is_such)
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -266,6 +292,12 @@ fn word(value: &Value) -> Option<String> {
 fn is_array_of_rows(fields: &[(String, Value)]) -> bool {
     let [(name, Value::Array(items))] = fields else { return false };
     name == LIST && matches!(items.first(), Some(Value::Array(_) | Value::Object(_)))
+}
+
+/// Whether a single line has columns rather than cells, as `DataFrame.to_json` writes them: several fields, all of them lists or objects.
+fn is_whole_table(Object(fields): &Object) -> bool {
+    fields.len() > 1
+        && fields.iter().all(|(_, value)| matches!(value, Value::Array(_) | Value::Object(_)))
 }
 
 /// A line with `null` for each `NaN`, as Python writes it, if there is one outside of strings.

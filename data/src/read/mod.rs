@@ -14,6 +14,7 @@ mod columns;
 mod dataset;
 mod delimited;
 mod encoding;
+mod fortran;
 #[cfg(feature = "hdf5")]
 pub(crate) mod h5;
 #[cfg(feature = "hdf5")]

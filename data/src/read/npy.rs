@@ -7,10 +7,9 @@ use std::io::Read;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use super::array::{Blocks, Opened, Stored, Turned};
-use super::numbers::{
-    Encoding, Kind, Target, count_values, expect_end, fill, read_numbers, read_values,
-};
+use super::array::{Blocks, Opened, Stored};
+use super::fortran::Columns;
+use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
 use super::source::{Format, Source};
 use crate::DataError;
 use crate::records::{PartInfo, Records};
@@ -108,12 +107,12 @@ impl Header {
         Ok(format!("{kind}{}", if self.fortran_order { ", Fortran order" } else { "" }))
     }
 
-    /// The rows behind the header, in C order whatever the file's; in memory if the file's is another.
+    /// The rows behind the header, in C order whatever the file's.
     ///
     /// `available`: bytes that the file can hold at most, its header included.
     pub(super) fn blocks(
         &self,
-        mut reader: Box<dyn Read>,
+        reader: Box<dyn Read>,
         available: u64,
         source_name: &str,
     ) -> Result<Box<dyn Blocks>, DataError> {
@@ -123,13 +122,7 @@ impl Header {
             let stored = Stored::new(source_name, &self.shape, encoding, bytes, reader)?;
             return Ok(Box::new(stored));
         }
-        let size = encoding.kind.size();
-        let room = available.saturating_sub(self.len);
-        let count = count_values(&self.shape, size, self.len, room, source_name)?;
-        let end = self.len + (count * size) as u64;
-        let values = read_numbers(&mut reader, encoding, count, (self.len, end), source_name)?;
-        expect_end(&mut reader, end, source_name)?;
-        Ok(Box::new(Turned::new(values, &self.shape)))
+        Ok(Box::new(Columns::new(source_name, &self.shape, encoding, bytes, reader)?))
     }
 
     /// Reads the values behind the header, in C order whatever the file's.

@@ -244,6 +244,12 @@ pub(crate) fn reserve<T>(len: usize, source_name: &str) -> Result<Vec<T>, DataEr
     Ok(values)
 }
 
+/// `len` zeros, or an error instead of an abort. Memory that nobody writes isn't touched.
+pub(crate) fn zeros<T: Copy + Default>(len: usize, source_name: &str) -> Result<Vec<T>, DataError> {
+    drop(reserve::<T>(len, source_name)?);
+    Ok(vec![T::default(); len])
+}
+
 /// Bytes that what is read may unpack to: what a person said, else three quarters of what is free.
 pub(crate) fn budget(max_memory: Option<u64>) -> u64 {
     max_memory.or_else(|| free_memory().map(|free| free / 4 * 3)).unwrap_or(u64::MAX)

@@ -326,7 +326,8 @@ fn by_extension(path: &Path) -> Option<Format> {
         "npy" => Some(Format::Npy),
         "npz" => Some(Format::Npz),
         "idx" | "idx1" | "idx2" | "idx3" => Some(Format::Idx),
-        "csv" | "tsv" | "txt" => Some(Format::Text),
+        // The last are refused as text, with what to do.
+        "csv" | "tsv" | "txt" | "svm" | "libsvm" | "svmlight" => Some(Format::Text),
         "h5" | "hdf5" | "hdf" | "h5ad" => Some(Format::Hdf5),
         "parquet" | "pq" => Some(Format::Parquet),
         "arrow" | "arrows" | "feather" | "ipc" => Some(Format::Arrow),

@@ -114,9 +114,53 @@ pub(super) fn words(text: &str, mut tell: impl FnMut(&str)) {
     words.filter(|word| !word.is_empty()).for_each(&mut tell);
 }
 
+/// Texts by which it is seen how they are written.
+const LOOKED_AT: usize = 1000;
+/// Letters that words have on average, at most, in scripts that don't separate them: more are phrases.
+const LONGEST: usize = 5;
+
+/// Whether texts are written without blanks between words, as Chinese, Japanese and Thai are, so that what is found are phrases.
+pub(super) fn are_unseparated<'a>(texts: impl Iterator<Item = &'a str>) -> bool {
+    let (mut n_words, mut n_letters, mut n_others) = (0, 0, 0);
+    for text in texts.take(LOOKED_AT) {
+        words(text, |word| {
+            let of_word = word.chars().filter(|&letter| is_of_such_a_script(letter)).count();
+            n_words += usize::from(of_word > 0);
+            n_letters += of_word;
+            n_others += word.chars().count() - of_word;
+        });
+    }
+    n_letters > n_others && n_letters > LONGEST * n_words
+}
+
+/// Thai, Lao, Burmese, Khmer, Japanese syllables, Chinese characters.
+fn is_of_such_a_script(letter: char) -> bool {
+    matches!(letter,
+        '\u{e00}'..='\u{eff}'
+        | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{17ff}'
+        | '\u{3040}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{2ffff}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_without_blanks_are_seen() {
+        let are = |texts: &[&str]| are_unseparated(texts.iter().copied());
+        assert!(are(&["我喜欢吃苹果和香蕉", "今天天气很好，我们去公园"]));
+        assert!(are(&["今日はとても天気がいいです", "iPhoneを買いました"]));
+        for separated in ["我 喜欢 吃 苹果 和 香蕉", "나는 사과를 좋아합니다", "plain words", ""]
+        {
+            assert!(!are(&[separated]), "{separated}");
+        }
+        assert!(!are(&["a review of 我喜欢吃苹果, a film that nobody has seen"]));
+    }
 
     #[test]
     fn stop_words_are_in_order() {

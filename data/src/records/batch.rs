@@ -1,6 +1,6 @@
 //! Some rows of a source, typed.
 
-use super::Place;
+use super::{Narrow, Place};
 use crate::DataError;
 
 /// Numbers, row after row, in the narrowest type that holds what the file has exactly. NaN: missing.
@@ -34,6 +34,15 @@ impl Numbers {
         }
     }
 
+    /// Places of whole numbers that 64-bit floats don't hold.
+    pub(crate) fn inexact(&self) -> Vec<usize> {
+        match self {
+            Self::I64(values) => places_rounded(values),
+            Self::U64(values) => places_rounded(values),
+            Self::F32(_) | Self::F64(_) => Vec::new(),
+        }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "beyond 2^53, which a batch says")]
     pub(crate) fn into_f64(self) -> Vec<f64> {
         match self {
@@ -47,12 +56,14 @@ impl Numbers {
 
 /// What is asked for of a source: each row's numbers, and some of its columns as words. The numbers come from several columns
 /// with one each, or from one with a list a row.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Wanted {
     pub(crate) numbers: Vec<usize>,
     pub(crate) words: Vec<usize>,
     /// Whether all rows are going to be in memory: batches may then be as large as some share of them.
     pub(crate) are_kept: bool,
+    /// How 64-bit numbers become features, where a reader may do it.
+    pub(crate) narrow: Option<Narrow>,
 }
 
 impl Wanted {
@@ -94,6 +105,8 @@ pub(crate) struct Batch {
     pub(crate) places: Places,
     /// Places in `numbers` of whole numbers that 64-bit floats don't hold, and so were rounded.
     pub(crate) inexact: Vec<usize>,
+    /// How 64-bit numbers became features, if they are that already.
+    pub(crate) narrow: Option<Narrow>,
 }
 
 impl Batch {
@@ -103,12 +116,8 @@ impl Batch {
         words: Vec<Vec<Option<String>>>,
         places: Places,
     ) -> Self {
-        let inexact = match &numbers {
-            Numbers::I64(values) => places_rounded(values),
-            Numbers::U64(values) => places_rounded(values),
-            _ => Vec::new(),
-        };
-        Self { n_rows, numbers, words, places, inexact }
+        let inexact = numbers.inexact();
+        Self { n_rows, numbers, words, places, inexact, narrow: None }
     }
 
     /// Keeps some of the rows.

@@ -30,7 +30,7 @@ pub use self::label_roles::LabelsAs;
 pub(crate) use self::label_roles::{LabelRoles, VoteRoles};
 pub(crate) use self::named_columns::NamedColumns;
 pub use self::offsets::Offsets;
-pub(crate) use self::offsets::ROWS;
+pub(crate) use self::offsets::{Narrow, ROWS};
 pub use self::pairing::{PairedBy, SampleKeys};
 pub(crate) use self::pairing::{pair, pair_ids};
 pub(crate) use self::request::{Fitted, Like, Request};

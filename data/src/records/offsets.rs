@@ -32,10 +32,14 @@ impl Offsets {
     /// Looks at the first rows, shape (n, width). `None` if all columns are left as they are.
     pub(crate) fn of(values: &[f64], width: usize) -> Option<Self> {
         let columns = (0..width).map(|column| of_column(values.iter().skip(column).step_by(width)));
-        let (offsets, scales): (Vec<f64>, Vec<f64>) = columns.unzip();
-        let as_is =
-            offsets.iter().all(|&offset| offset == 0.0) && scales.iter().all(|&scale| scale == 1.0);
-        (!as_is).then_some(Self { offsets, scales })
+        let (offsets, scales) = columns.unzip();
+        Self::unless_as_is(Self { offsets, scales })
+    }
+
+    fn unless_as_is(self) -> Option<Self> {
+        let as_is = self.offsets.iter().all(|&offset| offset == 0.0)
+            && self.scales.iter().all(|&scale| scale == 1.0);
+        (!as_is).then_some(self)
     }
 
     /// Whether 32-bit floats, shape (n, width), have a column that has to be scaled: nothing is taken off what is exact.
@@ -64,6 +68,62 @@ impl Offsets {
     #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
     pub(crate) fn narrow(&self, feature: usize, value: f64) -> f32 {
         ((value - self.offsets[feature]) / self.scales[feature]) as f32
+    }
+}
+
+/// Whether a value is a whole number that its 32-bit float isn't. `taken`: the feature's offset and scale.
+pub(crate) fn is_rounded(value: f64, narrow: f32, taken: (f64, f64)) -> bool {
+    value.abs() > EXACT
+        && value.fract() == 0.0
+        && taken.1.mul_add(f64::from(narrow), taken.0) != value
+}
+
+/// How 64-bit numbers become features, for a reader that has columns rather than rows, and writes them side by side itself: so
+/// they are in memory once.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Narrow {
+    /// Of each feature, as far as they are decided.
+    taken: Offsets,
+    is_decided: bool,
+    /// Whole numbers of each feature that were rounded to 32-bit floats.
+    pub(crate) n_rounded: Vec<u64>,
+}
+
+impl Narrow {
+    /// `decided`: what others have decided.
+    pub(crate) fn new(width: usize, decided: Option<Option<&Offsets>>) -> Self {
+        let as_is = || Offsets { offsets: vec![0.0; width], scales: vec![1.0; width] };
+        let taken = decided.flatten().cloned().unwrap_or_else(as_is);
+        Self { taken, is_decided: decided.is_some(), n_rounded: vec![0; width] }
+    }
+
+    /// Looks at the first rows of a feature, unless others have decided.
+    pub(crate) fn look(&mut self, feature: usize, first: &[f64]) {
+        if !self.is_decided {
+            let taken = of_column(first.iter().take(ROWS));
+            (self.taken.offsets[feature], self.taken.scales[feature]) = taken;
+        }
+    }
+
+    /// Makes values of a feature 32-bit floats.
+    pub(crate) fn put<'a>(
+        &mut self,
+        feature: usize,
+        values: &[f64],
+        to: impl Iterator<Item = &'a mut f32>,
+    ) {
+        let taken = (self.taken.offsets[feature], self.taken.scales[feature]);
+        let mut rounded = 0;
+        for (to, &value) in to.zip(values) {
+            *to = self.taken.narrow(feature, value);
+            rounded += u64::from(is_rounded(value, *to, taken));
+        }
+        self.n_rounded[feature] += rounded;
+    }
+
+    /// What was taken off, if anything.
+    pub(crate) fn offsets(&self) -> Option<Offsets> {
+        Offsets::unless_as_is(self.taken.clone())
     }
 }
 
@@ -107,6 +167,40 @@ mod tests {
         assert!(offsets.narrow(2, 1e300).is_finite());
         let rounded = offsets.original(2, offsets.narrow(2, 1e300));
         assert!((rounded / 1e300 - 1.0).abs() < 1e-7);
+    }
+
+    #[test]
+    fn columns_become_features_as_rows_do() {
+        let row = |row: u32| {
+            let row = f64::from(row);
+            [
+                1.7e12 + row * row,
+                row / 7.0,
+                1e300 * row,
+                if row == 3.0 { f64::NAN } else { 1e9 + row },
+            ]
+        };
+        let rows: Vec<f64> = (0..3000).flat_map(row).collect();
+        let expected = Offsets::of(&rows[..4 * ROWS], 4);
+        for decided in [None, Some(None), Some(expected.as_ref())] {
+            let mut narrow = Narrow::new(4, decided);
+            for feature in 0..4 {
+                let column: Vec<f64> = rows.iter().skip(feature).step_by(4).copied().collect();
+                narrow.look(feature, &column);
+                let mut found = vec![0.0; column.len()];
+                narrow.put(feature, &column, found.iter_mut());
+                let taken = match decided {
+                    Some(None) => None,
+                    _ => expected.as_ref(),
+                };
+                #[expect(clippy::cast_possible_truncation, reason = "what is taken off nothing")]
+                let of = |value: f64| taken.map_or(value as f32, |it| it.narrow(feature, value));
+                let same = |(found, value): (&f32, &f64)| found.to_bits() == of(*value).to_bits();
+                assert!(found.iter().zip(&column).all(same), "{decided:?}, {feature}");
+            }
+            assert_eq!(narrow.offsets(), decided.unwrap_or(expected.as_ref()).cloned());
+            assert_eq!(narrow.n_rounded[0] > 0, decided == Some(None));
+        }
     }
 
     #[test]

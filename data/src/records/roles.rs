@@ -378,10 +378,22 @@ fn by_name(
         _ => (label_columns(schema), "it is called like a label"),
     };
     found.retain(|(index, _)| free(index) && Some(*index) != other && Some(*index) != given);
+    // Several columns that name the rows do so together.
+    let is_whole =
+        |index: &usize| schema.index.len() < 2 || role != Role::Id || !schema.index.contains(index);
     let chosen = match is_given {
         true => given,
-        false => found.first().map(|(index, _)| *index),
+        false => found.iter().map(|(index, _)| *index).find(is_whole),
     };
+    let together: &'static str = "it names the rows only with others (--id-column)";
+    let parts: Vec<usize> =
+        found.iter().map(|(index, _)| *index).filter(|index| !is_whole(index)).collect();
+    for index in parts {
+        let column = &mut schema.columns[index];
+        if column.why.is_empty() {
+            column.why = together;
+        }
+    }
     for (index, better) in found {
         let column = &mut schema.columns[index];
         if Some(index) == chosen {

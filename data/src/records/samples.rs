@@ -3,8 +3,8 @@
 use ndarray::Array2;
 
 use super::labels::Labels;
-use super::offsets::{self, Offsets};
-use super::{Batch, ColumnInfo, Features, Fitted, Numbers, PartInfo, Roles, Table, some};
+use super::offsets::{self, Offsets, is_rounded};
+use super::{Batch, ColumnInfo, Features, Fitted, Narrow, Numbers, PartInfo, Roles, Table, some};
 use crate::{DataError, Missing, Truth};
 
 /// Rows of a source as features, or texts, with what is beside them.
@@ -47,8 +47,8 @@ impl Samples {
         policy: Missing,
         fitted: Fitted,
     ) -> Result<Self, DataError> {
+        table.keep(&fitted);
         let mut samples = Self::new(policy, fitted);
-        table.keep();
         while let Some(batch) = table.next()? {
             samples.push(batch, table)?;
             let words = samples.n_bytes / size_of::<f32>() as u64;
@@ -80,7 +80,7 @@ impl Samples {
             self.n_dropped += before - batch.n_rows;
         }
         self.n_bytes += words_size(&batch);
-        self.push_numbers(batch.numbers);
+        self.push_numbers(batch.numbers, batch.narrow.as_ref());
         let mut words = batch.words.into_iter();
         let missing = |row: usize, index: usize| DataError::Null {
             source_name: table.schema.name.clone(),
@@ -177,9 +177,14 @@ impl Samples {
         Ok((self.policy == Missing::Drop).then_some(kept))
     }
 
-    fn push_numbers(&mut self, numbers: Numbers) {
+    fn push_numbers(&mut self, numbers: Numbers, narrow: Option<&Narrow>) {
+        if let Some(narrow) = narrow {
+            (self.fitted.is_decided, self.fitted.offsets) = (true, narrow.offsets());
+            // Of all rows so far.
+            self.n_rounded.clone_from(&narrow.n_rounded);
+        }
         let wide: Vec<f64> = match numbers {
-            Numbers::F32(values) if self.is_as_it_is(&values) => {
+            Numbers::F32(values) if narrow.is_some() || self.is_as_it_is(&values) => {
                 self.fitted.is_decided |= !values.is_empty();
                 let before = self.values.len();
                 if self.values.is_empty() {
@@ -233,10 +238,9 @@ impl Samples {
             for (place, (&value, &narrow)) in wide.iter().zip(&self.values[before..]).enumerate() {
                 let feature = place % self.width;
                 let offsets = self.fitted.offsets.as_ref();
-                let back =
-                    offsets.map_or(f64::from(narrow), |offsets| offsets.original(feature, narrow));
-                let is_rounded = value.abs() > offsets::EXACT && value.fract() == 0.0;
-                self.n_rounded[feature] += u64::from(is_rounded && back != value);
+                let taken =
+                    offsets.map_or((0.0, 1.0), |all| (all.offsets[feature], all.scales[feature]));
+                self.n_rounded[feature] += u64::from(is_rounded(value, narrow, taken));
             }
         }
         self.fill(before);

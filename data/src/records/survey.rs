@@ -143,11 +143,24 @@ impl Told {
             self.missing.push(format!("{name} ({})", seen.missing));
         }
         let is_mixed = seen.booleans > 0 && column.kind != Kind::Booleans;
-        if is_one_hot || (bad == 0 && !is_mixed) {
+        if is_one_hot {
+            return;
+        }
+        if bad == 0 && column.kind == Kind::Words {
+            // Formats with types have numbers as numbers.
+            let first = seen.distinct.first().map_or("", String::as_str);
+            self.others
+                .push(format!("{name} has numbers as text ({first:?}): write them without quotes"));
+            self.ignore.push(name.clone());
+            self.no_numbers.push(name.clone());
+            return;
+        }
+        if bad == 0 && !is_mixed {
             return;
         }
         self.no_numbers.push(name.clone());
-        if seen.dates > 0 && seen.dates == bad {
+        let are_dates = seen.dates == bad || (column.kind == Kind::Dates && seen.others == bad);
+        if are_dates {
             self.dates.push(format!("{name} (such as {first:?})"));
             self.ignore.push(name.clone());
         } else if seen.thousands > 0 && seen.thousands == bad {
@@ -170,7 +183,8 @@ impl Told {
             self.ignore.push(name.clone());
         } else {
             let distinct = seen.distinct.len();
-            let some: Vec<&str> = seen.distinct.iter().take(TOLD).map(String::as_str).collect();
+            let some: Vec<String> =
+                seen.distinct.iter().take(TOLD).map(|word| shown(word)).collect();
             let more = if distinct > TOLD { ", ..." } else { "" };
             let count =
                 if distinct > COUNTED { format!("over {COUNTED}") } else { distinct.to_string() };
@@ -237,6 +251,8 @@ fn quoted(names: &str) -> String {
     if names.chars().all(plain) { names.into() } else { format!("'{names}'") }
 }
 
+/// The start of a cell, in one line.
 fn shown(cell: &str) -> String {
-    cell.chars().take(40).collect()
+    let start = cell.chars().take(40);
+    start.map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    Again, Array, Batch, PartInfo, Records, Request, Roles, Rows, Schema, Wanted, one_hot, survey,
+    Again, Array, Batch, Fitted, Narrow, PartInfo, Records, Request, Roles, Rows, Schema, Wanted,
+    one_hot, survey,
 };
 use crate::{DataError, Missing, ReadOptions};
 
@@ -48,8 +49,17 @@ impl Table {
     }
 
     /// Says that all rows are going to be in memory. Before the first of them.
-    pub(crate) fn keep(&mut self) {
+    pub(crate) fn keep(&mut self, fitted: &Fitted) {
         self.wanted.are_kept = true;
+        // Rows that are left out don't decide, and words come behind the columns.
+        let are_columns = self.roles.one_hot.is_empty() && self.items.is_none();
+        if let Some(width) = self.n_features()
+            && are_columns
+            && self.options.missing != Missing::Drop
+        {
+            let decided = fitted.is_decided.then_some(fitted.offsets.as_ref());
+            self.wanted.narrow = Some(Narrow::new(width, decided));
+        }
     }
 
     /// For an error of a missing value: all that is missing, and what else is in the way.

@@ -4,7 +4,11 @@ use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::builder::{FixedSizeListBuilder, Int32Builder, ListBuilder};
+use arrow_array::{
+    ArrayRef, Decimal128Array, DurationSecondArray, Float32Array, Int64Array, RecordBatch,
+    StringArray,
+};
 use consilience_data::{
     FeaturesReader, LabelsAs, ReadOptions, Recipe, VotesReader, read_dataset_with,
     read_sample_labels,
@@ -139,6 +143,8 @@ pub(super) fn formats() -> Vec<Format> {
                 "id;v;w\np;1.5;2\nq;3;4\n",
                 "v\n\"[1, 2]\"\n\"[3, 4]\"\n",
                 "# a b\n1 2\n3 4\n5 6\n",
+                "a|b\n1|2\n3|4\n",
+                "id x y\nthe 1 2\nof 3 4\n",
                 "t,\"a \"\"quoted\"\" name\"\n1700000000000,2\n1700000060000,NA\n",
             ]
             .map(|text| text.as_bytes().to_vec())
@@ -164,6 +170,7 @@ pub(super) fn formats() -> Vec<Format> {
                 b"the first text\nanother one\nand a third\n".to_vec(),
                 b"th\xe9 vert\ncaf\xe9 noir\nth\xe9\n".to_vec(),
                 b"1\n2\n1\n1\n".to_vec(),
+                "我喜欢吃苹果\n今天天气很好\n".into(),
             ],
             pack: as_is,
         },
@@ -175,6 +182,7 @@ pub(super) fn formats() -> Vec<Format> {
                 b"{\"a\":1,\"b\":2.5,\"label\":\"x\"}\n{\"a\":3,\"b\":null,\"label\":\"y\"}\n"
                     .to_vec(),
                 b"[1,2]\n[3,4]\n".to_vec(),
+                b"{\"v\":[[1,2],[3,4]]}\n{\"v\":[[5,6],[7,8]]}\n".to_vec(),
             ],
             pack: as_is,
         },
@@ -218,11 +226,16 @@ pub(super) fn formats() -> Vec<Format> {
             seeds: vec![idx(8, &[2, 3], &[1, 0, 1, 0, 0, 1]), idx(13, &[1, 2], &[0; 8])],
             pack: as_is,
         },
-        Format { name: "parquet", extension: ".parquet", seeds: vec![parquet()], pack: as_is },
+        Format {
+            name: "parquet",
+            extension: ".parquet",
+            seeds: vec![parquet(&batch()), parquet(&lists())],
+            pack: as_is,
+        },
         Format {
             name: "arrow",
             extension: ".arrow",
-            seeds: vec![arrow(true), arrow(false)],
+            seeds: vec![arrow(true, &batch()), arrow(false, &batch()), arrow(false, &lists())],
             pack: as_is,
         },
         Format {
@@ -255,26 +268,42 @@ fn batch() -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-fn parquet() -> Vec<u8> {
-    let batch = batch();
+/// Lists in lists, decimals and times.
+fn lists() -> RecordBatch {
+    let mut lists = ListBuilder::new(FixedSizeListBuilder::new(Int32Builder::new(), 2));
+    for number in 0..3 {
+        lists.values().values().append_slice(&[number, 1, 2, 3]);
+        lists.values().append(true);
+        lists.values().append(true);
+        lists.append(true);
+    }
+    let decimals = Decimal128Array::from(vec![150, 20, -7]);
+    let columns: [(&str, ArrayRef); 3] = [
+        ("v", Arc::new(lists.finish())),
+        ("id", Arc::new(decimals.with_precision_and_scale(9, 2).unwrap())),
+        ("label", Arc::new(DurationSecondArray::from(vec![1, 2, 1]))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+fn parquet(batch: &RecordBatch) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut writer =
         ::parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.close().unwrap();
     bytes
 }
 
-fn arrow(is_file: bool) -> Vec<u8> {
-    let batch = batch();
+fn arrow(is_file: bool, batch: &RecordBatch) -> Vec<u8> {
     if is_file {
         let mut writer =
             arrow_ipc::writer::FileWriter::try_new(Vec::new(), &batch.schema()).unwrap();
-        writer.write(&batch).unwrap();
+        writer.write(batch).unwrap();
         return writer.into_inner().unwrap();
     }
     let mut writer = arrow_ipc::writer::StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
-    writer.write(&batch).unwrap();
+    writer.write(batch).unwrap();
     writer.into_inner().unwrap()
 }
 

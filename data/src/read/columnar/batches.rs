@@ -3,7 +3,7 @@
 use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Schema as ArrowSchema};
 
-use super::cells::Cells;
+use super::cells::{Cells, items_of};
 use super::opened::Opened;
 use super::tiles;
 use crate::DataError;
@@ -33,7 +33,7 @@ pub(super) fn records(
     let (place, index) = (Place::Row, index(schema));
     let schema = Schema { name, place, columns, has_names: true, array: None, index, about_rows };
     let rows =
-        Table { what, state: State::Closed(open), rest: None, n_rows: 0, width: Width::default() };
+        Table { what, state: State::Closed(open), rest: None, n_rows: 0, widths: Vec::new() };
     Records { info, schema, rows: Box::new(rows) }
 }
 
@@ -57,7 +57,8 @@ struct Table {
     rest: Option<RecordBatch>,
     /// Rows read so far.
     n_rows: usize,
-    width: Width,
+    /// Of lists, of those in them, and so on.
+    widths: Vec<Width>,
 }
 
 enum State {
@@ -83,10 +84,9 @@ impl Rows for Table {
                     let Some(batch) = batches.next().transpose()? else { return Ok(None) };
                     self.next_rows(&batch, &used, schema, wanted)?
                 }
-                Opened::Tiles(tiles) => {
-                    let Some(read) = tiles::next(&mut **tiles, schema, wanted, self.n_rows)? else {
-                        return Ok(None);
-                    };
+                Opened::Tiles(tiles, kind) => {
+                    let read = tiles::next(&mut **tiles, kind, schema, wanted, self.n_rows)?;
+                    let Some(read) = read else { return Ok(None) };
                     self.n_rows += read.n_rows;
                     read
                 }
@@ -129,7 +129,7 @@ impl Table {
         let words = words.collect::<Result<_, _>>()?;
         let is_list = |index: usize| schema.columns[index].kind == Kind::Lists;
         let numbers = match *wanted.numbers.as_slice() {
-            [column] if is_list(column) => cells(&column).lists(&mut self.width)?,
+            [column] if is_list(column) => cells(&column).lists(&mut self.widths)?,
             _ => Cells::numbers(&wanted.numbers.iter().map(cells).collect::<Vec<_>>())?,
         };
         let n_rows = batch.num_rows();
@@ -150,19 +150,24 @@ fn kind(data_type: &DataType) -> Kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Kind::Words,
         // Categories, whatever they are called.
         DataType::Dictionary(_, values) if kind(values).is_simple() => Kind::Words,
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _)
-            if is_number(item.data_type()) =>
-        {
-            Kind::Lists
-        }
+        list if items_of(list).is_some_and(are_numbers) => Kind::Lists,
         DataType::Boolean => Kind::Booleans,
         DataType::Null => Kind::Nothing,
         number if is_number(number) => Kind::Numbers,
+        DataType::Interval(_) => Kind::Other(data_type.to_string()),
         date if date.is_temporal() => Kind::Dates,
         other => Kind::Other(other.to_string()),
     }
 }
 
+/// Whether a list's items are numbers, or lists of them.
+fn are_numbers(items: &DataType) -> bool {
+    items_of(items).map_or(is_number(items), are_numbers)
+}
+
 fn is_number(data_type: &DataType) -> bool {
-    data_type.is_integer() || data_type.is_floating() || *data_type == DataType::Boolean
+    data_type.is_integer()
+        || data_type.is_floating()
+        || data_type.is_decimal()
+        || *data_type == DataType::Boolean
 }

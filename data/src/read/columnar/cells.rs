@@ -4,14 +4,19 @@ use std::borrow::Cow;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
-    Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Date64Type, Decimal32Type, Decimal64Type, Decimal128Type,
+    Decimal256Type, DecimalType, DurationMicrosecondType, DurationMillisecondType,
+    DurationNanosecondType, DurationSecondType, Float16Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, Time32MillisecondType, Time32SecondType,
+    Time64MicrosecondType, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type,
+    UInt32Type, UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, OffsetSizeTrait};
-use arrow_schema::DataType;
+use arrow_array::{Array, ArrayRef, OffsetSizeTrait, PrimitiveArray};
+use arrow_schema::{DataType, TimeUnit};
 
 use crate::DataError;
-use crate::records::{Numbers, Place, Width, rounds};
+use crate::records::{Narrow, Numbers, Place, Width, rounds};
 
 /// Rows whose numbers are put side by side at a time: what a cache holds.
 const BLOCK: usize = 64;
@@ -71,6 +76,26 @@ impl Cells<'_> {
         Ok(())
     }
 
+    /// Writes the columns' numbers, of 64 bits, as features. `are_first`: of the first rows, which decide how.
+    pub(super) fn put_features(
+        columns: &[Self],
+        rows: &mut [f32],
+        (width, first): (usize, usize),
+        narrow: &mut Narrow,
+        are_first: bool,
+    ) -> Result<(), DataError> {
+        let columns = columns.iter().map(|cells| cells.f64(cells.array));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        if are_first {
+            columns.iter().zip(first..).for_each(|(column, feature)| narrow.look(feature, column));
+        }
+        blocks(&columns, rows, width, |place, column, block| {
+            let feature = first + place;
+            narrow.put(feature, column, block.iter_mut().skip(feature).step_by(width));
+        });
+        Ok(())
+    }
+
     /// Places, row after row, of whole numbers of 64 bits that are rounded beside numbers of other types.
     pub(super) fn inexact(columns: &[Self]) -> Vec<usize> {
         let width = columns.len();
@@ -92,27 +117,21 @@ impl Cells<'_> {
         columns.iter().enumerate().flat_map(of).collect()
     }
 
-    /// The numbers of all lists, which have to be equally long; none may be missing.
-    pub(super) fn lists(&self, width: &mut Width) -> Result<Numbers, DataError> {
-        self.check(self.array, |index| index)?;
-        let (items, lengths) = match self.array.data_type() {
-            DataType::FixedSizeList(_, length) => {
-                let list = self.array.as_fixed_size_list();
-                let length = usize::try_from(*length).unwrap_or(0);
-                // Of a slice, the values are those of the whole.
-                let start = if list.is_empty() { 0 } else { list.value_offset_at(0) };
-                let items = list.values().slice(start, list.len() * length);
-                (items, vec![length; list.len()])
+    /// The numbers of all lists, and of lists in them, which have to be equally long; none may be missing.
+    pub(super) fn lists(&self, widths: &mut Vec<Width>) -> Result<Numbers, DataError> {
+        let (mut items, mut per_row) = (self.array.clone(), 1);
+        for level in 0.. {
+            self.check(&items, |index| index / per_row)?;
+            let Some((inner, lengths)) = unpacked(&items) else { break };
+            widths.resize_with(widths.len().max(level + 1), Width::default);
+            for (list, &length) in lengths.iter().enumerate() {
+                let at = (self.before + list / per_row) as u64;
+                let checked = widths[level].check(length, Place::Row, at);
+                checked.map_err(|ragged| ragged.error(self.source_name))?;
             }
-            DataType::LargeList(_) => lists::<i64>(self.array),
-            _ => lists::<i32>(self.array),
-        };
-        for (row, &length) in lengths.iter().enumerate() {
-            let checked = width.check(length, Place::Row, (self.before + row) as u64);
-            checked.map_err(|ragged| ragged.error(self.source_name))?;
+            per_row *= lengths.first().map_or(1, |&length| length.max(1));
+            items = inner;
         }
-        let length = lengths.first().map_or(1, |&length| length.max(1));
-        self.check(&items, |index| index / length)?;
         Ok(match items.data_type() {
             narrow if fits_f32(narrow) => Numbers::F32(self.f32(&items)?.into_owned()),
             DataType::Int64 => Numbers::I64(items.as_primitive::<Int64Type>().values().to_vec()),
@@ -148,7 +167,10 @@ impl Cells<'_> {
             DataType::UInt32 => whole::<UInt32Type>(array),
             DataType::UInt64 => whole::<UInt64Type>(array),
             DataType::Float64 => whole::<Float64Type>(array),
-            _ => as_text(self.f32(array)?.iter().copied()),
+            _ => match written(array) {
+                Some(words) => words,
+                None => as_text(self.f32(array)?.iter().copied()),
+            },
         };
         if let Some(nulls) = array.logical_nulls() {
             for (word, is_there) in words.iter_mut().zip(&nulls) {
@@ -203,7 +225,10 @@ impl Cells<'_> {
             narrow if fits_f32(narrow) => {
                 return Ok(self.f32(array)?.iter().map(|&value| f64::from(value)).collect());
             }
-            other => return Err(self.no_numbers(other)),
+            other => match decimals(array) {
+                Some(values) => values.into(),
+                None => return Err(self.no_numbers(other)),
+            },
         };
         each_missing(array, |row| values.to_mut()[row] = f64::NAN);
         Ok(values)
@@ -250,22 +275,132 @@ fn side_by_side<T: Copy + Default>(columns: &[Cow<'_, [T]>]) -> Vec<T> {
 
 /// Writes columns into rows of `width`, from the item `first` on.
 fn put<T: Copy>(columns: &[Cow<'_, [T]>], rows: &mut [T], width: usize, first: usize) {
+    blocks(columns, rows, width, |place, column, block| {
+        let to = block.iter_mut().skip(first + place).step_by(width);
+        to.zip(column).for_each(|(to, &value)| *to = value);
+    });
+}
+
+/// Calls `write` with a column's number, what it has of some rows, and these rows, of `width`: some rows of all columns after the other.
+fn blocks<T: Clone, U>(
+    columns: &[Cow<'_, [T]>],
+    rows: &mut [U],
+    width: usize,
+    mut write: impl FnMut(usize, &[T], &mut [U]),
+) {
     let n_rows = columns.first().map_or(0, |column| column.len());
     for (block, start) in rows.chunks_mut(BLOCK * width.max(1)).zip((0..n_rows).step_by(BLOCK)) {
         for (place, column) in columns.iter().enumerate() {
-            let to = block.iter_mut().skip(first + place).step_by(width);
-            to.zip(&column[start..]).for_each(|(to, &value)| *to = value);
+            write(place, &column[start..n_rows.min(start + BLOCK)], block);
         }
     }
 }
 
-/// The items of all lists, and how many each has.
+/// The type of a list's items.
+pub(super) fn items_of(list: &DataType) -> Option<&DataType> {
+    match list {
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            Some(item.data_type())
+        }
+        _ => None,
+    }
+}
+
+/// The items of all lists, and how many each has; `None` if they are none.
+fn unpacked(array: &ArrayRef) -> Option<(ArrayRef, Vec<usize>)> {
+    match array.data_type() {
+        DataType::FixedSizeList(_, length) => {
+            let list = array.as_fixed_size_list();
+            let length = usize::try_from(*length).unwrap_or(0);
+            // Of a slice, the values are those of the whole.
+            let start = if list.is_empty() { 0 } else { list.value_offset_at(0) };
+            let items = list.values().slice(start, list.len() * length);
+            Some((items, vec![length; list.len()]))
+        }
+        DataType::LargeList(_) => Some(lists::<i64>(array)),
+        DataType::List(_) => Some(lists::<i32>(array)),
+        _ => None,
+    }
+}
+
+/// The items of lists of any lengths.
 fn lists<O: OffsetSizeTrait>(array: &ArrayRef) -> (ArrayRef, Vec<usize>) {
     let list = array.as_list::<O>();
     let offsets: Vec<usize> = list.offsets().iter().map(|offset| offset.as_usize()).collect();
     let (start, end) = (offsets[0], offsets[offsets.len() - 1]);
     let lengths = offsets.windows(2).map(|pair| pair[1] - pair[0]).collect();
     (list.values().slice(start, end - start), lengths)
+}
+
+/// Decimals as the nearest 64-bit floats.
+fn decimals(array: &ArrayRef) -> Option<Vec<f64>> {
+    fn all<T: DecimalType<Native: Into<i128>>>(array: &ArrayRef, scale: i8) -> Vec<f64> {
+        let values = array.as_primitive::<T>().values().iter();
+        values.map(|&value| decimal(value.into(), scale)).collect()
+    }
+    Some(match *array.data_type() {
+        DataType::Decimal32(_, scale) => all::<Decimal32Type>(array, scale),
+        DataType::Decimal64(_, scale) => all::<Decimal64Type>(array, scale),
+        DataType::Decimal128(_, scale) => all::<Decimal128Type>(array, scale),
+        DataType::Decimal256(..) => {
+            let array = array.as_primitive::<Decimal256Type>();
+            let value = |row| array.value_as_string(row).parse().unwrap_or(f64::NAN);
+            (0..array.len()).map(value).collect()
+        }
+        _ => return None,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "exact, as both are smaller than 2^53")]
+fn decimal(value: i128, scale: i8) -> f64 {
+    match u32::try_from(scale) {
+        Ok(scale @ 0..=15) if value.unsigned_abs() <= 1 << 53 => {
+            value as f64 / 10_u64.pow(scale) as f64
+        }
+        _ => format!("{value}e{}", -i32::from(scale)).parse().unwrap_or(f64::NAN),
+    }
+}
+
+/// Decimals, days and times as text.
+fn written(array: &ArrayRef) -> Option<Vec<Option<String>>> {
+    fn all<T: ArrowPrimitiveType, V: ToString>(
+        array: &ArrayRef,
+        value: impl Fn(&PrimitiveArray<T>, usize) -> Option<V>,
+    ) -> Vec<Option<String>> {
+        let array = array.as_primitive::<T>();
+        (0..array.len()).map(|row| Some(value(array, row)?.to_string())).collect()
+    }
+    macro_rules! all {
+        ($type:ty, $value:ident) => {
+            all::<$type, _>(array, |array, row| array.$value(row))
+        };
+    }
+    use DataType::{
+        Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, Duration, Time32, Time64,
+        Timestamp,
+    };
+    use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
+    Some(match array.data_type() {
+        Decimal32(..) => all::<Decimal32Type, _>(array, |it, row| Some(it.value_as_string(row))),
+        Decimal64(..) => all::<Decimal64Type, _>(array, |it, row| Some(it.value_as_string(row))),
+        Decimal128(..) => all::<Decimal128Type, _>(array, |it, row| Some(it.value_as_string(row))),
+        Decimal256(..) => all::<Decimal256Type, _>(array, |it, row| Some(it.value_as_string(row))),
+        Date32 => all!(Date32Type, value_as_date),
+        Date64 => all!(Date64Type, value_as_date),
+        Time32(Second) => all!(Time32SecondType, value_as_time),
+        Time32(_) => all!(Time32MillisecondType, value_as_time),
+        Time64(Microsecond) => all!(Time64MicrosecondType, value_as_time),
+        Time64(_) => all!(Time64NanosecondType, value_as_time),
+        Timestamp(Second, _) => all!(TimestampSecondType, value_as_datetime),
+        Timestamp(Millisecond, _) => all!(TimestampMillisecondType, value_as_datetime),
+        Timestamp(Microsecond, _) => all!(TimestampMicrosecondType, value_as_datetime),
+        Timestamp(Nanosecond, _) => all!(TimestampNanosecondType, value_as_datetime),
+        Duration(Second) => all!(DurationSecondType, value_as_duration),
+        Duration(Millisecond) => all!(DurationMillisecondType, value_as_duration),
+        Duration(Microsecond) => all!(DurationMicrosecondType, value_as_duration),
+        Duration(Nanosecond) => all!(DurationNanosecondType, value_as_duration),
+        _ => return None,
+    })
 }
 
 fn text(word: Option<&str>) -> Option<String> {

@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 
 use crate::DataError;
+use crate::records::Narrow;
 
 /// Batches of rows as a format's own library gives them.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, DataError>>>;
@@ -12,7 +13,15 @@ pub(super) enum Opened {
     /// All wanted columns side by side, ascending.
     Batches(Batches),
     /// Some columns at a time.
-    Tiles(Box<dyn Tiles>),
+    Tiles(Box<dyn Tiles>, As),
+}
+
+/// What numbers become that are read some columns at a time.
+pub(super) enum As {
+    /// All of them fit.
+    F32,
+    F64,
+    Features(Narrow),
 }
 
 /// A file of which some rows are chosen, and then read some columns at a time.
@@ -22,9 +31,6 @@ pub(super) trait Tiles {
 
     /// Columns of numbers that are read at a time: ranges of those that are wanted.
     fn groups(&self) -> &[std::ops::Range<usize>];
-
-    /// Whether all columns' numbers are 32-bit floats without loss.
-    fn are_narrow(&self) -> bool;
 
     /// The chosen rows of these columns, which ascend.
     fn read(&self, columns: &[usize]) -> Result<Batches, DataError>;

@@ -16,26 +16,27 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 
 use super::batches::records;
 use super::cells::fits_f32;
-use super::opened::{Batches, Opened, Tiles};
+use super::opened::{As, Batches, Opened, Tiles};
 use crate::DataError;
 use crate::read::source::{Format, Source, one_line, unreadable};
-use crate::records::{Records, Wanted};
+use crate::records::{ROWS as DECIDING, Records, Wanted};
 
 /// What messages call it.
 pub(super) const WHAT: &str = "Parquet file";
 /// Rows that are decoded at a time.
 const BATCH: usize = 4096;
-/// Unpacked bytes of a row group's wanted columns above which a few of them are read at a time.
+/// Unpacked bytes of a row group's wanted columns above which a few of them are read at a time; less where little is kept.
 const LARGE: u64 = 32 << 20;
 /// Unpacked bytes of those few.
 const GROUP: u64 = 16 << 20;
+/// The same where all rows are kept: this part of them, between these. The more columns, the fewer times a line of a cache is written.
+const KEPT_PART: u64 = 12;
+const KEPT_GROUP: [u64; 2] = [4 << 20, 64 << 20];
 /// Bytes of numbers that are written side by side before they are handed on.
 const TILE: u64 = 64 << 20;
 /// Of rows that are all kept these are this part, and no less than so many bytes: beside the others they take that much more.
 const PARTS: u64 = 6;
 const LEAST: u64 = 8 << 20;
-/// The same for 64-bit floats: with smaller parts pages and dictionaries would be unpacked too often.
-const WIDE_PARTS: u64 = 2;
 /// Numbers may be so many times as large as what they are unpacked from, before not all of them are written side by side at a time.
 const FULL: u64 = 64;
 /// What claims to unpack to more than so many times its size is read as it comes, and found out.
@@ -55,8 +56,9 @@ pub(super) fn open(mut source: Source, path: &Path) -> Result<Records, DataError
     let open = move |wanted: &Wanted| -> Result<Opened, DataError> {
         let whole = Whole { file, metadata, name, batch: BATCH };
         match Plan::of(&whole, wanted) {
-            Some(plan) => {
-                Ok(Opened::Tiles(Box::new(RowGroups { whole, plan, group: 0, rows: 0..0 })))
+            Some((plan, kind)) => {
+                let row_groups = RowGroups { whole, plan, group: 0, rows: 0..0 };
+                Ok(Opened::Tiles(Box::new(row_groups), kind))
             }
             None => whole.read(&wanted.columns(), None).map(Opened::Batches),
         }
@@ -107,18 +109,17 @@ struct Plan {
     columns: Vec<Range<usize>>,
     /// Rows of a row group.
     step: usize,
-    are_narrow: bool,
 }
 
 impl Plan {
     /// `None` if all columns can be read side by side: there are few, or row groups are small, or it isn't numbers that are wanted.
-    fn of(whole: &Whole, wanted: &Wanted) -> Option<Self> {
+    fn of(whole: &Whole, wanted: &Wanted) -> Option<(Self, As)> {
         let metadata = &whole.metadata;
         let types = || wanted.numbers.iter().map(|&at| metadata.schema().field(at).data_type());
-        // Whole numbers of 64 bits have a type of their own.
-        let is_plain =
-            !types().any(DataType::is_nested) && !types().all(|of| *of == DataType::Int64);
-        if wanted.numbers.len() < 2 || !is_plain {
+        let is_plain = !types().any(DataType::is_nested);
+        // Whole numbers of 64 bits have a type of their own, unless they become features.
+        let are_whole = wanted.narrow.is_none() && types().all(|of| *of == DataType::Int64);
+        if wanted.numbers.len() < 2 || !is_plain || are_whole {
             return None;
         }
         let row_groups = metadata.metadata().row_groups();
@@ -132,40 +133,53 @@ impl Plan {
         let sizes = wanted.numbers.iter().map(|&column| sizes[column]);
         let unpacked = sizes.clone().fold(0, u64::saturating_add);
         let packed = whole.file.metadata().map_or(0, |file| file.len());
-        if unpacked <= LARGE || unpacked > packed.saturating_mul(RATIO) {
+        let rows = || (0..row_groups.len()).map_while(|group| whole.rows_of(group));
+        let n_rows = rows().fold(0, usize::saturating_add);
+        let (first, largest) = (rows().next()?, rows().max()?);
+        let width = wanted.numbers.len() as u64;
+        let bytes = |rows: usize, size: usize| (rows as u64).saturating_mul(width * size as u64);
+        let kept = bytes(n_rows, size_of::<f32>());
+        let part = kept / KEPT_PART;
+        let (large, group) = match wanted.are_kept {
+            true => (part.clamp(LEAST, LARGE), part.clamp(KEPT_GROUP[0], KEPT_GROUP[1])),
+            false => (LARGE, GROUP),
+        };
+        if unpacked <= large || unpacked > packed.saturating_mul(RATIO) {
             return None;
         }
-        let columns = groups(sizes);
-
-        let are_narrow = types().all(fits_f32);
-        let width = wanted.numbers.len() as u64;
-        let bytes = |rows: u64, size: usize| rows.saturating_mul(width * size as u64);
-        let rows = || (0..row_groups.len()).map_while(|group| whole.rows_of(group));
-        let largest = rows().max()? as u64;
-        let kept =
-            bytes(rows().fold(0, |sum, rows| sum.saturating_add(rows as u64)), size_of::<f32>());
-        let at_most = match wanted.are_kept {
-            // They become what is kept.
-            true if row_groups.len() == 1 && are_narrow => kept,
-            true if are_narrow => LEAST.max(kept / PARTS),
-            true => LEAST.max(kept / WIDE_PARTS),
-            false => TILE,
+        let columns = groups(sizes, group);
+        let step = |size: usize| {
+            let at_most = match wanted.are_kept {
+                // They become what is kept.
+                true if row_groups.len() == 1 && size == size_of::<f32>() => kept,
+                true => LEAST.max(kept / PARTS),
+                false => TILE,
+            };
+            // A number of rows is easily claimed.
+            let at_most = at_most.min(unpacked.saturating_mul(FULL)).max(LEAST);
+            let parts = bytes(largest, size).div_ceil(at_most);
+            largest.div_ceil(usize::try_from(parts).unwrap_or(usize::MAX).max(1)).max(1)
         };
-        // A number of rows is easily claimed.
-        let at_most = at_most.min(unpacked.saturating_mul(FULL)).max(LEAST);
-        let size = if are_narrow { size_of::<f32>() } else { size_of::<f64>() };
-        let parts = bytes(largest, size).div_ceil(at_most.max(1)).clamp(1, largest.max(1));
-        let step = largest.div_ceil(parts).max(1);
-        Some(Self { columns, step: usize::try_from(step).ok()?, are_narrow })
+        let narrow = step(size_of::<f32>());
+        if types().all(fits_f32) {
+            return Some((Self { columns, step: narrow }, As::F32));
+        }
+        // The first rows decide how numbers become features, and have to be there together.
+        match &wanted.narrow {
+            Some(how) if narrow.min(first) >= n_rows.min(DECIDING) => {
+                Some((Self { columns, step: narrow }, As::Features(how.clone())))
+            }
+            _ => Some((Self { columns, step: step(size_of::<f64>()) }, As::F64)),
+        }
     }
 }
 
-/// Cuts columns of these sizes into ranges of about [`GROUP`].
-fn groups(sizes: impl Iterator<Item = u64>) -> Vec<Range<usize>> {
+/// Cuts columns of these sizes into ranges of at most `group`, if one alone isn't larger.
+fn groups(sizes: impl Iterator<Item = u64>, group: u64) -> Vec<Range<usize>> {
     let (mut groups, mut size_of_last) = (Vec::<Range<usize>>::new(), u64::MAX);
     for (column, size) in sizes.enumerate() {
         match groups.last_mut() {
-            Some(last) if size_of_last.saturating_add(size) <= GROUP => {
+            Some(last) if size_of_last.saturating_add(size) <= group => {
                 last.end = column + 1;
                 size_of_last += size;
             }
@@ -201,10 +215,6 @@ impl Tiles for RowGroups {
 
     fn groups(&self) -> &[Range<usize>] {
         &self.plan.columns
-    }
-
-    fn are_narrow(&self) -> bool {
-        self.plan.are_narrow
     }
 
     fn read(&self, columns: &[usize]) -> Result<Batches, DataError> {
@@ -286,7 +296,7 @@ mod tests {
     fn some_columns_and_rows_at_a_time_are_the_same_as_all_at_once() {
         let file = file();
         for numbers in [vec![1, 2, 3, 4], vec![4, 2, 1], vec![2, 1]] {
-            let wanted = Wanted { numbers, words: vec![0], are_kept: false };
+            let wanted = Wanted { numbers, words: vec![0], ..Wanted::default() };
             let open = || open(Source::open(file.path()).unwrap(), file.path()).unwrap();
             let Records { schema, mut rows, .. } = open();
             let width = wanted.numbers.len();
@@ -298,15 +308,15 @@ mod tests {
                     let handle = File::open(file.path()).unwrap();
                     let metadata = ArrowReaderMetadata::load(&handle, Default::default()).unwrap();
                     let whole = Whole { file: handle, metadata, name: "x".into(), batch: 70 };
-                    let are_narrow = wanted.numbers == [2, 1];
+                    let mut kind = if wanted.numbers == [2, 1] { As::F32 } else { As::F64 };
                     let columns = vec![0..cut, cut..width];
                     let plan = Plan {
                         columns: columns.into_iter().filter(|it| !it.is_empty()).collect(),
                         step,
-                        are_narrow,
                     };
                     let mut tiles = RowGroups { whole, plan, group: 0, rows: 0..0 };
-                    let next = |rows| tiles::next(&mut tiles, &schema, &wanted, rows).unwrap();
+                    let next =
+                        |rows| tiles::next(&mut tiles, &mut kind, &schema, &wanted, rows).unwrap();
                     assert_eq!(all(next, width), expected, "{step} rows, {cut} columns");
                 }
             }
@@ -315,7 +325,7 @@ mod tests {
 
     #[test]
     fn columns_are_grouped_by_size() {
-        let of = |sizes: &[u64]| groups(sizes.iter().map(|size| size << 20));
+        let of = |sizes: &[u64]| groups(sizes.iter().map(|size| size << 20), 16 << 20);
         assert_eq!(of(&[4, 4, 8, 1, 40, 16, 1]), [0..3, 3..4, 4..5, 5..6, 6..7]);
         assert_eq!(of(&[]), []);
     }

@@ -3,15 +3,15 @@
 use arrow_array::RecordBatch;
 
 use super::cells::Cells;
-use super::opened::Tiles;
+use super::opened::{As, Tiles};
 use crate::DataError;
-use crate::read::numbers::reserve;
+use crate::read::numbers::zeros;
 use crate::records::{Batch, Numbers, Places, Schema, Wanted};
 
 /// The next rows, `before` of which were read; `None` after the last.
-#[expect(clippy::redundant_closure, reason = "the functions themselves are of one lifetime alone")]
 pub(super) fn next(
     tiles: &mut dyn Tiles,
+    kind: &mut As,
     schema: &Schema,
     wanted: &Wanted,
     before: usize,
@@ -21,24 +21,28 @@ pub(super) fn next(
     let words = wanted.words.iter().map(|&column| tile.words(column));
     let words = words.collect::<Result<_, _>>()?;
     let mut inexact = Vec::new();
-    let numbers = if tiles.are_narrow() {
-        Numbers::F32(tile.numbers(
-            |cells, rows, width, first| Cells::put_f32(cells, rows, width, first),
-            &mut inexact,
-        )?)
-    } else {
-        Numbers::F64(tile.numbers(
-            |cells, rows, width, first| Cells::put_f64(cells, rows, width, first),
-            &mut inexact,
-        )?)
+    let width = wanted.numbers.len();
+    let numbers = match kind {
+        As::F32 => Numbers::F32(tile.numbers(&mut inexact, |cells, rows, first, _| {
+            Cells::put_f32(cells, rows, width, first)
+        })?),
+        As::F64 => Numbers::F64(tile.numbers(&mut inexact, |cells, rows, first, _| {
+            Cells::put_f64(cells, rows, width, first)
+        })?),
+        As::Features(narrow) => {
+            Numbers::F32(tile.numbers(&mut inexact, |cells, rows, first, row| {
+                let are_first = before + row == 0;
+                Cells::put_features(cells, rows, (width, first), narrow, are_first)
+            })?)
+        }
     };
     let mut read = Batch::new(n_rows, numbers, words, Places::From(before as u64));
     read.inexact = inexact;
+    if let As::Features(narrow) = kind {
+        read.narrow = Some(narrow.clone());
+    }
     Ok(Some(read))
 }
-
-/// Writes columns into rows of a width, from an item on.
-type Put<T> = fn(&[Cells<'_>], &mut [T], usize, usize) -> Result<(), DataError>;
 
 struct Tile<'a> {
     tiles: &'a dyn Tiles,
@@ -50,15 +54,16 @@ struct Tile<'a> {
 
 impl Tile<'_> {
     /// All numbers, shape (n_rows, number of wanted columns), and places of those that were rounded.
+    ///
+    /// `put` writes columns into rows: it is given the rows from the columns' first on, the number of the first column, and that of the row.
     fn numbers<T: Copy + Default>(
         &self,
-        put: Put<T>,
         inexact: &mut Vec<usize>,
+        mut put: impl FnMut(&[Cells<'_>], &mut [T], usize, usize) -> Result<(), DataError>,
     ) -> Result<Vec<T>, DataError> {
         let width = self.wanted.numbers.len();
         let len = self.n_rows.saturating_mul(width);
-        let mut numbers = reserve(len, &self.schema.name)?;
-        numbers.resize(len, T::default());
+        let mut numbers = zeros(len, &self.schema.name)?;
         for group in self.tiles.groups() {
             self.each(&self.wanted.numbers[group.clone()], |row, cells| {
                 let rows = &mut numbers[row * width..];
@@ -68,7 +73,7 @@ impl Tile<'_> {
                     (row + at) * width + group.start + column
                 };
                 inexact.extend(of_group.into_iter().map(place));
-                put(cells, rows, width, group.start)
+                put(cells, rows, group.start, row)
             })?;
         }
         Ok(numbers)

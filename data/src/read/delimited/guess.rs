@@ -80,14 +80,19 @@ impl Start {
         }
     }
 
-    /// The first of tab, semicolon and comma that is in the first line outside quotes, if any; else a blank, if there
-    /// are blanks between numbers.
+    /// The first of tab, semicolon and comma that is in the first line outside quotes, if any; else a bar, if all lines have as many;
+    /// else a blank, if there are blanks between numbers.
     pub(super) fn delimiter(&self) -> Option<u8> {
         let count = |delimiter| self.records(Some(delimiter)).first().map_or(0, ByteRecord::len);
         let mut usual = [b'\t', b';', b','].into_iter();
         let is_mark = |byte: u8| byte == b',' && self.decimal_comma;
         if let Some(found) = usual.find(|&byte| !is_mark(byte) && count(byte) > 1) {
             return Some(found);
+        }
+        let bars = self.records(Some(b'|'));
+        let n_bars = bars.first().map_or(0, ByteRecord::len);
+        if n_bars > 1 && bars.len() > 1 && bars.iter().all(|row| row.len() == n_bars) {
+            return Some(b'|');
         }
         let cells = Cells { decimal_comma: self.decimal_comma, encoding: None };
         let records = self.records(Some(b' '));
@@ -96,8 +101,20 @@ impl Start {
             record.iter().all(|cell| cells.is_value(cell))
                 && record.iter().any(|cell| cells.number(cell).is_some())
         };
+        // Names and their vectors, as word embeddings are written, below a header or not.
+        let named = |records: &[ByteRecord]| {
+            let is_such = |record: &ByteRecord| {
+                record.len() == first.len()
+                    && record.iter().skip(1).all(|cell| cells.number(cell).is_some())
+            };
+            first.len() > 2 && records.len() > 1 && records.iter().all(is_such)
+        };
         let below = |second: &ByteRecord| second.len() == first.len() && numbers(second);
-        (numbers(first) || records.get(1).is_some_and(below)).then_some(b' ')
+        let is_table = numbers(first)
+            || records.get(1).is_some_and(below)
+            || named(&records)
+            || named(&records[1..]);
+        is_table.then_some(b' ')
     }
 
     /// About how many rows a file of `len` bytes has, rather too many.
@@ -169,7 +186,29 @@ pub(crate) fn are_texts(bytes: &[u8]) -> bool {
         let is_same = delimiter.is_some() && first.len() == second.len();
         is_same && pairs.any(|(first, second)| !is_number(first) && is_number(second))
     };
+    // Blanks are between words, too, but not between these.
+    if delimiter == Some(b' ') || is_svmlight(bytes) {
+        return false;
+    }
     !numbers(first) && records.get(1).is_none_or(|second| !numbers(second) && !is_below(second))
+}
+
+/// Whether the first two lines are of svmlight's format: a label, then numbers of columns with their values, as in `1 3:0.5 7:2`.
+pub(super) fn is_svmlight(bytes: &[u8]) -> bool {
+    let is_number = |word: &[u8]| fast_float2::parse::<f64, _>(word).is_ok();
+    let is_pair = |word: &[u8]| {
+        let colon = word.iter().position(|&byte| byte == b':').unwrap_or(0);
+        colon > 0 && word[..colon].iter().all(u8::is_ascii_digit) && is_number(&word[colon + 1..])
+    };
+    let is_row = |line: &[u8]| {
+        let line = line.split(|&byte| byte == b'#').next().unwrap_or_default();
+        let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        words.next().is_some_and(is_number)
+            && words.next().is_some_and(is_pair)
+            && words.all(is_pair)
+    };
+    let mut lines = bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    lines.next().is_some_and(is_row) && lines.next().is_some_and(is_row)
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave, or that other sources have; or it has a word above a

@@ -9,7 +9,7 @@ use csv::ByteRecord;
 
 use self::cells::{Cells, holds, is_empty, list};
 pub(super) use self::guess::are_texts;
-use self::guess::{LineFeeds, Start, has_header, is_blank, reader_of, without_empty};
+use self::guess::{LineFeeds, Start, has_header, is_blank, is_svmlight, reader_of, without_empty};
 use super::encoding::{Text, decode};
 use super::source::{Source, unreadable};
 use crate::records::cells::is_boolean;
@@ -45,6 +45,13 @@ pub(super) fn open(
     let (packing, is_packed) = (source.packing(), source.packed.is_some());
     let Source { name, len, mut reader, .. } = source;
     let mut start = Start::read(&mut reader, &name, options.decimal_comma)?;
+    if is_svmlight(&start.bytes) {
+        return Err(DataError::Unsupported {
+            source_name: name,
+            found: "rows of svmlight (libsvm), a label and then column:value".into(),
+            supported: "a sparse matrix (scipy.sparse.save_npz of what sklearn.datasets.load_svmlight_file reads)",
+        });
+    }
     let whole = (options.header == Some(false)).then(|| start.bytes.clone());
     let mut comment = start.take_comments();
     let mut delimiter = start.delimiter();

@@ -7,6 +7,8 @@ pub(crate) struct Look {
     pub(crate) has_color: bool,
     /// Whether it may be transparent.
     pub(crate) has_alpha: bool,
+    /// Whether a channel has more than 8 bits.
+    pub(crate) is_deep: bool,
 }
 
 /// Whether a file starts as a PNG or JPEG does.

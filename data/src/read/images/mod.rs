@@ -34,6 +34,8 @@ pub(super) struct Images {
     grey: usize,
     /// Number of images that may be transparent.
     transparent: usize,
+    /// Number of images with more than 8 bits a channel.
+    deep: usize,
     /// Bytes of an image that is decoded, at most.
     max_bytes: u64,
 }
@@ -49,7 +51,7 @@ impl Images {
     ) -> Result<Self, DataError> {
         let mut opener = store.open()?;
         let mut sizes = BTreeMap::new();
-        let (mut grey, mut transparent) = (0, 0);
+        let (mut grey, mut transparent, mut deep) = (0, 0, 0);
         // Beside the image itself there is one without transparency, and one of another size.
         let max_bytes = budget(max_memory) / threads() as u64 / 3;
         for entry in &entries {
@@ -59,8 +61,9 @@ impl Images {
             *sizes.entry(look.size).or_default() += 1;
             grey += usize::from(!look.has_color);
             transparent += usize::from(look.has_alpha);
+            deep += usize::from(look.is_deep);
         }
-        Ok(Self { store, entries, sizes, grey, transparent, max_bytes })
+        Ok(Self { store, entries, sizes, grey, transparent, deep, max_bytes })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -68,9 +71,20 @@ impl Images {
     }
 
     /// What a person should know.
-    pub(super) fn note(&self) -> Option<String> {
-        let (some, all) = (self.transparent, self.len());
-        (some > 0).then(|| format!("{some} of {all} images may be transparent: put on white"))
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let all = self.len();
+        if self.transparent > 0 {
+            let some = self.transparent;
+            notes.push(format!("{some} of {all} images may be transparent: put on white"));
+        }
+        if self.deep > 0 {
+            notes.push(format!(
+                "{} of {all} images have 16 bits a channel: rounded to 8 (an .npy array keeps all)",
+                self.deep
+            ));
+        }
+        notes
     }
 
     /// What there is to tell of them, once it is known what they are read as.

@@ -67,7 +67,8 @@ fn shape(bytes: &[u8], max_bytes: u64) -> Result<Look, ImageError> {
     let lies = matches!(lies, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH);
     let size = if lies { [columns, rows] } else { [rows, columns] };
     let color = decoder.color_type();
-    Ok(Look { size, has_color: color.has_color(), has_alpha: color.has_alpha() })
+    let is_deep = color.bytes_per_pixel() > color.channel_count();
+    Ok(Look { size, has_color: color.has_color(), has_alpha: color.has_alpha(), is_deep })
 }
 
 fn pixels(
