@@ -93,6 +93,14 @@ pub struct Granularity {
     pub seconds: f64,
 }
 
+/// Clusters of some samples of the data.
+pub(crate) struct Branches<'a> {
+    /// Samples, ascending.
+    pub(crate) samples: &'a [u32],
+    /// The cluster of each.
+    pub(crate) clusters: Vec<usize>,
+}
+
 /// What voters of many granularities say of up to 10,000 samples, where K is known.
 pub(crate) struct Witnesses {
     some: Prepared,
@@ -120,7 +128,7 @@ impl Witnesses {
         Ok(Some(Self { some, samples, halves }))
     }
 
-    /// The clustering into `k` that the tree shows: samples, ascending, and the cluster of each. `None` if it has no so many branches.
+    /// The clustering into `k` that the tree shows; `None` if it has no so many branches.
     ///
     /// # Errors
     ///
@@ -130,7 +138,7 @@ impl Witnesses {
         k: usize,
         n_threads: usize,
         observer: &dyn Observer,
-    ) -> Result<Option<(&[u32], Vec<usize>)>, RunError> {
+    ) -> Result<Option<Branches<'_>>, RunError> {
         // Each has a share of the samples at least, so that there can't be more.
         if k as u64 > SHARE || self.samples.len() < k {
             return Ok(None);
@@ -139,7 +147,7 @@ impl Witnesses {
         let layer = found.layers.into_iter().find(|layer| layer.evidence.k == k);
         Ok(layer.map(|layer| {
             let of_some = layer.assignments.clusters().iter().map(|cluster| cluster.index());
-            (self.samples.as_slice(), of_some.collect())
+            Branches { samples: &self.samples, clusters: of_some.collect() }
         }))
     }
 

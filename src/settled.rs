@@ -6,7 +6,7 @@ use consilience_graph::Threads;
 
 use crate::error::RunError;
 use crate::evidence::Evidence;
-use crate::granularity::Witnesses;
+use crate::granularity::{Branches, Witnesses};
 use crate::linked::cut_where_told;
 use crate::progress::Observer;
 use crate::voters::Voters;
@@ -53,7 +53,7 @@ pub(crate) fn settled(
         coherent && evidence.net() > 0.0 || witnesses.found_again(answer) >= FOUND_AGAIN
     };
     voters.is_evidence = is_evidence(&best, voters.is_evidence);
-    let Some((samples, clusters)) = witnesses.branches(k, n_threads, observer)? else {
+    let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? else {
         return Ok(voters);
     };
     let mut of_branches = voters.of_labels(data, (samples, &clusters), n_threads, observer)?;

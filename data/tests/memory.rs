@@ -70,11 +70,15 @@ fn is_counted(features: &Features) -> bool {
     (0..features.n_samples()).all(|row| features.row(row)[0] == expected(row))
 }
 
+/// What a column is called by its type, rows of a group, and how it is made.
+type Column = (&'static str, &'static [usize], fn(&[f32]) -> ArrayRef);
+
 /// One test, as the memory is that of the process.
 #[test]
 fn peaks_are_bounded() {
+    const ROWS: usize = 200_000;
     let folder = Folder::new();
-    let (rows, columns) = (200_000, 100);
+    let (rows, columns) = (ROWS, 100);
     let matrix = 4.0 * (rows * columns) as f64;
     let whole = |path: &PathBuf, what: &str| {
         let (data, whole) = peak(|| read_dataset(std::slice::from_ref(path), &[]).unwrap());
@@ -86,16 +90,16 @@ fn peaks_are_bounded() {
     let column = |column| Seed(column).rng(Stream::Subset).normal(rows);
     let all: Vec<Vec<f32>> = (0..columns as u64).map(column).collect();
     let last = &all[columns - 1];
-    let types: [(&str, &[usize], fn(&[f32]) -> ArrayRef); 4] = [
-        ("f32", &[rows, 90_000, 20_000], |values| Arc::new(Float32Array::from(values.to_vec()))),
-        ("f64", &[rows, 90_000, 20_000], |values| {
+    let types: [Column; 4] = [
+        ("f32", &[ROWS, 90_000, 20_000], |values| Arc::new(Float32Array::from(values.to_vec()))),
+        ("f64", &[ROWS, 90_000, 20_000], |values| {
             Arc::new(values.iter().copied().map(f64::from).collect::<Float64Array>())
         }),
-        ("times", &[rows], |values| {
+        ("times", &[ROWS], |values| {
             let time = |value: &f32| 1.7e12 + f64::from(value * 1e4).trunc();
             Arc::new(values.iter().map(time).collect::<Float64Array>())
         }),
-        ("i64", &[rows], |values| {
+        ("i64", &[ROWS], |values| {
             let whole = values.iter().map(|value| (value * 1e4) as i64);
             Arc::new(whole.collect::<Int64Array>())
         }),

@@ -6,7 +6,7 @@
 mod common;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeListBuilder, Int32Builder, ListBuilder};
@@ -21,7 +21,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-fn refused(path: &PathBuf, parts: &[&str]) {
+fn refused(path: &Path, parts: &[&str]) {
     assert_says(&data_error(path), parts);
 }
 
