@@ -188,17 +188,13 @@ pub(super) fn step(width: usize) -> usize {
     (BLOCK / width.max(1)).max(1)
 }
 
-/// Stored numbers in C order.
+/// Stored numbers of an array, in the order of the file.
 pub(super) struct Stored {
-    name: String,
+    pub(super) name: String,
+    pub(super) encoding: Encoding,
     reader: Box<dyn Read>,
-    encoding: Encoding,
-    width: usize,
-    /// Rows that haven't been read.
-    left: usize,
     /// Bytes read so far, and those that there are.
-    position: u64,
-    expected: u64,
+    bytes: (u64, u64),
 }
 
 impl Stored {
@@ -210,26 +206,44 @@ impl Stored {
         (position, available): (u64, u64),
         reader: Box<dyn Read>,
     ) -> Result<Self, DataError> {
-        let (left, width) = table(shape, name)?;
         let size = encoding.kind.size();
         let room = available.saturating_sub(position);
         let count = count_values(shape, size, position, room, name)?;
-        let expected = position + (count * size) as u64;
-        Ok(Self { name: name.into(), reader, encoding, width, left, position, expected })
+        let bytes = (position, position + (count * size) as u64);
+        Ok(Self { name: name.into(), encoding, reader, bytes })
+    }
+
+    /// The next `count` values. Behind the last one the file ends.
+    pub(super) fn take(&mut self, count: usize) -> Result<Numbers, DataError> {
+        let Self { name, encoding, reader, bytes } = self;
+        let values = read_numbers(reader, *encoding, count, *bytes, name)?;
+        bytes.0 += (count * encoding.kind.size()) as u64;
+        if bytes.0 == bytes.1 {
+            expect_end(reader, bytes.1, name)?;
+        }
+        Ok(values)
     }
 }
 
-impl Blocks for Stored {
+/// An array in C order: row after row.
+pub(super) struct RowMajor {
+    stored: Stored,
+    width: usize,
+    /// Rows that haven't been read.
+    left: usize,
+}
+
+impl RowMajor {
+    pub(super) fn new(stored: Stored, shape: &[usize]) -> Result<Self, DataError> {
+        let (left, width) = table(shape, &stored.name)?;
+        Ok(Self { stored, width, left })
+    }
+}
+
+impl Blocks for RowMajor {
     fn next(&mut self) -> Result<Numbers, DataError> {
         let rows = step(self.width).min(self.left);
-        let count = rows * self.width;
-        let bytes = (self.position, self.expected);
-        let numbers = read_numbers(&mut self.reader, self.encoding, count, bytes, &self.name)?;
-        self.position += (count * self.encoding.kind.size()) as u64;
         self.left -= rows;
-        if self.left == 0 {
-            expect_end(&mut self.reader, self.expected, &self.name)?;
-        }
-        Ok(numbers)
+        self.stored.take(rows * self.width)
     }
 }

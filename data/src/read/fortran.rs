@@ -1,9 +1,7 @@
 //! An array in Fortran order: column after column.
 
-use std::io::Read;
-
-use super::array::{Blocks, step, table};
-use super::numbers::{Encoding, Width, count_values, expect_end, read_numbers, zeros};
+use super::array::{Blocks, Stored, step, table};
+use super::numbers::{Width, zeros};
 use crate::DataError;
 use crate::records::{Batch, Numbers, Places, Wanted};
 
@@ -14,14 +12,10 @@ const LEAST: usize = 1 << 18;
 const ROWS: usize = 64;
 
 pub(super) struct Columns {
-    name: String,
-    reader: Box<dyn Read>,
-    encoding: Encoding,
+    stored: Stored,
     n_rows: usize,
     /// The first row that wasn't given.
     next: usize,
-    /// Bytes read so far, and those that there are.
-    bytes: (u64, u64),
     /// Which of the file's columns is each item of a row.
     items: Vec<usize>,
     /// All values, where rows are given some at a time.
@@ -29,18 +23,8 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// `position`: bytes before the values, which have been read. `available`: bytes that there can be, those included.
-    pub(super) fn new(
-        name: &str,
-        shape: &[usize],
-        encoding: Encoding,
-        (position, available): (u64, u64),
-        reader: Box<dyn Read>,
-    ) -> Result<Self, DataError> {
-        let (n_rows, _) = table(shape, name)?;
-        let size = encoding.kind.size();
-        let room = available.saturating_sub(position);
-        let count = count_values(shape, size, position, room, name)?;
+    pub(super) fn new(stored: Stored, shape: &[usize]) -> Result<Self, DataError> {
+        let (n_rows, _) = table(shape, &stored.name)?;
         let (mut items, mut stride) = (vec![0], 1);
         // Items in C order: the last axis runs fastest.
         for &length in &shape[1..] {
@@ -48,19 +32,7 @@ impl Columns {
             items = items.into_iter().flat_map(along).collect();
             stride *= length;
         }
-        let (name, bytes) = (name.into(), (position, position + (count * size) as u64));
-        Ok(Self { name, reader, encoding, n_rows, next: 0, bytes, items, values: None })
-    }
-
-    /// The next values of the file.
-    fn read(&mut self, count: usize) -> Result<Numbers, DataError> {
-        let (reader, name) = (&mut self.reader, &self.name);
-        let values = read_numbers(reader, self.encoding, count, self.bytes, name)?;
-        self.bytes.0 += (count * self.encoding.kind.size()) as u64;
-        if self.bytes.0 == self.bytes.1 {
-            expect_end(reader, self.bytes.1, name)?;
-        }
-        Ok(values)
+        Ok(Self { stored, n_rows, next: 0, items, values: None })
     }
 }
 
@@ -68,7 +40,7 @@ impl Blocks for Columns {
     fn next(&mut self) -> Result<Numbers, DataError> {
         let values = match self.values.take() {
             Some(values) => values,
-            None => self.read(self.n_rows * self.items.len())?,
+            None => self.stored.take(self.n_rows * self.items.len())?,
         };
         let (n_rows, start) = (self.n_rows, self.next);
         self.next = n_rows.min(start + step(self.items.len()));
@@ -81,20 +53,20 @@ impl Blocks for Columns {
     /// Some columns at a time, written side by side, so that the values are in memory once.
     fn all(&mut self, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
         let mut narrow = wanted.narrow.clone();
-        if self.encoding.kind.width() != Width::F32 && narrow.is_none() {
+        if self.stored.encoding.kind.width() != Width::F32 && narrow.is_none() {
             return Ok(None);
         }
         let (n_rows, width) = (self.n_rows, self.items.len());
         let mut item_of = vec![0; width];
         self.items.iter().enumerate().for_each(|(item, &column)| item_of[column] = item);
-        let mut rows: Vec<f32> = zeros(n_rows * width, &self.name)?;
+        let mut rows: Vec<f32> = zeros(n_rows * width, &self.stored.name)?;
         let mut inexact = Vec::new();
         let at_most = LEAST.max(n_rows * width / PARTS);
         let (columns, len) = ((at_most / n_rows).max(1), at_most.min(n_rows));
         for items in item_of.chunks(columns) {
             for first in (0..n_rows).step_by(len) {
                 let len = len.min(n_rows - first);
-                let values = self.read(len * items.len())?;
+                let values = self.stored.take(len * items.len())?;
                 let place = |at: usize| (first + at % len) * width + items[at / len];
                 inexact.extend(values.inexact().into_iter().map(place));
                 let rows = &mut rows[first * width..(first + len) * width];
@@ -120,7 +92,7 @@ impl Blocks for Columns {
         }
         let places = Places::From(0);
         let batch = Batch::new(n_rows, Numbers::F32(rows), Vec::new(), places);
-        let narrow = narrow.filter(|_| self.encoding.kind.width() != Width::F32);
+        let narrow = narrow.filter(|_| self.stored.encoding.kind.width() != Width::F32);
         Ok(Some(Batch { inexact, narrow, ..batch }))
     }
 }

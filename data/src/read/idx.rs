@@ -1,6 +1,6 @@
 //! IDX, the format of MNIST: two zero bytes, a type, a number of dimensions, their lengths, the values; big-endian.
 
-use super::array::{Opened, Stored};
+use super::array::{Opened, RowMajor, Stored};
 use super::numbers::{Encoding, Kind, count_values, fill, read_values};
 use super::source::{Format, Source};
 use super::strings::Cells;
@@ -14,7 +14,8 @@ pub(super) fn open(mut source: Source) -> Result<Records, DataError> {
     let Source { name, available, reader, .. } = source;
     let info = PartInfo::new(&name, format!("IDX{gzip}, {}", encoding.kind.name()), &shape);
     let stored = Stored::new(&name, &shape, encoding, (len, available), reader)?;
-    Opened::alone(name, info, Box::new(stored)).records()
+    let rows = RowMajor::new(stored, &shape)?;
+    Opened::alone(name, info, Box::new(rows)).records()
 }
 
 /// Reads an IDX file whole: its shape and its values.

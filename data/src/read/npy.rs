@@ -7,7 +7,7 @@ use std::io::Read;
 
 use ndarray::{ArrayD, IxDyn, ShapeBuilder};
 
-use super::array::{Blocks, Opened, Stored};
+use super::array::{Blocks, Opened, RowMajor, Stored};
 use super::fortran::Columns;
 use super::numbers::{Encoding, Kind, Target, count_values, fill, read_values};
 use super::source::{Format, Source};
@@ -118,11 +118,11 @@ impl Header {
     ) -> Result<Box<dyn Blocks>, DataError> {
         let encoding = self.encoding(source_name)?;
         let bytes = (self.len, available);
+        let stored = Stored::new(source_name, &self.shape, encoding, bytes, reader)?;
         if !self.fortran_order || self.shape.len() < 2 {
-            let stored = Stored::new(source_name, &self.shape, encoding, bytes, reader)?;
-            return Ok(Box::new(stored));
+            return Ok(Box::new(RowMajor::new(stored, &self.shape)?));
         }
-        Ok(Box::new(Columns::new(source_name, &self.shape, encoding, bytes, reader)?))
+        Ok(Box::new(Columns::new(stored, &self.shape)?))
     }
 
     /// Reads the values behind the header, in C order whatever the file's.
