@@ -48,7 +48,7 @@ pub(crate) fn settled(
         (voters, best) = (voters.without_coarse(), of_fine);
     }
     let Some(witnesses) = Witnesses::find(data, n_threads, observer)? else { return Ok(voters) };
-    // What is left open as little as that needs no witness.
+    // Where more is told than left open, no witness is needed.
     let is_evidence = |(answer, evidence): &(Assignments, Evidence), coherent: bool| {
         coherent && evidence.net() > 0.0 || witnesses.found_again(answer) >= FOUND_AGAIN
     };
