@@ -11,8 +11,8 @@ use crate::linked::cut_where_told;
 use crate::progress::Observer;
 use crate::voters::Voters;
 
-/// Communities are evidence, whatever they leave open, if voters that see half of the samples find their consensus again so far (Jaccard index): "a valid, stable cluster
-/// should yield 0.75 or more" (C. Hennig, `clusterboot` of the R package fpc). Seen: 0.53 on sparse texts and on a grid of numbers, where they were useless, 0.63 on embedded
+/// Communities are evidence, whatever they leave open, if voters that see half of the samples find their consensus again so far (Jaccard index, mean over samples). For
+/// single clusters 0.75 is what `clusterboot` of the R package fpc (C. Hennig) asks of a stable one. Seen: 0.53 on sparse texts and on a grid of numbers, where they were useless, 0.63 on embedded
 /// texts, where networks were as good, 0.79 to 0.94 on tables where they were better.
 const FOUND_AGAIN: f64 = 0.75;
 
