@@ -16,7 +16,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{Sandbox, stderr};
+use common::{Sandbox, signal, stderr};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -75,12 +75,6 @@ fn start(sandbox: &Sandbox, arguments: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status();
-    // It may have ended already.
-    let _ = sent.unwrap();
 }
 
 /// Waits for a line with these words on standard error.

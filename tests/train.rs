@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use common::crowds::{self, SHORT};
-use common::{Sandbox, stderr, stdout};
+use common::{Sandbox, signal, stderr, stdout};
 use consilience_data::write::npy;
 use consilience_data::{Seed, Stream};
 use ndarray::Array1;
@@ -336,8 +336,8 @@ fn a_run_that_was_ended_goes_on() {
         .unwrap();
     let mut told = BufReader::new(run.stderr.take().unwrap()).lines();
     assert!(told.any(|line| line.unwrap().contains("round 2 of 2: training")));
-    run.kill().unwrap();
-    run.wait().unwrap();
+    signal(&run, "TERM");
+    assert_eq!(run.wait().unwrap().code(), Some(143));
     sandbox.done("train --resume run --quiet");
     for name in ["assignments.csv", "probabilities.npy", "pseudo_labels.csv", "config.toml"] {
         let [whole, run] = ["whole", "run"].map(|run| sandbox.path(&format!("{run}/{name}")));

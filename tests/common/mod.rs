@@ -27,6 +27,13 @@ pub(crate) const QUICK: &str = "
     network.hidden = [100]
 ";
 
+/// Sends a signal, as `kill -NAME` does.
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
+    let mut kill = std::process::Command::new("kill");
+    // It may have ended already.
+    kill.args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+}
+
 /// A folder that is removed in the end. The program runs in it.
 pub(crate) struct Sandbox(TempDir);
 
