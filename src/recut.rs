@@ -10,10 +10,11 @@ use consilience_graph::{GraphError, Placer, Threads, Tree};
 use crate::coarser::coarser;
 use crate::error::RunError;
 use crate::judge::{Chosen, stood_behind};
+use crate::knowledge::Held;
 use crate::linked::{FAINT, MIN_SHARE, linked, placed};
 use crate::progress::Observer;
 use crate::rule::Rule;
-use crate::run_folder::{RunFolder, Saved, read_models};
+use crate::run_folder::{RunFolder, Saved, read_models, read_pairs};
 use crate::strays::{Clustered, StraysFound};
 
 /// Another cut of a run.
@@ -42,6 +43,8 @@ pub struct Recut {
     pub placer: Placer,
     /// Samples that belong nowhere, if the run sought them.
     pub strays: Option<StraysFound>,
+    /// What became of pairs that the run was held to, if it was.
+    pub held: Option<Held>,
 }
 
 impl Recut {
@@ -58,6 +61,7 @@ impl Recut {
 /// # Errors
 ///
 /// [`RunError::Folder`] for runs without a tree of votes: those that learnt from labels, or ended with k-means; for runs with other views; and if it has `k` clusters already.
+/// [`RunError::Graph`] if its pairs have to be in more clusters.
 pub fn check_recut(run: &RunFolder, k: usize) -> Result<(), RunError> {
     let refused = |why: &str| Err(RunError::folder(&run.path, &why));
     if !run.metrics["views"].is_null() {
@@ -76,13 +80,14 @@ pub fn check_recut(run: &RunFolder, k: usize) -> Result<(), RunError> {
     if run.n_clusters() == k {
         return refused(&format!("it has {k} clusters already; give another -k"));
     }
-    Ok(())
+    Ok(read_pairs(run)?.constraints().check(k)?)
 }
 
 /// Cuts a run into `k` clusters.
 ///
 /// The tree is that of the votes that the run's answer came from: of communities, of both kinds, or, if networks alone were chosen, of networks. A branch is
-/// an island and no cluster where it was one in the run: with less than a fifth of n / K samples, or than the run's smallest cluster has.
+/// an island and no cluster where it was one in the run: with less than a fifth of n / K samples, or than the run's smallest cluster has. What comes out is held to the pairs that
+/// the run was held to.
 ///
 /// # Arguments
 ///
@@ -138,7 +143,7 @@ pub fn recut(
         let n_signatures = n_signatures.map_or(0, |(tree, _)| tree.n_leaves());
         return Err(GraphError::TooManyClusters { k, n_signatures }.into());
     };
-    let (assignments, confidence) = placed(&placer, &votes)?;
+    let (mut assignments, mut confidence) = placed(&placer, &votes)?;
     go_on()?;
     // The members are the first kind; where they have no part in the rule, they stand beside it.
     let of_kind = |kind: usize| {
@@ -167,6 +172,8 @@ pub fn recut(
     if let Some(strays) = &strays {
         pseudo_labels = strays.labels(&pseudo_labels);
     }
+    let found = (&mut assignments, &mut confidence[..], &mut pseudo_labels);
+    let held = read_pairs(run)?.conclude_cut(found, &votes, &samples)?;
     let kinds = ["networks", "communities"][..told.len()].to_vec();
     let model_kinds = apart.as_ref().unwrap_or(ensembles[0]).kinds();
     Ok(Recut {
@@ -182,6 +189,7 @@ pub fn recut(
         seen,
         placer,
         strays,
+        held,
     })
 }
 

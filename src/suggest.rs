@@ -29,7 +29,7 @@ const WATCHED: usize = 10_000;
 pub struct Suggestion {
     /// The sample.
     pub sample: SampleIdx,
-    /// How much its label would tell of samples that the run is unsure of: the number of them, each as far as it is like this one.
+    /// How much its label would tell: the number of samples, each as far as the label tells of it.
     pub tells: f64,
 }
 
@@ -37,6 +37,8 @@ pub struct Suggestion {
 struct Known {
     /// What is learnt where a sample's label becomes known, length n_samples.
     weights: Vec<f64>,
+    /// How sure it is that each sample is of the class that its cluster is of, 0..=1, length n_samples.
+    sure: Vec<f64>,
     /// The cluster of each, length n_samples.
     clusters: Vec<usize>,
     /// Samples whose labels are known.
@@ -45,10 +47,11 @@ struct Known {
 
 /// The `count` samples of a run whose labels would tell most, the best first; fewer, if all others are like them.
 ///
-/// A label tells of its sample's neighbours, as far as their neighbourhoods are alike; and it tells something where the run is unsure: by its
-/// confidence, and by whether models of all kinds agree. Samples are taken one after the other, each for what it adds to those before it and to
-/// the labels that the run was given (the greedy method for a submodular function: G. Nemhauser, L. Wolsey and M. Fisher, 1978), and
-/// counts less in a cluster that has labels already, so that all clusters have some first.
+/// Of a cluster that has no label yet, nobody knows what class it is: its first label tells of all its samples, as far as these, and the one that is
+/// labelled, are sure to be of it. So clusters are named first, by samples that are typical of them. Any label tells of its sample's neighbours, too, as
+/// far as their neighbourhoods are alike, where the run is unsure: by its confidence, and by whether models of all kinds agree. Samples are taken one after
+/// the other, each for what it adds to those before it and to the labels that the run was given (the greedy method for a submodular function:
+/// G. Nemhauser, L. Wolsey and M. Fisher, 1978), and counts less in a cluster that has labels already.
 ///
 /// # Arguments
 ///
@@ -75,7 +78,9 @@ pub fn suggest(
     }
     let none = run.n_clusters();
     let clusters = run.clusters.iter().map(|id| id.map_or(none, |id| id.index())).collect();
-    let known = Known { weights, clusters, labelled: labelled.to_vec() };
+    let sure = run.confidences.iter().zip(&run.clusters);
+    let sure = sure.map(|(&sure, id)| id.map_or(0.0, |_| f64::from(sure))).collect();
+    let known = Known { weights, sure, clusters, labelled: labelled.to_vec() };
     let near = Threads::new(threads)?.run(|| similarities(&data, run.n_samples()));
     greedy((&data, &near), &known, none + 1, count, observer)
 }
@@ -120,6 +125,8 @@ fn greedy(
     // How far the label of a sample is known by those that are labelled, 0 to 1.
     let mut told = vec![0.0_f64; n];
     let mut in_cluster = vec![0_usize; n_clusters];
+    let mut members = vec![0.0_f64; n_clusters];
+    known.clusters.iter().zip(&known.sure).for_each(|(&cluster, sure)| members[cluster] += sure);
     let learn = |sample: usize, told: &mut Vec<f64>, in_cluster: &mut Vec<usize>| {
         told[sample] = 1.0;
         for &(other, similarity) in &near[sample] {
@@ -129,12 +136,15 @@ fn greedy(
         in_cluster[known.clusters[sample]] += 1;
     };
     known.labelled.iter().for_each(|&sample| learn(sample, &mut told, &mut in_cluster));
-    let gain = |sample: usize, told: &[f64]| {
+    let gain = |sample: usize, told: &[f64], in_cluster: &[usize]| {
+        let cluster = known.clusters[sample];
+        let name =
+            if in_cluster[cluster] == 0 { known.sure[sample] * members[cluster] } else { 0.0 };
         let of = |other: usize, similarity: f64| {
             (similarity - told[other]).max(0.0) * known.weights[other]
         };
         let others = near[sample].iter().map(|&(other, like)| of(other as usize, like.into()));
-        of(sample, 1.0) + others.sum::<f64>()
+        name + of(sample, 1.0) + others.sum::<f64>()
     };
     let worth = |sample: usize, tells: f64, in_cluster: &[usize]| {
         #[expect(clippy::cast_precision_loss, reason = "a few labels")]
@@ -148,7 +158,7 @@ fn greedy(
             go_on()?;
         }
         let sample = sample as usize;
-        let worth = worth(sample, gain(sample, &told), &in_cluster);
+        let worth = worth(sample, gain(sample, &told, &in_cluster), &in_cluster);
         bounds.push(Bound { worth, sample: Reverse(sample) });
     }
     let mut found = Vec::new();
@@ -157,7 +167,7 @@ fn greedy(
         if told[sample] >= KNOWN {
             continue;
         }
-        let tells = gain(sample, &told);
+        let tells = gain(sample, &told, &in_cluster);
         let worth = worth(sample, tells, &in_cluster);
         if worth < before {
             bounds.push(Bound { worth, sample: Reverse(sample) });
@@ -209,6 +219,7 @@ mod tests {
         let near = similarities(&data, 150);
         let known = |labelled: &[usize]| Known {
             weights: vec![1.0; 150],
+            sure: vec![1.0; 150],
             clusters: clusters.clone(),
             labelled: labelled.to_vec(),
         };
@@ -232,7 +243,8 @@ mod tests {
         let (data, clusters) = crowds();
         let near = similarities(&data, 150);
         let weights: Vec<f64> = (0..150).map(|at| f64::from(at * 7 % 5) / 4.0).collect();
-        let known = Known { weights, clusters, labelled: vec![3, 77] };
+        let sure: Vec<f64> = (0..150).map(|at| f64::from(at * 3 % 10) / 10.0).collect();
+        let known = Known { weights, sure, clusters, labelled: vec![3, 77] };
         let found = greedy((&data, &near), &known, 4, 1000, &()).unwrap();
         let (mut told, mut in_cluster) = (vec![0.0_f64; 150], vec![0_u32; 4]);
         let mut learn = |sample: usize, told: &mut Vec<f64>| {
@@ -253,7 +265,11 @@ mod tests {
                     |other: usize, like: f64| (like - told[other]).max(0.0) * known.weights[other];
                 let others =
                     near[sample].iter().map(|&(other, like)| of(other as usize, like.into()));
-                of(sample, 1.0) + others.sum::<f64>()
+                let (cluster, sure) = (known.clusters[sample], &known.sure);
+                let of_cluster = (0..150).filter(|&other| known.clusters[other] == cluster);
+                let members: f64 = of_cluster.map(|other| sure[other]).sum();
+                let name = if labels[cluster] == 0 { sure[sample] * members } else { 0.0 };
+                name + of(sample, 1.0) + others.sum::<f64>()
             };
             let worth =
                 |sample: &usize| tells(*sample) / f64::from(1 + labels[known.clusters[*sample]]);
@@ -268,13 +284,29 @@ mod tests {
         assert!(found.len() > 3 && data.trainable().iter().all(is_told), "{found:?}");
     }
 
+    /// A sample at the border of its cluster, which may be of another class, doesn't say what class the cluster is.
     #[test]
-    fn unsure_samples_come_first() {
+    fn clusters_are_named_by_typical_samples_and_large_ones_first() {
         let (data, clusters) = crowds();
+        let near = similarities(&data, 150);
+        // Half of the samples are unsure: a label of these would tell most of others that are.
+        let sure: Vec<f64> = (0..150).map(|at| if at % 2 == 0 { 0.9 } else { 0.4 }).collect();
+        let weights = sure.iter().map(|sure| LEAST + 1.0 - sure).collect();
+        let known = Known { weights, sure, clusters, labelled: Vec::new() };
+        let found = greedy((&data, &near), &known, 4, 4, &()).unwrap();
+        let found: Vec<usize> = found.iter().map(|found| found.sample.index()).collect();
+        assert!(found[0] >= 90 && found.iter().all(|sample| sample % 2 == 0), "{found:?}");
+    }
+
+    #[test]
+    fn unsure_samples_come_first_where_all_clusters_have_names() {
+        let (data, mut clusters) = crowds();
         let near = similarities(&data, 150);
         let mut weights = vec![LEAST; 150];
         weights[100..110].fill(1.0);
-        let known = Known { weights, clusters, labelled: Vec::new() };
+        clusters[0..4].copy_from_slice(&[0, 1, 2, 3]);
+        let sure = vec![1.0; 150];
+        let known = Known { weights, sure, clusters, labelled: vec![0, 1, 2, 3] };
         let found = greedy((&data, &near), &known, 4, 1, &()).unwrap();
         assert!((90..150).contains(&found[0].sample.index()), "{found:?}");
     }

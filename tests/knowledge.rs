@@ -214,6 +214,66 @@ fn what_contradicts_itself_is_refused_in_one_line() {
     assert!(!sandbox.path("refused").exists());
 }
 
+/// Its pairs are in the run: the files that they came from need not be there any more.
+#[test]
+fn another_cut_keeps_the_pairs() {
+    let sandbox = crowds();
+    // 0, 3 and 6 are of one crowd, 1 and 4 of another.
+    sandbox.file("must.csv", "s0,s1\ns1,s6\n");
+    sandbox.file("cannot.csv", "s0,s3\ns3,s9\n");
+    sandbox.file("must.txt", "0 1\n1 6\n");
+    sandbox.file("cannot.txt", "0 3\n3 9\n");
+    let by_ids = "--must-link must.csv --cannot-link cannot.csv --no-curve --quiet";
+    let by_rows = "--must-link must.txt --cannot-link cannot.txt --no-curve --quiet";
+    sandbox.done(&format!("cluster points.csv -k 3 --effort quick {by_ids} --out ids"));
+    sandbox.done(&format!("cluster points.npy -k 3 --effort quick {by_rows} --out rows"));
+    sandbox.done(&format!("pseudo-label votes.npy -k 3 {by_rows} --out votes"));
+    let pairs = "first,second,link\n0,1,must\n1,6,must\n0,3,cannot\n3,9,cannot\n";
+    for name in ["must.csv", "cannot.csv", "must.txt", "cannot.txt"] {
+        std::fs::remove_file(sandbox.path(name)).unwrap();
+    }
+    for run in ["ids", "rows", "votes"] {
+        assert_eq!(sandbox.text(&format!("{run}/pairs.csv")), pairs, "{run}");
+        let output = sandbox.run(&format!("cut {run} -k 2 --quiet --out {run}-2"));
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{run}: {}", stderr(&output));
+        assert!(stdout(&output).contains("5 samples, in 3 groups"), "{run}: {}", stdout(&output));
+        let cut = format!("{run}-2");
+        let found = sandbox.assignments(&cut);
+        assert!(found[0] == found[1] && found[1] == found[6], "{run}: {:?}", &found[..10]);
+        assert!(found[3] != found[0] && found[3] != found[9], "{run}: {:?}", &found[..10]);
+        for row in rows(&sandbox, &format!("{cut}/pseudo_labels.csv")) {
+            let (sample, label) = (
+                row[0].parse::<usize>().unwrap(),
+                row[1 + usize::from(run == "ids")].parse::<i64>(),
+            );
+            assert!(sample > 9 || found[sample] == label.unwrap(), "{run}: {row:?}");
+        }
+        assert_eq!(sandbox.json(&format!("{cut}/metrics.json"))["held"]["samples"], 5, "{run}");
+        assert_eq!(sandbox.text(&format!("{cut}/pairs.csv")), pairs, "{run}");
+    }
+    assert!(sandbox.text("votes-2/config.toml").contains("must_link = \"must.txt\""));
+
+    // What needs more clusters is refused, and so is a run that doesn't say what it was held to.
+    let apart = "0 3\n3 9\n9 0\n";
+    sandbox.file("apart.txt", apart);
+    sandbox.done(
+        "cluster points.npy -k 3 --effort quick --cannot-link apart.txt --no-curve --quiet --out apart",
+    );
+    let refused = |words: &str| {
+        let output = sandbox.run("cut apart -k 2 --quiet --out refused");
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        assert!(!sandbox.path("refused").exists());
+    };
+    refused("2 clusters can't keep apart what has to be; give 3 or more");
+    sandbox.file("apart/pairs.csv", "first,second,link\n0,500,must\n");
+    refused("pairs.csv: can't be read as part of a run");
+    std::fs::remove_file(sandbox.path("apart/manifest.json")).unwrap();
+    refused("samples that the run doesn't have");
+    std::fs::remove_file(sandbox.path("apart/pairs.csv")).unwrap();
+    refused("has no pairs.csv");
+}
+
 /// The same bytes as without, where nothing is known.
 #[test]
 fn a_run_that_was_told_what_it_finds_is_the_same() {
@@ -226,4 +286,5 @@ fn a_run_that_was_told_what_it_finds_is_the_same() {
         assert!(std::fs::read(plain).unwrap() == std::fs::read(told).unwrap(), "{name}");
     }
     assert!(sandbox.json("plain/metrics.json").get("held").is_none());
+    assert!(!sandbox.path("plain/pairs.csv").exists());
 }

@@ -4,17 +4,20 @@
     python semi_supervised.py table RESULTS
 
 A draw has so many labels of each class. Accuracy is that of samples without a given label, by name of the class: nothing is matched.
+What is in RESULTS already isn't done again.
 Needs NumPy and, for the peers, scikit-learn.
 """
 
 import argparse
-import gzip
 import json
 import pathlib
 import subprocess
 import sys
 import tempfile
 import time
+
+import numpy as np
+from sets import SETS
 
 METHODS = ["supervised", "ladder", "confidence", "consistency", "graph", "propagation", "agreement"]
 # What may be wrong put aside: `agreement+steady` is agreement with this switch on.
@@ -32,39 +35,8 @@ DRAWS = 3
 FIRST_DRAW = 7000
 
 
-def optdigits(folder):
-    import numpy as np
-
-    with np.load(folder / "optdigits/optdigits.npz") as file:
-        return file["X"], file["y"]
-
-
-def minilm(folder):
-    import numpy as np
-
-    with np.load(folder / "20newsgroups/20news-minilm384.npz") as file:
-        return file["X"].astype(np.float32), file["y"]
-
-
-def mnist(folder):
-    import numpy as np
-
-    def read(name, offset):
-        with gzip.open(folder / "mnist" / name) as file:
-            return np.frombuffer(file.read(), np.uint8, offset=offset)
-
-    images = [read(f"{part}-images-idx3-ubyte.gz", 16).reshape(-1, 784) for part in ("train", "t10k")]
-    labels = [read(f"{part}-labels-idx1-ubyte.gz", 8) for part in ("train", "t10k")]
-    return np.concatenate(images), np.concatenate(labels)
-
-
-SETS = {"optdigits": optdigits, "minilm": minilm, "mnist": mnist}
-
-
 def drawn(classes, of_each, draw):
     """The labels of `of_each` random samples of each class, and -1 for all others."""
-    import numpy as np
-
     rng = np.random.default_rng(FIRST_DRAW + draw)
     given = np.full(len(classes), -1, dtype=np.int64)
     for label in np.unique(classes):
@@ -111,8 +83,7 @@ def theirs(peer, features, classes, given):
 
 
 def run(args):
-    import numpy as np
-
+    done = {key(line) for line in read(args.results)} if args.results.exists() else set()
     with open(args.results, "a", encoding="utf-8") as results:
         for name in args.sets.split(","):
             features, classes = SETS[name](args.data)
@@ -126,6 +97,8 @@ def run(args):
                         np.save(folder / "y.npy", classes.astype(np.int64))
                         np.save(folder / "given.npy", given)
                         for method in args.methods.split(","):
+                            if (name, of_each, draw, method) in done:
+                                continue
                             is_peer = method in PEERS
                             accuracy, seconds = (
                                 theirs(method, scaled, classes, given) if is_peer else ours(args.program, folder, method)
@@ -136,10 +109,18 @@ def run(args):
                             print(line, file=sys.stderr)
 
 
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def key(line):
+    return line["set"], line["of_each"], line["draw"], line["method"]
+
+
 def table(args):
     """Means over draws, with the worst in brackets."""
-    with open(args.results, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
+    lines = read(args.results)
     columns = list(dict.fromkeys((line["set"], line["of_each"]) for line in lines))
     print("| method | " + " | ".join(f"{name}, {n} a class" for name, n in columns) + " |")
     print("| --- |" + " --: |" * len(columns))

@@ -350,7 +350,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
         """Cut the run into another number of clusters, without training.
 
         The models of the run vote on its samples again, and the tree of their votes is cut elsewhere. Its pseudo-labels are the samples
-        on which the models of each kind stand behind the new clusters.
+        on which the models of each kind stand behind the new clusters. Pairs that `fit` was given hold in it, too.
 
         Parameters
         ----------
@@ -370,7 +370,7 @@ class Consilience(Run, ClusterMixin, BaseEstimator):  # type: ignore[misc]
             Before `fit`.
         ValueError
             If `X` has another number of samples or features, and for a run that has no tree of votes (its answer is that of k-means), has
-            other `views`, has `n_clusters` clusters already, or whose votes don't tell so many kinds of samples apart.
+            other `views`, learnt from labels, has pairs that have to be in more clusters, has `n_clusters` clusters already, or whose votes don't tell so many kinds of samples apart.
 
         Examples
         --------

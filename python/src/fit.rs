@@ -201,6 +201,7 @@ impl Task {
         if let Some(taught) = &outcome.taught {
             run_folder::write_taught(folder.path(), taught, &provenance).map_err(of_run)?;
         }
+        run_folder::write_pairs(folder.path(), &self.known.knowledge, None).map_err(of_run)?;
         go_on()?;
         let archive = Archive::read(folder.path())?;
         let answer = &outcome.answer;

@@ -38,6 +38,24 @@ def test_pairs_hold(blobs: Any, rows: Any) -> None:
     )
 
 
+def test_another_cut_keeps_the_pairs(blobs: Any, rows: Any, tmp_path: Path) -> None:
+    X, _ = blobs
+    (a, b), (c, d) = rows[0][:2], rows[1][:2]
+    model = Consilience(3, effort="quick").fit(X, must_link=[[a, c]], cannot_link=[[a, b], [c, d]])
+    two = model.cut(X, 2)
+    assert two.n_clusters_ == 2 and two.metrics_["held"]["samples"] == 4
+    assert two.labels_[a] == two.labels_[c]
+    assert two.labels_[a] != two.labels_[b] and two.labels_[c] != two.labels_[d]
+    model.save(tmp_path / "run")
+    again = Consilience.load(tmp_path / "run").cut(X, 2)
+    assert np.array_equal(again.labels_, two.labels_)
+    apart = Consilience(3, effort="quick").fit(X, cannot_link=[[a, b], [b, c], [c, a]])
+    with pytest.raises(ValueError, match="2 clusters can't keep apart what has to be; give 3 or more"):
+        apart.cut(X, 2)
+    # Of no pairs, none are kept.
+    assert Consilience(3, effort="quick").fit(X, must_link=[]).cut(X, 2).n_clusters_ == 2
+
+
 @pytest.mark.parametrize("dtype", [int, float, "words"])
 def test_labels_name_clusters(blobs: Any, rows: Any, tmp_path: Path, dtype: Any) -> None:
     X, _ = blobs

@@ -121,7 +121,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         init_hash: start.as_ref().map(|start| start.initialisation.hash()),
         ..source(args)
     };
-    args.known.links.enter(&mut source, &links);
+    links.enter(&mut source);
     given_views.enter(&mut source);
     given_views.check(config.n_clusters)?;
     let origin = origin(args, run_folder::config_toml(&command(args), &config, &source)?)?;
@@ -211,6 +211,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
         if let Some(taught) = &outcome.taught {
             run_folder::write_taught(folder, taught, &provenance)?;
         }
+        run_folder::write_pairs(folder, known, rows)?;
         let page = if in_time() { page(folder, &data, &watcher) } else { Err(LATE.into()) };
         let absent = page.err().map(|why| (REPORT.to_owned(), why));
         absent.iter().for_each(|(name, why)| watcher.note(&format!("no {name}: {why}")));

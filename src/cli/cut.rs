@@ -16,7 +16,7 @@ use super::parsing::parse;
 use super::style::{bold, plural, table};
 use super::summary::{self, scores, sizes};
 use super::watcher::Watcher;
-use super::{CutArgs, answer, interrupt, left, pseudo_label, reading, values, writing};
+use super::{CutArgs, answer, interrupt, knowledge, left, pseudo_label, reading, values, writing};
 
 /// Cuts a run into another number of clusters. Everything that can be refused is refused before any work is done.
 pub(super) fn run(args: &CutArgs) -> Result<ExitCode> {
@@ -101,7 +101,10 @@ fn of_votes(args: &CutArgs) -> Result<ExitCode> {
     words.extend(args.told.json.then(|| "--json".into()));
     words.extend(args.told.quiet.then(|| "--quiet".into()));
     match parse(words)?.command {
-        Command::PseudoLabel(args) => pseudo_label::run(&args),
+        Command::PseudoLabel(mut again) => {
+            again.links.of_run = Some(args.run.clone());
+            pseudo_label::run(&again)
+        }
         _ => unreachable!("it was just named"),
     }
 }
@@ -115,6 +118,7 @@ fn text(run: &Path, metrics: &Metrics, folder: &Path) -> String {
         ("pseudo-labels", summary::pseudo_labels(&metrics.pseudo_labels)),
         ("backed by", kinds.join(" and ")),
     ];
+    rows.extend(metrics.held.as_ref().map(|held| ("known", knowledge::text(held))));
     rows.extend(summary::strays(metrics).map(|text| ("strays", text)));
     if let (Some(acc), Some(nmi), Some(ari)) = (metrics.acc, metrics.nmi, metrics.ari) {
         rows.push(("scores", scores(acc, nmi, ari, metrics.pseudo_labels.acc)));

@@ -7,7 +7,7 @@ use clap::Args;
 use consilience::Knowledge;
 use consilience::few_labels::Taught;
 use consilience::knowledge::{Conflict, Held, Words};
-use consilience::run_folder::Source;
+use consilience::run_folder::{RunFolder, Source, read_pairs as read_pairs_of};
 use consilience_data::{GivenLabels, SampleIdx, SampleKeys, SamplePair, read_pairs};
 
 use super::k_range::Clusters;
@@ -36,12 +36,16 @@ pub(super) struct LinkArgs {
     /// Pairs of samples that are in two clusters, in the same way
     #[arg(long, value_name = "FILE")]
     pub(super) cannot_link: Option<PathBuf>,
+    /// A run whose pairs they are, in place of files.
+    #[arg(skip)]
+    pub(super) of_run: Option<PathBuf>,
 }
 
-/// What is known, and the hashes of the files of pairs that it is of, if there are any.
+/// What is known, and the files of pairs that it is of, if there are any: their names and hashes.
 #[derive(Default)]
 pub(super) struct Links {
     pub(super) known: Knowledge,
+    names: [Option<String>; 2],
     hash: Option<[String; 2]>,
 }
 
@@ -58,13 +62,6 @@ impl LinkArgs {
         self.must_link.is_none() && self.cannot_link.is_none()
     }
 
-    /// Enters them into what a run was made of.
-    pub(super) fn enter(&self, source: &mut Source, links: &Links) {
-        let name = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        (source.must_link, source.cannot_link) = (name(&self.must_link), name(&self.cannot_link));
-        source.links_hash.clone_from(&links.hash);
-    }
-
     /// What is known by them and by labels of the samples `keys` of the data `name`. What contradicts itself is refused.
     pub(super) fn knowledge(
         &self,
@@ -72,13 +69,29 @@ impl LinkArgs {
         keys: &SampleKeys<'_>,
         given: Option<GivenLabels>,
     ) -> Result<Links> {
+        if let Some(run) = &self.of_run {
+            let run = RunFolder::open(run)?;
+            let known = read_pairs_of(&run)?;
+            let Source { must_link, cannot_link, links_hash, .. } = run.source;
+            return Ok(Links { known, names: [must_link, cannot_link], hash: links_hash });
+        }
         let must = Pairs::read(self.must_link.as_deref(), name, keys)?;
         let cannot = Pairs::read(self.cannot_link.as_deref(), name, keys)?;
         let classes = given.clone();
         let known = Knowledge::new(given, &must.samples(), &cannot.samples())
             .map_err(|conflict| refused(&conflict, (&must, &cannot), keys, classes.as_ref()))?;
         let hash = || [&must, &cannot].map(|pairs| SamplePair::hash(&pairs.samples()));
-        Ok(Links { known, hash: (!self.is_empty()).then(hash) })
+        let name = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        let names = [name(&self.must_link), name(&self.cannot_link)];
+        Ok(Links { known, names, hash: (!self.is_empty()).then(hash) })
+    }
+}
+
+impl Links {
+    /// Enters them into what a run was made of.
+    pub(super) fn enter(&self, source: &mut Source) {
+        [source.must_link, source.cannot_link] = self.names.clone();
+        source.links_hash.clone_from(&self.hash);
     }
 }
 

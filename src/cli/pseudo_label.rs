@@ -113,7 +113,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     }
     metrics.set_curve(Curve { points: points.clone(), left_out: Vec::new() });
     let mut source = source(args, run.as_ref());
-    args.links.enter(&mut source, &links);
+    links.enter(&mut source);
     let written = run_folder::config_toml("pseudo-label VOTES...", &config, &source)?;
     if !args.no_curve {
         let work = Work::of_votes(signatures, k);
@@ -126,6 +126,7 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
     interrupt::hold(&staging);
     let folder = writing::publish(&staging, |folder| {
         run_folder::write_from_votes(folder, &outcome, &votes, &metrics, &written)?;
+        run_folder::write_pairs(folder, known, votes.rows)?;
         Ok(vec![(REPORT.into(), "consilience report writes it".into())])
     })?;
     if let Some(graph) = &graph {

@@ -32,6 +32,8 @@ const TOLD: usize = 6;
 pub struct Knowledge {
     constraints: Constraints,
     given: Option<GivenLabels>,
+    /// Pairs that are in one cluster, then those that are in two.
+    pairs: [Vec<[SampleIdx; 2]>; 2],
 }
 
 /// What became of what was known.
@@ -75,7 +77,7 @@ impl Knowledge {
             apart: origin(&apart, cannot.len(), wrong.cannot),
             linked: wrong.chain.iter().map(|&at| origin(&linked, must.len(), at)).collect(),
         })?;
-        Ok(Self { constraints, given })
+        Ok(Self { constraints, given, pairs: [must.to_vec(), cannot.to_vec()] })
     }
 
     /// Whether nothing is known.
@@ -105,6 +107,12 @@ impl Knowledge {
     #[must_use]
     pub fn given(&self) -> Option<&GivenLabels> {
         self.given.as_ref()
+    }
+
+    /// The pairs that are in one cluster, and those that are in two, as they were given.
+    #[must_use]
+    pub fn pairs(&self) -> [&[[SampleIdx; 2]]; 2] {
+        self.pairs.each_ref().map(Vec::as_slice)
     }
 
     /// Votes that don't contradict what is known.
@@ -248,12 +256,33 @@ impl Knowledge {
             let (given, moved) = (given.clone(), Some(moved));
             Taught { given, clusters, probabilities: None, moved, contradictions }
         });
-        let moved =
-            self.place_all(settled.as_ref(), &mut answer.assignments, &mut answer.confidence);
-        let sizes = (answer.assignments.n_clusters(), votes.n_models());
-        let labels = self.labels(&answer.pseudo_labels, settled.as_ref(), sizes, data.trainable());
-        answer.pseudo_labels = labels.into_owned();
-        Ok((Some(self.held(moved)), taught))
+        let Answer { assignments, confidence, pseudo_labels, .. } = answer;
+        let found = (assignments, &mut confidence[..], pseudo_labels);
+        Ok((Some(self.hold_all(found, settled.as_ref(), votes, data.trainable())), taught))
+    }
+
+    /// Holds another clustering of a run, with a confidence for every sample and pseudo-labels, to what is known. `votes`: of all models, on all samples.
+    pub(crate) fn conclude_cut(
+        &self,
+        found: (&mut Assignments, &mut [f32], &mut PseudoLabels),
+        votes: &Votes,
+        trainable: &[u32],
+    ) -> Result<Option<Held>, RunError> {
+        let settled = self.settle(found.0, votes)?;
+        Ok(settled.is_some().then(|| self.hold_all(found, settled.as_ref(), votes, trainable)))
+    }
+
+    fn hold_all(
+        &self,
+        (assignments, confidence, labels): (&mut Assignments, &mut [f32], &mut PseudoLabels),
+        settled: Option<&Settled>,
+        votes: &Votes,
+        trainable: &[u32],
+    ) -> Held {
+        let moved = self.place_all(settled, assignments, confidence);
+        let sizes = (assignments.n_clusters(), votes.n_models());
+        *labels = self.labels(labels, settled, sizes, trainable).into_owned();
+        self.held(moved)
     }
 
     /// Holds the answer of votes that were given to what is known, as that of a run is: `votes_of` each model, length n_samples.

@@ -61,6 +61,7 @@ impl Metrics {
             seed: Some(config.seed),
             chosen: Some(recut.chosen),
             views: None,
+            held: recut.held,
             pseudo_label_kinds: Some(recut.kinds.clone()),
             pseudo_label_rule: LabelRule::Backed,
             strays: recut

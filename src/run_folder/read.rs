@@ -236,6 +236,22 @@ impl RunFolder {
         self.pseudo_labels.n_clusters()
     }
 
+    /// From rows of the data to samples of the run.
+    pub(super) fn samples_by_row(&self) -> impl Fn(usize) -> Option<SampleIdx> {
+        let n = self.n_samples();
+        let samples: Option<HashMap<usize, usize>> = self
+            .rows
+            .as_ref()
+            .map(|rows| rows.iter().enumerate().map(|(sample, &row)| (row, sample)).collect());
+        move |row| {
+            let sample = match &samples {
+                None => Some(row).filter(|&row| row < n),
+                Some(samples) => samples.get(&row).copied(),
+            };
+            sample.map(SampleIdx::from_index)
+        }
+    }
+
     /// What `sample` is called: its id, else its row in the data.
     #[must_use]
     pub fn id(&self, sample: usize) -> String {
@@ -343,7 +359,7 @@ pub(super) fn assigned_columns(path: &Path) -> Result<Vec<String>, RunError> {
 }
 
 /// All lines of a CSV file, and whether there is a column of ids.
-fn lines<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
+pub(super) fn lines<T: DeserializeOwned>(path: &Path) -> Result<(bool, Vec<T>), RunError> {
     let read = || -> Result<(bool, Vec<T>), csv::Error> {
         let mut reader = csv::Reader::from_path(path)?;
         let has_ids = reader.headers()?.iter().any(|name| name == "id");

@@ -7,6 +7,7 @@ use consilience_data::Features;
 
 use super::clusters::{Clustering, write_clusters};
 use super::models;
+use super::pairs::PAIRS;
 use super::read::RunFolder;
 use super::results::{Beside, Results, write_results};
 use super::sketch::SKETCH;
@@ -75,9 +76,11 @@ pub fn write_recut(
         seen: &recut.seen,
     };
     write_clusters(folder, &found, features, &provenance, config.preset == "text")?;
-    let (sketch, place) = (run.path.join(SKETCH), folder.join(SKETCH));
-    if sketch.exists() {
-        fs::copy(sketch, &place).map_err(|error| unwritable(&place, &error))?;
+    for name in [SKETCH, PAIRS] {
+        let (own, place) = (run.path.join(name), folder.join(name));
+        if own.exists() {
+            fs::copy(own, &place).map_err(|error| unwritable(&place, &error))?;
+        }
     }
     Ok(())
 }

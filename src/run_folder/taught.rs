@@ -6,10 +6,9 @@ use std::path::Path;
 use consilience_data::write::npy;
 use consilience_data::{ClusterId, SampleIdx, read_dataset};
 use ndarray::{Array2, ArrayView1};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::read::RunFolder;
+use super::read::{RunFolder, lines};
 use super::results::{row, write_csv};
 use super::source::Provenance;
 use super::{damaged, manifest};
@@ -139,15 +138,10 @@ pub fn read_given(run: &RunFolder) -> Result<Vec<GivenLabel>, RunError> {
         return Ok(Vec::new());
     }
     manifest::verify(&run.path, &[GIVEN])?;
-    let of_row = |row: usize| match &run.rows {
-        None => Some(row).filter(|&row| row < run.n_samples()),
-        Some(rows) => rows.binary_search(&row).ok(),
-    };
-    let lines: Vec<GivenLine> = lines(&path)?;
-    let label = |line: GivenLine| {
-        let sample = SampleIdx::from_index(of_row(line.sample)?);
-        Some(GivenLabel { sample, name: line.name })
-    };
+    let sample_of = run.samples_by_row();
+    let (_, lines): (bool, Vec<GivenLine>) = lines(&path)?;
+    let label =
+        |line: GivenLine| Some(GivenLabel { sample: sample_of(line.sample)?, name: line.name });
     let labels: Option<Vec<GivenLabel>> = lines.into_iter().map(label).collect();
     labels.ok_or_else(|| damaged(&path, "samples that the run doesn't have"))
 }
@@ -163,7 +157,7 @@ pub fn read_class_names(run: &Path) -> Result<HashMap<usize, String>, RunError> 
         return Ok(HashMap::new());
     }
     manifest::verify(run, &[CLASSES])?;
-    let lines: Vec<ClassLine> = lines(&path)?;
+    let (_, lines): (bool, Vec<ClassLine>) = lines(&path)?;
     Ok(lines.into_iter().map(|line| (line.cluster, line.name)).collect())
 }
 
@@ -190,10 +184,4 @@ pub fn read_probabilities(run: &RunFolder) -> Result<Array2<f32>, RunError> {
         row.assign(&ArrayView1::from(&spread(*cluster, confidence, k)));
     }
     Ok(rows)
-}
-
-fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, RunError> {
-    let read =
-        || csv::Reader::from_path(path)?.into_deserialize().collect::<Result<_, csv::Error>>();
-    read().map_err(|error| damaged(path, &error.to_string()))
 }

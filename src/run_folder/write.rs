@@ -17,6 +17,7 @@
 //! | `classes.csv` | where it learnt from labels: cluster, name, and how many of its samples had a label |
 //! | `given_labels.csv` | these labels: sample, id, cluster, name |
 //! | `label_errors.csv` | those of them that the other samples contradict, the clearest first: sample, id, given, found, for_given, for_found |
+//! | `pairs.csv` | where pairs were given: the rows of two samples, and `must` (one cluster) or `cannot` (two) |
 //! | `sketch.json` | what the data looked like: their kernel mean embedding ([`Sketch`](consilience_ensembles::Sketch)), with which other data are compared |
 //! | `probabilities.npy` | of every class for every sample, `float32`, shape (n_samples, n_clusters) |
 //! | `granularity.npz` | where K was found: the tree, as in `tree.npz`, of at most 3,000 samples |
