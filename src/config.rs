@@ -16,6 +16,7 @@ use crate::few_labels::FewLabels;
 use crate::labelling::Labelling;
 use crate::outcome::StopReason;
 use crate::round::Round;
+use crate::schedule::Schedule;
 use crate::strays::StrayLimit;
 use crate::views::ViewSettings;
 
@@ -71,25 +72,6 @@ pub struct Config {
     /// Other views of the samples, on which there are voters, too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub views: Vec<ViewSettings>,
-}
-
-/// How long a phase of training is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schedule {
-    /// Passes over the data, at least.
-    pub epochs: usize,
-    /// Steps, at least: with few samples there are more epochs than `epochs`.
-    pub min_steps: usize,
-    /// Whether the learning rate falls linearly to zero.
-    pub anneal: bool,
-}
-
-impl Schedule {
-    /// Passes over the data, where a pass has so many steps.
-    pub(crate) fn epochs_of(&self, batches: usize) -> usize {
-        self.epochs.max(self.min_steps.div_ceil(batches))
-    }
 }
 
 impl Config {

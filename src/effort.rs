@@ -5,8 +5,9 @@ use std::str::FromStr;
 
 use consilience_ensembles::MemberKind;
 
-use crate::config::{Config, Schedule};
+use crate::config::Config;
 use crate::error::RunError;
+use crate::schedule::Schedule;
 
 /// With so many samples or more, networks, steps and candidates are as many and as large as they get on small data.
 const ENOUGH: usize = 1000;

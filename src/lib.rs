@@ -70,6 +70,7 @@ pub mod report;
 pub mod round;
 mod rule;
 pub mod run_folder;
+pub mod schedule;
 pub mod seek;
 mod selection;
 mod settled;

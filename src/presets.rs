@@ -7,10 +7,11 @@ use consilience_ensembles::{
 };
 use consilience_graph::{AgreementParams, Gate, Strictness};
 
-use crate::config::{Config, Schedule};
+use crate::config::Config;
 use crate::effort::in_proportion;
 use crate::error::RunError;
 use crate::labelling::Labelling;
+use crate::schedule::Schedule;
 
 /// With at most so many samples, batches are smaller, so that an epoch has more steps, and time allows for more candidates.
 const SMALL: usize = 10_000;

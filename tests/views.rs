@@ -7,8 +7,8 @@ mod common;
 use std::fs;
 
 use common::{QUICK, Sandbox, stderr};
-use consilience::config::Schedule;
 use consilience::linfa::Consilience;
+use consilience::schedule::Schedule;
 use consilience::views::{ViewNetworks, ViewSettings};
 use consilience::{Config, run};
 use consilience_data::write::{Member, npy, npz};

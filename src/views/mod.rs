@@ -1,5 +1,6 @@
 //! Other views of the samples: features of other files, or what an encoder makes of the data. On each there are voters beside those on the data.
 
+mod ask;
 mod panel;
 mod part;
 mod prepare;

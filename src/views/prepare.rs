@@ -6,6 +6,7 @@ use consilience_data::{Features, Recipe, Seed, Stream};
 use consilience_ensembles::{Encoder, Prepared};
 use consilience_graph::Threads;
 
+use super::ask::ask;
 use super::settings::{ViewNetworks, ViewSettings};
 use super::view::{GivenView, View, ViewSource};
 use super::voters::ViewVoters;
@@ -77,7 +78,7 @@ pub fn prepare_views(
         }
         let mut data = Prepared::new_watched(&found, preparation, seed, n_threads, observer)?;
         data.measure_distances_watched(n_threads, observer)?;
-        ViewVoters::find(View { settings, source, data }, config, &threads, observer)
+        ask(View { settings, source, data }, config, &threads, observer)
     };
     config.views.iter().enumerate().map(view).collect()
 }

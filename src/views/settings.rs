@@ -3,7 +3,7 @@
 use consilience_ensembles::{MemberKind, NetworkParams, Preparation, PretextParams};
 use serde::{Deserialize, Serialize};
 
-use crate::config::Schedule;
+use crate::schedule::Schedule;
 
 /// Another view of the samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
