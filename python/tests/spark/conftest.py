@@ -31,7 +31,9 @@ def session() -> Iterator[SparkSession]:
             "spark.driver.memory": "1g",
             "spark.executor.memory": "1g",
             "spark.sql.shuffle.partitions": "4",
+            # Whoever is killed many times in a row isn't given up.
             "spark.task.maxFailures": "8",
+            "spark.stage.maxConsecutiveAttempts": "20",
             "spark.log.level": "ERROR",
         }
     )
