@@ -24,7 +24,7 @@ use crate::selection::keep_best;
 use crate::settled::settled;
 use crate::standing::worse;
 use crate::strays::StraysFound;
-use crate::views::{Panel, View, ViewVoters};
+use crate::views::{Panel, ViewVoters};
 use crate::voters::Voters;
 
 /// Clusters `features`, shape (n_samples, n_features).
@@ -103,13 +103,13 @@ pub fn prepared(
 ///
 /// # Arguments
 ///
-/// * `views`: other views of the same samples.
+/// * `views`: other views of the same samples, with what votes on them.
 ///
 /// # Errors
 ///
 /// As these.
 pub fn run_prepared(
-    (data, views): (Prepared, Vec<View>),
+    (data, views): (Prepared, Vec<ViewVoters>),
     config: &ValidConfig,
     known: &Knowledge,
     own: Vec<Box<dyn Clusterer>>,
@@ -137,11 +137,6 @@ pub fn run_prepared(
             found.map(settle).transpose()?
         }
     };
-    let find = |view| {
-        let counts = (k, config.n_communities(), n_threads);
-        ViewVoters::find(view, counts, &threads, observer)
-    };
-    let views = views.into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
 
     let (mut rounds, mut latest): (Vec<Round>, _) = (Vec::new(), None);
     let mut choice = Choice::new(data.features().n_samples());

@@ -85,6 +85,13 @@ pub struct Schedule {
     pub anneal: bool,
 }
 
+impl Schedule {
+    /// Passes over the data, where a pass has so many steps.
+    pub(crate) fn epochs_of(&self, batches: usize) -> usize {
+        self.epochs.max(self.min_steps.div_ceil(batches))
+    }
+}
+
 impl Config {
     /// Checks every setting, alone and against the data, for work on `compute`: a number of threads, or a GPU.
     ///
@@ -172,8 +179,25 @@ impl Config {
         let given = self.views.len();
         let need = "none in a run that learns from labels";
         self::need(self.few_labels.is_none(), name, need, &given)?;
-        for params in self.views.iter().filter_map(|view| view.pretext.as_ref()) {
-            params.check(features)?;
+        for view in &self.views {
+            view.pretext.iter().try_for_each(|params| params.check(features))?;
+            if let Some(networks) = &view.networks {
+                networks.params.clone().check()?.check_clusters(self.n_clusters)?;
+                let least = networks.params.batch_size.min(features.n_samples());
+                let need = "at least K samples, as a batch has to hold every cluster";
+                self::need(
+                    least >= self.n_clusters,
+                    "views.networks.params.batch_size",
+                    need,
+                    &least,
+                )?;
+                let (name, need) = ("views.networks.members", "1 to 1000 networks");
+                let count = networks.members.len();
+                let all = networks.members.iter().all(|kind| kind.is_network());
+                self::need(all && (1..=1000).contains(&count), name, need, &networks.members)?;
+                let (name, epochs) = ("views.networks.training.epochs", networks.training.epochs);
+                self::need(epochs >= 1, name, "at least 1", &epochs)?;
+            }
         }
         Ok(())
     }
@@ -307,7 +331,7 @@ impl ValidConfig {
     /// The training of a round, without the pseudo-labels.
     pub(crate) fn phase(&self, round: usize) -> Phase {
         let schedule = if round == 0 { self.first } else { self.retrain };
-        let epochs = schedule.epochs.max(schedule.min_steps.div_ceil(self.batches));
+        let epochs = schedule.epochs_of(self.batches);
         Phase { round, epochs, anneal: schedule.anneal, most_steps: None }
     }
 

@@ -14,7 +14,7 @@ const ENOUGH: usize = 1000;
 /// How much work a run is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Effort {
-    /// No networks: communities of the neighbour graph, mixtures of Gaussians and k-means.
+    /// No networks, on views neither: communities of the neighbour graph, mixtures of Gaussians and k-means.
     Quick,
     /// What the preset has.
     #[default]
@@ -62,6 +62,7 @@ impl Config {
             Effort::Quick => {
                 self.members = vec![MemberKind::Mixture; QUICK_MIXTURES];
                 (self.candidates, self.rounds) = (0, 1);
+                self.views.iter_mut().for_each(|view| view.networks = None);
             }
             Effort::Default => {}
             Effort::Thorough => {

@@ -13,6 +13,9 @@ pub enum Step<'a> {
     /// An encoder is being trained, for another view of the data.
     #[expect(missing_docs, reason = "the name of what it is trained on")]
     Encode { pretext: &'static str },
+    /// The networks of another view, of this name, are being trained.
+    #[expect(missing_docs, reason = "named so")]
+    TrainView { name: &'a str, networks: usize },
     /// How many clusters there are is being found.
     Granularity,
     /// Communities of the neighbour graph are being found.
@@ -62,5 +65,28 @@ impl Progress for Unhurried<'_> {
 
     fn checkpoints(&self) -> &dyn Checkpoints {
         self.checkpoints
+    }
+}
+
+/// An observer for models whose checkpoints nobody keeps.
+pub(crate) struct Unkept<'a> {
+    pub(crate) observer: &'a dyn Observer,
+}
+
+impl Progress for Unkept<'_> {
+    fn epoch_end(&self, end: EpochEnd) {
+        self.observer.epoch_end(end);
+    }
+
+    fn model_lost(&self, model: ModelIdx, kind: &'static str, reason: &str) {
+        self.observer.model_lost(model, kind, reason);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.observer.cancelled()
+    }
+
+    fn time_is_up(&self) -> bool {
+        self.observer.time_is_up()
     }
 }

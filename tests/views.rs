@@ -6,15 +6,18 @@ mod common;
 
 use std::fs;
 
-use common::{Sandbox, stderr};
+use common::{QUICK, Sandbox, stderr};
+use consilience::config::Schedule;
 use consilience::linfa::Consilience;
-use consilience::views::ViewSettings;
+use consilience::views::{ViewNetworks, ViewSettings};
 use consilience::{Config, run};
 use consilience_data::write::{Member, npy, npz};
 use consilience_data::{Features, Seed, Stream, read_dataset};
+use consilience_ensembles::{MemberKind, NetworkParams};
 use linfa::DatasetBase;
 use linfa::traits::Fit;
 use ndarray::{Array2, Axis, s};
+use toml::Value;
 
 /// Short, and without networks.
 const MIXTURES: &str = "
@@ -204,6 +207,65 @@ fn an_encoder_is_part_of_the_run() {
     sandbox.refused("predict one left.npz", &["encoder.safetensors", "damaged"]);
 }
 
+/// Where networks are trained on the data, they are on a view, too.
+#[test]
+fn networks_vote_on_a_view() {
+    let sandbox = sandbox();
+    let all = ndarray::concatenate(Axis(1), &halves().each_ref().map(|half| half.view())).unwrap();
+    with_ids(&sandbox, "all.npz", &all, &(0..N).collect::<Vec<_>>());
+    let settings = |kinds: [MemberKind; 2], epochs: usize, batch_size: usize| {
+        let networks = ViewNetworks {
+            members: kinds.into(),
+            steps: Vec::new(),
+            training: Schedule { epochs, min_steps: 0, anneal: false },
+            params: NetworkParams { hidden: vec![50], batch_size, ..NetworkParams::default() },
+        };
+        let given = ViewSettings::given("all.npz".into());
+        let view = ViewSettings { networks: Some(networks), ..given };
+        let views = toml::Table::from_iter([("views".into(), Value::try_from([view]).unwrap())]);
+        // Communities would outvote them.
+        let data = QUICK.replace("communities = 3", "communities = 0");
+        format!("{data}\n{}", toml::to_string(&views).unwrap())
+    };
+    let kinds = [MemberKind::Ladder, MemberKind::VatIm];
+    sandbox.file("networks.toml", settings(kinds, 20, 100));
+    let run = "left.npz -k 10 --config networks.toml --view all.npz";
+    let told = cluster(&sandbox, &format!("{run} --threads 1 --out one"));
+    assert!(told.contains("view all.npz: training 2 networks"), "{told}");
+    cluster(&sandbox, &format!("{run} --threads 3 --quiet --out two"));
+    assert_same(&sandbox, "one", "two");
+    let again = "left.npz --config one/config.toml --view all.npz --quiet --out again";
+    cluster(&sandbox, again);
+    assert_same(&sandbox, "one", "again");
+    assert_eq!(sandbox.json("one/metrics.json")["views"][0]["networks"], 2);
+    let voters = sandbox.json("one/models/ensemble.json")["views"][0]["members"].clone();
+    assert_eq!(voters.as_array().unwrap().len(), 2, "they have a part in the answer");
+    let assigned = fs::read(sandbox.path("one/assignments.csv")).unwrap();
+    assert!(sandbox.predicted("one left.npz --view all.npz --threads 2") == assigned);
+
+    let run = "left.npz -k 10 --view all.npz";
+    cluster(&sandbox, &format!("{run} --effort quick --quiet --out quick"));
+    assert_eq!(sandbox.json("quick/metrics.json")["views"][0]["networks"], 0);
+
+    sandbox.file("long.toml", settings(kinds, 1_000_000, 100));
+    cluster(&sandbox, &format!("{run} --config long.toml --max-time 6s --quiet --out cut"));
+    let written: toml::Table = toml::from_str(&sandbox.text("cut/config.toml")).unwrap();
+    let steps = written["views"][0]["networks"]["steps"].as_array().unwrap();
+    assert!(steps.len() == 2 && steps.iter().all(|steps| steps.as_integer().unwrap() > 0));
+    cluster(&sandbox, &format!("{run} --config cut/config.toml --quiet --out cut-again"));
+    assert_same(&sandbox, "cut", "cut-again");
+
+    let other = [MemberKind::Ladder, MemberKind::Mixture];
+    for (settings, part) in [
+        (settings(other, 20, 100), "views.networks.members"),
+        (settings(kinds, 0, 100), "views.networks.training"),
+        (settings(kinds, 20, 9), "views.networks.params.batch_size"),
+    ] {
+        sandbox.file("wrong.toml", settings);
+        sandbox.refused(&format!("cluster {run} --config wrong.toml --out none"), &[part]);
+    }
+}
+
 #[test]
 fn what_cannot_be_a_view_is_refused_before_any_work() {
     let (sandbox, [_, right]) = (sandbox(), halves());
@@ -285,7 +347,7 @@ fn an_encoder_ends_in_time() {
     let mut settings: toml::Table = toml::from_str(&sandbox.text("whole/config.toml")).unwrap();
     settings.remove("run");
     let pretext = &mut settings["views"][0]["pretext"];
-    pretext["epochs"] = toml::Value::Integer(1_000_000);
+    pretext["epochs"] = Value::Integer(1_000_000);
     sandbox.file("long.toml", toml::to_string(&settings).unwrap());
     let told = cluster(&sandbox, "left.npz --config long.toml --max-time 6s --out cut");
     assert!(told.contains("view autoencoder: its encoder was trained for"), "{told}");

@@ -2,10 +2,12 @@
 
 python plan.py FOLDER [--width 384] [--cores 8,64,256,1024]
 
-FOLDER holds what measure.py wrote: rates.json and, if there is one, growth.json. A step takes its rows divided by its rate and the
-cores, rounded up to whole tasks; steps follow one another. The rates are those of one executor with one core; what they say of two is
-compared with what two took. Rates are of cores' seconds, so that other work on the machine doesn't count; what is compared is by the clock. Shuffles are
-bounds, before compression.
+FOLDER holds what measure.py wrote: rates.json and, where there are, growth.json and check.json. A step takes its start, and its rows divided by its
+rate and the cores, rounded up to whole tasks; steps follow one another. Start and rate are those of one executor with one core. Rates are of cores' seconds, so that other work on the machine
+doesn't count.
+
+check.json has what larger tables took on one executor and on two; it is compared with what the rates say of them. Shuffles are bounds, before
+compression.
 """
 
 from __future__ import annotations
@@ -40,9 +42,15 @@ class Plan:
         return sum(self.seconds.values())
 
 
-def rates(measured: dict[str, Any], of: str = "cpu") -> dict[str, float]:
-    """Rows a second a core of each step, of one executor. `of`: cores' seconds, or the clock's (`wall`)."""
-    return {step: measured["rows"] / measured["spark"]["1"][step][of] for step in STEPS}
+def per_row(measured: dict[str, Any], step: str, of: str) -> float:
+    """Seconds a row of a step on one executor, without its start. `of`: cores' seconds (`cpu`), or the clock's (`wall`)."""
+    rows = measured["rows"] - measured["small"]
+    return (measured["spark"][step][of] - measured["start"][step][of]) / rows
+
+
+def start(measured: dict[str, Any]) -> dict[str, float]:
+    """Seconds by the clock that each step takes for few rows: the driver's work, and that of starting tasks."""
+    return {step: seconds["wall"] for step, seconds in measured["start"].items()}
 
 
 def exponent(points: list[dict[str, int]], kind: str) -> tuple[float, float]:
@@ -55,20 +63,14 @@ def exponent(points: list[dict[str, int]], kind: str) -> tuple[float, float]:
     return math.exp(mean_y - b * mean_x), b
 
 
-def plan(
-    measured: dict[str, Any],
-    rows: float,
-    cores: int,
-    signatures: float,
-    task: int = TASK,
-    of: str = "cpu",
-) -> Plan:
+def plan(measured: dict[str, Any], rows: float, cores: int, signatures: float) -> Plan:
     """What `rows` take on so many cores."""
-    tasks = math.ceil(rows / task)
+    tasks = math.ceil(rows / TASK)
     # The last tasks run while other cores have none.
-    waves = math.ceil(tasks / cores) * min(task, rows)
-    seconds = {step: waves / rate for step, rate in rates(measured, of).items()}
-    seconds["extract"] = measured["spark"]["1"]["extract"][of]
+    waves = math.ceil(tasks / cores) * min(TASK, rows)
+    seconds = start(measured)
+    for step in STEPS:
+        seconds[step] += waves * per_row(measured, step, "cpu")
     return Plan(
         seconds=seconds,
         ids_bytes=rows * ID_ROW,
@@ -77,21 +79,47 @@ def plan(
     )
 
 
-def check(measured: dict[str, Any]) -> list[str]:
-    """Two executors, as planned from one, beside what they took."""
-    rows, lines = measured["rows"], []
-    for cores in (1, 2):
-        # As many tasks as there are cores, all alike.
-        planned = plan(measured, rows, cores, 0, math.ceil(rows / cores), "wall").total
-        took = sum(step["wall"] for step in measured["spark"][str(cores)].values())
-        cpu = [
-            sum(step["cpu"] for step in measured["spark"][of].values()) for of in ("1", str(cores))
-        ]
+def on_this_machine(measured: dict[str, Any], rows: int, executors: int) -> dict[str, float]:
+    """Seconds by the clock of each step, with executors of one task each on the machine that was measured.
+
+    An executor takes more than one core, as its JVM and its Python work at the same time. So what bounds a step is either the executors, each of
+    which takes as long for a row as one took, or the machine's cores, which have to do the work of all. Cores that work at the same
+    time are slower than one that works alone (memory, other work): by how much, processes without Spark tell.
+    """
+    slower = 1.0
+    if executors > 1:
+        slower = measured["together"][str(executors)]["wall"] / measured["alone"]["wall"]
+    seconds = start(measured)
+    for step in STEPS:
+        by_executors = per_row(measured, step, "wall") / executors
+        by_cores = per_row(measured, step, "cpu") / measured["cores"]
+        seconds[step] += rows * slower * max(by_executors, by_cores)
+    return seconds
+
+
+def check(measured: dict[str, Any], checks: dict[str, Any]) -> list[str]:
+    """What larger tables took, beside what is planned for them."""
+    lines = []
+    for executors, found in checks.items():
+        planned = on_this_machine(measured, found["rows"], int(executors))
+        took = {step: seconds["wall"] for step, seconds in found["spark"].items()}
+        total, other = sum(took.values()), sum(step["other"] for step in found["spark"].values())
         lines.append(
-            f"{cores} executor(s): planned {planned:.0f} s, took {took:.0f} s ({planned / took - 1:+.0%}); cores' seconds: "
-            f"planned {cpu[0]:.0f}, took {cpu[1]:.0f}"
+            f"{found['rows']:,} rows on {executors} executor(s): planned {sum(planned.values()):.0f} s, took {total:.0f} s "
+            f"({sum(planned.values()) / total - 1:+.0%}); other work took {other / total:.1f} cores meanwhile"
         )
+        lines.append("  " + ", ".join(f"{step} {planned[step]:.0f}/{took[step]:.0f}" for step in took))
     return lines
+
+
+def beside(rows: int, alone: dict[str, float], spark: dict[str, float]) -> str:
+    """Rows a second of predict in one process and on Spark."""
+    rates = " and ".join(f"{rows / seconds['cpu']:,.0f}" for seconds in (alone, spark))
+    return f"predict of {rows:,} rows: {rates} rows a second a core, on Spark {alone['cpu'] / spark['cpu']:.2f} of one process"
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def span(seconds: float) -> str:
@@ -116,17 +144,17 @@ def main() -> None:
     )
     parser.add_argument("--cores", default="8,64,256,1024")
     args = parser.parse_args()
-    measured = json.loads((args.folder / "rates.json").read_text())
-    alone = measured["rows"] / measured["alone"]["cpu"]
-    print(f"one process: {alone:,.0f} rows a second a core")
-    for step, rate in rates(measured).items():
-        print(f"{step}: {rate:,.0f} rows a second a core")
-    share = rates(measured)["predict"] / alone
-    clock = measured["alone"]["wall"] / measured["spark"]["1"]["predict"]["wall"]
-    print(f"predict on Spark beside one process: {share:.2f}; by the clock {clock:.2f}")
-    print(*check(measured), sep="\n")
-    growth = args.folder / "growth.json"
-    points = json.loads(growth.read_text()) if growth.exists() else []
+    measured = read(args.folder / "rates.json")
+    for step in STEPS:
+        print(f"{step}: {1 / per_row(measured, step, 'cpu'):,.0f} rows a second a core, after {start(measured)[step]:.1f} s")
+    predicts = [(measured["rows"], measured["alone"], measured["spark"]["predict"])]
+    checks = read(args.folder / "check.json")
+    predicts += [(found["rows"], found["alone"], found["spark"]["predict"]) for found in checks.values()]
+    print(*[beside(*predict) for predict in predicts], sep="\n")
+    clock = measured["alone"]["wall"] / measured["spark"]["predict"]["wall"]
+    print(f"by the clock, one executor: {clock:.2f} of one process")
+    print(*check(measured, checks), sep="\n")
+    points = read(args.folder / "growth.json")
     a, b = exponent(points, "gate") if points else (1000.0, 0.0)
     print(
         f"signatures behind the gate: {a:.3g} rows^{b:.2f}"

@@ -147,7 +147,7 @@ impl Task {
         watch: &Watch,
     ) -> Result<Outcome, RunError> {
         let own = (&self.features, &self.recipe);
-        let views = prepare_views(own, &[], config, config.compute.threads, watch)?;
+        let views = prepare_views(own, &[], config, watch)?;
         run_prepared((data, views), config, &self.known.knowledge, Vec::new(), watch)
     }
 

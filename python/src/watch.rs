@@ -132,6 +132,11 @@ impl Observer for Watch {
                 self.say(format!("{name}: training an encoder"));
                 self.trains(name, 1);
             }
+            Step::TrainView { name, networks } => {
+                let name = format!("view {name}");
+                self.say(format!("{name}: training {}", plural(networks, "network")));
+                self.trains(name, networks);
+            }
             Step::Prepare => self.say("scaling, measuring distances".into()),
             Step::Granularity => self.say("how many clusters there are".into()),
             Step::Communities => self.say("communities of neighbours".into()),

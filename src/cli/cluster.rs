@@ -16,7 +16,7 @@ use consilience::run_folder::{
     self, Beside, CheckpointFolder, Clustering, Destination, Origin, Provenance, RunFolder, Staging,
 };
 use consilience::seek;
-use consilience::views::{GivenView, View, prepare_views};
+use consilience::views::{GivenView, ViewVoters, prepare_views};
 use consilience::{Config, Effort, Outcome, ValidConfig, check_memory};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Sketch;
@@ -257,20 +257,19 @@ fn rest(time: Duration) -> Duration {
     time.mul_f64(REST).max(LEAST_REST).min(time / 2)
 }
 
-/// Views of the samples beside the data. Where time is limited, encoders have half of what is left.
+/// Views of the samples beside the data. Where time is limited, they have half of what is left.
 fn views(
     data: &Dataset,
     given: &[GivenView<'_>],
     config: &ValidConfig,
     watcher: &mut Watcher,
-) -> Result<Vec<View>> {
+) -> Result<Vec<ViewVoters>> {
     let (deadline, now) = (watcher.deadline, Instant::now());
     let half = |deadline: Instant| now + deadline.saturating_duration_since(now) / 2;
     watcher.deadline = deadline.map(half);
-    let threads = config.compute.threads;
-    let views = prepare_views((&data.features, &data.recipe), given, config, threads, watcher)?;
+    let views = prepare_views((&data.features, &data.recipe), given, config, watcher)?;
     watcher.deadline = deadline;
-    for params in views.iter().filter_map(|view| view.settings.pretext.as_ref()) {
+    for params in views.iter().filter_map(|it| it.view.settings.pretext.as_ref()) {
         if let Some(steps) = params.most_steps {
             watcher.note(&format!(
                 "view {}: its encoder was trained for {steps} steps, as the time was up or the settings say so",

@@ -83,9 +83,11 @@ impl ViewArgs {
             let known = known.iter().position(fits).map(|at| known.remove(at));
             config.views.push(match (name, known) {
                 (ViewName::File(path), known) => {
-                    let preparation = known.and_then(|view| view.preparation);
-                    let name = path.display().to_string();
-                    ViewSettings { preparation, ..ViewSettings::given(name) }
+                    let given = ViewSettings::given(path.display().to_string());
+                    match known {
+                        Some(known) => ViewSettings { name: given.name, ..known },
+                        None => given,
+                    }
                 }
                 (ViewName::Pretext(_), Some(known)) => known,
                 (ViewName::Pretext(pretext), None) => ViewSettings::learnt(params_for(

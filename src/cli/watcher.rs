@@ -81,8 +81,8 @@ impl Watcher {
         self.train(Phase::new(name, networks), &format!("training {}", plural(models, "model")));
     }
 
-    fn encode(&self, pretext: &str) {
-        self.train(Phase::new(format!("view {pretext}"), 1), "training an encoder");
+    fn view(&self, name: &str, models: usize, doing: &str) {
+        self.train(Phase::new(format!("view {name}"), models), doing);
     }
 
     fn train(&self, new: Phase, doing: &str) {
@@ -128,7 +128,10 @@ impl Observer for Watcher {
     fn step(&self, step: &Step<'_>) {
         match *step {
             Step::Prepare => self.look.show("scaling, measuring distances"),
-            Step::Encode { pretext } => self.encode(pretext),
+            Step::Encode { pretext } => self.view(pretext, 1, "training an encoder"),
+            Step::TrainView { name, networks } => {
+                self.view(name, networks, &format!("training {}", plural(networks, "network")));
+            }
             Step::Train { round, rounds, models, networks } => {
                 self.begin(round, rounds, models, networks);
             }

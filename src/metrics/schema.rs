@@ -159,6 +159,8 @@ pub struct ViewMetrics {
     pub learnt: bool,
     /// Number of its features, before they are scaled.
     pub n_features: usize,
+    /// Number of networks that vote on it.
+    pub networks: usize,
     /// How far its communities of neighbouring granularities agree; `None` without communities.
     pub coherence: Option<f64>,
     /// Which of its communities count; `None` without communities.
@@ -175,6 +177,7 @@ impl ViewMetrics {
             name: settings.name.clone(),
             learnt: !settings.is_given(),
             n_features: voters.view.data.transform().n_features(),
+            networks: voters.members.n_networks(),
             coherence: communities.map(|it| it.coherence),
             search: communities.map(|it| it.search),
             is_evidence: voters.evident().is_some(),

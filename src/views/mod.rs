@@ -11,7 +11,7 @@ mod voters;
 pub(crate) use self::panel::{Ballot, Panel};
 pub use self::part::{Part, Voting};
 pub use self::prepare::{check_view, prepare_views};
-pub use self::settings::ViewSettings;
+pub use self::settings::{ViewNetworks, ViewSettings};
 pub(crate) use self::sight::{Sight, ViewSight};
 pub use self::view::{GivenView, View, ViewSource};
 pub use self::voters::ViewVoters;

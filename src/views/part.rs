@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Voting {
-    /// On the data, the members of the ensemble; on another view, mixtures and k-means.
+    /// The members of the ensemble; on another view, networks, or mixtures and k-means where there are none.
     Members,
     /// Communities of the neighbour graph.
     Communities,

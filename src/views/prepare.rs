@@ -4,34 +4,38 @@ use std::borrow::Cow;
 
 use consilience_data::{Features, Recipe, Seed, Stream};
 use consilience_ensembles::{Encoder, Prepared};
+use consilience_graph::Threads;
 
-use super::settings::ViewSettings;
+use super::settings::{ViewNetworks, ViewSettings};
 use super::view::{GivenView, View, ViewSource};
-use crate::config::Config;
+use super::voters::ViewVoters;
+use crate::config::{Config, ValidConfig};
 use crate::error::RunError;
 use crate::progress::{Observer, Step};
 
-/// The views that `config` asks for, in its order. Encoders are trained on `features`, which `recipe` made of files; `given` are the features of all others,
-/// in their order.
+/// The views that `config` asks for, in its order, and what votes on each. Encoders are trained on `features`, which `recipe` made of files; `given` are the features
+/// of all others, in their order.
 ///
-/// Each has its own random numbers, so that one more view changes none before it. If the time is up while an encoder is trained, what it has learnt counts, and
-/// the view's settings say how many steps that were. The same for any number of threads.
+/// Each has its own random numbers, so that one more view changes none before it. If the time is up while an encoder or networks are trained, what they have learnt
+/// counts, and the view's settings say how many steps that were. The same for any number of threads.
 ///
 /// # Errors
 ///
 /// [`RunError::Setting`] if there are other numbers of views or samples, or fewer than K distinct rows in a view; [`RunError::NoTime`] if an encoder hasn't learnt
-/// anything in time; as [`Encoder::train`] and [`Prepared::new`].
+/// anything in time; as [`Encoder::train`] and [`Prepared::new`]; those of voters, [`RunError::Ensemble`] and [`RunError::Graph`].
 ///
 /// # Complexity
 ///
-/// For each view, that of the encoder and of the neighbour graph.
+/// For each view, that of the encoder, of the neighbour graph and of what votes.
 pub fn prepare_views(
     (features, recipe): (&Features, &Recipe),
     given: &[GivenView<'_>],
-    config: &Config,
-    n_threads: usize,
+    config: &ValidConfig,
     observer: &dyn Observer,
-) -> Result<Vec<View>, RunError> {
+) -> Result<Vec<ViewVoters>, RunError> {
+    let n_threads = config.compute.threads;
+    let cancelled = || observer.cancelled();
+    let threads = Threads::watched(n_threads, &cancelled)?;
     let wanted = config.views.iter().filter(|view| view.is_given()).count();
     if wanted != given.len() {
         let need = format!("features of {wanted} views");
@@ -64,14 +68,16 @@ pub fn prepare_views(
         };
         check_view(&settings.name, &found, features.n_samples(), config.n_clusters)?;
         observer.step(&Step::Prepare);
-        let preparation = match settings.preparation {
-            Some(preparation) => preparation,
-            None => Config::preset_for("auto", &found, &recipe, config.n_clusters)?.preparation,
-        };
-        settings.preparation = Some(preparation);
+        let preset = Config::preset_for("auto", &found, &recipe, config.n_clusters)?;
+        let preparation = *settings.preparation.get_or_insert(preset.preparation);
+        if config.members.iter().any(|kind| kind.is_network()) {
+            let Config { members, first: training, network: params, .. } = preset;
+            let networks = ViewNetworks { members, steps: Vec::new(), training, params };
+            settings.networks.get_or_insert(networks);
+        }
         let mut data = Prepared::new_watched(&found, preparation, seed, n_threads, observer)?;
         data.measure_distances_watched(n_threads, observer)?;
-        Ok(View { settings, source, data })
+        ViewVoters::find(View { settings, source, data }, config, &threads, observer)
     };
     config.views.iter().enumerate().map(view).collect()
 }

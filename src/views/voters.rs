@@ -1,23 +1,26 @@
 //! What votes on a view that isn't the data.
 
-use consilience_data::{ModelIdx, Votes};
-use consilience_ensembles::{Clusterer, Ensemble, KMeansModel, Mixture, Phase};
+use consilience_data::Votes;
+use consilience_ensembles::{Compute, Ensemble, MemberKind, Phase};
 use consilience_graph::Threads;
 
 use super::view::View;
+use crate::config::ValidConfig;
+use crate::cut::leave_untrained;
 use crate::error::RunError;
-use crate::progress::{Observer, Step, Unhurried};
+use crate::progress::{Observer, Step, Unkept};
 use crate::settled::settled;
 use crate::voters::Voters;
 
-/// Mixtures on a view: enough that one which collapses costs a voter.
-const MIXTURES: usize = 3;
+/// What votes where networks aren't trained: mixtures, enough that one which collapses costs a voter, and k-means.
+const WITHOUT_NETWORKS: [MemberKind; 4] =
+    [MemberKind::Mixture, MemberKind::Mixture, MemberKind::Mixture, MemberKind::KMeans];
 
-/// A view, and what votes on it. Networks are trained on the data alone.
+/// A view, and what votes on it. No pseudo-labels are learnt from here: rounds are of the data alone.
 pub struct ViewVoters {
     /// The view.
     pub view: View,
-    /// Mixtures and k-means.
+    /// Networks; where none are trained, mixtures and k-means.
     pub members: Ensemble,
     /// What they say of all samples.
     pub votes: Votes,
@@ -26,33 +29,25 @@ pub struct ViewVoters {
 }
 
 impl ViewVoters {
-    /// Finds them: for `k` clusters, with so many communities, on so many threads.
+    /// Finds them, as `config` has it.
     ///
     /// # Errors
     ///
-    /// [`RunError::Ensemble`] and [`RunError::Graph`].
+    /// [`RunError::Ensemble`] and [`RunError::Graph`]; [`RunError::NoTime`] if no network has learnt anything in time.
     pub(crate) fn find(
-        view: View,
-        (k, n_communities, n_threads): (usize, usize, usize),
+        mut view: View,
+        config: &ValidConfig,
         threads: &Threads<'_>,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
-        observer.step(&Step::Communities);
+        let (k, n_threads) = (config.n_clusters, config.compute.threads);
+        // Numbers of its members are those of candidates, so they keep out of their checkpoints.
+        let unkept = Unkept { observer };
+        let mut members = trained(&mut view, config, &unkept)?;
         let data = &view.data;
-        let model = |at: usize| -> Box<dyn Clusterer> {
-            let model = ModelIdx::from_index(at);
-            match at < MIXTURES {
-                true => Box::new(Mixture::new(model, k)),
-                false => Box::new(KMeansModel::new(model, k)),
-            }
-        };
-        let mut members = Ensemble::new((0..=MIXTURES).map(model).collect(), n_threads)?;
-        let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
-        // Their numbers are those of candidates, so they keep out of their checkpoints.
-        let progress = Unhurried { observer, checkpoints: &() };
-        members.train(data, &once, &[], &progress)?;
-        let votes = Votes::from_answers(&members.vote(data, 0, &progress)?)?;
-        let found = Voters::find(data, k, n_communities, n_threads, observer)?;
+        let votes = Votes::from_answers(&members.vote(data, 0, &unkept)?)?;
+        observer.step(&Step::Communities);
+        let found = Voters::find(data, k, config.n_communities(), n_threads, observer)?;
         let settle = |voters| settled(voters, data, (k, n_threads), threads, observer);
         let communities = found.map(settle).transpose()?;
         Ok(Self { view, members, votes, communities })
@@ -63,4 +58,32 @@ impl ViewVoters {
     pub fn evident(&self) -> Option<&Voters> {
         self.communities.as_ref().filter(|voters| voters.is_evidence)
     }
+}
+
+/// The members that vote on a view. Those whose time was up before they had learnt anything are left out.
+fn trained(
+    view: &mut View,
+    config: &ValidConfig,
+    observer: &Unkept<'_>,
+) -> Result<Ensemble, RunError> {
+    let (data, k) = (&view.data, config.n_clusters);
+    // What trains the data's networks need not fit these.
+    let compute = Compute { engine: config.engine, ..config.compute };
+    let mut phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+    let Some(networks) = &mut view.settings.networks else {
+        let params = config.network.clone();
+        let mut members = Ensemble::of_kinds(&WITHOUT_NETWORKS, &params, data, k, &compute)?;
+        members.train(data, &phase, &[], observer)?;
+        return Ok(members);
+    };
+    let name = &view.settings.name;
+    observer.observer.step(&Step::TrainView { name, networks: networks.members.len() });
+    let params = networks.params.clone().check()?;
+    let mut members = Ensemble::of_kinds(&networks.members, &params, data, k, &compute)?;
+    members.limit(&networks.steps);
+    let batches = data.trainable().len() / params.batch_size.min(data.trainable().len());
+    (phase.epochs, phase.anneal) = (networks.training.epochs_of(batches), networks.training.anneal);
+    members.train(data, &phase, &[], observer)?;
+    networks.steps = leave_untrained(&mut members, phase.epochs * batches);
+    if members.n_models() == 0 { Err(RunError::NoTime) } else { Ok(members) }
 }

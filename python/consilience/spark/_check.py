@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from consilience import _core
+from consilience._large import vectors as columns_of
 from consilience.spark import _pyspark
+
+# Rows that are looked at where there is no gate, and how signatures grow with the rows then, as measured (docs/large.md).
+_LOOK, _GROWTH = 2000, 0.6
 
 
 def columns(df: Any, vector_column: str, id_column: str) -> None:
@@ -66,3 +73,21 @@ def ids_once(df: Any, id_column: str) -> None:
             f"{id_column} {row[id_column]!r} names {row['rows']} rows; every row needs an id of its own, as pseudo-labels are told by ids "
             "(dropDuplicates leaves one of each)"
         )
+
+
+def no_gate(df: Any, vector_column: str, model: _core.Model, most: int) -> int:
+    """About how many signatures a frame's rows have if all are counted, judged by the first rows; refuse more than the driver takes."""
+    table = _pyspark.arrow(df.select(vector_column).limit(_LOOK))
+    vectors, rows = columns_of.usable(table.column(vector_column), model.n_features)
+    if not len(vectors):
+        return 0
+    signatures = len(np.unique(model.vote(vectors, 1)[3]))
+    times = max(df.count() / len(rows), 1.0)
+    expected = round(signatures * times**_GROWTH)
+    if expected > most:
+        raise ValueError(
+            f"without a gate (min_confidence 0) there will be about {expected:,} signatures: the first {len(rows):,} rows have "
+            f"{signatures:,}; the driver takes {most:,}; give a min_confidence, which leaves hundreds, or give the driver 300 bytes for "
+            "each and a higher max_signatures"
+        )
+    return expected

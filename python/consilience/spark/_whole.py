@@ -98,7 +98,7 @@ def label_all(
     """
     F = _pyspark.functions()
     run = model_of(run)
-    gate_of(run, min_confidence)
+    bound = gate_of(run, min_confidence)
     if on_invalid not in ON_INVALID:
         raise ValueError(f"on_invalid: need 'fail' or 'unlabelled', got {on_invalid!r}")
     spark = df.sparkSession
@@ -112,6 +112,8 @@ def label_all(
     if check_ids:
         tell("looking for ids that name several rows")
         _check.ids_once(df, id_column)
+    if bound == 0.0:
+        tell(f"about {_check.no_gate(df, vector_column, run, max_signatures):,} signatures")
     tell("predicting")
     predicted.write.parquet(f"{out}/votes")
     votes = spark.read.parquet(f"{out}/votes")

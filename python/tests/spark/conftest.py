@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -74,3 +76,29 @@ def source(vectors: np.ndarray, tmp_path_factory: Any) -> str:
     for part, start in enumerate(range(0, N, 5000)):
         pq.write_table(table.slice(start, 5000), folder / f"part-{part}.parquet")
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def alone(run: Path, source: str, tmp_path_factory: Any) -> pd.DataFrame:
+    """The same in one process, by the command line and a GROUP BY of pandas."""
+    folder = tmp_path_factory.mktemp("alone")
+
+    def command(*words: str) -> None:
+        line = [sys.executable, "-m", "consilience", *words]
+        done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    parts = [str(part) for part in sorted(Path(source).glob("*.parquet"))]
+    command("predict", str(run), *parts, "--votes", "--out", "votes.csv", "--quiet")
+    votes = pd.read_csv(folder / "votes.csv", dtype={"confidence": "f4", "lowest_confidence": "f4"})
+    votes["id"] = np.concatenate([pq.read_table(part)["id"].to_numpy() for part in parts])
+    sure = votes["lowest_confidence"] > np.float32(0.6)
+    groups = votes[sure].groupby(["signature", "cluster"])["id"]
+    counts = groups.agg(["count", "min"]).reset_index().rename(columns={"min": "first"})
+    counts.to_csv(folder / "counts.csv", index=False)
+    command("pseudo-label", str(run), "--counts", "counts.csv", "--out", "labels.csv", "--quiet")
+    labels = pd.read_csv(folder / "labels.csv").rename(columns={"label": "pseudo_label"})
+    votes = votes.merge(labels, on="signature", how="left")
+    without = ~sure | (votes["cluster"] != votes["pseudo_label"])
+    votes.loc[without, ["pseudo_label", "agreement", "margin"]] = np.nan
+    return votes.sort_values("id", ignore_index=True)

@@ -1,67 +1,22 @@
-"""On a cluster of processes: what one process finds, whatever the cut, and whoever is killed."""
+"""On a cluster of processes: what one process finds, whatever the cut."""
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from made import N, WIDTH, K
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
+from tables import by_id, same
 
 import consilience.spark as cs
 from consilience import Consilience, Predictor
-from consilience.spark import _pyspark
-
-
-def by_id(frame: Any) -> pd.DataFrame:
-    """A frame of Spark's, collected, in the order of ids."""
-    return _pyspark.arrow(frame).to_pandas().sort_values("id", ignore_index=True)
-
-
-@pytest.fixture(scope="module")
-def alone(run: Path, source: str, tmp_path_factory: Any) -> pd.DataFrame:
-    """The same in one process, by the command line and a GROUP BY of pandas."""
-    folder = tmp_path_factory.mktemp("alone")
-
-    def command(*words: str) -> None:
-        line = [sys.executable, "-m", "consilience", *words]
-        done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=folder)
-        assert done.returncode == 0, done.stderr
-
-    parts = [str(part) for part in sorted(Path(source).glob("*.parquet"))]
-    command("predict", str(run), *parts, "--votes", "--out", "votes.csv", "--quiet")
-    votes = pd.read_csv(folder / "votes.csv", dtype={"confidence": "f4", "lowest_confidence": "f4"})
-    votes["id"] = np.concatenate([pq.read_table(part)["id"].to_numpy() for part in parts])
-    sure = votes["lowest_confidence"] > np.float32(0.6)
-    groups = votes[sure].groupby(["signature", "cluster"])["id"]
-    counts = groups.agg(["count", "min"]).reset_index().rename(columns={"min": "first"})
-    counts.to_csv(folder / "counts.csv", index=False)
-    command("pseudo-label", str(run), "--counts", "counts.csv", "--out", "labels.csv", "--quiet")
-    labels = pd.read_csv(folder / "labels.csv").rename(columns={"label": "pseudo_label"})
-    votes = votes.merge(labels, on="signature", how="left")
-    without = ~sure | (votes["cluster"] != votes["pseudo_label"])
-    votes.loc[without, ["pseudo_label", "agreement", "margin"]] = np.nan
-    return votes.sort_values("id", ignore_index=True)
-
-
-def same(found: pd.DataFrame, expected: pd.DataFrame) -> None:
-    """Every column that both have, bit for bit."""
-    assert len(found) == len(expected)
-    for name in set(found.columns) & set(expected.columns):
-        ours, theirs = found[name].to_numpy("f8"), expected[name].to_numpy("f8")
-        assert np.array_equal(ours, theirs, equal_nan=True), name
 
 
 def test_all_of_it_is_what_one_process_finds(
@@ -99,61 +54,6 @@ def test_any_cut_gives_the_same(
     same(found, alone[alone["id"] < few].reset_index(drop=True))
 
 
-def children(of: int, word: str) -> list[int]:
-    """Processes below one that have a word in their command line."""
-    parents, words = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                parents[int(entry.name)] = int(stat[1])
-                words[int(entry.name)] = (entry / "cmdline").read_text()
-            except OSError:
-                continue
-    below = {of}
-    while more := {pid for pid, parent in parents.items() if parent in below} - below:
-        below |= more
-    return [pid for pid in sorted(below) if word in words.get(pid, "")]
-
-
-KILLED = {"executor": "CoarseGrainedExecutorBackend", "python worker": "pyspark.daemon"}
-#: How many are killed in each test; KILLS=10 is a long look.
-KILLS = int(os.environ.get("KILLS", "2"))
-
-
-@pytest.mark.parametrize("who", KILLED)
-def test_whoever_is_killed_the_result_is_exact(
-    session: Any, run: Path, source: str, alone: Any, who: str, tmp_path: Path
-) -> None:
-    def slowly(batches: Any) -> Any:
-        for batch in batches:
-            time.sleep(0.1 * KILLS)
-            yield batch
-
-    df = session.read.parquet(source).repartition(16)
-    df = df.mapInArrow(slowly, df.schema)
-    done, killed = threading.Event(), []
-
-    def kill() -> None:
-        moments = random.Random(who)
-        while len(killed) < KILLS and not done.wait(moments.uniform(0.5, 3.0)):
-            found = children(os.getpid(), KILLED[who])
-            if found:
-                killed.append(moments.choice(found))
-                os.kill(killed[-1], signal.SIGKILL)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    try:
-        cs.label_all(df, run, str(tmp_path / "out"), check_ids=False)
-    finally:
-        done.set()
-        thread.join()
-    print(f"killed {len(killed)} times: {who}")
-    assert killed
-    same(by_id(session.read.parquet(str(tmp_path / "out/labels"))), alone)
-
-
 def test_broken_rows_fail_with_their_id_or_are_counted(
     session: Any, run: Path, source: str, tmp_path: Path
 ) -> None:
@@ -185,6 +85,7 @@ def test_what_can_be_known_is_refused_before_tasks_start(
         (narrow, {}, f"has 5 numbers, and the run's models take {WIDTH}"),
         (df.union(df.where("id = 5")), {}, "id 5 names 2 rows"),
         (df, {"min_confidence": 1.5}, "min_confidence: need"),
+        (df, {"min_confidence": 0, "max_signatures": 3}, "there will be about [0-9]+ signatures"),
         (df, {"on_invalid": "drop"}, "on_invalid: need"),
     ]
     for frame, options, problem in cases:
