@@ -11,12 +11,12 @@ Needs NumPy and, for the peers, scikit-learn.
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 import time
 
 import numpy as np
+from program import metrics
 from sets import SETS
 
 METHODS = ["supervised", "ladder", "confidence", "consistency", "graph", "propagation", "agreement"]
@@ -53,12 +53,8 @@ def ours(program, folder, method):
         settings = folder / f"{method}.toml"
         settings.write_text(SWITCHES[switches])
         command += ["--config", settings]
-    command += ["--labels", folder / "y.npy", "--json", "--quiet", "--no-curve", "--out", folder / f"run-{method}"]
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"{' '.join(map(str, command))}: {done.stderr}")
-    metrics = json.loads(done.stdout)
-    return metrics["given"]["accuracy"], metrics["seconds"]
+    found = metrics(*command, "--labels", folder / "y.npy", "--out", folder / f"run-{method}")
+    return found["given"]["accuracy"], found["seconds"]
 
 
 def theirs(peer, features, classes, given):
@@ -89,7 +85,7 @@ def run(args):
             features, classes = SETS[name](args.data)
             scaled = features / features.max() if features.dtype == np.uint8 else features
             for of_each in map(int, args.labels.split(",")):
-                for draw in range(args.draws):
+                for draw in range(args.first, args.first + args.draws):
                     given = drawn(classes, of_each, draw)
                     with tempfile.TemporaryDirectory() as folder:
                         folder = pathlib.Path(folder)
@@ -146,6 +142,7 @@ def main():
     command.add_argument("--labels", default="1,10")
     command.add_argument("--methods", default=",".join(METHODS + PEERS))
     command.add_argument("--draws", type=int, default=DRAWS)
+    command.add_argument("--first", type=int, default=0, help="the first draw")
     command.set_defaults(work=run)
     command = commands.add_parser("table")
     command.add_argument("results", type=pathlib.Path)
