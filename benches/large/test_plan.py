@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import unittest
 
-from plan import check, exponent, plan, size, span
+from plan import TASK, check, exponent, plan, size, span
 
-SECONDS = {"ids": 1.0, "predict": 10.0, "count": 0.5, "extract": 2.0, "label": 0.5}
-
-
-def steps(cores: int) -> dict[str, dict[str, float]]:
-    return {step: {"cpu": cpu, "wall": cpu / cores} for step, cpu in SECONDS.items()}
+STEPS = ("ids", "predict", "count", "extract", "label")
 
 
+def steps(seconds: float, other: float = 0.0) -> dict[str, dict[str, float]]:
+    """As many seconds for each step, but for `extract`, which knows no rows."""
+    return {step: {"cpu": seconds, "wall": 0.5 if step == "extract" else seconds, "other": other} for step in STEPS}
+
+
+# A step takes half a second, and a second for a thousand rows.
 MEASURED = {
-    "rows": 1000,
-    "alone": {"cpu": 8.0, "wall": 8.0},
-    "spark": {"1": steps(1), "2": steps(2)},
+    "rows": 1100,
+    "small": 100,
+    "cores": 2,
+    "start": steps(0.5),
+    "spark": steps(1.5),
+    "alone": {"cpu": 1.0, "wall": 1.0},
+    "together": {"2": {"cpu": 2.0, "wall": 1.25}},
 }
+STARTS = 0.5 * len(STEPS)
 
 
 class PlanTest(unittest.TestCase):
     def test_time_goes_with_rows_and_cores(self) -> None:
-        one = plan(MEASURED, 1e6, 1, 10, task=1000)
-        self.assertAlmostEqual(one.seconds["predict"], 10_000)
-        self.assertAlmostEqual(one.total, 12_000 + 2)
-        many = plan(MEASURED, 1e6, 100, 10, task=1000)
-        self.assertAlmostEqual(many.total - 2, (one.total - 2) / 100)
-        # Of 1,001 tasks the last runs alone.
-        self.assertAlmostEqual(plan(MEASURED, 1e6 + 1, 100, 10, task=1000).seconds["predict"], 110)
+        rows = 100 * TASK
+        one = plan(MEASURED, rows, 1, 10)
+        self.assertAlmostEqual(one.seconds["predict"], 0.5 + rows / 1000)
+        self.assertAlmostEqual(one.seconds["extract"], 0.5)
+        many = plan(MEASURED, rows, 100, 10)
+        self.assertAlmostEqual(many.total - STARTS, (one.total - STARTS) / 100)
+        # Of 101 tasks the last runs alone.
+        more = plan(MEASURED, rows + 1, 100, 10)
+        self.assertAlmostEqual(more.seconds["predict"], 0.5 + 2 * TASK / 1000)
 
     def test_what_is_sent_is_bounded(self) -> None:
-        found = plan(MEASURED, 1e6, 8, 50, task=1000)
-        self.assertEqual(found.ids_bytes, 24e6)
+        rows = 1000 * TASK
+        found = plan(MEASURED, rows, 8, 50)
+        self.assertEqual(found.ids_bytes, 24 * rows)
         self.assertEqual(found.counts_bytes, 1000 * 50 * 40)
-        self.assertEqual(plan(MEASURED, 1e6, 8, 1e9, task=1000).counts_bytes, 40e6)
+        self.assertEqual(plan(MEASURED, rows, 8, 1e12).counts_bytes, 40 * rows)
         self.assertEqual(found.labels_bytes, 50 * 40 * 2)
 
     def test_growth_is_fitted(self) -> None:
@@ -44,9 +54,11 @@ class PlanTest(unittest.TestCase):
         self.assertAlmostEqual(b, 0.5, places=3)
 
     def test_plans_are_held_against_what_was_measured(self) -> None:
+        found = {"2": {"rows": 4000, "spark": steps(3.0, other=1.0)}}
+        # Half of the rows for each executor, a quarter slower together, after the start; four steps of them.
         self.assertEqual(
-            check(MEASURED)[1],
-            "2 executor(s): planned 8 s, took 7 s (+14%); cores' seconds: planned 14, took 14",
+            check(MEASURED, found)[0],
+            "4,000 rows on 2 executor(s): planned 12 s, took 12 s (+0%); other work took 0.4 cores meanwhile",
         )
 
     def test_numbers_have_units(self) -> None:
