@@ -1,5 +1,6 @@
 //! Datasets of HDF5 files.
 
+use std::collections::HashSet;
 use std::ops::Range;
 use std::path::Path;
 
@@ -237,18 +238,19 @@ pub(crate) fn check_size(dataset: &Dataset, size: usize, name: &str) -> Result<u
 /// All datasets of a file, by name.
 pub(crate) fn datasets(file: &File) -> Vec<Dataset> {
     let mut found = Vec::new();
-    collect(file, 0, &mut found);
+    collect(file, 0, &mut HashSet::new(), &mut found);
     found.sort_by_key(|dataset| dataset.name());
     found
 }
 
-fn collect(group: &Group, depth: usize, found: &mut Vec<Dataset>) {
-    if depth > MAX_DEPTH || found.len() >= MAX_LISTED {
+fn collect(group: &Group, depth: usize, seen: &mut HashSet<String>, found: &mut Vec<Dataset>) {
+    let is_new = group.loc_info().is_ok_and(|info| seen.insert(h5_links::identity(&info)));
+    if !is_new || depth > MAX_DEPTH || found.len() >= MAX_LISTED {
         return;
     }
     found.extend(group.datasets().unwrap_or_default());
     for group in group.groups().unwrap_or_default() {
-        collect(&group, depth + 1, found);
+        collect(&group, depth + 1, seen, found);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ffi::CString;
 
-use hdf5::{File, Group, LinkType, LocationType};
+use hdf5::{File, Group, LinkType, LocationInfo, LocationType};
 use hdf5_sys::h5l::H5Lget_val;
 use hdf5_sys::h5p::H5P_DEFAULT;
 
@@ -15,8 +15,9 @@ const LONGEST: usize = 4096;
 /// All groups are gone through by the links that have to stay in the file (hard ones). Those by name (soft ones) lead to what was seen so, or
 /// through a link that is found. O(links).
 pub(super) fn to_other_file(file: &File) -> hdf5::Result<Option<(String, String)>> {
-    let mut seen = HashSet::new();
-    let mut waiting = vec![file.as_group()?];
+    let root = file.as_group()?;
+    let mut seen = HashSet::from([identity(&root.loc_info()?)]);
+    let mut waiting = vec![root];
     while let Some(group) = waiting.pop() {
         let mut outside = None;
         let visited = group.iter_visit_default(|name, link| {
@@ -27,9 +28,8 @@ pub(super) fn to_other_file(file: &File) -> hdf5::Result<Option<(String, String)
                 LinkType::Soft => {}
                 LinkType::Hard => {
                     let info = group.loc_info_by_name(name)?;
-                    // Only a group with several links can be come to again.
-                    let is_new = info.num_links < 2 || seen.insert(format!("{:?}", info.token));
-                    if info.loc_type == LocationType::Group && is_new {
+                    // The number of links that a group says it has isn't to be trusted.
+                    if info.loc_type == LocationType::Group && seen.insert(identity(&info)) {
                         waiting.push(group.group(name)?);
                     }
                 }
@@ -43,6 +43,11 @@ pub(super) fn to_other_file(file: &File) -> hdf5::Result<Option<(String, String)
         visited?;
     }
     Ok(None)
+}
+
+/// What tells groups of a file apart.
+pub(super) fn identity(info: &LocationInfo) -> String {
+    format!("{:?}", info.token)
 }
 
 /// Where an external link leads: `FILE:/NAME`.
@@ -68,6 +73,7 @@ fn target(group: &Group, link: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::path::Path;
 
     use hdf5::File;
@@ -123,5 +129,29 @@ mod tests {
         let named = format!("{}:/a/again/soft", path.display());
         let data = read_dataset(&[named.into()], &[]).unwrap();
         assert_eq!(data.features.n_samples(), 3);
+    }
+
+    /// Found by the test of damaged files.
+    #[test]
+    fn a_group_in_itself_that_says_it_has_one_link_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5");
+        let file = data_in(&path);
+        file.create_group("deep").unwrap();
+        drop(file);
+        // The header of the root, with its link to the group, in the place of the group's own.
+        let mut bytes = fs::read(&path).unwrap();
+        let places: Vec<usize> =
+            (0..bytes.len() - 4).filter(|&at| &bytes[at..at + 4] == b"OHDR").collect();
+        let [root, next, .., group] = places[..] else { panic!("{places:?}") };
+        let end = next.min(root + bytes.len() - group);
+        bytes.copy_within(root..end, group);
+        fs::write(&path, bytes).unwrap();
+        let file = File::open(&path).unwrap();
+        assert_eq!(file.group("deep/deep/deep").unwrap().loc_info().unwrap().num_links, 1);
+        drop(file);
+        // The group has the root's data, too.
+        let message = read_dataset(&[path], &[]).unwrap_err().to_string();
+        assert!(message.contains("/X [3, 2]"), "{message}");
     }
 }
