@@ -23,7 +23,8 @@ const FOUND_AGAIN: f64 = 0.75;
 /// they are alike, all that such a voter can do is to join kinds that are near each other, and a consensus that follows it joins these and splits
 /// others: so coarse voters are left out if the others' consensus tells more of neighbours' clusters. Where one kind is
 /// thirty times as large as another, no granularity shows both, and branches do. Information speaks for equal sizes, so these are held against
-/// the others by [`Evidence::net`].
+/// the others by [`Evidence::net`]. They count only if that is above zero, however often they are found again: that is what they were chosen by, and no other
+/// witness is left. On embedded texts they leave as much open as the others, and join what lies near each other.
 ///
 /// # Errors
 ///
@@ -49,17 +50,15 @@ pub(crate) fn settled(
     }
     let Some(witnesses) = Witnesses::find(data, n_threads, observer)? else { return Ok(voters) };
     // Where more is told than left open, no witness is needed.
-    let is_evidence = |(answer, evidence): &(Assignments, Evidence), coherent: bool| {
-        coherent && evidence.net() > 0.0 || witnesses.found_again(answer) >= FOUND_AGAIN
-    };
-    voters.is_evidence = is_evidence(&best, voters.is_evidence);
+    voters.is_evidence = voters.is_evidence && best.1.net() > 0.0
+        || witnesses.found_again(&best.0) >= FOUND_AGAIN;
     let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? else {
         return Ok(voters);
     };
     let mut of_branches = voters.of_labels(data, (samples, &clusters), n_threads, observer)?;
     let Some(told) = found(&of_branches.votes, of_branches.shares(0.0))? else { return Ok(voters) };
-    if told.1.net() > best.1.net() {
-        of_branches.is_evidence = is_evidence(&told, true);
+    if told.1.net() > best.1.net().max(0.0) {
+        of_branches.is_evidence = true;
         of_branches.smallest = told.0.sizes().into_iter().min();
         return Ok(of_branches);
     }

@@ -3,6 +3,7 @@
 use candle_core::{DType, Result as TensorResult, Tensor};
 use consilience_data::Rng;
 
+use crate::numerics::elementary::vectorised;
 use crate::preparation::image::Image;
 
 /// How far images are moved at most, either way. Each move is drawn evenly from that.
@@ -30,6 +31,9 @@ pub(crate) struct Move {
 
 /// Numbers that one move takes.
 const DRAWS: usize = 6;
+
+/// Pixels whose places are found together.
+const CHUNK: usize = 32;
 
 impl Move {
     /// `count` moves, each by a draw of its own.
@@ -73,15 +77,45 @@ impl Move {
     }
 
     /// The moved image; both of length n_features.
+    ///
+    /// The sums of [`Move::taps`], in the same order: for some pixels of a row first where all lie, by vector instructions, then what lies there.
     pub(crate) fn apply(&self, image: Image, pixels: &[f32], moved: &mut [f32]) {
-        let channels = image.channels;
-        for ((row, column), moved) in places(image).zip(moved.chunks_exact_mut(channels)) {
-            let taps = self.taps(image, row, column);
-            for (channel, moved) in moved.iter_mut().enumerate() {
-                *moved = taps
-                    .iter()
-                    .map(|&(from, share)| share * pixels[from * channels + channel])
-                    .sum();
+        vectorised(
+            #[inline(always)]
+            || match image.channels {
+                // Compiled for one channel alone.
+                1 => self.apply_by_chunks(image, 1, pixels, moved),
+                channels => self.apply_by_chunks(image, channels, pixels, moved),
+            },
+        );
+    }
+
+    #[inline(always)]
+    fn apply_by_chunks(&self, image: Image, channels: usize, pixels: &[f32], moved: &mut [f32]) {
+        for (row, moved) in moved.chunks_exact_mut(image.columns * channels).enumerate() {
+            for (chunk, moved) in moved.chunks_mut(CHUNK * channels).enumerate() {
+                let (mut tops, mut downs) = ([0; CHUNK], [0.0; CHUNK]);
+                let (mut lefts, mut rights) = ([0; CHUNK], [0.0; CHUNK]);
+                for at in 0..CHUNK {
+                    let column = chunk * CHUNK + at;
+                    (tops[at], downs[at]) = place(&self.rows, row, column, image.rows);
+                    (lefts[at], rights[at]) = place(&self.columns, row, column, image.columns);
+                }
+                for (at, moved) in moved.chunks_exact_mut(channels).enumerate() {
+                    let (top, left) = (tops[at] as usize, lefts[at] as usize);
+                    let first = (top * image.columns + left) * channels;
+                    let beside = if left + 1 < image.columns { channels } else { 0 };
+                    let below = if top + 1 < image.rows { image.columns * channels } else { 0 };
+                    let (down, right) = (downs[at], rights[at]);
+                    let (up, away) = (1.0 - down, 1.0 - right);
+                    for (channel, moved) in moved.iter_mut().enumerate() {
+                        let corner = first + channel;
+                        *moved = up * away * pixels[corner]
+                            + up * right * pixels[corner + beside]
+                            + down * away * pixels[corner + below]
+                            + down * right * pixels[corner + below + beside];
+                    }
+                }
             }
         }
     }
@@ -100,14 +134,22 @@ impl Move {
 
 /// The two rows, or columns, between which a place lies, and the share of each.
 #[inline]
+fn between(line: &[f32; 3], row: usize, column: usize, count: usize) -> [(usize, f32); 2] {
+    let (first, share) = place(line, row, column, count);
+    let first = first as usize;
+    [(first, 1.0 - share), ((first + 1).min(count - 1), share)]
+}
+
+/// The first of these two, and the share of the second.
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to the image")]
 #[expect(clippy::cast_precision_loss, reason = "images have fewer than 16 million rows")]
-fn between(line: &[f32; 3], row: usize, column: usize, count: usize) -> [(usize, f32); 2] {
+fn place(line: &[f32; 3], row: usize, column: usize, count: usize) -> (u32, f32) {
     let place = line[0] * row as f32 + line[1] * column as f32 + line[2];
     let place = place.clamp(0.0, count as f32 - 1.0);
-    let first = place as usize;
-    let share = place - first as f32;
-    [(first, 1.0 - share), ((first + 1).min(count - 1), share)]
+    // By way of a signed number, which vector instructions have.
+    let first = place as i32 as u32;
+    (first, place - first as f32)
 }
 
 /// Rows and columns of all pixels, in order.
@@ -228,14 +270,17 @@ mod tests {
     fn tensors_move_as_slices_do() {
         let strengths = Strengths { shift: 0.4, rotation: 40.0, shear: 20.0, scale: 0.3 };
         let coloured = Image { rows: 1, columns: 3, channels: 2 };
-        for image in [SMALL, coloured] {
-            let two = [PIXELS, PIXELS.map(|pixel| pixel - 3.0)];
+        let wide = Image { rows: 5, columns: 2 * CHUNK + 3, channels: 1 };
+        for image in [SMALL, coloured, wide, Image { channels: 3, ..wide }] {
+            let n = image.rows * image.columns * image.channels;
+            let pixels: Vec<f32> = (0..2 * n).map(|at| (at * 37 % 101) as f32 - 30.0).collect();
             let moves = Move::drawn(image, strengths, 2, &mut Seed(2).rng(Stream::Subset));
-            let images = Tensor::new(&[two], &Device::Cpu).unwrap();
+            let images = Tensor::from_slice(&pixels, (1, 2, n), &Device::Cpu).unwrap();
             let found = moved_tensor(image, &moves, &images).unwrap();
-            assert_eq!(found.dims(), [1, 2, 6]);
+            assert_eq!(found.dims(), [1, 2, n]);
+            let both = pixels.chunks(n).zip(&moves);
             let expected: Vec<f32> =
-                two.iter().zip(&moves).flat_map(|(pixels, &by)| moved(image, by, pixels)).collect();
+                both.flat_map(|(pixels, &by)| moved(image, by, pixels)).collect();
             assert_eq!(found.flatten_all().unwrap().to_vec1::<f32>().unwrap(), expected);
         }
     }
