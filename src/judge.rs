@@ -15,7 +15,7 @@ use consilience_graph::{Alignment, GraphError, Placer, Threads, Tree, consensus}
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::evidence::{CHANCE, Evidence, clearly};
+use crate::evidence::{Evidence, by_chance, clearly};
 use crate::labelling::LabelRule;
 use crate::linked::{MIN_SHARE, Shares, Told, cut_where_told};
 use crate::renumber::renumber;
@@ -321,15 +321,13 @@ struct Known {
 fn choose(candidates: &[Candidate], known: Known, k_means: &Candidate, k: usize) -> Chosen {
     let of = |chosen| candidates.iter().find(|candidate| candidate.of == chosen);
     let networks = &candidates[0];
-    #[expect(clippy::cast_precision_loss, reason = "a number of clusters")]
-    let log_k = (k as f64).ln();
     let net = |candidate: &Candidate| candidate.evidence.net();
     let Known { is_evidence, has_views, no_islands } = known;
     let both = of(Chosen::AcrossKinds);
     let clearly = clearly(k);
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
     let tells_enough =
-        |one: &Candidate, other: &Candidate| told(one) > told(other) - CHANCE * log_k;
+        |one: &Candidate, other: &Candidate| told(one) > told(other) - by_chance(k);
     // With a crowd and some islands little is left open, and little told.
     let is_better = |alone: &Candidate, both: &Candidate| {
         net(alone) > net(both) + clearly && (no_islands || tells_enough(alone, both))
@@ -337,7 +335,7 @@ fn choose(candidates: &[Candidate], known: Known, k_means: &Candidate, k: usize)
     let communities = of(Chosen::Communities)
         .filter(|alone| is_evidence && both.is_none_or(|both| is_better(alone, both)));
     // Less by no more than rounds differ by chance is no less.
-    let is_less = |both: &Candidate| net(both) < net(networks) - CHANCE * log_k;
+    let is_less = |both: &Candidate| net(both) < net(networks) - by_chance(k);
     let both = both.filter(|both| (is_evidence || has_views) && !is_less(both));
     let best = communities.or(both).unwrap_or(networks);
     // Where all leave more open than they tell, those leave the least that have a few large clusters.

@@ -5,7 +5,7 @@ use consilience_ensembles::Prepared;
 use consilience_graph::Threads;
 
 use crate::error::RunError;
-use crate::evidence::Evidence;
+use crate::evidence::{Evidence, by_chance};
 use crate::granularity::{Branches, Witnesses};
 use crate::linked::cut_where_told;
 use crate::progress::Observer;
@@ -23,7 +23,7 @@ const FOUND_AGAIN: f64 = 0.75;
 /// they are alike, all that such a voter can do is to join kinds that are near each other, and a consensus that follows it joins these and splits
 /// others: so coarse voters are left out if the others' consensus tells more of neighbours' clusters. Where one kind is
 /// thirty times as large as another, no granularity shows both, and branches do. Information speaks for equal sizes, so these are held against
-/// the others by [`Evidence::net`]. They count only if that is above zero, however often they are found again: that is what they were chosen by, and no other
+/// the others by [`Evidence::net`], which has to be higher by more than chance. They count only if it is above zero, too, however often they are found again: that is what they were chosen by, and no other
 /// witness is left. On embedded texts they leave as much open as the others, and join what lies near each other.
 ///
 /// # Errors
@@ -57,7 +57,7 @@ pub(crate) fn settled(
     };
     let mut of_branches = voters.of_labels(data, (samples, &clusters), n_threads, observer)?;
     let Some(told) = found(&of_branches.votes, of_branches.shares(0.0))? else { return Ok(voters) };
-    if told.1.net() > best.1.net().max(0.0) {
+    if told.1.net() > (best.1.net() + by_chance(k)).max(0.0) {
         of_branches.is_evidence = true;
         of_branches.smallest = told.0.sizes().into_iter().min();
         return Ok(of_branches);

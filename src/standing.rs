@@ -3,17 +3,15 @@
 //! Networks that learn from pseudo-labels may become worse: labels that are wrong are learnt as those that are right. What is told of neighbours'
 //! clusters shows large losses without the truth: it fell by 3 to 6 % of ln K where rounds ruined a run. Small changes of it say nothing.
 
-use crate::evidence::CHANCE;
+use crate::evidence::by_chance;
 use crate::outcome::StopReason;
 use crate::round::Round;
 
 /// Why a round isn't taken, if it tells less of neighbours' clusters than the best of those `before`, by more than chance.
 pub(crate) fn worse(round: &Round, before: &[Round], k: usize) -> Option<StopReason> {
     let best = before.iter().map(|round| round.information).reduce(f64::max)?;
-    #[expect(clippy::cast_precision_loss, reason = "at most 65,535 clusters")]
-    let margin = CHANCE * (k as f64).ln();
     let information = round.information;
-    (information < best - margin).then_some(StopReason::Worse { information, best })
+    (information < best - by_chance(k)).then_some(StopReason::Worse { information, best })
 }
 
 #[cfg(test)]
