@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels, SoftAssignments, Stream};
+use consilience_data::{
+    Features, ModelAnswers, ModelIdx, PseudoLabels, Rng, SoftAssignments, Stream,
+};
 use linfa::DatasetBase;
 use linfa::prelude::Fit;
-use linfa_clustering::KMeans;
+use linfa_clustering::{KMeans, KMeansError, KMeansInit};
 use linfa_nn::distance::{Distance, L2Dist};
 use ndarray::{Array2, ArrayView1, Axis};
 use rand_xoshiro::Xoshiro256Plus;
@@ -15,12 +17,16 @@ use rayon::prelude::*;
 use crate::error::EnsembleError;
 use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::save::{Arrays, save_arrays};
+use crate::preparation::directions::Directions;
 use crate::preparation::prepared::Prepared;
 use crate::progress::{Progress, apart};
 use crate::threads::pool;
 
 /// Runs from other starting points, of which the one of lowest inertia is kept.
 const RUNS: usize = 10;
+
+/// Principal directions in which these runs are made, at least; at least K, too.
+const DIRECTIONS: usize = 50;
 
 /// The tensors that a model of this kind is saved as.
 pub(crate) const CENTROIDS: &str = "centroids";
@@ -144,16 +150,13 @@ impl Clusterer for KMeansModel {
         if self.fitted.is_some() {
             return Ok(());
         }
-        let bits = data.rng(Stream::Centroids { model: self.model.0.into() }).bits();
-        let rng = Xoshiro256Plus::seed_from_u64(bits);
-        let (k, subset) = (self.n_clusters, DatasetBase::from(self.subset(data)));
-        let fit = move || {
-            let fitted = KMeans::params_with_rng(k, rng).n_runs(RUNS).fit(&subset);
-            (fitted, subset.records)
-        };
+        let mut rng = data.rng(Stream::Centroids { model: self.model.0.into() });
+        let starts = Xoshiro256Plus::seed_from_u64(rng.bits());
+        let (k, samples) = (self.n_clusters, self.subset(data));
+        let directions = Leading::of(&samples, k, &mut rng, progress)?;
+        let fit = move || (fit(&samples, k, directions, starts), samples);
         let (fitted, samples) = apart(progress, fit)?;
-        let fitted = fitted.map_err(|error| EnsembleError::KMeans(error.to_string()))?;
-        let centroids = fitted.centroids().clone();
+        let centroids = fitted.map_err(|error| EnsembleError::KMeans(error.to_string()))?;
         let rows = samples.rows().into_iter();
         let sum: f64 = rows.map(|row| lowest(&squared_distances(&centroids, row))).sum();
         #[expect(
@@ -201,6 +204,51 @@ impl Clusterer for KMeansModel {
         let centroids = (CENTROIDS.into(), vec![rows, columns], values);
         save_arrays(&[centroids, (SPREAD.into(), vec![1], vec![*spread])], path)
     }
+}
+
+/// Samples in their leading directions, where their clusters are found at a fraction of the work: the directions of largest variance are those of the
+/// relaxed problem's solution (C. Ding and X. He, *K-means clustering via principal component analysis*, ICML 2004).
+struct Leading {
+    directions: Directions,
+    /// Shape (n, n_directions).
+    projected: Array2<f32>,
+}
+
+impl Leading {
+    /// `None` if there are hardly fewer of them than features.
+    fn of(
+        samples: &Array2<f32>,
+        k: usize,
+        rng: &mut Rng,
+        progress: &dyn Progress,
+    ) -> Result<Option<Self>, EnsembleError> {
+        let wanted = DIRECTIONS.max(k).min(samples.nrows());
+        if 2 * wanted > samples.ncols() {
+            return Ok(None);
+        }
+        let all: Vec<u32> = (0..).take(samples.nrows()).collect();
+        let threads = rayon::current_num_threads();
+        let directions = Directions::fit(samples.view(), &all, wanted, rng, threads, progress)?;
+        let projected = directions.of(samples.view());
+        Ok(Some(Self { directions, projected }))
+    }
+}
+
+/// The best centroids of several starts, shape (k, n_features): with `leading` directions the starts are in these, and the best goes on in all.
+fn fit(
+    samples: &Array2<f32>,
+    k: usize,
+    leading: Option<Leading>,
+    rng: Xoshiro256Plus,
+) -> Result<Array2<f32>, KMeansError> {
+    let several = KMeans::params_with_rng(k, rng.clone()).n_runs(RUNS);
+    let Some(Leading { directions, projected }) = leading else {
+        return Ok(several.fit(&DatasetBase::from(samples.view()))?.centroids().clone());
+    };
+    let found = several.fit(&DatasetBase::from(projected))?;
+    let start = found.centroids().dot(&directions.basis.t()) + ArrayView1::from(&directions.mean);
+    let once = KMeans::params_with_rng(k, rng).n_runs(1).init_method(KMeansInit::Precomputed(start));
+    Ok(once.fit(&DatasetBase::from(samples.view()))?.centroids().clone())
 }
 
 /// Of a sample to every centroid, as linfa computes them; the largest number where they overflow.
