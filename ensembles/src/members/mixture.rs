@@ -28,7 +28,8 @@ const NAME: &str = MemberKind::Mixture.name();
 
 /// Principal directions that a component has a covariance of.
 const DIRECTIONS: usize = 20;
-/// Starts, of which the likeliest mixture is kept, and steps of each.
+/// Starts at most, and steps of each. Each is the best of ten by k-means, so that the first in which every component has samples is taken: the likeliest of
+/// four was as good on thirty small sets (ARI 0.003 apart, mean over two seeds), and took four times as long.
 const STARTS: usize = 4;
 const STEPS: u64 = 200;
 /// Mean gain in log-likelihood below which a start has converged.
@@ -244,6 +245,9 @@ impl Clusterer for Mixture {
                 reason = "its likelihood isn't finite".into();
             } else if best.as_ref().is_none_or(|best| rank > best.0) {
                 best = Some((rank, fitted));
+            }
+            if best.as_ref().is_some_and(|((is_whole, _), _)| *is_whole) {
+                break;
             }
         }
         match best {
