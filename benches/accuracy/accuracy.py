@@ -115,6 +115,8 @@ def scores_of(metrics: dict) -> Line:
         "round_coverages": [of["pseudo_labels"]["coverage"] for of in rounds],
         "round_precisions": [of["pseudo_labels"]["acc"] for of in rounds],
         "member_accs": [of["acc"] for of in rounds[-1]["models"]],
+        "chosen": metrics["chosen"],
+        "answers": metrics["answers"],
     }
 
 

@@ -1,8 +1,9 @@
 """What the results file says: the tables for people, precision by confidence, and whether the marks are met."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from statistics import mean
+from statistics import correlation, mean
 
 import results
 from plan import FOUND_K, MARKS, PEERS, SETS, SETTINGS, UNTOLD, Mark
@@ -10,6 +11,7 @@ from results import Line, failed
 
 BEGIN, END = "<!-- accuracy:begin -->", "<!-- accuracy:end -->"
 NONE = "–"
+NEAR = 0.01  # ARI by which an answer is no worse than the best
 K_MEANS_SEEDS = 10  # whose mean ACC no seed of ours may be under
 
 
@@ -135,6 +137,50 @@ def ablation_table(lines: list[Line], at: str | None) -> str | None:
     return markdown(head, rows) if rows else None
 
 
+def ranks(values: list[float]) -> list[float]:
+    """Mean ranks where values are equal."""
+    return [mean(at for at, other in enumerate(sorted(values)) if other == value) for value in values]
+
+
+def rank_correlation(first: list[float], second: list[float]) -> float | None:
+    """Spearman's; None if all of either are equal."""
+    if len(set(first)) < 2 or len(set(second)) < 2:
+        return None
+    return correlation(ranks(first), ranks(second))
+
+
+def net(answer: dict) -> float:
+    """What the judge goes by: see `Evidence::net`."""
+    return answer["neighbour_information"] - 3 * answer["neighbour_uncertainty"]
+
+
+def judge_row(data_set: str, lines: list[Line]) -> list[str]:
+    """How the judge's signs go with ARI over a run's answers, and what it lost against the best of them."""
+    aris = [[answer["ari"] for answer in line["answers"]] for line in lines]
+
+    def over_answers(sign: Callable[[dict], float]) -> float | None:
+        found = [rank_correlation([sign(of) for of in line["answers"]], ari) for line, ari in zip(lines, aris)]
+        known = [value for value in found if value is not None]
+        return mean(known) if known else None
+
+    def lost(line: Line, ari: list[float]) -> float:
+        return max(ari) - next(of["ari"] for of in line["answers"] if of["of"] == line["chosen"])
+
+    losses = [lost(line, ari) for line, ari in zip(lines, aris)]
+    near = sum(loss <= NEAR for loss in losses)
+    signs = [over_answers(net), over_answers(lambda of: of["neighbour_information"])]
+    chosen = ", ".join(f"{name} {count}" for name, count in Counter(line["chosen"] for line in lines).most_common())
+    return [data_set, chosen, *map(score, signs), f"{near} of {len(lines)}", score(max(losses))]
+
+
+def judge_table(lines: list[Line], at: str | None) -> str | None:
+    runs = [(name, results.finals(lines, at, name, "auto")) for name in SETS]
+    runs = [(name, [line for line in of if not failed(line) and "answers" in line]) for name, of in runs]
+    rows = [judge_row(name, of) for name, of in runs if of]
+    head = ["data", "chosen", "correlation, net", "information", f"within {NEAR} of the best", "most lost"]
+    return markdown(head, rows) if rows else None
+
+
 def facts(lines: list[Line], at: str | None) -> str:
     """Where and when our runs were made, and the peers'."""
     final = [line for line in results.ours(lines) if line["purpose"] == "final" and line["commit"] == at]
@@ -173,6 +219,8 @@ def table(lines: list[Line], at: str | None = None, settings: list[str] | None =
     found_at = results.newest_commit(without_k)
     if untold := untold_table(lines, found_at):
         parts += [f"Told no K: consilience at {found_at}.", untold]
+    if judge := judge_table(lines, at):
+        parts += ["The judge: rank correlation (Spearman) of what it sees with ARI, over the answers of a run, mean of runs.", judge]
     if ablations := ablation_table(lines, at):
         parts += ["Other settings, and by how much the default's ACC is above theirs on the same seeds.", ablations]
     return "\n\n".join([*parts, facts(lines, at)])

@@ -130,6 +130,21 @@ class Table(unittest.TestCase):
         self.assertIn("| digits | plain |", report.table(lines, "aaa"))
         self.assertNotIn("Other settings", report.table(lines[:2], "aaa"))
 
+    def test_the_judge_is_held_against_ari(self):
+        def answers(*seen: tuple[str, float, float, float]) -> list[dict]:
+            names = ("of", "ari", "neighbour_information", "neighbour_uncertainty")
+            return [dict(zip(names, answer)) for answer in seen]
+
+        right = answers(("ensemble", 0.8, 2.0, 0.1), ("communities", 0.7, 1.9, 0.2), ("k-means", 0.5, 1.9, 0.3))
+        wrong = answers(("ensemble", 0.5, 2.0, 0.1), ("communities", 0.8, 1.9, 0.2), ("k-means", 0.7, 1.8, 0.3))
+        lines = [ours(1, answers=right, chosen="ensemble"), ours(2, answers=wrong, chosen="ensemble"), ours(3)]
+        # 1 and -0.5 by the net; information of the first has a tie.
+        row = ["digits", "ensemble 2", "0.250", "0.183", "1 of 2", "0.300"]
+        self.assertEqual(report.judge_row("digits", lines[:2]), row)
+        self.assertIn(f"| {' | '.join(row)} |", report.table(lines, "aaa"))
+        self.assertNotIn("The judge", report.table(lines[2:], "aaa"))
+        self.assertIsNone(report.rank_correlation([1.0, 1.0], [1.0, 2.0]))
+
     def test_what_is_told_no_k_is_beside_what_others_find(self):
         lines = [ours(1), ours(1, setting="found-k", n_clusters=11, ari=0.8), ours(2, setting="found-k", n_clusters=10, ari=0.9)]
         lines.append(peer("leiden-1", 0, n_clusters=13, ari=0.5))
