@@ -246,7 +246,8 @@ config = open(sys.argv[sys.argv.index("--config") + 1]).read() if "--config" in 
 labels = {{"coverage": 0.5, "acc": 1.0}}
 of_round = {{"ensemble_acc": 0.8, "pseudo_labels": labels, "models": [{{"acc": 0.7}}]}}
 print(json.dumps({{"acc": 0.9, "nmi": 0.9, "ari": 0.9, "complete": True, "pseudo_labels": labels,
-    "stop": {{"reason": config or "round_limit"}}, "n_clusters": 10, "rounds": [of_round, of_round | {{"ensemble_acc": 0.9}}]}}))
+    "stop": {{"reason": config or "round_limit"}}, "n_clusters": 10, "chosen": "ensemble", "answers": [],
+    "rounds": [of_round, of_round | {{"ensemble_acc": 0.9}}]}}))
 """
 
 
