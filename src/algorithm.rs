@@ -18,7 +18,7 @@ use crate::judge::Case;
 use crate::knowledge::Knowledge;
 use crate::labeller::Labeller;
 use crate::outcome::{Outcome, StopReason};
-use crate::progress::{Observer, Step, Unhurried};
+use crate::progress::{Apart, Observer, Step};
 use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
 use crate::settled::settled;
@@ -148,7 +148,7 @@ pub fn run_prepared(
         let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
         // A round that couldn't be taken back is finished, whatever the time.
-        let unhurried = Unhurried { observer, checkpoints: observer.checkpoints() };
+        let unhurried = Apart::unhurried(observer);
         let hurried = round == 0 || ensemble.can_come_back();
         let trainer: &dyn Progress = if hurried { observer } else { &unhurried };
         ensemble.train(&data, &config.phase(round), &targets, trainer)?;

@@ -326,8 +326,7 @@ fn choose(candidates: &[Candidate], known: Known, k_means: &Candidate, k: usize)
     let both = of(Chosen::AcrossKinds);
     let clearly = clearly(k);
     let told = |candidate: &Candidate| candidate.evidence.neighbour_information;
-    let tells_enough =
-        |one: &Candidate, other: &Candidate| told(one) > told(other) - by_chance(k);
+    let tells_enough = |one: &Candidate, other: &Candidate| told(one) > told(other) - by_chance(k);
     // With a crowd and some islands little is left open, and little told.
     let is_better = |alone: &Candidate, both: &Candidate| {
         net(alone) > net(both) + clearly && (no_islands || tells_enough(alone, both))

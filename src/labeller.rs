@@ -9,7 +9,7 @@ use consilience_graph::{AgreementGraph, Extraction, GraphError, Threads};
 use crate::config::ValidConfig;
 use crate::error::RunError;
 use crate::labelling::{Labelling, OVER_CLUSTERS};
-use crate::progress::{Observer, Step, Unhurried};
+use crate::progress::{Apart, Observer, Step};
 
 /// Labels the samples of every round.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ fn over_cluster(
     let networks = ensemble.n_networks();
     observer.step(&Step::Train { round: 0, rounds: config.rounds, models: 1, networks });
     // In time or not: without it nothing can be labelled. Its number is that of a candidate, so it keeps out of their checkpoints.
-    ensemble.train(data, &config.phase(0), &[], &Unhurried { observer, checkpoints: &() })?;
+    ensemble.train(data, &config.phase(0), &[], &Apart::unhurried_and_unkept(observer))?;
     Ok(Votes::from_answers(&ensemble.predict(data)?)?.of_samples(data.trainable()))
 }
 

@@ -44,36 +44,37 @@ pub trait Observer: Progress {
 /// No observer.
 impl Observer for () {}
 
-/// An observer that has time until a round is over: for rounds that couldn't be taken back.
-pub(crate) struct Unhurried<'a> {
-    pub(crate) observer: &'a dyn Observer,
-    pub(crate) checkpoints: &'a dyn Checkpoints,
+/// An observer for models whose limit on time, or whose checkpoints, are not the run's.
+pub(crate) struct Apart<'a> {
+    observer: &'a dyn Observer,
+    is_hurried: bool,
+    is_kept: bool,
 }
 
-impl Progress for Unhurried<'_> {
-    fn epoch_end(&self, end: EpochEnd) {
-        self.observer.epoch_end(end);
+impl<'a> Apart<'a> {
+    /// For rounds that couldn't be taken back: they have time until they are over.
+    pub(crate) fn unhurried(observer: &'a dyn Observer) -> Self {
+        Self { observer, is_hurried: false, is_kept: true }
     }
 
-    fn model_lost(&self, model: ModelIdx, kind: &'static str, reason: &str) {
-        self.observer.model_lost(model, kind, reason);
+    /// For models that are found again if the run goes on.
+    pub(crate) fn unkept(observer: &'a dyn Observer) -> Self {
+        Self { observer, is_hurried: true, is_kept: false }
     }
 
-    fn cancelled(&self) -> bool {
-        self.observer.cancelled()
-    }
-
-    fn checkpoints(&self) -> &dyn Checkpoints {
-        self.checkpoints
+    /// For both.
+    pub(crate) fn unhurried_and_unkept(observer: &'a dyn Observer) -> Self {
+        Self { observer, is_hurried: false, is_kept: false }
     }
 }
 
-/// An observer for models whose checkpoints nobody keeps.
-pub(crate) struct Unkept<'a> {
-    pub(crate) observer: &'a dyn Observer,
+impl Observer for Apart<'_> {
+    fn step(&self, step: &Step<'_>) {
+        self.observer.step(step);
+    }
 }
 
-impl Progress for Unkept<'_> {
+impl Progress for Apart<'_> {
     fn epoch_end(&self, end: EpochEnd) {
         self.observer.epoch_end(end);
     }
@@ -87,6 +88,10 @@ impl Progress for Unkept<'_> {
     }
 
     fn time_is_up(&self) -> bool {
-        self.observer.time_is_up()
+        self.is_hurried && self.observer.time_is_up()
+    }
+
+    fn checkpoints(&self) -> &dyn Checkpoints {
+        if self.is_kept { self.observer.checkpoints() } else { &() }
     }
 }

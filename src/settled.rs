@@ -23,7 +23,7 @@ const FOUND_AGAIN: f64 = 0.75;
 /// they are alike, all that such a voter can do is to join kinds that are near each other, and a consensus that follows it joins these and splits
 /// others: so coarse voters are left out if the others' consensus tells more of neighbours' clusters. Where one kind is
 /// thirty times as large as another, no granularity shows both, and branches do. Information speaks for equal sizes, so these are held against
-/// the others by [`Evidence::net`], which has to be higher by more than chance. They count only if it is above zero, too, however often they are found again: that is what they were chosen by, and no other
+/// the others by [`Evidence::net`]. They count only if that is above zero, however often they are found again: that is what they were chosen by, and no other
 /// witness is left. On embedded texts they leave as much open as the others, and join what lies near each other.
 ///
 /// # Errors
@@ -50,20 +50,27 @@ pub(crate) fn settled(
     }
     let Some(witnesses) = Witnesses::find(data, n_threads, observer)? else { return Ok(voters) };
     // Where more is told than left open, no witness is needed.
-    voters.is_evidence = voters.is_evidence && best.1.net() > 0.0
-        || witnesses.found_again(&best.0) >= FOUND_AGAIN;
+    voters.is_evidence =
+        voters.is_evidence && best.1.net() > 0.0 || witnesses.found_again(&best.0) >= FOUND_AGAIN;
     let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? else {
         return Ok(voters);
     };
     let mut of_branches = voters.of_labels(data, (samples, &clusters), n_threads, observer)?;
     let Some(told) = found(&of_branches.votes, of_branches.shares(0.0))? else { return Ok(voters) };
-    if told.1.net() > (best.1.net() + by_chance(k)).max(0.0) {
+    if are_better(&told.1, &best.1, k) {
         of_branches.is_evidence = true;
         of_branches.smallest = told.0.sizes().into_iter().min();
         return Ok(of_branches);
     }
     voters.smallest = smallest_of_both(&best.0, &told.0);
     Ok(voters)
+}
+
+/// Whether branches are better than communities of one granularity: they leave less open, and tell as much, or less than is made up for by more than chance.
+fn are_better(branches: &Evidence, others: &Evidence, k: usize) -> bool {
+    let tell_less = branches.neighbour_information < others.neighbour_information;
+    let margin = if tell_less { by_chance(k) } else { 0.0 };
+    branches.net() > (others.net() + margin).max(0.0)
 }
 
 /// The size of the smallest cluster of `found`, if `other` has it, too, with half of all samples that are in either.
@@ -76,4 +83,22 @@ fn smallest_of_both(found: &Assignments, other: &Assignments) -> Option<usize> {
             && 2 * cell.n_samples >= size as u64 + others[cell.second] as u64 - cell.n_samples
     };
     overlap.rows().flatten().any(is_same).then_some(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_have_to_tell_more_than_they_leave_open_and_more_than_the_others() {
+        let of = |neighbour_information, neighbour_uncertainty| Evidence {
+            neighbour_information,
+            neighbour_uncertainty,
+        };
+        let others = of(2.0, 0.2);
+        assert!(are_better(&of(2.0, 0.19), &others, 10), "as much, and less open");
+        assert!(!are_better(&of(1.97, 0.18), &others, 10), "less, made up for by chance alone");
+        assert!(are_better(&of(1.97, 0.15), &others, 10), "made up for");
+        assert!(!are_better(&of(1.6, 0.74), &of(1.96, 0.88), 20), "more is left open than told");
+    }
 }

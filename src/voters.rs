@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
 use crate::linked::{MIN_SHARE, Shares};
-use crate::progress::{Observer, Unhurried};
+use crate::progress::{Apart, Observer};
 
 /// Communities of two neighbouring granularities agree at least so far (adjusted Rand index), or the neighbour graph is noise. Seen:
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
@@ -76,7 +76,7 @@ impl Voters {
         let mut ensemble = Ensemble::new((0..count).map(model).collect(), threads)?;
         let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
         // Their numbers are those of candidates, so they keep out of their checkpoints.
-        let progress = Unhurried { observer, checkpoints: &() };
+        let progress = Apart::unhurried_and_unkept(observer);
         ensemble.train(data, &once, &[], &progress)?;
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         if votes.n_models() < 2 {
@@ -129,7 +129,7 @@ impl Voters {
         };
         let models = NEIGHBOURS.iter().enumerate().map(model).collect::<Result<Vec<_>, _>>()?;
         let mut ensemble = Ensemble::new(models, threads)?;
-        let progress = Unhurried { observer, checkpoints: &() };
+        let progress = Apart::unhurried_and_unkept(observer);
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         let fine = (0..votes.n_models()).collect();
         let Self { coherence, is_evidence, .. } = *self;

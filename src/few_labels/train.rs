@@ -25,7 +25,7 @@ use crate::evidence::Evidence;
 use crate::judge::{Answer, Candidate, Chosen};
 use crate::labelling::LabelRule;
 use crate::outcome::{Outcome, StopReason};
-use crate::progress::{Observer, Step, Unhurried};
+use crate::progress::{Apart, Observer, Step};
 use crate::round::{Round, Seconds};
 use crate::selection::keep_best;
 use crate::settled::settled;
@@ -89,7 +89,7 @@ pub fn train(
         let (round, start) = (rounds.len(), Instant::now());
         let (models, networks) = (ensemble.n_models(), ensemble.n_networks());
         observer.step(&Step::Train { round, rounds: config.rounds, models, networks });
-        let unhurried = Unhurried { observer, checkpoints: observer.checkpoints() };
+        let unhurried = Apart::unhurried(observer);
         let hurried = round == 0 || ensemble.can_come_back();
         let trainer: &dyn Progress = if hurried { observer } else { &unhurried };
         ensemble.train(&data, &config.phase(round), &targets, trainer)?;
@@ -229,7 +229,7 @@ fn propagated(
     let mut ensemble = Ensemble::new(vec![Box::new(model)], threads)?;
     let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
     // Its number is that of a candidate, so it keeps out of their checkpoints.
-    let progress = Unhurried { observer, checkpoints: &() };
+    let progress = Apart::unhurried_and_unkept(observer);
     ensemble.train(data, &once, std::slice::from_ref(known), &progress)?;
     Ok(Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?)
 }

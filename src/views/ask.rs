@@ -9,7 +9,7 @@ use super::voters::ViewVoters;
 use crate::config::ValidConfig;
 use crate::cut::leave_untrained;
 use crate::error::RunError;
-use crate::progress::{Observer, Step, Unkept};
+use crate::progress::{Apart, Observer, Step};
 use crate::settled::settled;
 use crate::voters::Voters;
 
@@ -30,7 +30,7 @@ pub(super) fn ask(
 ) -> Result<ViewVoters, RunError> {
     let (k, n_threads) = (config.n_clusters, config.compute.threads);
     // Numbers of its members are those of candidates, so they keep out of their checkpoints.
-    let unkept = Unkept { observer };
+    let unkept = Apart::unkept(observer);
     let mut members = trained(&mut view, config, &unkept)?;
     let data = &view.data;
     let votes = Votes::from_answers(&members.vote(data, 0, &unkept)?)?;
@@ -45,7 +45,7 @@ pub(super) fn ask(
 fn trained(
     view: &mut View,
     config: &ValidConfig,
-    observer: &Unkept<'_>,
+    observer: &dyn Observer,
 ) -> Result<Ensemble, RunError> {
     let (data, k) = (&view.data, config.n_clusters);
     // What trains the data's networks need not fit these.
@@ -58,7 +58,7 @@ fn trained(
         return Ok(members);
     };
     let name = &view.settings.name;
-    observer.observer.step(&Step::TrainView { name, networks: networks.members.len() });
+    observer.step(&Step::TrainView { name, networks: networks.members.len() });
     let params = networks.params.clone().check()?;
     let mut members = Ensemble::of_kinds(&networks.members, &params, data, k, &compute)?;
     members.limit(&networks.steps);

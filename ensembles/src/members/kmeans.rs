@@ -247,7 +247,8 @@ fn fit(
     };
     let found = several.fit(&DatasetBase::from(projected))?;
     let start = found.centroids().dot(&directions.basis.t()) + ArrayView1::from(&directions.mean);
-    let once = KMeans::params_with_rng(k, rng).n_runs(1).init_method(KMeansInit::Precomputed(start));
+    let once =
+        KMeans::params_with_rng(k, rng).n_runs(1).init_method(KMeansInit::Precomputed(start));
     Ok(once.fit(&DatasetBase::from(samples.view()))?.centroids().clone())
 }
 
