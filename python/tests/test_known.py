@@ -190,7 +190,7 @@ def test_what_is_not_applied_is_warned_of() -> None:
     kinds = np.repeat(np.arange(7), sizes)
     X = np.random.default_rng(5).normal(size=(len(kinds), 8))
     X[np.arange(len(kinds)), kinds] += 4.5
-    model = Consilience(7, effort="quick", min_confidence=0.95)
+    model = Consilience(7, min_confidence=0.95)
     with pytest.warns(UserWarning, match="min_confidence: not applied to the pseudo-labels"):
         model.fit(X)
     assert model.metrics_["pseudo_label_rule"] == "backed"
