@@ -83,7 +83,7 @@ def no_gate(df: Any, vector_column: str, model: _core.Model, most: int) -> int:
         return 0
     signatures = len(np.unique(model.vote(vectors, 1)[3]))
     times = max(df.count() / len(rows), 1.0)
-    expected = round(signatures * times**_GROWTH)
+    expected: int = round(signatures * times**_GROWTH)
     if expected > most:
         raise ValueError(
             f"without a gate (min_confidence 0) there will be about {expected:,} signatures: the first {len(rows):,} rows have "
