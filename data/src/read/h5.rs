@@ -22,7 +22,7 @@ use crate::records::{self, Column, Numbers, PartInfo, Records};
 
 /// Longer strings of fixed length aren't read, in bytes.
 const FIXED: usize = 256;
-/// Groups in groups are searched this deep; links can make a circle.
+/// Groups in groups are searched this deep.
 const MAX_DEPTH: usize = 8;
 /// More datasets than this aren't listed.
 pub(crate) const MAX_LISTED: usize = 200;

@@ -264,3 +264,41 @@ fn squared_distances(centroids: &Array2<f32>, sample: ArrayView1<'_, f32>) -> Ve
 fn lowest(distances: &[f64]) -> f64 {
     distances.iter().copied().fold(f64::INFINITY, f64::min)
 }
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::Seed;
+
+    use super::*;
+    use crate::engine::noise::{Noise, Place};
+    use crate::preparation::transform::Scaling;
+
+    /// Mean squared distance to the nearest centroid.
+    fn inertia(centroids: &Array2<f32>, samples: &Array2<f32>) -> f64 {
+        let of = |row| lowest(&squared_distances(centroids, row));
+        samples.rows().into_iter().map(of).sum::<f64>() / samples.nrows() as f64
+    }
+
+    #[test]
+    fn starts_in_leading_directions_are_as_good_as_in_all_features() {
+        // Eight groups that overlap, in 120 features.
+        let noise = Noise::new(Seed(3).rng(Stream::Subset));
+        let mut samples = Array2::zeros((400, 120));
+        for (row, mut sample) in samples.rows_mut().into_iter().enumerate() {
+            let sample = sample.as_slice_mut().unwrap();
+            noise.add(Place::direction(0), row % 8, 0.4, sample);
+            noise.add(Place::direction(1), row, 1.0, sample);
+        }
+        let features = Features::new(samples.clone(), "groups").unwrap();
+        let data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
+        let mut model = KMeansModel::new(ModelIdx(0), 8);
+        let phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+        model.train(&data, &phase, &PseudoLabels::default(), &()).unwrap();
+        let found = inertia(&model.get_fitted().unwrap().centroids, &samples);
+        // The slow way.
+        let all = fit(&samples, 8, None, Xoshiro256Plus::seed_from_u64(1)).unwrap();
+        let one = fit(&samples, 1, None, Xoshiro256Plus::seed_from_u64(1)).unwrap();
+        let (all, one) = (inertia(&all, &samples), inertia(&one, &samples));
+        assert!(found < all + 0.05 * (one - all), "{found} {all} {one}");
+    }
+}
