@@ -3,7 +3,8 @@
 python plan.py FOLDER [--width 384] [--cores 8,64,256,1024]
 
 FOLDER holds what measure.py wrote: rates.json and, where there are, growth.json and check.json. A step takes its start, and its rows divided by its
-rate and the cores, rounded up to whole tasks; steps follow one another. Start and rate are those of one executor with one core. Rates are of cores' seconds, so that other work on the machine
+rate and the cores, rounded up to whole tasks; steps follow one another. Start and rate are those of one executor with one core, the rate that of rows which it does for the
+second time: what they took longer the first time belongs to the start, as each executor compiles once. Rates are of cores' seconds, so that other work on the machine
 doesn't count.
 
 check.json has what larger tables took on one executor and on two; it is compared with what the rates say of them. Shuffles are bounds, before
@@ -43,14 +44,19 @@ class Plan:
 
 
 def per_row(measured: dict[str, Any], step: str, of: str) -> float:
-    """Seconds a row of a step on one executor, without its start. `of`: cores' seconds (`cpu`), or the clock's (`wall`)."""
+    """Seconds a row of a step on one executor that has compiled it, without its start. `of`: cores' seconds (`cpu`), or the clock's (`wall`)."""
     rows = measured["rows"] - measured["small"]
     return (measured["spark"][step][of] - measured["start"][step][of]) / rows
 
 
 def start(measured: dict[str, Any]) -> dict[str, float]:
-    """Seconds by the clock that each step takes for few rows: the driver's work, and that of starting tasks."""
-    return {step: seconds["wall"] for step, seconds in measured["start"].items()}
+    """Seconds by the clock that each step takes whatever the rows: the driver's work, that of starting tasks, and what rows took longer the first
+    time, while an executor's JVM compiled what it ran."""
+    seconds = {}
+    for step, few in measured["start"].items():
+        compiling = measured["first"][step]["wall"] - measured["spark"][step]["wall"]
+        seconds[step] = few["wall"] + (max(compiling, 0.0) if step in STEPS else 0.0)
+    return seconds
 
 
 def exponent(points: list[dict[str, int]], kind: str) -> tuple[float, float]:
