@@ -14,7 +14,7 @@ const CHANCE: f64 = 0.02;
 const CLEARLY: f64 = 0.12;
 /// See [`Evidence::net`]. A cut of a crowd in two halves, with a share s of its neighbours across, tells ln 2 - h(s) more and leaves h(s) open, h being the
 /// entropy of s: that is ln 2 = (1 + OPEN) h(s) at s = 4 %. Seen: communities of one granularity, or branches, were better by what 2 to 6 times would show.
-const OPEN: f64 = 3.0;
+pub(crate) const OPEN: f64 = 3.0;
 
 /// What a clustering shows of itself on the neighbour graph, without the truth.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

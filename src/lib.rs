@@ -49,6 +49,7 @@ pub mod few_labels;
 pub mod from_counts;
 pub mod from_votes;
 pub mod granularity;
+mod joining;
 pub mod judge;
 pub mod k_range;
 pub mod knowledge;

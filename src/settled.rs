@@ -52,18 +52,49 @@ pub(crate) fn settled(
     // Where more is told than left open, no witness is needed.
     voters.is_evidence =
         voters.is_evidence && best.1.net() > 0.0 || witnesses.found_again(&best.0) >= FOUND_AGAIN;
-    let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? else {
-        return Ok(voters);
-    };
-    let mut of_branches = voters.of_labels(data, (samples, &clusters), n_threads, observer)?;
-    let Some(told) = found(&of_branches.votes, of_branches.shares(0.0))? else { return Ok(voters) };
-    if are_better(&told.1, &best.1, k) {
-        of_branches.is_evidence = true;
-        of_branches.smallest = told.0.sizes().into_iter().min();
-        return Ok(of_branches);
+    if let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? {
+        let branches = voters.of_branches(data, (samples, &clusters), n_threads, observer)?;
+        if let Some(told) = found(&branches.votes, branches.shares(0.0))? {
+            if are_better(&told.1, &best.1, k) {
+                (voters, best) = (branches, told);
+                voters.is_evidence = true;
+                voters.smallest = best.0.sizes().into_iter().min();
+            } else {
+                voters.smallest = smallest_of_both(&best.0, &told.0);
+            }
+        }
     }
-    voters.smallest = smallest_of_both(&best.0, &told.0);
+    // Where neighbours leave open what they tell, a layout of them shows crowds that are none.
+    if best.1.net() > 0.0
+        && let Some(mut of_layout) = voters.of_layout(data, k, n_threads, observer)?
+        && let Some(told) = found(&of_layout.votes, of_layout.shares(0.0))?
+    {
+        if std::env::var("DEBUG_TRUTH").is_ok() { debug(&voters, &best, &of_layout, &told, data); }
+        if told.1.net() > best.1.net() && tells_as_much(&told.1, &best.1, k) {
+            of_layout.is_evidence = true;
+            of_layout.smallest = smallest_of_both(&told.0, &best.0);
+            return Ok(of_layout);
+        }
+    }
     Ok(voters)
+}
+
+fn debug(voters: &Voters, best: &(Assignments, Evidence), of_layout: &Voters, told: &(Assignments, Evidence), data: &Prepared) {
+    let truth: Vec<u16> = std::fs::read_to_string(std::env::var("DEBUG_TRUTH").unwrap()).unwrap().split_whitespace().map(|x| x.parse().unwrap()).collect();
+    let truth = Assignments::new(truth.into_iter().map(consilience_data::ClusterId).collect(), 100);
+    for (v, f) in [(voters, best), (of_layout, told)] {
+        let singles: Vec<String> = (0..v.votes.n_models()).map(|m| {
+            let m = consilience_data::ModelIdx::from_index(m);
+            let a = Assignments::new(v.votes.of_model(m).iter().map(|&c| consilience_data::ClusterId(c)).collect(), 65535);
+            format!("{}:{:.3}/{:.2}", v.votes.n_clusters(m), a.contingency(&truth).adjusted_rand_index(), Evidence::of(&a, &[data]).net())
+        }).collect();
+        eprintln!("{:?} ari {:.3} net {:.3} told {:.3} coherence {:.2} | {}", v.search, f.0.contingency(&truth).adjusted_rand_index(), f.1.net(), f.1.neighbour_information, v.coherence, singles.join(" "));
+    }
+}
+
+/// Whether an answer tells no less than another, but for chance.
+fn tells_as_much(one: &Evidence, other: &Evidence, k: usize) -> bool {
+    one.neighbour_information > other.neighbour_information - by_chance(k)
 }
 
 /// Whether branches are better than communities of one granularity: they leave less open, and tell as much, or less than is made up for by more than chance.

@@ -10,6 +10,7 @@ use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, P
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
+use crate::joining::joined;
 use crate::linked::{MIN_SHARE, Shares};
 use crate::progress::{Apart, Observer};
 
@@ -17,8 +18,14 @@ use crate::progress::{Apart, Observer};
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
 const COHERENT: f64 = 0.6;
 
-/// Neighbours that vote, of each voter that is told branches: from as few to as many as the others draw.
+/// Neighbours that vote, of each voter that is told clusters: from as few to as many as the others draw.
 const NEIGHBOURS: [usize; 3] = [8, 11, 15];
+/// How many communities each voter looks for before they are joined, as a multiple of K.
+const JOINED: [f64; 3] = [2.0, 3.0, 4.0];
+/// Communities are found once.
+const ONCE: Phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+/// Samples that are laid out, at most.
+const LAID_OUT: usize = 100_000;
 
 /// How voters found their communities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +37,8 @@ pub enum Search {
     Fine,
     /// The K branches that stay whole longest over all granularities, so that a small cluster may be looked for at another than a large one.
     Branches,
+    /// Many of them, in a layout of the samples, joined until K are left.
+    Joined,
 }
 
 /// Communities, found once a run, in the order of their granularity.
@@ -74,10 +83,9 @@ impl Voters {
             Box::new(Communities::new(ModelIdx::from_index(at), k, params))
         };
         let mut ensemble = Ensemble::new((0..count).map(model).collect(), threads)?;
-        let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
         // Their numbers are those of candidates, so they keep out of their checkpoints.
         let progress = Apart::unhurried_and_unkept(observer);
-        ensemble.train(data, &once, &[], &progress)?;
+        ensemble.train(data, &ONCE, &[], &progress)?;
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         if votes.n_models() < 2 {
             return Ok(None);
@@ -96,9 +104,10 @@ impl Voters {
         (2..self.votes.n_models()).contains(&self.fine.len()).then_some(&self.fine)
     }
 
-    /// What is no island in a consensus with them: where branches count, sizes are unequal, and clusters may be as small as they can be.
+    /// What is no island in a consensus with them: where branches count or what was joined, sizes may be unequal, and clusters as small as they can be.
     pub(crate) fn shares(&self, least: f64) -> Shares {
-        let usual = if self.search == Search::Branches { least } else { MIN_SHARE };
+        let is_of_any_size = matches!(self.search, Search::Branches | Search::Joined);
+        let usual = if is_of_any_size { least } else { MIN_SHARE };
         Shares { usual, least }
     }
 
@@ -111,30 +120,81 @@ impl Voters {
         self
     }
 
+    /// In place of these, voters that look for many communities in a layout of the samples (UMAP), where crowds are further apart than in the features, and join them
+    /// until `k` are left.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Ensemble`].
+    pub(crate) fn of_layout(
+        &self,
+        data: &Prepared,
+        k: usize,
+        threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Option<Self>, RunError> {
+        let (some, samples) = data.sampled(LAID_OUT, threads, observer)?;
+        let laid_out = some.laid_out(threads, observer)?;
+        let model = |(at, &granularity): (usize, &f64)| -> Box<dyn Clusterer> {
+            let granularity = (granularity, granularity);
+            let params = CommunityParams { granularity, ..CommunityParams::default() };
+            Box::new(Communities::new(ModelIdx::from_index(at), k, params))
+        };
+        let mut fine = Ensemble::new(JOINED.iter().enumerate().map(model).collect(), threads)?;
+        let progress = Apart::unhurried_and_unkept(observer);
+        fine.train(&laid_out, &ONCE, &[], &progress)?;
+        let votes = Votes::from_answers(&fine.vote(&laid_out, 0, &progress)?)?;
+        let joined = (0..votes.n_models()).map(|model| {
+            let model = ModelIdx::from_index(model);
+            let clusters = votes.of_model(model).iter().map(|&own| ClusterId(own)).collect();
+            let joined = joined(&Assignments::new(clusters, votes.n_clusters(model)), &some, k);
+            joined.clusters().iter().map(|cluster| cluster.index()).collect()
+        });
+        let joined: Vec<Vec<usize>> = joined.collect();
+        if joined.len() < 2 {
+            return Ok(None);
+        }
+        let told: Vec<_> = joined.iter().map(Vec::as_slice).zip(NEIGHBOURS).collect();
+        self.told(data, Search::Joined, (&samples, &told), threads, observer).map(Some)
+    }
+
     /// In place of these, voters that were told the clusters of some samples.
     ///
     /// # Errors
     ///
     /// [`RunError::Ensemble`].
-    pub(crate) fn of_labels(
+    pub(crate) fn of_branches(
         &self,
         data: &Prepared,
         (samples, clusters): (&[u32], &[usize]),
         threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
-        let model = |(at, &neighbours): (usize, &usize)| -> Result<Box<dyn Clusterer>, RunError> {
+        let told = NEIGHBOURS.map(|neighbours| (clusters, neighbours));
+        self.told(data, Search::Branches, (samples, &told), threads, observer)
+    }
+
+    /// `told`: what each voter knows of the clusters of the samples, and how many of them vote on another.
+    fn told(
+        &self,
+        data: &Prepared,
+        search: Search,
+        (samples, told): (&[u32], &[(&[usize], usize)]),
+        threads: usize,
+        observer: &dyn Observer,
+    ) -> Result<Self, RunError> {
+        let model = |(at, &(clusters, neighbours)): (usize, &(&[usize], usize))| {
             let (labels, model) = ((samples, clusters), ModelIdx::from_index(at));
-            Ok(Box::new(Communities::of_labels(model, data, labels, neighbours, observer)?))
+            let model = Communities::of_labels(model, data, labels, neighbours, observer)?;
+            Ok::<_, RunError>(Box::new(model) as Box<dyn Clusterer>)
         };
-        let models = NEIGHBOURS.iter().enumerate().map(model).collect::<Result<Vec<_>, _>>()?;
+        let models = told.iter().enumerate().map(model).collect::<Result<Vec<_>, _>>()?;
         let mut ensemble = Ensemble::new(models, threads)?;
         let progress = Apart::unhurried_and_unkept(observer);
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         let fine = (0..votes.n_models()).collect();
         let Self { coherence, is_evidence, .. } = *self;
-        let (search, smallest) = (Search::Branches, None);
-        Ok(Self { search, ensemble, votes, coherence, is_evidence, smallest, fine })
+        Ok(Self { search, ensemble, votes, coherence, is_evidence, smallest: None, fine })
     }
 }
 

@@ -59,6 +59,8 @@ pub enum Stream {
     SoftLabels { model: u64, epoch: u64 },
     /// The seed of all that is random on another view of the samples.
     View { view: u64 },
+    /// What moves samples while they are laid out.
+    Layout,
 }
 
 impl Stream {
@@ -87,6 +89,7 @@ impl Stream {
             Self::Sketch { part } => [31, part, 0],
             Self::SoftLabels { model, epoch } => [32, model, epoch],
             Self::View { view } => [33, view, 0],
+            Self::Layout => [34, 0, 0],
         }
     }
 }

@@ -14,7 +14,7 @@ mod train;
 
 pub use self::contradictions::Contradiction;
 pub(crate) use self::contradictions::contradictions;
-pub(crate) use self::probabilities::spread;
+pub(crate) use self::probabilities::{by_votes, spread, spread_as};
 pub use self::settings::{FewLabels, Method};
 pub use self::taught::Taught;
 pub use self::train::train;

@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::read::{RunFolder, lines};
 use super::results::{row, write_csv};
 use super::source::Provenance;
-use super::{damaged, manifest};
+use super::{damaged, manifest, votes};
 use crate::RunError;
-use crate::few_labels::{Contradiction, Taught, spread};
+use crate::few_labels::{Contradiction, Taught, by_votes, spread_as};
 
 /// Names of the files.
 pub(crate) const CLASSES: &str = "classes.csv";
@@ -163,8 +163,8 @@ pub fn read_class_names(run: &Path) -> Result<HashMap<usize, String>, RunError> 
 
 /// A probability of every cluster for every sample, shape (n_samples, n_clusters); rows sum to 1.
 ///
-/// A run that learnt from labels has them. Of another, a sample's cluster has its confidence, and the others share what is left; samples
-/// without a cluster have equal probabilities.
+/// A run that learnt from labels has them. Of another, a sample's cluster has its confidence, and the others share what is left as the run's votes do: by
+/// the samples that models put together with this one. Where no vote tells them apart, and for samples without a cluster, they are alike.
 ///
 /// # Errors
 ///
@@ -178,10 +178,14 @@ pub fn read_probabilities(run: &RunFolder) -> Result<Array2<f32>, RunError> {
         let array = Some(array).filter(|array| array.dim() == (n, k));
         return array.ok_or_else(|| damaged(&path, "another shape than the run has"));
     }
-    let mut rows = Array2::zeros((n, k));
+    let mut rows = match votes::read(run)? {
+        Some(votes) => by_votes(votes.view(), &run.clusters, k),
+        None => Array2::zeros((n, k)),
+    };
     let samples = run.clusters.iter().zip(&run.confidences);
     for (mut row, (cluster, &confidence)) in rows.rows_mut().into_iter().zip(samples) {
-        row.assign(&ArrayView1::from(&spread(*cluster, confidence, k)));
+        let found = spread_as(row.view(), *cluster, confidence);
+        row.assign(&ArrayView1::from(&found));
     }
     Ok(rows)
 }

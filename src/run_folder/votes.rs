@@ -10,10 +10,13 @@
 use std::path::Path;
 
 use consilience_data::write::{Member, npz_stored};
-use consilience_data::{ClusterId, DataError, ModelIdx, SampleIdx, Votes};
-use ndarray::{Array2, ArrayView1};
+use consilience_data::{ClusterId, DataError, ModelIdx, SampleIdx, Votes, VotesReader};
+use ndarray::{Array2, ArrayView1, s};
 
+use super::manifest;
+use super::read::RunFolder;
 use super::source::GivenVotes;
+use crate::RunError;
 
 /// The name of the file.
 pub(super) const VOTES: &str = "votes.npz";
@@ -28,6 +31,29 @@ pub(super) fn write(path: &Path, votes: &Votes) -> Result<(), DataError> {
         ("confidences", votes.confidences().into()),
     ];
     npz_stored(path, &members)
+}
+
+/// All votes of a run, shape (n_models, n_samples), each model's clusters numbered as they appear; `None` of a run without the file. Samples that were
+/// added later, and others than the file has, have no vote.
+///
+/// # Errors
+///
+/// [`RunError::Folder`] for a file that is damaged.
+pub(super) fn read(run: &RunFolder) -> Result<Option<Array2<u16>>, RunError> {
+    let path = run.path.join(VOTES);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    manifest::verify(&run.path, &[VOTES])?;
+    let mut reader = VotesReader::open(&[path])?;
+    let mut all = Array2::from_elem((reader.n_models(), run.n_samples()), Votes::MISSING);
+    let mut n_read = 0;
+    while let Some(chunk) = reader.next_chunk()? {
+        let end = (n_read + chunk.clusters.ncols()).min(run.n_samples());
+        all.slice_mut(s![.., n_read..end]).assign(&chunk.clusters.slice(s![.., ..end - n_read]));
+        n_read = end;
+    }
+    Ok(Some(all))
 }
 
 /// Writes votes that were given.

@@ -41,19 +41,15 @@ fn numbered(labels: &[usize]) -> Vec<usize> {
     labels.iter().map(|label| number[label]).collect()
 }
 
-/// Indices of the trainable samples that are kept, ascending.
-fn kept(data: &Prepared) -> Vec<usize> {
-    let mut kept: Vec<usize> = (0..data.trainable().len()).collect();
+/// Indices of `n` samples that are kept, ascending.
+fn kept(data: &Prepared, n: usize) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..n).collect();
     if kept.len() > KEPT {
         data.rng(Stream::References { part: 0 }).shuffle(&mut kept);
         kept.truncate(KEPT);
         kept.sort_unstable();
     }
     kept
-}
-
-fn samples_of(data: &Prepared, kept: &[usize]) -> Vec<u32> {
-    kept.iter().map(|&index| data.trainable()[index]).collect()
 }
 
 /// Labelled samples, of which the nearest vote.
@@ -83,21 +79,22 @@ impl NeighbourVote {
         count: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let kept = kept(data);
-        let labels: Vec<usize> = kept.iter().map(|&index| labels[index]).collect();
-        Self::of(data, (&samples_of(data, &kept), &labels), count, progress)
+        Self::of(data, (data.trainable(), labels), count, progress)
     }
 
-    /// Keeps these samples of `data`, with their labels, which are numbered anew, by size.
+    /// Keeps up to 20,000 of these samples of `data`, drawn in the same way, with their labels, which are numbered anew, by size.
     pub(crate) fn of(
         data: &Prepared,
         (samples, labels): (&[u32], &[usize]),
         count: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let labels = numbered(labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
+        let kept = kept(data, samples.len());
+        let labels: Vec<usize> = kept.iter().map(|&index| labels[index]).collect();
+        let samples: Vec<u32> = kept.iter().map(|&index| samples[index]).collect();
+        let labels = numbered(&labels).into_iter().map(ClusterId::from_index).collect::<Vec<_>>();
         let n_clusters = labels.iter().map(|label| label.index() + 1).max().unwrap_or(1);
-        Self::of_kept(data, samples, (labels, n_clusters), count, progress)
+        Self::of_kept(data, &samples, (labels, n_clusters), count, progress)
     }
 
     /// As [`NeighbourVote::new`], of `n_clusters` clusters that keep their numbers. Samples without one don't vote.
@@ -108,10 +105,11 @@ impl NeighbourVote {
         count: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        let mut kept = kept(data);
+        let mut kept = kept(data, data.trainable().len());
         kept.retain(|&index| labels[index].is_some());
         let labels = kept.iter().filter_map(|&index| labels[index]).collect();
-        Self::of_kept(data, &samples_of(data, &kept), (labels, n_clusters), count, progress)
+        let samples: Vec<u32> = kept.iter().map(|&index| data.trainable()[index]).collect();
+        Self::of_kept(data, &samples, (labels, n_clusters), count, progress)
     }
 
     /// `samples`: those that are kept, ascending, with their labels.

@@ -8,6 +8,7 @@ pub(crate) mod exact_search;
 pub(crate) mod far_off;
 pub(crate) mod image;
 pub(crate) mod inverted_lists;
+pub(crate) mod layout;
 pub(crate) mod moments;
 pub(crate) mod moves;
 pub(crate) mod neighbour_evidence;

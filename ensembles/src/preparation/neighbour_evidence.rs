@@ -26,21 +26,31 @@ impl Prepared {
         self.neighbour_entropies(found).map(|(_, uncertainty)| uncertainty)
     }
 
-    /// Mutual information and conditional entropy of the clusters of a sample and of one of its neighbours.
-    fn neighbour_entropies(&self, found: &Assignments) -> Option<(f64, f64)> {
+    /// How many pairs of a sample and one of its ten nearest neighbours are in each two clusters, the lower first. `None` if neighbours weren't measured.
+    /// O(n log K).
+    #[must_use]
+    pub fn neighbour_pairs(&self, found: &Assignments) -> Option<BTreeMap<(u16, u16), f64>> {
         self.neighbour_graph()?;
-        let (mut pairs, mut single) = (BTreeMap::new(), BTreeMap::new());
-        let mut total = 0.0;
+        let mut pairs = BTreeMap::new();
         for &sample in self.trainable() {
             let own = found.clusters()[sample as usize].0;
             for &neighbour in self.neighbours(sample as usize).unwrap_or(&[]) {
                 let other = found.clusters()[neighbour as usize].0;
-                // Each pair in both orders, so that both have the same share of each cluster.
                 *pairs.entry((own.min(other), own.max(other))).or_insert(0.0) += 1.0;
-                *single.entry(own).or_insert(0.0) += 1.0;
-                *single.entry(other).or_insert(0.0) += 1.0;
-                total += 2.0;
             }
+        }
+        Some(pairs)
+    }
+
+    /// Mutual information and conditional entropy of the clusters of a sample and of one of its neighbours.
+    fn neighbour_entropies(&self, found: &Assignments) -> Option<(f64, f64)> {
+        let pairs = self.neighbour_pairs(found)?;
+        // Each pair in both orders, so that both have the same share of each cluster.
+        let (mut single, mut total) = (BTreeMap::new(), 0.0);
+        for (&(own, other), &count) in &pairs {
+            *single.entry(own).or_insert(0.0) += count;
+            *single.entry(other).or_insert(0.0) += count;
+            total += 2.0 * count;
         }
         let information = |(&(own, other), &count): (&(u16, u16), &f64)| {
             let joint = if own == other { 2.0 * count / total } else { count / total };

@@ -4,11 +4,12 @@ use consilience_data::{Features, Seed, Stream};
 use ndarray::Axis;
 
 use crate::error::EnsembleError;
+use crate::preparation::layout;
 use crate::preparation::moments::moments;
 use crate::preparation::neighbour_graph::NeighbourGraph;
 use crate::preparation::rows::Rows;
 use crate::preparation::sparse_reduction::SparseRows;
-use crate::preparation::transform::{Preparation, Transform, finite};
+use crate::preparation::transform::{Preparation, Scaling, Transform, finite};
 use crate::progress::{Progress, go_on};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.
@@ -270,6 +271,27 @@ impl Prepared {
             seed,
         };
         Ok((some, samples))
+    }
+
+    /// These samples, all of which can be trained on, laid out in a few dimensions so that neighbours are near each other and others far (UMAP), with their neighbours
+    /// there. The same for any number of `threads`; the layout itself takes one.
+    ///
+    /// # Errors
+    ///
+    /// [`EnsembleError::Setting`] if neighbours weren't measured; [`EnsembleError::Threads`], [`EnsembleError::Cancelled`].
+    pub fn laid_out(&self, threads: usize, progress: &dyn Progress) -> Result<Self, EnsembleError> {
+        let graph = self.graph.as_ref().ok_or_else(|| EnsembleError::Setting {
+            name: "layout",
+            need: "data on which Prepared::measure_distances was called",
+            got: "none".into(),
+        })?;
+        let places = crate::threads::pool(threads)?.install(|| {
+            layout::laid_out(graph, self.features.view().into(), (self.seed, threads), progress)
+        })?;
+        let (places, as_they_are) = (finite(places)?, Scaling::None);
+        let mut laid_out = Self::new_watched(&places, as_they_are, self.seed, threads, progress)?;
+        laid_out.measure_distances_watched(threads, progress)?;
+        Ok(laid_out)
     }
 
     /// Whether [`Prepared::sampled`], of at most `most` samples, has all samples and the same neighbours.
