@@ -128,6 +128,11 @@ impl Witnesses {
         Ok(Some(Self { some, samples, halves }))
     }
 
+    /// The samples, with their neighbours among each other, and which they are, ascending.
+    pub(crate) fn samples(&self) -> (&Prepared, &[u32]) {
+        (&self.some, &self.samples)
+    }
+
     /// The clustering into `k` that the tree shows; `None` if it has no so many branches.
     ///
     /// # Errors

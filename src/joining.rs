@@ -5,15 +5,54 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use consilience_data::{Assignments, ClusterId};
-use consilience_ensembles::Prepared;
+use consilience_data::{Assignments, ClusterId, ModelIdx, Votes};
+use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared};
 
+use crate::error::RunError;
 use crate::evidence::OPEN;
+use crate::progress::{Apart, Observer};
+use crate::voters::TOLD;
+
+/// How many communities are looked for before they are joined, as a multiple of K.
+const FINE: [f64; TOLD] = [2.0, 3.0, 4.0];
+
+/// Communities in a layout of the samples (UMAP), where crowds are further apart than in the features, joined until `k` are left: the cluster of every sample, in
+/// three ways. `None` if communities couldn't be found.
+///
+/// # Errors
+///
+/// [`RunError::Ensemble`].
+pub(crate) fn joined_communities(
+    data: &Prepared,
+    k: usize,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Result<Option<[Vec<usize>; TOLD]>, RunError> {
+    let laid_out = data.laid_out(threads, observer)?;
+    let model = |(at, granularity): (usize, f64)| -> Box<dyn Clusterer> {
+        let granularity = (granularity, granularity);
+        let params = CommunityParams { granularity, ..CommunityParams::default() };
+        Box::new(Communities::new(ModelIdx::from_index(at), k, params))
+    };
+    let mut ensemble = Ensemble::new(FINE.into_iter().enumerate().map(model).collect(), threads)?;
+    let progress = Apart::unhurried_and_unkept(observer);
+    let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+    ensemble.train(&laid_out, &once, &[], &progress)?;
+    let votes = Votes::from_answers(&ensemble.vote(&laid_out, 0, &progress)?)?;
+    let of_model = |model: usize| {
+        let model = ModelIdx::from_index(model);
+        let clusters = votes.of_model(model).iter().map(|&own| ClusterId(own)).collect();
+        let joined = joined(&Assignments::new(clusters, votes.n_clusters(model)), data, k);
+        joined.clusters().iter().map(|cluster| cluster.index()).collect()
+    };
+    let found: Vec<Vec<usize>> = (0..votes.n_models()).map(of_model).collect();
+    Ok(found.try_into().ok())
+}
 
 /// The clusters of `found`, joined until there are `k`; as they are if there are no more, or neighbours weren't measured.
 ///
 /// O(n + joins (pairs + d^3)), with `pairs` of clusters that have neighbours in each other, d with each.
-pub(crate) fn joined(found: &Assignments, data: &Prepared, k: usize) -> Assignments {
+fn joined(found: &Assignments, data: &Prepared, k: usize) -> Assignments {
     let Some(pairs) = data.neighbour_pairs(found) else { return found.clone() };
     let group = Joint::new(&pairs, found.n_clusters()).joined(k);
     // Those that are left, numbered in their order.

@@ -21,7 +21,7 @@ use crate::linked::{MIN_SHARE, Shares, Told, cut_where_told};
 use crate::renumber::renumber;
 use crate::round::Round;
 use crate::views::{Ballot, Panel, Part};
-use crate::voters::{Backing, Search};
+use crate::voters::Backing;
 
 /// The share of each kind's voters that has to stand behind a label.
 pub(crate) const BACKED: f64 = 0.8;
@@ -209,14 +209,14 @@ impl Case<'_> {
         }
     }
 
-    /// Whether clusters are of so unequal size that networks, which expect like sizes, can't follow: branches count, and neighbours speak
+    /// Whether clusters are of so unequal size that networks, which expect like sizes, can't follow: communities of any size count, and neighbours speak
     /// clearly less for the networks' own answer. Then their mini-clusters leave small clusters out.
     fn networks_lost(&self, candidates: &[Candidate], chosen: Chosen) -> bool {
         let net = |of| {
             let candidate = candidates.iter().find(|candidate| candidate.of == of);
             candidate.map_or(0.0, |candidate| candidate.evidence.net())
         };
-        self.panel.communities.is_some_and(|voters| voters.search == Search::Branches)
+        self.panel.communities.is_some_and(|voters| voters.search.is_of_any_size())
             && net(chosen) > net(Chosen::Ensemble) + clearly(self.k)
     }
 

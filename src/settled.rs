@@ -7,17 +7,18 @@ use consilience_graph::Threads;
 use crate::error::RunError;
 use crate::evidence::{Evidence, by_chance};
 use crate::granularity::{Branches, Witnesses};
+use crate::joining::joined_communities;
 use crate::linked::cut_where_told;
 use crate::progress::Observer;
-use crate::voters::Voters;
+use crate::voters::{Search, TOLD, Voters};
 
 /// Communities are evidence, whatever they leave open, if voters that see half of the samples find their consensus again so far (Jaccard index, mean over samples). For
 /// single clusters 0.75 is what `clusterboot` of the R package fpc (C. Hennig) asks of a stable one. Seen: 0.53 on sparse texts and on a grid of numbers, where they were useless, 0.63 on embedded
 /// texts, where networks were as good, 0.79 to 0.94 on tables where they were better.
 const FOUND_AGAIN: f64 = 0.75;
 
-/// Of three kinds of communities, those that the neighbour graph speaks for: of all granularities around K, of those from K on, or the K branches that
-/// stay whole longest over all granularities.
+/// Of four kinds of communities, those that the neighbour graph speaks for: of all granularities around K, of those from K on, the K branches that
+/// stay whole longest over all granularities, or many communities of a layout that were joined ([`joined_communities`]).
 ///
 /// Communities of one granularity are of like sizes. Coarse ones keep together what belongs together where sizes are unequal. Where
 /// they are alike, all that such a voter can do is to join kinds that are near each other, and a consensus that follows it joins these and splits
@@ -25,6 +26,8 @@ const FOUND_AGAIN: f64 = 0.75;
 /// thirty times as large as another, no granularity shows both, and branches do. Information speaks for equal sizes, so these are held against
 /// the others by [`Evidence::net`]. They count only if that is above zero, however often they are found again: that is what they were chosen by, and no other
 /// witness is left. On embedded texts they leave as much open as the others, and join what lies near each other.
+///
+/// Voters that join what they found vote nearly alike, where those of many granularities differ. So they count only if neighbours speak for them by more than chance.
 ///
 /// # Errors
 ///
@@ -53,48 +56,41 @@ pub(crate) fn settled(
     voters.is_evidence =
         voters.is_evidence && best.1.net() > 0.0 || witnesses.found_again(&best.0) >= FOUND_AGAIN;
     if let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? {
-        let branches = voters.of_branches(data, (samples, &clusters), n_threads, observer)?;
-        if let Some(told) = found(&branches.votes, branches.shares(0.0))? {
-            if are_better(&told.1, &best.1, k) {
-                (voters, best) = (branches, told);
+        let told = (samples, [&clusters[..]; TOLD]);
+        let branches = voters.told(data, Search::Branches, told, n_threads, observer)?;
+        if let Some(answer) = found(&branches.votes, branches.shares(0.0))? {
+            if are_better(&answer.1, &best.1, k) {
+                (voters, best) = (branches, answer);
                 voters.is_evidence = true;
                 voters.smallest = best.0.sizes().into_iter().min();
             } else {
-                voters.smallest = smallest_of_both(&best.0, &told.0);
+                voters.smallest = smallest_of_both(&best.0, &answer.0);
             }
         }
     }
     // Where neighbours leave open what they tell, a layout of them shows crowds that are none.
-    if best.1.net() > 0.0
-        && let Some(mut of_layout) = voters.of_layout(data, k, n_threads, observer)?
-        && let Some(told) = found(&of_layout.votes, of_layout.shares(0.0))?
-    {
-        if std::env::var("DEBUG_TRUTH").is_ok() { debug(&voters, &best, &of_layout, &told, data); }
-        if told.1.net() > best.1.net() && tells_as_much(&told.1, &best.1, k) {
-            of_layout.is_evidence = true;
-            of_layout.smallest = smallest_of_both(&told.0, &best.0);
-            return Ok(of_layout);
+    if best.1.net() <= 0.0 {
+        return Ok(voters);
+    }
+    let (some, samples) = witnesses.samples();
+    if let Some(clusters) = joined_communities(some, k, n_threads, observer)? {
+        let told = (samples, clusters.each_ref().map(Vec::as_slice));
+        let mut joined = voters.told(data, Search::Joined, told, n_threads, observer)?;
+        let answer = found(&joined.votes, joined.shares(0.0))?;
+        if let Some((joint, _)) = answer.filter(|(_, evidence)| speak_for(evidence, &best.1, k)) {
+            joined.smallest = smallest_of_both(&joint, &best.0).or(voters.smallest);
+            joined.is_evidence = true;
+            return Ok(joined);
         }
     }
     Ok(voters)
 }
 
-fn debug(voters: &Voters, best: &(Assignments, Evidence), of_layout: &Voters, told: &(Assignments, Evidence), data: &Prepared) {
-    let truth: Vec<u16> = std::fs::read_to_string(std::env::var("DEBUG_TRUTH").unwrap()).unwrap().split_whitespace().map(|x| x.parse().unwrap()).collect();
-    let truth = Assignments::new(truth.into_iter().map(consilience_data::ClusterId).collect(), 100);
-    for (v, f) in [(voters, best), (of_layout, told)] {
-        let singles: Vec<String> = (0..v.votes.n_models()).map(|m| {
-            let m = consilience_data::ModelIdx::from_index(m);
-            let a = Assignments::new(v.votes.of_model(m).iter().map(|&c| consilience_data::ClusterId(c)).collect(), 65535);
-            format!("{}:{:.3}/{:.2}", v.votes.n_clusters(m), a.contingency(&truth).adjusted_rand_index(), Evidence::of(&a, &[data]).net())
-        }).collect();
-        eprintln!("{:?} ari {:.3} net {:.3} told {:.3} coherence {:.2} | {}", v.search, f.0.contingency(&truth).adjusted_rand_index(), f.1.net(), f.1.neighbour_information, v.coherence, singles.join(" "));
-    }
-}
-
-/// Whether an answer tells no less than another, but for chance.
-fn tells_as_much(one: &Evidence, other: &Evidence, k: usize) -> bool {
-    one.neighbour_information > other.neighbour_information - by_chance(k)
+/// Whether neighbours speak for what was joined by more than chance, and it tells no less of them.
+fn speak_for(joined: &Evidence, others: &Evidence, k: usize) -> bool {
+    let chance = by_chance(k);
+    joined.net() > others.net() + chance
+        && joined.neighbour_information > others.neighbour_information - chance
 }
 
 /// Whether branches are better than communities of one granularity: they leave less open, and tell as much, or less than is made up for by more than chance.

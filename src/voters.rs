@@ -10,7 +10,6 @@ use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, P
 use serde::{Deserialize, Serialize};
 
 use crate::error::RunError;
-use crate::joining::joined;
 use crate::linked::{MIN_SHARE, Shares};
 use crate::progress::{Apart, Observer};
 
@@ -18,14 +17,10 @@ use crate::progress::{Apart, Observer};
 /// 0.43 on sparse texts, where communities were useless, 0.74 to 0.86 elsewhere.
 const COHERENT: f64 = 0.6;
 
-/// Neighbours that vote, of each voter that is told clusters: from as few to as many as the others draw.
-const NEIGHBOURS: [usize; 3] = [8, 11, 15];
-/// How many communities each voter looks for before they are joined, as a multiple of K.
-const JOINED: [f64; 3] = [2.0, 3.0, 4.0];
-/// Communities are found once.
-const ONCE: Phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
-/// Samples that are laid out, at most.
-const LAID_OUT: usize = 100_000;
+/// Voters that are told clusters.
+pub(crate) const TOLD: usize = 3;
+/// Neighbours that vote, of each of these: from as few to as many as the others draw.
+const NEIGHBOURS: [usize; TOLD] = [8, 11, 15];
 
 /// How voters found their communities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +34,13 @@ pub enum Search {
     Branches,
     /// Many of them, in a layout of the samples, joined until K are left.
     Joined,
+}
+
+impl Search {
+    /// Whether clusters were looked for without an idea of how large they are.
+    pub(crate) fn is_of_any_size(self) -> bool {
+        matches!(self, Self::Branches | Self::Joined)
+    }
 }
 
 /// Communities, found once a run, in the order of their granularity.
@@ -85,7 +87,8 @@ impl Voters {
         let mut ensemble = Ensemble::new((0..count).map(model).collect(), threads)?;
         // Their numbers are those of candidates, so they keep out of their checkpoints.
         let progress = Apart::unhurried_and_unkept(observer);
-        ensemble.train(data, &ONCE, &[], &progress)?;
+        let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
+        ensemble.train(data, &once, &[], &progress)?;
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         if votes.n_models() < 2 {
             return Ok(None);
@@ -106,8 +109,7 @@ impl Voters {
 
     /// What is no island in a consensus with them: where branches count or what was joined, sizes may be unequal, and clusters as small as they can be.
     pub(crate) fn shares(&self, least: f64) -> Shares {
-        let is_of_any_size = matches!(self.search, Search::Branches | Search::Joined);
-        let usual = if is_of_any_size { least } else { MIN_SHARE };
+        let usual = if self.search.is_of_any_size() { least } else { MIN_SHARE };
         Shares { usual, least }
     }
 
@@ -120,75 +122,29 @@ impl Voters {
         self
     }
 
-    /// In place of these, voters that look for many communities in a layout of the samples (UMAP), where crowds are further apart than in the features, and join them
-    /// until `k` are left.
+    /// In place of these, voters that were told clusters of some samples: each by the nearest of these, the last of them by the most.
+    ///
+    /// # Arguments
+    ///
+    /// * `told`: samples, ascending, and what each of the voters knows of their clusters.
     ///
     /// # Errors
     ///
     /// [`RunError::Ensemble`].
-    pub(crate) fn of_layout(
-        &self,
-        data: &Prepared,
-        k: usize,
-        threads: usize,
-        observer: &dyn Observer,
-    ) -> Result<Option<Self>, RunError> {
-        let (some, samples) = data.sampled(LAID_OUT, threads, observer)?;
-        let laid_out = some.laid_out(threads, observer)?;
-        let model = |(at, &granularity): (usize, &f64)| -> Box<dyn Clusterer> {
-            let granularity = (granularity, granularity);
-            let params = CommunityParams { granularity, ..CommunityParams::default() };
-            Box::new(Communities::new(ModelIdx::from_index(at), k, params))
-        };
-        let mut fine = Ensemble::new(JOINED.iter().enumerate().map(model).collect(), threads)?;
-        let progress = Apart::unhurried_and_unkept(observer);
-        fine.train(&laid_out, &ONCE, &[], &progress)?;
-        let votes = Votes::from_answers(&fine.vote(&laid_out, 0, &progress)?)?;
-        let joined = (0..votes.n_models()).map(|model| {
-            let model = ModelIdx::from_index(model);
-            let clusters = votes.of_model(model).iter().map(|&own| ClusterId(own)).collect();
-            let joined = joined(&Assignments::new(clusters, votes.n_clusters(model)), &some, k);
-            joined.clusters().iter().map(|cluster| cluster.index()).collect()
-        });
-        let joined: Vec<Vec<usize>> = joined.collect();
-        if joined.len() < 2 {
-            return Ok(None);
-        }
-        let told: Vec<_> = joined.iter().map(Vec::as_slice).zip(NEIGHBOURS).collect();
-        self.told(data, Search::Joined, (&samples, &told), threads, observer).map(Some)
-    }
-
-    /// In place of these, voters that were told the clusters of some samples.
-    ///
-    /// # Errors
-    ///
-    /// [`RunError::Ensemble`].
-    pub(crate) fn of_branches(
-        &self,
-        data: &Prepared,
-        (samples, clusters): (&[u32], &[usize]),
-        threads: usize,
-        observer: &dyn Observer,
-    ) -> Result<Self, RunError> {
-        let told = NEIGHBOURS.map(|neighbours| (clusters, neighbours));
-        self.told(data, Search::Branches, (samples, &told), threads, observer)
-    }
-
-    /// `told`: what each voter knows of the clusters of the samples, and how many of them vote on another.
-    fn told(
+    pub(crate) fn told(
         &self,
         data: &Prepared,
         search: Search,
-        (samples, told): (&[u32], &[(&[usize], usize)]),
+        (samples, told): (&[u32], [&[usize]; TOLD]),
         threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
-        let model = |(at, &(clusters, neighbours)): (usize, &(&[usize], usize))| {
+        let model = |(at, (clusters, neighbours))| -> Result<Box<dyn Clusterer>, RunError> {
             let (labels, model) = ((samples, clusters), ModelIdx::from_index(at));
-            let model = Communities::of_labels(model, data, labels, neighbours, observer)?;
-            Ok::<_, RunError>(Box::new(model) as Box<dyn Clusterer>)
+            Ok(Box::new(Communities::of_labels(model, data, labels, neighbours, observer)?))
         };
-        let models = told.iter().enumerate().map(model).collect::<Result<Vec<_>, _>>()?;
+        let models = told.into_iter().zip(NEIGHBOURS).enumerate().map(model);
+        let models = models.collect::<Result<Vec<_>, _>>()?;
         let mut ensemble = Ensemble::new(models, threads)?;
         let progress = Apart::unhurried_and_unkept(observer);
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;

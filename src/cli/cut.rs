@@ -44,7 +44,7 @@ pub(super) fn run(args: &CutArgs) -> Result<ExitCode> {
     let data = reading::with_labels(&run, paths, &labels).with_context(|| {
         format!("{}: its data can't be read; name the data after the run", run.path.display())
     })?;
-    let data = run.own(data, false)?;
+    let data = run.own(data, None)?;
     interrupt::go_on()?;
     watcher.mention("votes");
     let found = recut(&run, &data.features, k, n_threads, &watcher)?;

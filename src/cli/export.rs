@@ -281,7 +281,7 @@ impl ExportArgs {
             })?,
             false => data?,
         };
-        Ok(Some(run.own(data, self.data_changed)?))
+        Ok(Some(run.own(data, Some(self.data_changed))?))
     }
 
     /// Where the images are.

@@ -192,7 +192,7 @@ pub(super) fn check(known: &Knowledge, keys: &SampleKeys<'_>, k: usize) -> Resul
 /// What became of samples of which something is known, in words.
 pub(super) fn text(held: &Held) -> String {
     let moved = match held.moved {
-        0 => "all are where they would be without it".into(),
+        0 => "none had to be moved for it".into(),
         moved => format!("{} would be in another cluster without it", plural(moved, "sample")),
     };
     let (samples, groups) = (plural(held.samples, "sample"), plural(held.groups, "group"));

@@ -14,7 +14,7 @@ use super::{ReportArgs, answer, reading};
 pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     let run = RunFolder::open(&args.run)?;
     let data = match data(&run, &args.data)? {
-        Ok(data) => Ok(run.own(data, args.data_changed)?),
+        Ok(data) => Ok(run.own(data, Some(args.data_changed))?),
         Err(why) => Err(why),
     };
     let path = match &data {

@@ -70,7 +70,7 @@ pub(super) fn run(args: &SuggestArgs) -> Result<ExitCode> {
         format!("{}: its data can't be read; name the data after the run", run.path.display())
     })?;
     look.finish();
-    let data = run.own(data, false)?;
+    let data = run.own(data, None)?;
     let given = read_given(&run)?;
     let names = LabelNames::with_classes(run.n_clusters(), &[], &read_class_names(&run.path)?)?;
     let labelled: Vec<usize> = given.iter().map(|label| label.sample.index()).collect();

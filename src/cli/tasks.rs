@@ -86,7 +86,7 @@ fn of_run(path: &Path) -> Result<Read> {
     let recorded: Vec<PathBuf> = run.source.data.iter().map(PathBuf::from).collect();
     let data = reading::again(&run, &recorded)
         .with_context(|| format!("{}: the data that it names can't be read", path.display()))?;
-    let data = run.own(data, false)?;
+    let data = run.own(data, None)?;
     let labels = run.pseudo_labels.entries();
     let mut clusters: Vec<usize> = labels.iter().map(|entry| entry.label.index()).collect();
     clusters.sort_unstable();

@@ -31,6 +31,14 @@ impl Aside {
     pub fn new(out: &Path) -> Result<Self, RunError> {
         check_name(out)?;
         let path = aside_of(out);
+        // A link would be written through.
+        if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
+            let problem = format!(
+                "can't be written: {} is there and no file; move it away, or name another with --out",
+                path.display()
+            );
+            return Err(RunError::folder(out, &problem));
+        }
         let lock = Lock::new(&path).map_err(|taken| match taken {
             Taken::By(_) => RunError::folder(
                 out,
@@ -109,6 +117,18 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), RunError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, kept) = (folder.path().join("out.csv"), folder.path().join("kept"));
+        fs::write(&kept, "mine").unwrap();
+        std::os::unix::fs::symlink(&kept, aside_of(&out)).unwrap();
+        let error = Aside::new(&out).unwrap_err().to_string();
+        assert!(error.contains("out.csv.partial is there and no file; move it away"), "{error}");
+        assert_eq!(fs::read_to_string(&kept).unwrap(), "mine");
+    }
 
     #[test]
     fn a_file_is_whole_or_absent_and_held_meanwhile() {

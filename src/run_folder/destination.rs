@@ -260,6 +260,26 @@ mod tests {
         assert_eq!(names(sandbox.path()), ["run"]);
     }
 
+    #[test]
+    fn a_folder_of_somebody_else_is_left_alone() {
+        let sandbox = tempfile::tempdir().unwrap();
+        let (out, mine) = (sandbox.path().join("run"), sandbox.path().join("run.partial"));
+        fs::create_dir(&mine).unwrap();
+        fs::write(mine.join("gold"), "mine").unwrap();
+        let error = refused(&out);
+        assert!(error.contains("run.partial is there and no run in the making"), "{error}");
+        assert_eq!(names(&mine), ["gold"]);
+        #[cfg(unix)]
+        {
+            let treasure = sandbox.path().join("treasure");
+            fs::rename(&mine, &treasure).unwrap();
+            fs::remove_file(treasure.join("gold")).unwrap();
+            std::os::unix::fs::symlink(&treasure, &mine).unwrap();
+            assert!(refused(&out).contains("no run in the making"));
+            assert!(names(&treasure).is_empty());
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn places_that_cannot_be_are_refused() {

@@ -190,14 +190,15 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// As [`RunFolder::check_samples`]; samples that aren't in both; and, unless `changed`, [`RunError::Folder`] with both hashes.
-    pub fn own(&self, data: Dataset, changed: bool) -> Result<Dataset, RunError> {
+    /// As [`RunFolder::check_samples`]; samples that aren't in both; and, unless `changed`, [`RunError::Folder`] with both hashes. `None`: others aren't taken, whatever
+    /// the user says.
+    pub fn own(&self, data: Dataset, changed: Option<bool>) -> Result<Dataset, RunError> {
         let run = self.path.display().to_string();
         if data.features.n_samples() != self.n_samples() {
             self.check_samples(data.features.n_samples(), None)?;
         }
         let data = data.in_order_of(self.ids.as_deref(), &run)?;
-        let Some(expected) = self.source.data_hash.as_ref().filter(|_| !changed) else {
+        let Some(expected) = self.source.data_hash.as_ref().filter(|_| changed != Some(true)) else {
             return Ok(data);
         };
         let found = DataHash::of(&data.features);
@@ -205,9 +206,10 @@ impl RunFolder {
             return Ok(data);
         }
         let name = &data.name;
+        let or_these = if changed.is_some() { ", or add --data-changed to take these" } else { "" };
         let problem = format!(
             "was made of other values, or of samples in another order, than {name} has now: the run's data have the hash {expected}, \
-             these {found}; name the data that was clustered, or add --data-changed to take these"
+             these {found}; name the data that was clustered{or_these}"
         );
         Err(RunError::folder(&self.path, &problem))
     }

@@ -100,7 +100,7 @@ impl Staging {
         let give_back =
             |made: &[PathBuf]| made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
         let folders = fs::create_dir_all(parent).and_then(|()| match fs::create_dir(&aside) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && aside.is_dir() => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => check_ours(&aside),
             made => made,
         });
         let unwritable = |error: &io::Error| {
@@ -278,6 +278,22 @@ impl Drop for Staging {
             self.give_up();
         }
     }
+}
+
+/// Refuses a folder that isn't one in the making: what is in there is somebody's own, and would be lost. So is a link, which would be followed.
+fn check_ours(aside: &Path) -> io::Result<()> {
+    let is_ours = |name: &std::ffi::OsStr| [LOCK, RUN, CHECKPOINT].iter().any(|own| name == *own);
+    let is_folder = fs::symlink_metadata(aside)?.is_dir();
+    let mut names = match is_folder {
+        true => fs::read_dir(aside)?.collect::<io::Result<Vec<_>>>()?,
+        false => Vec::new(),
+    };
+    names.retain(|entry| !is_ours(&entry.file_name()));
+    if is_folder && names.is_empty() {
+        return Ok(());
+    }
+    let problem = format!("{} is there and no run in the making; move it away", aside.display());
+    Err(io::Error::new(ErrorKind::AlreadyExists, problem))
 }
 
 /// Why a folder can't be held.

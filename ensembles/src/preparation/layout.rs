@@ -122,6 +122,18 @@ fn memberships(distances: &[f32]) -> Vec<f32> {
     sure(unit * high.exp2()).collect()
 }
 
+/// By how much of their difference two samples that pull each other move, at this squared distance: twice the derivative by it of the logarithm of their
+/// nearness.
+fn pull(squared: f32) -> f32 {
+    let power = squared.powf(B);
+    -2.0 * A * B * power / squared / (A * power + 1.0)
+}
+
+/// The same for one that is pushed: of the logarithm of how far they are from near. The thousandth keeps it finite.
+fn push(squared: f32) -> f32 {
+    2.0 * B / ((0.001 + squared) * (A * squared.powf(B) + 1.0))
+}
+
 /// Stochastic gradient descent on the cross-entropy of edges and nearness.
 struct Steps<'a> {
     edges: &'a Edges,
@@ -173,8 +185,7 @@ impl Steps<'_> {
         if squared <= 0.0 {
             return;
         }
-        let power = squared.powf(B);
-        let strength = -2.0 * A * B * power / squared / (A * power + 1.0);
+        let strength = pull(squared);
         for (a, b) in (from * self.width..).zip(to * self.width..).take(self.width) {
             let step = (strength * (places[a] - places[b])).clamp(-LONGEST, LONGEST) * rate;
             places[a] += step;
@@ -188,10 +199,90 @@ impl Steps<'_> {
         if squared <= 0.0 {
             return;
         }
-        let strength = 2.0 * B / ((0.001 + squared) * (A * squared.powf(B) + 1.0));
+        let strength = push(squared);
         for (a, b) in (from * self.width..).zip(other * self.width..).take(self.width) {
             let step = (strength * (places[a] - places[b])).clamp(-LONGEST, LONGEST) * rate;
             places[a] += step;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consilience_data::Features;
+
+    use super::*;
+
+    #[test]
+    fn steps_go_down_the_cross_entropy() {
+        let nearness = |squared: f64| 1.0 / (1.0 + f64::from(A) * squared.powf(f64::from(B)));
+        let slope = |of: &dyn Fn(f64) -> f64, at: f64| (of(at + 1e-6) - of(at - 1e-6)) / 2e-6;
+        for squared in [0.5_f64, 1.0, 4.0, 30.0] {
+            let pulled = 2.0 * slope(&|at| nearness(at).ln(), squared);
+            let pushed = 2.0 * slope(&|at| (1.0 - nearness(at)).ln(), squared);
+            assert!((f64::from(pull(squared as f32)) / pulled - 1.0).abs() < 1e-3);
+            assert!((f64::from(push(squared as f32)) / pushed - 1.0).abs() < 3e-3);
+        }
+        // As near as exp(-d), as far as such a curve can be.
+        for distance in [0.0_f64, 0.5, 1.0, 2.0, 3.0] {
+            assert!((nearness(distance * distance) - (-distance).exp()).abs() < 0.12, "{distance}");
+        }
+    }
+
+    #[test]
+    fn as_many_neighbours_are_sure_as_the_logarithm_says() {
+        let distances: Vec<f32> = (0..15u8).map(|at| 2.0 + f32::from(at).sqrt()).collect();
+        let sure = memberships(&distances);
+        assert!((sure.iter().sum::<f32>() - 15f32.log2()).abs() < 1e-3, "{sure:?}");
+        assert!((sure[0] - 1.0).abs() < 1e-6 && sure.is_sorted_by(|a, b| a >= b));
+        let alike = memberships(&[0.0; 15]);
+        assert!(alike.iter().all(|&sure| (sure - 1.0).abs() < 1e-6), "duplicates are all sure");
+        assert!(memberships(&[3.0]).iter().all(|sure| sure.is_finite()));
+    }
+
+    /// Four crowds in four of 30 features, the others noise.
+    fn crowds(n: usize) -> Features {
+        let mut rng = Seed(5).rng(Stream::Subset);
+        let noise = rng.normal(n * 30);
+        let value = |(row, column)| noise[row * 30 + column] + if column == row % 4 { 4.0 } else { 0.0 };
+        Features::new(Array2::from_shape_fn((n, 30), value), "x").unwrap()
+    }
+
+    fn graph(features: &Features) -> NeighbourGraph {
+        let all: Vec<u32> = (0..u32::try_from(features.n_samples()).unwrap()).collect();
+        NeighbourGraph::new(features, &all, 30, Seed(1), 1, &()).unwrap()
+    }
+
+    fn places(features: &Features, threads: usize) -> Array2<f32> {
+        let rows = features.view().into();
+        laid_out(&graph(features), rows, (Seed(1), threads), &()).unwrap()
+    }
+
+    /// The share of neighbours that are of another crowd.
+    fn wrong(graph: &NeighbourGraph) -> f64 {
+        let n = graph.n_samples();
+        let of = |sample: usize| graph.of(sample)[..10].iter().filter(move |&&other| other as usize % 4 != sample % 4);
+        (0..n).map(|sample| of(sample).count()).sum::<usize>() as f64 / (10 * n) as f64
+    }
+
+    #[test]
+    fn crowds_are_further_apart_than_in_the_features() {
+        let features = crowds(400);
+        let found = places(&features, 1);
+        assert_eq!(found.dim(), (400, DIMENSIONS));
+        let laid_out = Features::new(found.clone(), "x").unwrap();
+        let [before, after] = [&features, &laid_out].map(|features| wrong(&graph(features)));
+        assert!(before > 0.05 && after < 0.5 * before, "{before} {after}");
+        assert_eq!(places(&features, 2), found, "the same on two threads");
+    }
+
+    #[test]
+    fn few_samples_features_and_duplicates_have_places() {
+        for n in [2, 3, 7] {
+            assert!(places(&crowds(n), 1).iter().all(|value| value.is_finite()));
+        }
+        let alike = Features::new(Array2::from_elem((40, 1), 3.0), "x").unwrap();
+        let found = places(&alike, 1);
+        assert!(found.dim() == (40, 1) && found.iter().all(|value| value.is_finite()));
     }
 }
