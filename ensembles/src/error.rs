@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use consilience_data::ModelIdx;
+use consilience_data::{DataError, ModelIdx};
 use thiserror::Error;
 
 use crate::device::Device;
@@ -78,6 +78,9 @@ pub enum EnsembleError {
 
     #[error("model {model} ({kind}): {reason}; leave it out of members")]
     Lost { model: u16, kind: &'static str, reason: String },
+
+    #[error(transparent)]
+    Data(#[from] DataError),
 
     #[error("k-means: {0}")]
     KMeans(String),

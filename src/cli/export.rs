@@ -281,7 +281,10 @@ impl ExportArgs {
             })?,
             false => data?,
         };
-        Ok(Some(run.own(data, self.data_changed)?))
+        let mut data = run.own(data, self.data_changed)?;
+        // Files have all values.
+        data.features = data.features.unpacked(run.recipe.options.max_memory)?;
+        Ok(Some(data))
     }
 
     /// Where the images are.

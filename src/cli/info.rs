@@ -69,6 +69,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
 /// The data; without what is in the way of clustering them, if anything is, and then what that is.
 fn read(args: &InfoArgs) -> Result<(Dataset, Option<InTheWay>)> {
     let mut options = args.reading.options();
+    options.keep_sparse = true;
     let error = match read_dataset_with(&args.data, &[], &options) {
         Ok(data) => return Ok((data, None)),
         Err(error) => error,
@@ -99,26 +100,29 @@ struct InTheWay {
 impl<'a> Info<'a> {
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     fn of(data: &'a Dataset) -> Self {
-        let values = data.features.as_slice();
-        let zeros = values.iter().filter(|&&value| value == 0.0).count();
-        let first = data.features.row(0);
+        let first = data.features.dense_row(0);
         let mut constant = vec![true; first.len()];
-        for sample in 1..data.features.n_samples() {
-            let row = data.features.row(sample).iter().zip(first);
-            for (constant, (value, first)) in constant.iter_mut().zip(row) {
+        let (mut n_zeros, mut n_empty) = (0, 0);
+        let (mut minimum, mut maximum) = (f32::INFINITY, f32::NEG_INFINITY);
+        for sample in 0..data.features.n_samples() {
+            let row = data.features.dense_row(sample);
+            for (constant, (value, first)) in constant.iter_mut().zip(row.iter().zip(&*first)) {
                 *constant &= value == first;
             }
+            let zeros = row.iter().filter(|value| **value == 0.0).count();
+            n_zeros += zeros;
+            n_empty += usize::from(zeros == row.len());
+            minimum = row.iter().copied().fold(minimum, f32::min);
+            maximum = row.iter().copied().fold(maximum, f32::max);
         }
-        let rows = (0..data.features.n_samples()).map(|sample| data.features.row(sample));
-        let empty = rows.filter(|row| row.iter().all(|&value| value == 0.0));
         let ids = data.ids.as_deref();
         Self {
             files: &data.parts,
             n_samples: data.features.n_samples(),
             n_features: data.features.n_features(),
-            minimum: values.iter().copied().fold(f32::INFINITY, f32::min),
-            maximum: values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-            zeros: zeros as f64 / values.len() as f64,
+            minimum,
+            maximum,
+            zeros: n_zeros as f64 / (data.features.n_samples() * first.len()) as f64,
             constant_features: constant.iter().filter(|&&constant| constant).count(),
             n_classes: data.truth.as_ref().map(Truth::n_classes),
             classes: data.truth.as_ref().map(Truth::names),
@@ -126,7 +130,7 @@ impl<'a> Info<'a> {
             repeated_ids: ids.map(|ids| ids.len() - ids.iter().collect::<HashSet<_>>().len()),
             feature_names: data.recipe.feature_names.as_deref(),
             tf_idf: data.recipe.inverse_document_frequencies.is_some(),
-            empty_samples: empty.count(),
+            empty_samples: n_empty,
             image: data.recipe.image,
             n_clusters: data.n_clusters,
             warnings: warnings(data, &constant),
@@ -203,6 +207,8 @@ fn warnings(data: &Dataset, constant: &[bool]) -> Vec<String> {
     let is_few =
         |names: &&Vec<String>| names.len() <= FEW && recipe.inverse_document_frequencies.is_none();
     let names = recipe.feature_names.as_ref();
+    // Of large sparse data a column can't be looked at by itself.
+    let names = names.filter(|_| data.features.as_sparse().is_none());
     let Some(names) = names.filter(|names| recipe.is_named_table() || is_few(names)) else {
         return Vec::new();
     };

@@ -13,6 +13,7 @@ use crate::run_folder::{RunFolder, row};
 #[derive(Debug, Clone, Copy)]
 pub struct FeatureTable<'a> {
     /// The features, shape (n_samples, n_features).
+    /// Dense.
     pub features: &'a Features,
     /// What they are called, length n_features, if the data says it.
     pub names: Option<&'a [String]>,

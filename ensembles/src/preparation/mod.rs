@@ -15,5 +15,8 @@ pub(crate) mod neighbour_graph;
 pub(crate) mod prepared;
 pub(crate) mod reduction;
 pub(crate) mod rows;
+pub(crate) mod sparse_product;
 pub(crate) mod sparse_reduction;
+pub(crate) mod sparse_search;
 pub(crate) mod transform;
+pub(crate) mod wide_reduction;

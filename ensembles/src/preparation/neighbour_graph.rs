@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use consilience_data::{Features, Seed, Stream};
+use consilience_data::{Features, Seed, SparseRows, Stream};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -12,6 +12,7 @@ use crate::preparation::directions::Directions;
 use crate::preparation::exact_search::{Found, QUERIES, Search, centre, squared_distance};
 use crate::preparation::inverted_lists::{InvertedLists, Points};
 use crate::preparation::rows::Rows;
+use crate::preparation::sparse_search::SparseSearch;
 use crate::progress::{Progress, go_on};
 
 /// Up to so many samples all distances are computed.
@@ -33,7 +34,7 @@ const ROUNDING: f32 = 1e-4;
 
 /// Every sample's nearest others, by Euclidean distance.
 ///
-/// Up to 20,000 samples it is exact. Beyond, neighbours are sought in inverted lists; where there are many features, among
+/// Up to 20,000 samples, and of sparse rows, it is exact. Beyond, neighbours are sought in inverted lists; where there are many features, among
 /// candidates from principal directions. How many directions and lists is found by looking for the neighbours of 500 samples exactly:
 /// 98 % of them have to be found in each step.
 #[derive(Debug, Clone)]
@@ -88,11 +89,34 @@ impl NeighbourGraph {
             }
         };
         let (found, recall) = crate::threads::pool(threads)?.install(search)?;
+        Ok(Self::of_found(found, recall, k, among))
+    }
+
+    /// As [`NeighbourGraph::new`], of sparse rows: exact for any number of them. The time is that of all products of values that are in one column, and a comparison for each
+    /// pair; O(values + n k) memory.
+    pub(crate) fn of_sparse(
+        rows: &SparseRows,
+        among: &[u32],
+        k: usize,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let k = k.min(among.len().saturating_sub(1));
+        let search = || {
+            let all = all(rows.n_samples());
+            SparseSearch::new(rows, among).of_samples(&all, k, progress)
+        };
+        let found = crate::threads::pool(threads)?.install(search)?;
+        Ok(Self::of_found(found, 1.0, k, among))
+    }
+
+    /// Of squared distances and neighbours of all samples.
+    fn of_found(found: Vec<Vec<Found>>, recall: f64, k: usize, among: &[u32]) -> Self {
+        let n_samples = found.len();
         let found = found.into_iter().flatten();
         let (distances, nearest) =
             found.map(|(squared, sample)| (squared.max(0.0).sqrt(), sample)).unzip();
-        let n_samples = rows.n_samples();
-        Ok(Self { nearest, distances, k, n_samples, among: among.to_vec(), recall })
+        Self { nearest, distances, k, n_samples, among: among.to_vec(), recall }
     }
 
     /// Number of neighbours of every sample.
