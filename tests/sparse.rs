@@ -32,11 +32,12 @@ fn texts(sandbox: &Sandbox, narrow: bool) {
     let rounded: Vec<f32> = values.iter().map(|&value| value as f32).collect();
     let data =
         if narrow { ArrayView1::from(&rounded).into() } else { ArrayView1::from(&values).into() };
+    let shape = [ROWS as i64, COLUMNS as i64];
     let members = [
         ("indices", ArrayView1::from(&columns).into()),
         ("indptr", ArrayView1::from(&starts).into()),
         ("format", Member::Texts(vec!["csr"])),
-        ("shape", aview1(&[ROWS as i64, COLUMNS as i64]).into()),
+        ("shape", aview1(&shape).into()),
         ("data", data),
     ];
     npz(&sandbox.path("x.npz"), &members).unwrap();

@@ -195,13 +195,14 @@ fn peaks_are_bounded() {
     let starts: Vec<i64> = (0..=columns as i64).map(|column| 3 * column).collect();
     let places: Vec<i32> = (0..3 * columns as i32).map(|entry| entry * 7 % rows as i32).collect();
     let values: Vec<f64> = (0..3 * columns).map(|entry| (entry % 1000) as f64 / 7.0).collect();
+    let shape = [rows as i64, columns as i64];
     let path = folder.file("wide.npz", "");
     let members = [
         ("indptr", ArrayView1::from(&starts).into()),
         ("indices", ArrayView1::from(&places).into()),
         ("data", ArrayView1::from(&values).into()),
         ("format", Member::Texts(vec!["csc"])),
-        ("shape", aview1(&[rows as i64, columns as i64]).into()),
+        ("shape", aview1(&shape).into()),
     ];
     npz(&path, &members).unwrap();
     let options = ReadOptions { keep_sparse: true, ..ReadOptions::default() };
