@@ -26,8 +26,10 @@ const DIRECTIONS: u64 = 256;
 const VIEW_MEMBERS: u64 = 4;
 /// Of what is mostly zeros, the others take this part of all, with their places.
 const NOT_ZERO: u64 = 10;
-/// Bytes that a value of sparse rows takes beside itself: scaled, and in an index of columns, at worst.
-const SPARSE_VALUE: u64 = 8 + 24;
+/// Bytes that a value of sparse rows takes beside itself: scaled, and in an index of columns, at worst in one that is kept dense.
+const SPARSE_VALUE: u64 = 8 + 16;
+/// Samples among which all neighbours are sought; among more, in directions.
+const COMPARED_ALL: u64 = 20_000;
 /// Samples in a part of that index, which has a list of each column.
 const INDEXED: u64 = 8192;
 /// Directions that are sought beside those asked for, and at a time.
@@ -86,25 +88,27 @@ pub fn estimated_sparse_memory(
 ) -> u64 {
     let [n, width, k] = [n_samples, n_features, config.n_clusters].map(wide);
     let (threads, components) = (wide(threads), wide(config.preparation.components));
-    // A basis of the smaller space, in 32 bits and twice in 64; what it is in the space of features; a block of that for each thread, in both.
+    // A basis of the smaller space, in 32 bits and three times in 64; what it is in the space of features; a block of that for each thread.
     let directions = |components: u64| {
         let sought = components + OVERSAMPLING;
         let basis = product([n.min(width), sought, 4 + 8 + 8 + 8]);
-        sum([basis, product([width, sought, 8]), product([width, SOUGHT, 8 + 4, threads + 1])])
+        let in_features = product([width, sought, 4]);
+        sum([basis, in_features, product([width, SOUGHT, 8 + 4, threads])])
     };
     let kept = product([width, components, 4]);
     let seen = product([n, components, 4]);
     let lists = product([width, n.div_ceil(INDEXED), 2 * 4]);
-    let searched = sum([lists, product([n, NEIGHBOURS]), seen]);
+    let candidates = if n > COMPARED_ALL { product([n, DIRECTIONS, 2 * 4]) } else { 0 };
+    let searched = sum([lists, candidates, product([n, NEIGHBOURS]), seen]);
     let values = product([wide(n_values), SPARSE_VALUE]);
-    let prepared = sum([values, directions(components).max(searched)]);
+    let prepared = sum([values, directions(components).max(sum([kept, seen, searched]))]);
     // What a cluster's features are, and those in which it differs.
     let described = product([width, 8 * 2 * k + 64]);
     let sketched = product([width, SKETCHED, 4 * 3]);
     let described = described.max(sketched).max(directions(DRAWN));
     let graph = product([n, NEIGHBOURS]) / 2;
     let later = sum([described, graph, voting(n_samples, components, config, threads)]);
-    sum([BASE, kept, seen, later.max(prepared)])
+    sum([BASE, sum([kept, seen, later]).max(prepared)])
 }
 
 /// What models that see `seen` features take at a time, with their votes.

@@ -1,6 +1,7 @@
 //! From features as they come to data as models see it: a common scale, fewer directions, what is near what, and moves that
 //! leave an image what it is.
 
+pub(crate) mod approximate_search;
 pub(crate) mod data_kind;
 pub(crate) mod density;
 pub(crate) mod directions;

@@ -254,7 +254,7 @@ impl Prepared {
                     }
                     Unprojected::Sparse(rows) => {
                         let among = &self.trainable;
-                        NeighbourGraph::of_sparse(rows, among, GRAPH, threads, progress)?
+                        NeighbourGraph::of_sparse(rows, among, GRAPH, self.seed, threads, progress)?
                     }
                 };
                 (near, scales(&projected))

@@ -77,6 +77,40 @@ impl<'a> SparseSearch<'a> {
         let found: Result<Vec<_>, EnsembleError> = queries.par_chunks(QUERIES).map(some).collect();
         Ok(found?.concat())
     }
+
+    /// Of some samples, the `k` nearest of the candidates of each, by the same distances. O(values of the candidates), and O(n_features).
+    pub(crate) fn ranked(
+        &self,
+        samples: &[u32],
+        candidates: Vec<Vec<Found>>,
+        k: usize,
+    ) -> Vec<Vec<Found>> {
+        let mut own = vec![0.0; self.rows.n_features()];
+        let nearest = |(&sample, candidates): (&u32, Vec<Found>)| {
+            self.rows.put(sample as usize, &mut own);
+            let mut nearest = Nearest::new(k);
+            for (_, other) in candidates {
+                let entries = self.rows.entries(other as usize);
+                // Of columns that the sample doesn't have, zeros are added.
+                let product = entries.fold(0.0, |sum, (column, value)| sum + own[column] * value);
+                let lengths = [sample, other].map(|it| self.squared_lengths[it as usize]);
+                nearest.insert(((lengths[0] + lengths[1]) - 2.0 * product, other));
+            }
+            self.rows.entries(sample as usize).for_each(|(column, _)| own[column] = 0.0);
+            nearest.into_found()
+        };
+        samples.iter().zip(candidates).map(nearest).collect()
+    }
+}
+
+/// Products of values in one column that all distances take, and a comparison for each pair.
+#[expect(clippy::cast_precision_loss, reason = "about so many")]
+pub(crate) fn n_products(rows: &SparseRows, among: &[u32]) -> f64 {
+    let mut counts = vec![0_u32; rows.n_features()];
+    let columns = |&sample: &u32| rows.row(sample as usize).0;
+    among.iter().flat_map(columns).for_each(|&column| counts[column as usize] += 1);
+    let in_columns: f64 = counts.into_iter().map(|count| f64::from(count).powi(2)).sum();
+    in_columns + (among.len() as f64).powi(2)
 }
 
 impl<'a> Block<'a> {
@@ -205,5 +239,23 @@ mod tests {
         let again = pool
             .install(|| SparseSearch::new(&rows, &among).of_samples(&queries, 10, &()).unwrap());
         assert_eq!(found, again, "threads");
+        // Candidates in another order, and some that are none.
+        let mut candidates = found.clone();
+        candidates.iter_mut().for_each(|found| {
+            found.reverse();
+            found.extend([(0.0, 1), (0.0, 2)]);
+            let mut seen = std::collections::BTreeSet::new();
+            found.retain(|&(_, other)| seen.insert(other));
+        });
+        let ranked = search.ranked(&queries, candidates, 10);
+        let same = ranked.iter().zip(&found).zip(&queries);
+        let mut same = same.filter(|&(_, &query)| query > 2);
+        assert!(same.all(|((ranked, found), _)| ranked == found));
+        // Counted by hand: two rows have the first column, one the second.
+        let mut few = SparseRows::with_capacity(3, 0, 2);
+        few.push([(0, 1.0), (1, 1.0)]);
+        few.push([(0, 2.0)]);
+        few.push([(1, 2.0)]);
+        assert_eq!((n_products(&few, &[0, 1]), n_products(&few, &[0, 1, 2])), (9.0, 17.0));
     }
 }

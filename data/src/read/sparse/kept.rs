@@ -73,7 +73,6 @@ impl Csr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read::array::Blocks as _;
     use crate::read::sparse::Stored;
     use crate::records::{Numbers, Offsets};
 
