@@ -6,7 +6,7 @@ mod common;
 
 use common::{Sandbox, stderr};
 use consilience_data::write::{Member, npy, npz};
-use consilience_data::{Rng, Seed, Stream};
+use consilience_data::{Rng, Seed, Stream, read_dataset};
 use ndarray::{Array1, ArrayView1, aview1};
 
 /// 2.4 GB of 32-bit floats.
@@ -47,10 +47,11 @@ fn texts(sandbox: &Sandbox, narrow: bool) {
 
 /// The first are frequent in all texts, the others in those of a topic. Both as Zipf has it, about.
 fn word(rng: &mut Rng, at: usize, topic: usize) -> i32 {
-    let most = if at % 2 == 0 { COLUMNS as f64 } else { 2000.0 };
+    let most = if at.is_multiple_of(2) { COLUMNS as f64 } else { 2000.0 };
     #[expect(clippy::cast_possible_truncation, reason = "a column")]
     let rank = (most.powf(rng.uniform()) - 1.0) as i32;
-    let first = if at % 2 == 0 { 0 } else { 50_000 + 2000 * i32::try_from(topic).unwrap() };
+    let first =
+        if at.is_multiple_of(2) { 0 } else { 50_000 + 2000 * i32::try_from(topic).unwrap() };
     first + rank
 }
 
@@ -76,9 +77,18 @@ fn texts_that_would_fill_the_memory_are_clustered_without_being_made_dense() {
         text.lines().skip(1).map(cluster).collect()
     };
     assert_eq!(clusters("predicted.csv"), clusters("run/assignments.csv"));
-    for command in ["report run", "suggest run x.npz -n 3", "cut run -k 3 --out cut"] {
+    for command in [
+        "report run",
+        "suggest run x.npz -n 3",
+        "cut run -k 3 --out cut",
+        "export run --out few.npz --per-class 2",
+        "data info x.npz",
+    ] {
         sandbox.done(command);
     }
+    let few = read_dataset(&[sandbox.path("few.npz")], &[]).unwrap().features;
+    assert_eq!((few.n_samples(), few.n_features()), (2 * TOPICS, COLUMNS));
+    assert!((0..few.n_samples()).all(|row| (10..=WORDS).contains(&few.entries(row).count())));
 
     // Any number of threads.
     let line = "cluster x.npz -k 4 --effort quick --out other --threads 1 --no-curve";

@@ -80,13 +80,19 @@ pub enum EnsembleError {
     Lost { model: u16, kind: &'static str, reason: String },
 
     #[error(transparent)]
-    Data(#[from] DataError),
+    Data(Box<DataError>),
 
     #[error("k-means: {0}")]
     KMeans(String),
 
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+impl From<DataError> for EnsembleError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error.into())
+    }
 }
 
 impl EnsembleError {

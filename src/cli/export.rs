@@ -281,10 +281,7 @@ impl ExportArgs {
             })?,
             false => data?,
         };
-        let mut data = run.own(data, self.data_changed)?;
-        // Files have all values.
-        data.features = data.features.unpacked(run.recipe.options.max_memory)?;
-        Ok(Some(data))
+        Ok(Some(run.own(data, self.data_changed)?))
     }
 
     /// Where the images are.

@@ -89,7 +89,6 @@ impl NeighbourGraph {
         Self::of_sparse_within(products <= PRODUCTS, rows, among, k, seed, threads, progress)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "those of a graph, and how it is found")]
     fn of_sparse_within(
         is_exact: bool,
         rows: &SparseRows,
