@@ -226,6 +226,18 @@ fn peaks_are_bounded() {
         assert_eq!(hash, DataHash::of(&features));
         assert!(in_chunks <= if keep_sparse { 9e7 } else { 6e8 }, "{keep_sparse}: {in_chunks}");
     }
+    // Columns take memory, too, however few values are in them: what only claims to be large is refused.
+    let shape = [2_i64, 4_000_000_000];
+    let path = folder.file("claims.npz", "");
+    let members = [
+        ("indptr", aview1(&[0_i64, 1, 1]).into()),
+        ("indices", aview1(&[3_i64]).into()),
+        ("data", aview1(&[1.0_f32]).into()),
+        ("shape", aview1(&shape).into()),
+    ];
+    npz(&path, &members).unwrap();
+    let (refused, taken) = peak(|| read_dataset_with(&[path], &[], &options).unwrap_err());
+    assert!(refused.to_string().contains("do not fit in memory") && taken < 1e7, "{refused}");
     // Nobody who doesn't ask for it gets sparse rows.
     assert!(read_dataset(&paths, &[]).unwrap().features.as_sparse().is_none());
 }

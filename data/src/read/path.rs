@@ -57,13 +57,15 @@ pub(super) fn files(location: &Location, request: Request<'_>) -> Result<Option<
     })
 }
 
+/// Values that are kept of every column, whatever is stored in it, while sparse rows are read and looked at: about so many.
+const OF_A_COLUMN: u64 = 256;
+
 /// All rows of a table.
 fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
-    if let (Some(rows), Some(width)) = (table.n_rows(), table.n_features())
-        && !table.may_stay_sparse()
-    {
+    if let (Some(rows), Some(width)) = (table.n_rows(), table.n_features()) {
         // Refused before it is read.
-        table.check_size(rows as u64, width as u64)?;
+        let rows = if table.may_stay_sparse() { OF_A_COLUMN } else { rows as u64 };
+        table.check_size(rows, width as u64)?;
     }
     let (missing, fitted) = (request.options.missing, request.fitted.clone());
     let samples = Samples::read(&mut table, missing, fitted);

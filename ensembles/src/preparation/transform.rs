@@ -147,7 +147,14 @@ impl Transform {
             let mut values = row.iter().zip(scales.clone());
             values.all(|(value, (scale, shift))| (value - shift) * scale == 0.0)
         };
-        let is_left_out = |sample: u32| self.rows && is_empty(&features.dense_row(sample as usize));
+        let is_left_out = |sample: u32| match features.as_sparse() {
+            _ if !self.rows => false,
+            Some(rows) if self.keeps_zeros() => {
+                let mut entries = rows.entries(sample as usize);
+                entries.all(|(column, value)| value * self.scale[column] == 0.0)
+            }
+            _ => is_empty(&features.dense_row(sample as usize)),
+        };
         #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
         let samples = 0..features.n_samples() as u32;
         samples.filter(|&sample| !is_left_out(sample)).collect()
