@@ -123,7 +123,7 @@ impl Config {
         let trained_by = compute.engine_for(&self.members, &network)?;
         compute.engine = trained_by.into();
         let n_trained = match self.preparation.scaling {
-            Scaling::Rows => (0..n).filter(|&sample| !is_zero(features.row(sample))).count(),
+            Scaling::Rows => (0..n).filter(|&row| features.entries(row).next().is_some()).count(),
             _ => n,
         };
         let batch = network.batch_size.min(n_trained);
@@ -183,10 +183,6 @@ impl Config {
         }
         Ok(())
     }
-}
-
-fn is_zero(row: &[f32]) -> bool {
-    row.iter().all(|&value| value == 0.0)
 }
 
 fn need(

@@ -1,6 +1,6 @@
 //! The features in which a cluster differs most from the others.
 
-use consilience_data::{ClusterId, Features};
+use consilience_data::{ClusterId, Features, SparseRows};
 use ndarray::Array2;
 
 /// Sums over the samples of every cluster.
@@ -31,21 +31,37 @@ impl Contrasts {
         for (sample, cluster) in clusters.iter().enumerate() {
             let Some(cluster) = cluster else { continue };
             sizes[cluster.index()] += 1;
-            let sums = sums.row_mut(cluster.index());
-            for (sum, &value) in sums.into_iter().zip(features.row(sample)) {
-                *sum += f64::from(value);
+            let mut sums = sums.row_mut(cluster.index());
+            match features.as_sparse() {
+                Some(rows) => {
+                    let entries = rows.entries(sample);
+                    entries.for_each(|(feature, value)| sums[feature] += f64::from(value));
+                }
+                None => {
+                    for (sum, &value) in sums.into_iter().zip(features.row(sample)) {
+                        *sum += f64::from(value);
+                    }
+                }
             }
         }
         let n = number(sizes.iter().sum::<usize>().max(1));
         let total = sums.sum_axis(ndarray::Axis(0)).to_vec();
-        let mut squares = vec![0.0; width];
-        for (sample, _) in clusters.iter().enumerate().filter(|(_, cluster)| cluster.is_some()) {
-            for ((square, &value), total) in
-                squares.iter_mut().zip(features.row(sample)).zip(&total)
-            {
-                *square += (f64::from(value) - total / n).powi(2);
+        let clustered = clusters.iter().enumerate().filter(|(_, cluster)| cluster.is_some());
+        let clustered = clustered.map(|(sample, _)| sample);
+        let squares = match features.as_sparse() {
+            Some(rows) => squares_of_sparse(rows, clustered, &total, n),
+            None => {
+                let mut squares = vec![0.0; width];
+                for sample in clustered {
+                    for ((square, &value), total) in
+                        squares.iter_mut().zip(features.row(sample)).zip(&total)
+                    {
+                        *square += (f64::from(value) - total / n).powi(2);
+                    }
+                }
+                squares
             }
-        }
+        };
         let deviation = squares.into_iter().map(|square| (square / n).sqrt()).collect();
         Self { sums, sizes, total, deviation }
     }
@@ -83,6 +99,25 @@ impl Contrasts {
     }
 }
 
+/// Of every feature, the squared distances of its values in `n` samples to their mean, added up: zeros in one go.
+fn squares_of_sparse(
+    rows: &SparseRows,
+    samples: impl Iterator<Item = usize>,
+    total: &[f64],
+    n: f64,
+) -> Vec<f64> {
+    let mut squares = vec![0.0; total.len()];
+    let mut zeros = vec![n; total.len()];
+    for (feature, value) in samples.flat_map(|sample| rows.entries(sample)) {
+        squares[feature] += (f64::from(value) - total[feature] / n).powi(2);
+        zeros[feature] -= 1.0;
+    }
+    for ((square, zeros), total) in squares.iter_mut().zip(zeros).zip(total) {
+        *square += zeros * (total / n).powi(2);
+    }
+    squares
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a number of samples")]
 fn number(count: usize) -> f64 {
     count as f64
@@ -115,5 +150,15 @@ mod tests {
         let terms: Vec<_> = contrasts.terms(1, 9).iter().map(|term| term.feature).collect();
         assert_eq!(terms, [0, 3], "what is less frequent is no term of a cluster");
         assert!(contrasts.features(2, 3).is_empty(), "nobody is in it");
+        let mut rows = SparseRows::with_capacity(5, 0, 4);
+        features
+            .view()
+            .rows()
+            .into_iter()
+            .for_each(|row| rows.push((0..).zip(row.iter().copied())));
+        let sparse = Contrasts::of(&Features::sparse(rows, "x").unwrap(), &clusters, 3);
+        assert_eq!((&sparse.sums, &sparse.total), (&contrasts.sums, &contrasts.total));
+        let pairs = sparse.deviation.iter().zip(&contrasts.deviation);
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-9));
     }
 }

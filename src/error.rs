@@ -69,6 +69,7 @@ impl From<EnsembleError> for RunError {
     fn from(error: EnsembleError) -> Self {
         match error {
             EnsembleError::Cancelled => Self::Cancelled,
+            EnsembleError::Data(error) => Self::Data(*error),
             error => Self::Ensemble(error),
         }
     }

@@ -92,7 +92,7 @@ pub use error::RunError;
 pub use from_votes::from_votes;
 pub use granularity::Granularity;
 pub use knowledge::Knowledge;
-pub use memory::{check_memory, estimated_memory};
+pub use memory::{check_memory, estimated_memory, estimated_sparse_memory, keeps_sparse};
 pub use metrics::Metrics;
 pub use outcome::{Outcome, StopReason};
 pub use predict::{Prediction, Predictor, Voted};

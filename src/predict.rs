@@ -206,6 +206,12 @@ impl Predictor {
         })
     }
 
+    /// Whether samples may be sparse without being made dense.
+    #[must_use]
+    pub fn keeps_sparse(&self) -> bool {
+        self.sight.data.sparse
+    }
+
     /// Whether the run sought strays.
     #[must_use]
     pub fn has_strays(&self) -> bool {
@@ -298,6 +304,11 @@ impl Predictor {
 
 /// Rows up to a whole number of blocks; those that are added are zeros.
 fn filled_up(features: &Features) -> Result<Features, RunError> {
+    if let Some(rows) = features.as_sparse() {
+        let mut filled = rows.clone();
+        (rows.n_samples()..rows.n_samples().next_multiple_of(CHUNK)).for_each(|_| filled.push([]));
+        return Ok(Features::sparse(filled, "samples")?);
+    }
     let (n_samples, n_features) = features.view().dim();
     let mut filled = Array2::zeros((n_samples.next_multiple_of(CHUNK), n_features));
     filled.slice_mut(s![..n_samples, ..]).assign(&features.view());

@@ -36,6 +36,18 @@ impl DataHash {
             self.hasher.update(&(features.n_features() as u64).to_le_bytes());
         }
         let mut bytes = Vec::with_capacity(4 * features.n_features());
+        if let Some(rows) = features.as_sparse() {
+            // Zeros, into which each row is put and taken out again.
+            bytes.resize(4 * rows.n_features(), 0);
+            for sample in 0..rows.n_samples() {
+                for (column, value) in rows.entries(sample) {
+                    bytes[4 * column..][..4].copy_from_slice(&value.to_le_bytes());
+                }
+                self.hasher.update(&bytes);
+                rows.entries(sample).for_each(|(column, _)| bytes[4 * column..][..4].fill(0));
+            }
+            return;
+        }
         for sample in 0..features.n_samples() {
             bytes.clear();
             // Adding zero makes -0.0 and 0.0 the same bits.
@@ -57,6 +69,7 @@ mod tests {
     use ndarray::{Array2, array, s};
 
     use super::*;
+    use crate::SparseRows;
 
     fn features(values: Array2<f32>) -> Features {
         Features::new(values, "test").unwrap()
@@ -71,6 +84,9 @@ mod tests {
         hash.push(&features(all.slice(s![1.., ..]).to_owned()));
         assert_eq!(hash.finish(), whole);
         assert_eq!(DataHash::of(&features(array![[-0.0, 1.0], [2.0, -3.0], [4.0, 5.0]])), whole);
+        let mut rows = SparseRows::with_capacity(3, 5, 2);
+        all.rows().into_iter().for_each(|row| rows.push((0..).zip(row.iter().copied())));
+        assert_eq!(DataHash::of(&Features::sparse(rows, "test").unwrap()), whole);
         for other in [
             array![[2.0, -3.0], [0.0, 1.0], [4.0, 5.0]],
             array![[0.0, 1.0, 2.0], [-3.0, 4.0, 5.0]],

@@ -27,6 +27,7 @@ mod read;
 mod recipe;
 mod records;
 mod seed;
+mod sparse_rows;
 mod votes;
 mod wide;
 pub mod write;
@@ -54,4 +55,5 @@ pub use records::{
     SampleLabels,
 };
 pub use seed::{Rng, Seed, Stream};
+pub use sparse_rows::SparseRows;
 pub use votes::Votes;

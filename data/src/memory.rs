@@ -9,6 +9,11 @@ pub fn free_memory() -> Option<u64> {
     available_at(Path::new("/proc"), Path::new("/sys/fs/cgroup"))
 }
 
+/// Bytes that what is read may unpack to: what a person said, else three quarters of what is free.
+pub(crate) fn budget(max_memory: Option<u64>) -> u64 {
+    max_memory.or_else(|| free_memory().map(|free| free / 4 * 3)).unwrap_or(u64::MAX)
+}
+
 /// With `proc` and `groups` where Linux has `/proc` and `/sys/fs/cgroup`.
 fn available_at(proc: &Path, groups: &Path) -> Option<u64> {
     let own = fs::read_to_string(proc.join("self/cgroup")).unwrap_or_default();

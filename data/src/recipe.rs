@@ -39,6 +39,10 @@ pub struct ReadOptions {
     /// kept.
     #[serde(skip)]
     pub max_memory: Option<u64>,
+    /// Whether rows of a sparse matrix that is [large](crate::Features::LARGE), and has no values missing, stay sparse if not more than a quarter of their values are
+    /// stored: [`Features::as_sparse`](crate::Features::as_sparse). Chunks of very wide rows that are read one after the other are then sparse, too. Nothing of the data, and so not kept.
+    #[serde(skip)]
+    pub keep_sparse: bool,
 }
 
 /// What becomes of samples in which values are missing.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use ndarray::{ArrayView, ArrayView2, ArrayViewD, Dimension};
+use ndarray::{ArrayView, ArrayViewD, Dimension};
 use npyz::WriterBuilder;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -31,13 +31,11 @@ pub fn npy<T: Element, D: Dimension>(
     write().map_err(|error| unwritable(&error, path))
 }
 
-/// An array to be put into an `.npz`; made by `view.into()`, or of some of an array's rows, or of texts.
+/// An array to be put into an `.npz`; made by `view.into()`, or of rows that are made one at a time, or of texts.
 #[derive(Clone)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "named after the number types")]
 pub enum Member<'a> {
-    /// Rows of an array, in this order. They are taken one at a time, so that there is no copy of them.
-    Rows(ArrayView2<'a, f32>, Vec<usize>),
     /// Rows made one at a time, so that no more are in memory: shape (rows, row_len), and what makes each.
     U16Rows((usize, usize), &'a dyn Fn(usize) -> Vec<u16>),
     /// As `U16Rows`.
@@ -68,7 +66,6 @@ member!(F32(f32), F64(f64), U8(u8), U16(u16), U32(u32), I32(i32), I64(i64));
 impl Member<'_> {
     fn write(&self, writer: &mut dyn Write) -> io::Result<()> {
         match self {
-            Self::Rows(array, rows) => write_rows(writer, array, rows),
             Self::U16Rows((rows, len), row) => write_made(writer, *rows, *len, row),
             Self::F32Rows((rows, len), row) => write_made(writer, *rows, *len, row),
             Self::Texts(texts) => write_texts(writer, texts),
@@ -85,7 +82,6 @@ impl Member<'_> {
     /// Bytes of values, at most.
     fn bytes(&self) -> usize {
         let len = match self {
-            Self::Rows(array, rows) => array.ncols().saturating_mul(rows.len()),
             Self::U16Rows((rows, len), _) | Self::F32Rows((rows, len), _) => {
                 rows.saturating_mul(*len)
             }
@@ -202,16 +198,6 @@ fn write_array<T: Element, D: Dimension>(
     let mut npy =
         npyz::WriteOptions::new().default_dtype().shape(&shape).writer(writer).begin_nd()?;
     npy.extend(array.iter().copied())?;
-    npy.finish()
-}
-
-fn write_rows(writer: impl Write, array: &ArrayView2<'_, f32>, rows: &[usize]) -> io::Result<()> {
-    let shape = [rows.len() as u64, array.ncols() as u64];
-    let mut npy =
-        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(writer).begin_nd()?;
-    for &row in rows {
-        npy.extend(array.row(row).iter().copied())?;
-    }
     npy.finish()
 }
 

@@ -17,8 +17,11 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float32Array, Float64Array, Int64Array, RecordBatch};
 use common::Folder;
-use consilience_data::write::npz;
-use consilience_data::{Dataset, Features, FeaturesReader, Recipe, Seed, Stream, read_dataset};
+use consilience_data::write::{Member, npz};
+use consilience_data::{
+    DataHash, Dataset, Features, FeaturesReader, ReadOptions, Recipe, Seed, Stream, read_dataset,
+    read_dataset_with,
+};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use ndarray::{ArrayView1, aview1};
@@ -186,4 +189,55 @@ fn peaks_are_bounded() {
     let ((n_samples, last), in_chunks) = peak(|| streamed(&path, &Recipe::default()));
     assert_eq!((n_samples, last.iter().sum::<f32>()), (rows, 8.0));
     assert!(in_chunks <= 1.5e8, "of {} bytes when dense: {in_chunks}", 8000 * rows);
+
+    // Large and sparse, in columns and in 64 bits: 1.2 GB when dense.
+    let (rows, columns) = (3000_usize, 100_000_usize);
+    let starts: Vec<i64> = (0..=columns as i64).map(|column| 3 * column).collect();
+    let places: Vec<i32> = (0..3 * columns as i32).map(|entry| entry * 7 % rows as i32).collect();
+    let values: Vec<f64> = (0..3 * columns).map(|entry| (entry % 1000) as f64 / 7.0).collect();
+    let shape = [rows as i64, columns as i64];
+    let path = folder.file("wide.npz", "");
+    let members = [
+        ("indptr", ArrayView1::from(&starts).into()),
+        ("indices", ArrayView1::from(&places).into()),
+        ("data", ArrayView1::from(&values).into()),
+        ("format", Member::Texts(vec!["csc"])),
+        ("shape", aview1(&shape).into()),
+    ];
+    npz(&path, &members).unwrap();
+    let options = ReadOptions { keep_sparse: true, ..ReadOptions::default() };
+    let paths = [path.clone()];
+    let (data, sparse) = peak(|| read_dataset_with(&paths, &[], &options).unwrap());
+    assert!(sparse <= 6e7, "of {} bytes when dense: {sparse}", 4 * rows * columns);
+    let (features, recipe) = (data.features, data.recipe);
+    assert!(features.as_sparse().is_some());
+    assert_eq!(features.dense_row(35)[1], 5.0 / 7.0);
+    // Dense, a chunk at a time: the same numbers, and so the same hash; and chunks that are sparse, too.
+    for keep_sparse in [false, true] {
+        let mut recipe = recipe.clone();
+        recipe.options.keep_sparse = keep_sparse;
+        let (hash, in_chunks) = peak(|| {
+            let mut reader = FeaturesReader::open(&paths, &[], &recipe).unwrap();
+            while let Some(chunk) = reader.next_chunk().unwrap() {
+                assert_eq!(chunk.features.as_sparse().is_some(), keep_sparse);
+            }
+            reader.data_hash()
+        });
+        assert_eq!(hash, DataHash::of(&features));
+        assert!(in_chunks <= if keep_sparse { 9e7 } else { 6e8 }, "{keep_sparse}: {in_chunks}");
+    }
+    // Columns take memory, too, however few values are in them: what only claims to be large is refused.
+    let shape = [2_i64, 4_000_000_000];
+    let path = folder.file("claims.npz", "");
+    let members = [
+        ("indptr", aview1(&[0_i64, 1, 1]).into()),
+        ("indices", aview1(&[3_i64]).into()),
+        ("data", aview1(&[1.0_f32]).into()),
+        ("shape", aview1(&shape).into()),
+    ];
+    npz(&path, &members).unwrap();
+    let (refused, taken) = peak(|| read_dataset_with(&[path], &[], &options).unwrap_err());
+    assert!(refused.to_string().contains("do not fit in memory") && taken < 1e7, "{refused}");
+    // Nobody who doesn't ask for it gets sparse rows.
+    assert!(read_dataset(&paths, &[]).unwrap().features.as_sparse().is_none());
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use consilience_data::ModelIdx;
+use consilience_data::{DataError, ModelIdx};
 use thiserror::Error;
 
 use crate::device::Device;
@@ -79,11 +79,20 @@ pub enum EnsembleError {
     #[error("model {model} ({kind}): {reason}; leave it out of members")]
     Lost { model: u16, kind: &'static str, reason: String },
 
+    #[error(transparent)]
+    Data(Box<DataError>),
+
     #[error("k-means: {0}")]
     KMeans(String),
 
     #[error("tensor operation: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+impl From<DataError> for EnsembleError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error.into())
+    }
 }
 
 impl EnsembleError {

@@ -56,6 +56,7 @@ pub use preparation::prepared::Prepared;
 pub use preparation::reduction::principal_directions;
 pub use preparation::sparse_reduction::mostly_zeros;
 pub use preparation::transform::{Preparation, Scaling, Transform};
+pub use preparation::wide_reduction::sparse_components;
 pub use pretexts::{Encoder, Pretext, PretextParams, Trained};
 pub use profile::Profile;
 pub use progress::{EpochEnd, Progress};

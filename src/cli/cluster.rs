@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use consilience::algorithm::prepared as prepared_now;
 use consilience::few_labels;
 use consilience::metrics::{Curve, GranularityMetrics, Metrics};
@@ -17,7 +17,7 @@ use consilience::run_folder::{
 };
 use consilience::seek;
 use consilience::views::{GivenView, ViewVoters, prepare_views};
-use consilience::{Config, Effort, Outcome, ValidConfig, check_memory};
+use consilience::{Config, Effort, Outcome, RunError, ValidConfig, check_memory, keeps_sparse};
 use consilience_data::{DataHash, Dataset, PairedBy, read_dataset_with};
 use consilience_ensembles::Sketch;
 
@@ -50,6 +50,7 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     destination.held().inspect(|staging| interrupt::hold(staging));
     let mut options = args.reading.options();
     options.labels_column.clone_from(&args.labels_column);
+    options.keep_sparse = true;
     let labels_partial = args.labels_partial();
     if args.teaching.is_some() && labels_partial.is_none() {
         bail!("--labels-partial: name the labels to learn from");
@@ -89,7 +90,11 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     }
     let clusters = knowledge::enough(clusters, known, &data.keys())?;
     let sizes = (&data.features, &given_views.widths()[..]);
-    check_memory(sizes, &config, compute.threads, args.reading.max_memory())?;
+    let checked = check_memory(sizes, &config, compute.threads, args.reading.max_memory());
+    checked.map_err(|error| too_large(&error, &data, &config))?;
+    if !keeps_sparse(&config, data.features.n_features()) {
+        data.features = data.features.unpacked(args.reading.max_memory())?;
+    }
     let mut watcher = Watcher::new(args.told.quiet);
     // The search for K counts, too.
     watcher.deadline = args.max_time.map(|time| Instant::now() + time - rest(time));
@@ -247,6 +252,18 @@ fn command(args: &ClusterArgs) -> String {
     let more = more.into_iter().filter_map(|(is_given, option)| is_given.then_some(option));
     let views = args.views.views.iter().map(|_| " --view VIEW");
     format!("{command} DATA...{}", more.chain(views).collect::<String>())
+}
+
+/// That a run is too large, and, if sparse data are so alone because of how they are prepared, how not.
+fn too_large(error: &RunError, data: &Dataset, config: &Config) -> anyhow::Error {
+    let n_features = data.features.n_features();
+    match data.features.as_sparse() {
+        Some(_) if !config.preparation.keeps_sparse(n_features) => anyhow!(
+            "{error}; the preset {} makes sparse data dense, --preset text does not",
+            config.preset
+        ),
+        _ => anyhow!("{error}"),
+    }
 }
 
 /// Why there is no report.

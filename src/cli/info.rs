@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use consilience::evaluation::Scores;
 use consilience_data::{
-    ColumnInfo, DataError, Dataset, Missing, PartInfo, Role, Truth, read_dataset_with,
+    ColumnInfo, DataError, Dataset, Features, Missing, PartInfo, Role, SparseRows, Truth,
+    read_dataset_with,
 };
 use serde::Serialize;
 
@@ -69,6 +70,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
 /// The data; without what is in the way of clustering them, if anything is, and then what that is.
 fn read(args: &InfoArgs) -> Result<(Dataset, Option<InTheWay>)> {
     let mut options = args.reading.options();
+    options.keep_sparse = true;
     let error = match read_dataset_with(&args.data, &[], &options) {
         Ok(data) => return Ok((data, None)),
         Err(error) => error,
@@ -96,40 +98,100 @@ struct InTheWay {
     described_with: String,
 }
 
+/// What is seen of all values.
+struct Seen {
+    /// The least and the greatest.
+    range: (f32, f32),
+    n_zeros: usize,
+    /// Samples of zeros alone.
+    n_empty: usize,
+    /// Whether each feature is the same for all samples.
+    constant: Vec<bool>,
+}
+
+impl Seen {
+    fn none(n_features: usize) -> Self {
+        let range = (f32::INFINITY, f32::NEG_INFINITY);
+        Self { range, n_zeros: 0, n_empty: 0, constant: vec![true; n_features] }
+    }
+
+    /// Of dense features.
+    fn of(features: &Features) -> Self {
+        let mut seen = Self::none(features.n_features());
+        let first = features.row(0);
+        for sample in 0..features.n_samples() {
+            let row = features.row(sample);
+            for (constant, (value, first)) in seen.constant.iter_mut().zip(row.iter().zip(first)) {
+                *constant &= value == first;
+            }
+            seen.count(row.iter().copied(), row.len());
+        }
+        seen
+    }
+
+    /// The same of sparse ones.
+    fn of_sparse(rows: &SparseRows) -> Self {
+        let mut seen = Self::none(rows.n_features());
+        let mut first = vec![0.0; rows.n_features()];
+        rows.put(0, &mut first);
+        let mut n_values = vec![0; rows.n_features()];
+        for sample in 0..rows.n_samples() {
+            for (feature, value) in rows.entries(sample) {
+                seen.constant[feature] &= value == first[feature];
+                n_values[feature] += 1;
+            }
+            seen.count(rows.entries(sample).map(|(_, value)| value), rows.n_features());
+        }
+        for (constant, n_values) in seen.constant.iter_mut().zip(n_values) {
+            *constant &= n_values == 0 || n_values == rows.n_samples();
+        }
+        seen
+    }
+
+    /// A row, of which zeros may have been left out.
+    fn count(&mut self, values: impl Iterator<Item = f32>, n_features: usize) {
+        let mut n_others = 0;
+        let (mut least, mut most) = self.range;
+        for value in values {
+            n_others += usize::from(value != 0.0);
+            (least, most) = (least.min(value), most.max(value));
+        }
+        if n_others < n_features {
+            (least, most) = (least.min(0.0), most.max(0.0));
+        }
+        self.range = (least, most);
+        self.n_zeros += n_features - n_others;
+        self.n_empty += usize::from(n_others == 0);
+    }
+}
+
 impl<'a> Info<'a> {
     #[expect(clippy::cast_precision_loss, reason = "a share")]
     fn of(data: &'a Dataset) -> Self {
-        let values = data.features.as_slice();
-        let zeros = values.iter().filter(|&&value| value == 0.0).count();
-        let first = data.features.row(0);
-        let mut constant = vec![true; first.len()];
-        for sample in 1..data.features.n_samples() {
-            let row = data.features.row(sample).iter().zip(first);
-            for (constant, (value, first)) in constant.iter_mut().zip(row) {
-                *constant &= value == first;
-            }
-        }
-        let rows = (0..data.features.n_samples()).map(|sample| data.features.row(sample));
-        let empty = rows.filter(|row| row.iter().all(|&value| value == 0.0));
+        let seen = match data.features.as_sparse() {
+            Some(rows) => Seen::of_sparse(rows),
+            None => Seen::of(&data.features),
+        };
+        let n_values = data.features.n_samples() * data.features.n_features();
         let ids = data.ids.as_deref();
         Self {
             files: &data.parts,
             n_samples: data.features.n_samples(),
             n_features: data.features.n_features(),
-            minimum: values.iter().copied().fold(f32::INFINITY, f32::min),
-            maximum: values.iter().copied().fold(f32::NEG_INFINITY, f32::max),
-            zeros: zeros as f64 / values.len() as f64,
-            constant_features: constant.iter().filter(|&&constant| constant).count(),
+            minimum: seen.range.0,
+            maximum: seen.range.1,
+            zeros: seen.n_zeros as f64 / n_values as f64,
+            constant_features: seen.constant.iter().filter(|&&constant| constant).count(),
             n_classes: data.truth.as_ref().map(Truth::n_classes),
             classes: data.truth.as_ref().map(Truth::names),
             first_ids: ids.map(|ids| &ids[..ids.len().min(TOLD)]),
             repeated_ids: ids.map(|ids| ids.len() - ids.iter().collect::<HashSet<_>>().len()),
             feature_names: data.recipe.feature_names.as_deref(),
             tf_idf: data.recipe.inverse_document_frequencies.is_some(),
-            empty_samples: empty.count(),
+            empty_samples: seen.n_empty,
             image: data.recipe.image,
             n_clusters: data.n_clusters,
-            warnings: warnings(data, &constant),
+            warnings: warnings(data, &seen.constant),
             in_the_way: None,
         }
     }
@@ -203,6 +265,8 @@ fn warnings(data: &Dataset, constant: &[bool]) -> Vec<String> {
     let is_few =
         |names: &&Vec<String>| names.len() <= FEW && recipe.inverse_document_frequencies.is_none();
     let names = recipe.feature_names.as_ref();
+    // Of large sparse data a column can't be looked at by itself.
+    let names = names.filter(|_| data.features.as_sparse().is_none());
     let Some(names) = names.filter(|names| recipe.is_named_table() || is_few(names)) else {
         return Vec::new();
     };
@@ -307,5 +371,28 @@ fn some(names: &[String]) -> String {
     match names.len().saturating_sub(2 * TOLD) {
         0 => names.join(", "),
         more => format!("{} and {} more", names[..2 * TOLD].join(", "), count(more)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn sparse_rows_are_seen_as_dense_ones() {
+        let values = array![[0.0, 2.0, 5.0, 1.0], [0.0, 2.0, 0.0, 1.5], [0.0, 0.0, 0.0, 0.0]];
+        for n_rows in 1..4 {
+            let mut rows = SparseRows::with_capacity(3, 5, 4);
+            for row in values.rows().into_iter().take(n_rows) {
+                rows.push((0..).zip(row.iter().copied()));
+            }
+            let dense = values.slice(ndarray::s![..n_rows, ..]).to_owned();
+            let dense = Seen::of(&Features::new(dense, "x").unwrap());
+            let sparse = Seen::of_sparse(&rows);
+            assert_eq!((sparse.range, sparse.n_zeros), (dense.range, dense.n_zeros));
+            assert_eq!((sparse.n_empty, sparse.constant), (dense.n_empty, dense.constant));
+        }
     }
 }

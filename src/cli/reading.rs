@@ -127,16 +127,21 @@ pub(super) fn again(run: &RunFolder, paths: &[PathBuf]) -> Result<Dataset, DataE
     with_labels(run, paths, &[])
 }
 
-/// The same, with true labels from files.
+/// The same, with true labels from files. Data that stayed sparse in the run stay so.
 pub(super) fn with_labels(
     run: &RunFolder,
     paths: &[PathBuf],
     labels: &[PathBuf],
 ) -> Result<Dataset, DataError> {
     // Of the votes of other tools, nothing says how data became features.
+    let mut recipe = run.recipe.clone();
+    let n_features = run.metrics["n_features"].as_u64().and_then(|it| usize::try_from(it).ok());
+    let preparation = run.settings().ok().map(|settings| settings.preparation);
+    recipe.options.keep_sparse =
+        preparation.zip(n_features).is_some_and(|(it, width)| it.keeps_sparse(width));
     match run.metrics["n_features"].is_null() && run.source.data_hash.is_none() {
-        true => read_dataset_with(paths, labels, &run.recipe.options),
-        false => read_dataset_as(paths, labels, &run.recipe),
+        true => read_dataset_with(paths, labels, &recipe.options),
+        false => read_dataset_as(paths, labels, &recipe),
     }
 }
 

@@ -30,6 +30,9 @@ impl Samples {
             let found = plural(found, "feature");
             bail!("{name}: {found}, but the models of {run} take {expected}")
         };
+        let mut recipe = recipe.clone();
+        recipe.options.keep_sparse = predictor.keeps_sparse();
+        let recipe = &recipe;
         let to_give: Vec<_> = predictor.views().collect();
         if to_give.is_empty() {
             if !args.views.is_empty() {

@@ -28,9 +28,15 @@ pub(super) fn npz(export: &Export<'_>, path: &Path) -> Result<(), DataError> {
     let columns = Columns::of(&export.labels, export.rows);
     let classes = classes(&columns);
     let mut members = Vec::new();
-    if let Some(table) = export.table {
-        let rows = export.entries().iter().map(|entry| entry.sample.index()).collect();
-        members.push(("X", Member::Rows(table.features.view(), rows)));
+    let entries = export.entries();
+    let features = export.table.map(|table| table.features);
+    let row = |at: usize| {
+        let sample = entries[at].sample.index();
+        features.map_or_else(Vec::new, |features| features.dense_row(sample).into_owned())
+    };
+    if let Some(features) = features {
+        let shape = (entries.len(), features.n_features());
+        members.push(("X", Member::F32Rows(shape, &row)));
     }
     members.push(("y", ArrayView1::from(&classes).into()));
     members.push((PSEUDO_LABELS[0], ArrayView1::from(&columns.sample).into()));
@@ -53,9 +59,9 @@ pub(super) fn hdf5(export: &Export<'_>, path: &Path) -> Result<(), DataError> {
         crate::run_folder::Documented::create(path, "Pseudo-labels by a run of consilience")?;
     let shape = "(n_labelled)";
     if let Some(table) = export.table {
-        let rows = export.entries().iter().map(|entry| table.features.row(entry.sample.index()));
+        let samples = export.entries().iter().map(|entry| entry.sample.index());
+        let rows = samples.map(|sample| table.features.dense_row(sample).into_owned());
         let shape = "(n_labelled, n_features)";
-        let rows = rows.map(<[f32]>::to_vec);
         file.rows("X", table.features.n_features(), rows, shape, "the samples' features")?;
         if let Some(names) = table.names {
             let meaning = "what the features are called";

@@ -1,5 +1,7 @@
 //! What an export is made of.
 
+use std::borrow::Cow;
+
 use consilience_data::{Features, Offsets, PseudoLabel, PseudoLabels};
 use serde::Serialize;
 
@@ -24,7 +26,7 @@ pub struct FeatureTable<'a> {
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Values<'a> {
-    AsRead(&'a [f32]),
+    AsRead(Cow<'a, [f32]>),
     /// With what was taken off, which 32-bit floats can't hold.
     Original(Vec<f64>),
 }
@@ -105,7 +107,7 @@ impl<'a> Export<'a> {
 
     pub(super) fn features(&self, entry: &PseudoLabel) -> Option<Values<'a>> {
         let table = self.table?;
-        let row = table.features.row(entry.sample.index());
+        let row = table.features.dense_row(entry.sample.index());
         Some(match table.offsets {
             None => Values::AsRead(row),
             Some(offsets) => {

@@ -1,5 +1,6 @@
 //! Parquet: a row a sample, some rows at a time.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -98,8 +99,9 @@ fn columns(export: &Export<'_>, entries: &[PseudoLabel]) -> Result<Vec<ArrayRef>
     let confidences = entries.iter().map(|entry| entry.confidence);
     columns.push(Arc::new(Float32Array::from_iter_values(confidences)));
     if let Some(table) = export.table {
-        let rows = entries.iter().map(|entry| table.features.row(entry.sample.index()));
-        columns.push(lists(rows.flatten().copied(), table.features.n_features())?);
+        let rows = entries.iter().map(|entry| table.features.dense_row(entry.sample.index()));
+        let values = rows.flat_map(Cow::into_owned);
+        columns.push(lists(values, table.features.n_features())?);
     }
     Ok(columns)
 }

@@ -3,11 +3,9 @@
 //! Nothing in it is random but the choice of samples and where the search for directions starts, both of the run's seed: the map
 //! starts from the first two directions and is computed on one thread, whose sums have one order.
 
-use std::collections::HashSet;
-
 use bhtsne::{Neighbor, tSNE};
 use consilience_data::{Features, Seed, Stream};
-use consilience_ensembles::{Scaling, principal_directions};
+use consilience_ensembles::{Scaling, principal_directions, sparse_components};
 use ndarray::{Array2, Axis};
 use rayon::ThreadPoolBuilder;
 
@@ -40,23 +38,26 @@ impl Embedding {
         let mut samples = seed.rng(Stream::Report { part: 0 }).permutation(n);
         samples.truncate(MOST);
         samples.sort_unstable();
-        let values = projected(scaled(features, &samples, scaling), seed);
+        let shown = features.select(&samples);
+        let values = projected(scaled(&shown, scaling, seed), seed);
         let start = start(&values);
-        let distinct: HashSet<Vec<u32>> =
-            samples.iter().map(|&row| bits(features.row(row))).collect();
-        let neighboured = if distinct.len() < FEWEST { None } else { tsne(&values, &start) };
+        let n_distinct = shown.distinct_rows_up_to(FEWEST);
+        let neighboured = if n_distinct < FEWEST { None } else { tsne(&values, &start) };
         let is_tsne = neighboured.is_some();
         Self { samples, places: neighboured.unwrap_or(start), is_tsne }
     }
 }
 
-fn bits(row: &[f32]) -> Vec<u32> {
-    row.iter().map(|value| value.to_bits()).collect()
-}
-
-/// Samples in a common scale, their mean at zero, shape (n, d).
-fn scaled(features: &Features, samples: &[usize], scaling: Scaling) -> Array2<f32> {
-    let mut values = features.view().select(Axis(0), samples);
+/// Samples in a common scale, their mean at zero, shape (n, d); sparse ones along their first directions, in as many as there are.
+fn scaled(shown: &Features, scaling: Scaling, seed: Seed) -> Array2<f32> {
+    if shown.as_sparse().is_some() {
+        let mut rng = seed.rng(Stream::Report { part: 0 });
+        // One more than is shown: that of their mean, which is taken off.
+        let mut values = sparse_components(shown, scaling, DIRECTIONS + 1, &mut rng);
+        centre(&mut values);
+        return values;
+    }
+    let mut values = shown.view().to_owned();
     // Numbers up to the largest there are: what follows squares them and adds them up.
     let most = values.iter().fold(0f32, |most, value| most.max(value.abs()));
     if most > 0.0 {

@@ -29,9 +29,12 @@ pub(super) struct Pictures<'a> {
 }
 
 impl<'a> Pictures<'a> {
-    /// What the files say of their pixels, else what can be seen in the features; `None` if these are no pictures. Picture are made
+    /// What the files say of their pixels, else what can be seen in the features; `None` if these are no pictures, as large sparse data are none. Picture are made
     /// smaller so that `n_pictures` of them fit into a page.
     pub(super) fn of(features: &'a Features, recipe: &Recipe, n_pictures: usize) -> Option<Self> {
+        if features.as_sparse().is_some() {
+            return None;
+        }
         let [rows, columns, channels] =
             recipe.image.or_else(|| seen(features).filter(|_| !recipe.is_named_table()))?;
         if rows * columns * channels != features.n_features() || rows * columns == 0 {

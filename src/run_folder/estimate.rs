@@ -24,12 +24,14 @@ pub fn estimated_bytes(features: &Features, config: &ValidConfig) -> u64 {
     widths.extend(&config.network.hidden);
     widths.push(k);
     let weights: usize = widths.windows(2).map(|pair| pair[0].saturating_mul(pair[1])).sum();
+    let directions = if seen < features.n_features() { 4 * seen } else { 0 };
+    let directions = features.n_features().saturating_mul(directions);
     // An encoder and a decoder.
     let weights = weights.saturating_mul(2 * 4 * models);
     // Each view beside the data has communities of its own, of whatever width.
     let kept = seen.min(KEPT_WIDTH).saturating_add(config.views.len() * KEPT_WIDTH);
     let kept = communities.saturating_mul(4 * n.min(KEPT)).saturating_mul(kept);
     let bytes = votes.saturating_add(weights).saturating_add(n.saturating_mul(SAMPLE));
-    let bytes = bytes.saturating_add(kept);
+    let bytes = bytes.saturating_add(kept).saturating_add(directions);
     bytes.saturating_add(REST) as u64
 }

@@ -22,6 +22,10 @@ pub(super) fn write_transform(path: &Path, transform: &Transform) -> Result<(), 
     if let Some(reach) = &transform.reach {
         arrays.push(("reach", ArrayView1::from(std::slice::from_ref(reach)).into()));
     }
+    let sparse = [u8::from(transform.sparse)];
+    if transform.sparse {
+        arrays.push(("sparse", ArrayView1::from(&sparse).into()));
+    }
     if let Some(projection) = &transform.projection {
         arrays.push(("projection", projection.view().into()));
     }
@@ -41,6 +45,7 @@ pub(super) fn read_transform(path: &Path) -> Result<Transform, RunError> {
     };
     let (shift, scale, rows) = (vector("shift")?, vector("scale")?, vector("rows")?);
     let reach = arrays.remove("reach").map(|array| array.into_raw_vec_and_offset().0);
+    let sparse = arrays.remove("sparse").is_some_and(|array| array.iter().any(|&it| it != 0.0));
     let projection = arrays.remove("projection").map(ArrayD::into_dimensionality::<Ix2>);
     let projection = projection.transpose().map_err(|error| damaged(path, &error.to_string()))?;
     let fits = |rows: usize, columns: usize| rows == shift.len() && columns > 0;
@@ -56,5 +61,6 @@ pub(super) fn read_transform(path: &Path) -> Result<Transform, RunError> {
         reach: reach.map(|reach| reach[0]),
         rows: rows[0] != 0.0,
         projection,
+        sparse,
     })
 }

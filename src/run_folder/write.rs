@@ -27,7 +27,7 @@
 //! | `models/k-means.safetensors` | the centroids, if k-means was chosen |
 //! | `models/ensemble.json` | which of the two was chosen, and which of each model's clusters is which of the run's |
 //! | `models/view-N/` | of each view beside the data: `encoder.safetensors` of a view that was learnt, or the `recipe.json` of its files; `scaling.npz`; and `members/`, `communities/`, as far as they have a part in the answer |
-//! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with a `reach`, what is longer is shortened to it; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it, and scaled again |
+//! | `models/scaling.npz` | `shift` and `scale`: models take `(features - shift) * scale`; with a `reach`, what is longer is shortened to it; with `rows` 1, rows are then scaled to length sqrt(columns); with a `projection`, multiplied by it (with `sparse` 1, added up value by value), and scaled again |
 //!
 //! | `report.html` | all of it on one page: see [`report`](crate::report), which writes it |
 //! | `manifest.json` | the version of all this, and the size and checksum of every file; what is absent, and why |

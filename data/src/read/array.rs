@@ -18,6 +18,11 @@ pub(super) trait Blocks {
     /// Some further rows, whole; none after the last.
     fn next(&mut self) -> Result<Numbers, DataError>;
 
+    /// Whether they are large, and most of them are zeros that nobody has stored.
+    fn stays_sparse(&self) -> bool {
+        false
+    }
+
     /// All rows, instead of some at a time, if they are kept and that takes less memory. Before the first of them.
     fn all(&mut self, _: &Wanted) -> Result<Option<Batch>, DataError> {
         Ok(None)
@@ -66,7 +71,8 @@ impl Opened {
         let own = info.member.clone().unwrap_or_else(|| "the array".into());
         columns.push(Column::new(own, Kind::Lists));
         let item_names = item_names.map(unique);
-        let array = Array { column, n_rows, width, item_names, uneven_labels };
+        let stays_sparse = blocks.stays_sparse();
+        let array = Array { column, n_rows, width, item_names, uneven_labels, stays_sparse };
         let schema = Schema {
             name,
             place: Place::Row,

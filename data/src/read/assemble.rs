@@ -14,7 +14,7 @@ use super::source::Location;
 use super::tf_idf::{Vocabulary, are_unseparated};
 use super::word_numbers;
 use crate::records::{Fitted, LabelsAs, PartInfo, Request, SampleKeys, one_hot};
-use crate::{DataError, Features, Missing, Recipe, Truth, embedded};
+use crate::{DataError, Features, Missing, Recipe, SparseRows, Truth, embedded};
 
 /// What is said of texts whose words can't be told apart.
 const UNSEPARATED: &str = "has hardly any blanks between words, which are found by them: separate the words (jieba, MeCab, PyThaiNLP), or give embeddings of the texts";
@@ -38,8 +38,7 @@ pub(super) fn dataset(
     let ids: Option<Vec<Vec<String>>> = parts.iter_mut().map(|part| part.ids.take()).collect();
     let mut infos: Vec<PartInfo> = parts.iter().map(|part| part.info.clone()).collect();
     tell_labels(&mut infos);
-    let values = values(parts, &mut infos, &mut recipe, follow)?;
-    let features = Features::new(values, &name)?;
+    let features = features(parts, &mut infos, &mut recipe, follow, &name)?;
     if !follow {
         let header = infos.first().and_then(|info| info.header);
         let is_same = infos.iter().all(|info| info.header == header);
@@ -193,13 +192,14 @@ pub(super) fn joined(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The features of all parts, shape (n_samples, n_features).
-fn values(
+/// The features of all parts. `name`: how messages call them.
+fn features(
     parts: Vec<Part>,
     infos: &mut [PartInfo],
     recipe: &mut Recipe,
     follow: bool,
-) -> Result<Array2<f32>, DataError> {
+    name: &str,
+) -> Result<Features, DataError> {
     let (Some(first), Some(info)) = (parts.first(), infos.first()) else {
         return Err(DataError::NoFiles);
     };
@@ -219,13 +219,14 @@ fn values(
                     info.notes.push(UNSEPARATED.into());
                 }
             }
-            return match recipe.options.words {
+            let values = match recipe.options.words {
                 Some(length) => number(&parts, length, recipe),
                 None => weigh(parts, recipe),
             };
+            return Features::new(values?, name);
         }
-        Content::Images(_) => return decode(&parts, infos, recipe),
-        Content::Dense(_) => {}
+        Content::Images(_) => return Features::new(decode(&parts, infos, recipe)?, name),
+        Content::Dense(_) | Content::Sparse(_) => {}
     }
     if !follow {
         let shape = &info.shape;
@@ -235,7 +236,11 @@ fn values(
     if recipe.feature_names.is_none() {
         recipe.feature_names = first.feature_names.clone();
     }
-    stack(parts)
+    check_widths(&parts)?;
+    match parts.iter().any(|part| matches!(part.content, Content::Sparse(_))) {
+        true => Features::sparse(stack_sparse(parts), name),
+        false => Features::new(stack(parts)?, name),
+    }
 }
 
 /// Rows, columns and channels, if an array's shape is that of images.
@@ -345,21 +350,57 @@ fn stack(mut parts: Vec<Part>) -> Result<Array2<f32>, DataError> {
     let len = rows.saturating_mul(columns);
     let mut stacked: Vec<f32> = numbers::reserve(len, &name)?;
     for part in parts {
-        let found = part.content.n_features().unwrap_or(0);
-        if found != columns {
-            return Err(DataError::WidthMismatch {
-                first: name,
-                first_columns: columns,
-                other: part.name,
-                other_columns: found,
-            });
-        }
-        match part.content {
-            Content::Dense(values) => stacked.extend(values.iter()),
-            Content::Texts(_) | Content::Images(_) => {}
+        if let Content::Dense(values) = part.content {
+            stacked.extend(values.iter());
         }
     }
     array((rows, columns), stacked)
+}
+
+/// Refuses numbers of another width than the first.
+fn check_widths(parts: &[Part]) -> Result<(), DataError> {
+    let columns = |part: &Part| part.content.n_features().unwrap_or(0);
+    let Some(first) = parts.first() else { return Ok(()) };
+    match parts.iter().find(|part| columns(part) != columns(first)) {
+        None => Ok(()),
+        Some(other) => Err(DataError::WidthMismatch {
+            first: first.name.clone(),
+            first_columns: columns(first),
+            other: other.name.clone(),
+            other_columns: columns(other),
+        }),
+    }
+}
+
+/// Stacks numbers by rows, of which some are sparse: so all stay so. A single one isn't copied.
+fn stack_sparse(mut parts: Vec<Part>) -> SparseRows {
+    if let [Part { content: Content::Sparse(_), .. }] = parts.as_slice()
+        && let Some(Part { content: Content::Sparse(rows), .. }) = parts.pop()
+    {
+        return rows;
+    }
+    let columns = parts.first().and_then(|part| part.content.n_features()).unwrap_or(0);
+    let n_values = |part: &Part| match &part.content {
+        Content::Sparse(rows) => rows.n_values(),
+        _ => 0,
+    };
+    let n_rows = parts.iter().map(|part| part.content.n_samples()).sum();
+    let n_values = parts.iter().map(n_values).sum();
+    let mut stacked = SparseRows::with_capacity(n_rows, n_values, columns);
+    for part in parts {
+        match part.content {
+            Content::Dense(values) => {
+                let rows = values.rows();
+                rows.into_iter().for_each(|row| stacked.push((0..).zip(row.iter().copied())));
+            }
+            Content::Sparse(rows) => (0..rows.n_samples()).for_each(|row| {
+                let (columns, values) = rows.row(row);
+                stacked.push(columns.iter().copied().zip(values.iter().copied()));
+            }),
+            Content::Texts(_) | Content::Images(_) => {}
+        }
+    }
+    stacked
 }
 
 fn array(shape: (usize, usize), values: Vec<f32>) -> Result<Array2<f32>, DataError> {

@@ -250,11 +250,6 @@ pub(crate) fn zeros<T: Copy + Default>(len: usize, source_name: &str) -> Result<
     Ok(vec![T::default(); len])
 }
 
-/// Bytes that what is read may unpack to: what a person said, else three quarters of what is free.
-pub(crate) fn budget(max_memory: Option<u64>) -> u64 {
-    max_memory.or_else(|| free_memory().map(|free| free / 4 * 3)).unwrap_or(u64::MAX)
-}
-
 pub(crate) fn too_large(source_name: &str, bytes: u128) -> DataError {
     #[expect(clippy::cast_precision_loss, reason = "for a message")]
     let gibibytes = bytes as f64 / f64::from(1 << 30);

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::images::Images;
 use crate::records::{Fitted, PartInfo};
-use crate::{DataError, Features, Truth};
+use crate::{DataError, Features, SparseRows, Truth};
 
 /// What one path holds, its numbers and its truth checked.
 pub(super) struct Part {
@@ -27,6 +27,8 @@ pub(super) struct Part {
 /// What features are made of.
 pub(super) enum Content {
     Dense(Array2<f32>),
+    /// The same, of which only the values that aren't zero are in memory.
+    Sparse(SparseRows),
     /// A text a sample.
     Texts(Vec<String>),
     Images(Images),
@@ -36,6 +38,7 @@ impl Content {
     pub(super) fn n_samples(&self) -> usize {
         match self {
             Self::Dense(values) => values.nrows(),
+            Self::Sparse(rows) => rows.n_samples(),
             Self::Texts(texts) => texts.len(),
             Self::Images(images) => images.len(),
         }
@@ -43,19 +46,23 @@ impl Content {
 
     /// Number of features, where it is known before all paths have been seen.
     pub(super) fn n_features(&self) -> Option<usize> {
-        self.numbers().map(Array2::ncols)
+        match self {
+            Self::Dense(values) => Some(values.ncols()),
+            Self::Sparse(rows) => Some(rows.n_features()),
+            Self::Texts(_) | Self::Images(_) => None,
+        }
     }
 
     pub(super) fn numbers(&self) -> Option<&Array2<f32>> {
         match self {
             Self::Dense(values) => Some(values),
-            Self::Texts(_) | Self::Images(_) => None,
+            Self::Sparse(_) | Self::Texts(_) | Self::Images(_) => None,
         }
     }
 
     pub(super) fn what(&self) -> &'static str {
         match self {
-            Self::Dense(_) => "numbers",
+            Self::Dense(_) | Self::Sparse(_) => "numbers",
             Self::Texts(_) => "texts",
             Self::Images(_) => "images",
         }
@@ -83,6 +90,7 @@ impl Part {
     pub(super) fn check(&self) -> Result<(), DataError> {
         match &self.content {
             Content::Dense(values) => Features::check(&values.view(), &self.name)?,
+            Content::Sparse(rows) => Features::check_sparse(rows, &self.name)?,
             content if content.n_samples() == 0 => {
                 return Err(DataError::Empty { source_name: self.name.clone() });
             }

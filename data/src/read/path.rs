@@ -12,7 +12,8 @@ use super::store::Store;
 use super::strings::Cells;
 #[cfg(feature = "hdf5")]
 use super::{anndata, h5};
-use super::{delimited, idx, json_lines, npy, npz, numbers, strings, texts};
+use super::{delimited, idx, json_lines, npy, npz, strings, texts};
+use crate::memory::budget;
 use crate::records::{Features, Like, Records, Request, Samples, Table};
 use crate::{DataError, Missing, ReadOptions, embedded};
 
@@ -23,7 +24,7 @@ pub(super) fn read_part(path: &Path, request: Request<'_>) -> Result<Part, DataE
     let part = match files(&location, request)? {
         Some(Files::Many(store)) => collection::read(store, request)?,
         Some(Files::Texts(source)) => {
-            let source = source.with_end(numbers::budget(request.options.max_memory));
+            let source = source.with_end(budget(request.options.max_memory));
             texts::read(source, request.options.encoding.as_deref())?
         }
         None => read_all(open_table(&location, request)?, request)?,
@@ -56,11 +57,15 @@ pub(super) fn files(location: &Location, request: Request<'_>) -> Result<Option<
     })
 }
 
+/// Values that are kept of every column, whatever is stored in it, while sparse rows are read and looked at: about so many.
+const OF_A_COLUMN: u64 = 256;
+
 /// All rows of a table.
 fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
     if let (Some(rows), Some(width)) = (table.n_rows(), table.n_features()) {
         // Refused before it is read.
-        table.check_size(rows as u64, width as u64)?;
+        let rows = if table.may_stay_sparse() { OF_A_COLUMN } else { rows as u64 };
+        table.check_size(rows, width as u64)?;
     }
     let (missing, fitted) = (request.options.missing, request.fitted.clone());
     let samples = Samples::read(&mut table, missing, fitted);
@@ -75,9 +80,10 @@ fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
     let feature_names = table.feature_names();
     let ids = table.roles.id.map(|_| samples.ids);
     let rows = (missing == Missing::Drop).then_some(samples.rows);
-    let content = match table.roles.features {
-        Features::Text(_) => Content::Texts(samples.texts),
-        _ => Content::Dense(Samples::features(samples.values, n_rows, &name)?),
+    let content = match (&table.roles.features, samples.sparse) {
+        (Features::Text(_), _) => Content::Texts(samples.texts),
+        (_, Some(rows)) => Content::Sparse(rows),
+        (_, None) => Content::Dense(Samples::features(samples.values, n_rows, &name)?),
     };
     info.shape = match table.roles.features {
         _ if table.schema.array.is_some() => info.shape,
@@ -94,7 +100,7 @@ pub(super) fn open_table(location: &Location, request: Request<'_>) -> Result<Ta
     let (location, options, like) = (location.clone(), request.options.clone(), request.like());
     let again = Box::new(move || open_like(&location, &options, &like));
     let mut table = Table::new(again, request)?;
-    table.budget = numbers::budget(request.options.max_memory);
+    table.budget = budget(request.options.max_memory);
     Ok(table)
 }
 
@@ -121,7 +127,7 @@ fn open_like(
     };
     let (source, format) = open(path, dataset)?;
     let name = source.name.clone();
-    let budget = numbers::budget(options.max_memory);
+    let budget = budget(options.max_memory);
     match format {
         Format::Text => delimited::open(source.with_lines(budget), options, like),
         #[cfg(feature = "parquet")]

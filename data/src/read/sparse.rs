@@ -1,9 +1,17 @@
 //! Sparse matrices, by rows, from each of the formats that SciPy saves.
 
+mod kept;
+
+use std::ops::Range;
+
 use super::array::{Blocks, step};
-use super::numbers::{budget, reserve, too_large};
-use crate::DataError;
-use crate::records::Numbers;
+use super::numbers::{reserve, too_large};
+use crate::memory::budget;
+use crate::records::{Batch, Numbers, Places, Wanted};
+use crate::{DataError, Features};
+
+/// Rows of which more than one value in so many is stored aren't kept sparse: each takes twice the memory that it takes without its column.
+const FEW: usize = 4;
 
 /// A matrix of which only the values that aren't zero are stored, row after row. Values stored twice are added up, as SciPy does.
 #[derive(Debug, Clone)]
@@ -170,7 +178,7 @@ impl Csr {
     }
 
     /// Calls `tell` with place and value of all that is stored in some rows, the places counted from the first of them.
-    fn each(&self, rows: std::ops::Range<usize>, mut tell: impl FnMut(usize, f64)) {
+    fn each(&self, rows: Range<usize>, mut tell: impl FnMut(usize, f64)) {
         for (at, row) in rows.enumerate() {
             for entry in self.starts[row]..self.starts[row + 1] {
                 tell(at * self.columns + self.indices[entry] as usize, self.data[entry]);
@@ -179,13 +187,8 @@ impl Csr {
     }
 
     /// All values as the nearest 32-bit floats, row after row, length rows x columns.
-    #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
     pub(crate) fn into_dense(self, source_name: &str) -> Result<Vec<f32>, DataError> {
-        let len = self.rows.saturating_mul(self.columns);
-        let mut dense = reserve(len, source_name)?;
-        dense.resize(len, 0.0);
-        self.each(0..self.rows, |place, value| dense[place] += value as f32);
-        Ok(dense)
+        self.dense(0..self.rows, source_name)
     }
 
     /// Rows that are made dense some at a time.
@@ -194,6 +197,16 @@ impl Csr {
         let is_narrow = |value: &f64| f64::from(*value as f32) == *value || value.is_nan();
         let is_narrow = self.data.iter().all(is_narrow);
         Box::new(Dense { name: source_name.into(), matrix: self, next: 0, is_narrow })
+    }
+
+    /// The values of some rows as the nearest 32-bit floats, shape (n, columns).
+    #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
+    fn dense(&self, rows: Range<usize>, source_name: &str) -> Result<Vec<f32>, DataError> {
+        let len = rows.len().saturating_mul(self.columns);
+        let mut dense = reserve(len, source_name)?;
+        dense.resize(len, 0.0);
+        self.each(rows, |place, value| dense[place] += value as f32);
+        Ok(dense)
     }
 }
 
@@ -207,18 +220,32 @@ struct Dense {
 }
 
 impl Blocks for Dense {
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be 32-bit floats")]
+    fn stays_sparse(&self) -> bool {
+        let all = self.matrix.rows.saturating_mul(self.matrix.columns);
+        all >= Features::LARGE && self.matrix.data.len() <= all / FEW
+    }
+
+    fn all(&mut self, wanted: &Wanted) -> Result<Option<Batch>, DataError> {
+        let Some(narrow) = wanted.narrow.clone().filter(|_| wanted.keep_sparse) else {
+            return Ok(None);
+        };
+        let Some((rows, narrow)) = self.matrix.kept(narrow, self.is_narrow, &self.name)? else {
+            return Ok(None);
+        };
+        self.matrix = Csr::empty(self.matrix.columns);
+        let none = Numbers::F32(Vec::new());
+        let batch = Batch::new(rows.n_samples(), none, Vec::new(), Places::From(0));
+        Ok(Some(Batch { narrow: Some(narrow), sparse: Some(rows), ..batch }))
+    }
+
     fn next(&mut self) -> Result<Numbers, DataError> {
         let Self { name, matrix, next, is_narrow } = self;
         let rows = *next..matrix.rows.min(*next + step(matrix.columns));
         *next = rows.end;
-        let len = rows.len() * matrix.columns;
         Ok(if *is_narrow {
-            let mut dense = reserve(len, name)?;
-            dense.resize(len, 0.0);
-            matrix.each(rows, |place, value| dense[place] += value as f32);
-            Numbers::F32(dense)
+            Numbers::F32(matrix.dense(rows, name)?)
         } else {
+            let len = rows.len() * matrix.columns;
             let mut dense = reserve(len, name)?;
             dense.resize(len, 0.0);
             matrix.each(rows, |place, value| dense[place] += value);

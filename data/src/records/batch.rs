@@ -1,7 +1,7 @@
 //! Some rows of a source, typed.
 
 use super::{Narrow, Place};
-use crate::DataError;
+use crate::{DataError, SparseRows};
 
 /// Numbers, row after row, in the narrowest type that holds what the file has exactly. NaN: missing.
 #[derive(Debug, Clone)]
@@ -64,6 +64,8 @@ pub(crate) struct Wanted {
     pub(crate) are_kept: bool,
     /// How 64-bit numbers become features, where a reader may do it.
     pub(crate) narrow: Option<Narrow>,
+    /// Whether rows may be given as they are stored, if these are [sparse](super::Array::stays_sparse).
+    pub(crate) keep_sparse: bool,
 }
 
 impl Wanted {
@@ -107,6 +109,8 @@ pub(crate) struct Batch {
     pub(crate) inexact: Vec<usize>,
     /// How 64-bit numbers became features, if they are that already.
     pub(crate) narrow: Option<Narrow>,
+    /// The numbers, if they stay sparse; there are none in `numbers` then.
+    pub(crate) sparse: Option<SparseRows>,
 }
 
 impl Batch {
@@ -117,7 +121,7 @@ impl Batch {
         places: Places,
     ) -> Self {
         let inexact = numbers.inexact();
-        Self { n_rows, numbers, words, places, inexact, narrow: None }
+        Self { n_rows, numbers, words, places, inexact, narrow: None, sparse: None }
     }
 
     /// Keeps some of the rows.

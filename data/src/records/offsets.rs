@@ -121,6 +121,16 @@ impl Narrow {
         self.n_rounded[feature] += rounded;
     }
 
+    /// Whether zeros stay zeros.
+    pub(crate) fn keeps_zeros(&self) -> bool {
+        self.taken.offsets.iter().all(|&offset| offset == 0.0)
+    }
+
+    /// Whether 32-bit floats, shape (n, width), of which these are the first, become features as they are.
+    pub(crate) fn leaves(&self, first: &[f32], width: usize) -> bool {
+        self.offsets().is_none() && (self.is_decided || Offsets::of_narrow(first, width).is_none())
+    }
+
     /// What was taken off, if anything.
     pub(crate) fn offsets(&self) -> Option<Offsets> {
         Offsets::unless_as_is(self.taken.clone())

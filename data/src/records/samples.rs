@@ -5,13 +5,15 @@ use ndarray::Array2;
 use super::labels::Labels;
 use super::offsets::{self, Offsets, is_rounded};
 use super::{Batch, ColumnInfo, Features, Fitted, Narrow, Numbers, PartInfo, Roles, Table, some};
-use crate::{DataError, Missing, Truth};
+use crate::{DataError, Missing, SparseRows, Truth};
 
 /// Rows of a source as features, or texts, with what is beside them.
 #[derive(Debug, Default)]
 pub(crate) struct Samples {
     /// Row after row.
     pub(crate) values: Vec<f32>,
+    /// All rows instead, if they stay sparse.
+    pub(crate) sparse: Option<SparseRows>,
     pub(crate) texts: Vec<String>,
     pub(crate) ids: Vec<String>,
     pub(crate) labels: Labels,
@@ -51,8 +53,14 @@ impl Samples {
         let mut samples = Self::new(policy, fitted);
         while let Some(batch) = table.next()? {
             samples.push(batch, table)?;
+            if samples.sparse.is_none() && table.may_stay_sparse() {
+                // They can't, after all.
+                table.check_size(table.n_rows().unwrap_or(0) as u64, samples.width as u64)?;
+            }
             let words = samples.n_bytes / size_of::<f32>() as u64;
-            table.check_size(samples.values.len() as u64 + words, 1)?;
+            // With their columns.
+            let sparse = samples.sparse.as_ref().map_or(0, |rows| 2 * rows.n_values());
+            table.check_size((samples.values.len() + sparse) as u64 + words, 1)?;
             samples.reserve(table.schema.about_rows);
         }
         samples.finish();
@@ -61,7 +69,10 @@ impl Samples {
 
     /// Adds rows. Their numbers may be held back until the end, and then [`Samples::finish`] adds them.
     pub(crate) fn push(&mut self, mut batch: Batch, table: &Table) -> Result<(), DataError> {
-        let width = batch.numbers.len().checked_div(batch.n_rows).unwrap_or(0);
+        let width = match &batch.sparse {
+            Some(rows) => rows.n_features(),
+            None => batch.numbers.len().checked_div(batch.n_rows).unwrap_or(0),
+        };
         self.width = width;
         self.n_missing.resize(width, 0);
         self.n_rounded.resize(width, 0);
@@ -80,6 +91,10 @@ impl Samples {
             self.n_dropped += before - batch.n_rows;
         }
         self.n_bytes += words_size(&batch);
+        if let Some(rows) = batch.sparse.take() {
+            check_sparse(&rows, table)?;
+            self.sparse = Some(rows);
+        }
         self.push_numbers(batch.numbers, batch.narrow.as_ref());
         let mut words = batch.words.into_iter();
         let missing = |row: usize, index: usize| DataError::Null {
@@ -356,6 +371,17 @@ impl Samples {
         let schema = &table.schema;
         self.labels.beside(schema.place, &table.roles, with_truth, &schema.name, info)
     }
+}
+
+/// Refuses rows with something missing.
+fn check_sparse(rows: &SparseRows, table: &Table) -> Result<(), DataError> {
+    for row in 0..rows.n_samples() {
+        if let Some((column, value)) = rows.entries(row).find(|(_, value)| value.is_nan()) {
+            let source_name = table.schema.name.clone();
+            return Err(DataError::NotFinite { source_name, row, column, value });
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of the words of a batch.

@@ -111,6 +111,8 @@ pub(crate) struct Array {
     pub(crate) item_names: Option<Vec<String>>,
     /// How many labels are beside it, if that isn't one a row.
     pub(crate) uneven_labels: Option<usize>,
+    /// Whether it is large, and most of it are zeros that nobody has stored.
+    pub(crate) stays_sparse: bool,
 }
 
 /// What there is to know of a source before its rows are read.

@@ -60,6 +60,16 @@ impl Table {
             let decided = fitted.is_decided.then_some(fitted.offsets.as_ref());
             self.wanted.narrow = Some(Narrow::new(width, decided));
         }
+        self.wanted.keep_sparse = self.may_stay_sparse();
+    }
+
+    /// Whether all rows that are going to be in memory may stay sparse there: that was asked for, nothing that is missing has to be dealt with, and
+    /// nothing that each row says is in the way.
+    pub(crate) fn may_stay_sparse(&self) -> bool {
+        self.options.keep_sparse
+            && self.options.missing == Missing::Refuse
+            && self.items.is_none()
+            && self.schema.array.as_ref().is_some_and(|array| array.stays_sparse)
     }
 
     /// For an error of a missing value: all that is missing, and what else is in the way.

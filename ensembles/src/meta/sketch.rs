@@ -6,12 +6,13 @@
 //! Large-Scale Kernel Machines*, NIPS 2007) they are of a fixed size.
 
 use consilience_data::{Features, Seed, Stream};
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::EnsembleError;
 use crate::numerics::matrix::{CHUNK, Write, multiply};
 use crate::preparation::rows::Rows;
+use crate::preparation::sparse_product::product;
 use crate::preparation::transform::{Scaling, Transform, finite};
 use crate::progress::{Progress, go_on};
 
@@ -58,8 +59,30 @@ impl Sketch {
         scaling: Scaling,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
+        if features.as_sparse().is_some() && scaling.is_by_row() {
+            return Self::of_sparse(features, scaling, progress);
+        }
+        let features = &features.unpacked(None)?;
         let (transform, _) = Transform::of_scaling(features, scaling);
         Self::of_rows(Rows::Scaled(features, &transform), scaling, progress)
+    }
+
+    /// Of sparse features, by products of the values that aren't zero.
+    fn of_sparse(
+        features: &Features,
+        scaling: Scaling,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let (n_samples, n_features) = (features.n_samples(), features.n_features());
+        let seen = looked_at(n_samples, n_features).into_iter().map(|row| row as usize);
+        let seen = features.select(&seen.collect::<Vec<_>>());
+        let (transform, _) = Transform::of_scaling(&seen, scaling);
+        let rows = transform.scaled_sparse(&seen);
+        let embedding = embedding((rows.n_samples(), n_features), |frequencies| {
+            Ok(vec![product(&rows, frequencies, progress)?])
+        })?;
+        let n_seen = rows.n_samples();
+        Ok(Self { format: FORMAT, scaling, n_features, n_samples, n_seen, embedding })
     }
 
     /// As [`Sketch::of`], of features that have been scaled.
@@ -77,42 +100,17 @@ impl Sketch {
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
         let (n_samples, n_features) = (all.n_samples(), all.n_features());
-        let most = (VALUES / n_features).clamp(SAMPLES.0, SAMPLES.1);
-        #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
-        let mut rows: Vec<u32> = (0..n_samples as u32).collect();
-        if n_samples > most {
-            Seed(0).rng(Stream::Sketch { part: 0 }).shuffle(&mut rows);
-            rows.truncate(most);
-            rows.sort_unstable();
-        }
-        let seen = finite(all.select(&rows, &[]))?;
+        let seen = finite(all.select(&looked_at(n_samples, n_features), &[]))?;
         let seen = seen.view();
-        let mut sums = vec![0.0_f64; 2 * FREQUENCIES];
-        let mut rng = Seed(0).rng(Stream::Sketch { part: 1 });
-        for (block, first) in (0..FREQUENCIES).step_by(BLOCK).enumerate() {
-            #[expect(clippy::cast_precision_loss, reason = "a width")]
-            let variance = VARIANCES[block % VARIANCES.len()] * n_features as f32;
-            let normal = rng.normal(n_features * BLOCK);
-            let frequencies = normal.into_iter().map(|value| value / variance.sqrt()).collect();
-            let frequencies = Array2::from_shape_vec((n_features, BLOCK), frequencies);
-            let frequencies = frequencies.expect("a value for every place");
-            for rows in seen.axis_chunks_iter(Axis(0), CHUNK) {
+        let embedding = embedding(seen.dim(), |frequencies| {
+            let angles = |rows: ArrayView2<'_, f32>| {
                 go_on(progress)?;
                 let mut angles = Array2::zeros((rows.nrows(), BLOCK));
                 multiply(rows, frequencies.view(), angles.view_mut(), Write::Replace, 1);
-                for row in angles.rows() {
-                    for (at, angle) in row.iter().enumerate() {
-                        let (sine, cosine) = angle.sin_cos();
-                        sums[first + at] += f64::from(cosine);
-                        sums[FREQUENCIES + first + at] += f64::from(sine);
-                    }
-                }
-            }
-        }
-        #[expect(clippy::cast_precision_loss, reason = "counts")]
-        let total = seen.nrows() as f64 * (FREQUENCIES as f64).sqrt();
-        #[expect(clippy::cast_possible_truncation, reason = "f64 sums, f32 storage")]
-        let embedding = sums.into_iter().map(|sum| (sum / total) as f32).collect();
+                Ok(angles)
+            };
+            seen.axis_chunks_iter(Axis(0), CHUNK).map(angles).collect()
+        })?;
         let n_seen = seen.nrows();
         Ok(Self { format: FORMAT, scaling, n_features, n_samples, n_seen, embedding })
     }
@@ -167,4 +165,46 @@ impl Sketch {
         let square: f64 = self.embedding.iter().map(|&value| f64::from(value).powi(2)).sum();
         if self.n_seen > 1 { (n * square - 1.0) / (n - 1.0) } else { square }
     }
+}
+
+/// The samples that are looked at, ascending.
+fn looked_at(n_samples: usize, n_features: usize) -> Vec<u32> {
+    let most = (VALUES / n_features).clamp(SAMPLES.0, SAMPLES.1);
+    #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
+    let mut rows: Vec<u32> = (0..n_samples as u32).collect();
+    if n_samples > most {
+        Seed(0).rng(Stream::Sketch { part: 0 }).shuffle(&mut rows);
+        rows.truncate(most);
+        rows.sort_unstable();
+    }
+    rows
+}
+
+/// The mean embedding of samples. `angles`: their products with frequencies, of shape (n_features, [`BLOCK`]), some samples after the others.
+fn embedding(
+    (n_samples, n_features): (usize, usize),
+    angles: impl Fn(&Array2<f32>) -> Result<Vec<Array2<f32>>, EnsembleError>,
+) -> Result<Vec<f32>, EnsembleError> {
+    let mut sums = vec![0.0_f64; 2 * FREQUENCIES];
+    let mut rng = Seed(0).rng(Stream::Sketch { part: 1 });
+    for (block, first) in (0..FREQUENCIES).step_by(BLOCK).enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "a width")]
+        let variance = VARIANCES[block % VARIANCES.len()] * n_features as f32;
+        let normal = rng.normal(n_features * BLOCK);
+        let frequencies = normal.into_iter().map(|value| value / variance.sqrt()).collect();
+        let frequencies = Array2::from_shape_vec((n_features, BLOCK), frequencies);
+        for angles in angles(&frequencies.expect("a value for every place"))? {
+            for row in angles.rows() {
+                for (at, angle) in row.iter().enumerate() {
+                    let (sine, cosine) = angle.sin_cos();
+                    sums[first + at] += f64::from(cosine);
+                    sums[FREQUENCIES + first + at] += f64::from(sine);
+                }
+            }
+        }
+    }
+    #[expect(clippy::cast_precision_loss, reason = "counts")]
+    let total = n_samples as f64 * (FREQUENCIES as f64).sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "f64 sums, f32 storage")]
+    Ok(sums.into_iter().map(|sum| (sum / total) as f32).collect())
 }

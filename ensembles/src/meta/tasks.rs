@@ -68,6 +68,7 @@ impl MetaTask {
             let problem = "labels of one class; a task needs two at least, to tell them apart";
             return Err(EnsembleError::Task { name: name.into(), problem: problem.into() });
         }
+        let features = &features.unpacked(None)?;
         let (transform, _) = Transform::of_scaling(features, scaling);
         let scaled = finite(transform.scaled(&features.view()))?;
         let mut classes = vec![Vec::new(); given.n_classes()];

@@ -1,5 +1,7 @@
 //! The kind of data (images, text, embeddings, tables), recognised from the features.
 
+use std::borrow::Cow;
+
 use crate::preparation::image::Image;
 use consilience_data::Features;
 use ndarray::Array1;
@@ -79,8 +81,9 @@ impl Look {
         let width = features.n_features();
         let samples = (SAMPLES * WIDE / width).clamp(SAMPLES / 20, SAMPLES);
         let step = features.n_samples().div_ceil(samples);
-        let rows: Vec<&[f32]> =
-            (0..features.n_samples()).step_by(step).map(|sample| features.row(sample)).collect();
+        let looked_at = (0..features.n_samples()).step_by(step);
+        let rows: Vec<Cow<'_, [f32]>> =
+            looked_at.map(|sample| features.dense_row(sample)).collect();
         let centred = |index: usize| {
             let values = rows.iter().map(move |row| f64::from(row[index]));
             let mean = values.clone().sum::<f64>() / rows.len() as f64;
@@ -90,7 +93,7 @@ impl Look {
         let norms: Vec<f64> = (0..width).map(norm).collect();
         let scaled =
             |index: usize| centred(index).map(|value| (value / norms[index]) as f32).collect();
-        let values = || rows.iter().copied().flatten();
+        let values = || rows.iter().flat_map(|row| row.iter());
         let zeros = values().filter(|&&value| value == 0.0).count();
         Self {
             smallest: values().copied().fold(f32::INFINITY, f32::min),

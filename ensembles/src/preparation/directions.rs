@@ -12,7 +12,7 @@ use crate::preparation::rows::Rows;
 use crate::progress::Progress;
 
 /// Samples that directions are found from: more hardly change them.
-const SAMPLES: usize = 10_000;
+pub(crate) const SAMPLES: usize = 10_000;
 
 /// The directions in which samples lie farthest from their mean.
 #[derive(Debug, Clone, PartialEq)]

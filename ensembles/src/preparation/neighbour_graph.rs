@@ -1,39 +1,23 @@
 //! The neighbour graph: every sample's nearest others. It is made once a run, and used wherever it matters what is near what.
 
-use std::collections::BTreeSet;
-
-use consilience_data::{Features, Seed, Stream};
-use ndarray::Array2;
+use consilience_data::{Features, Seed, SparseRows};
 use rayon::prelude::*;
 
 use crate::error::EnsembleError;
-use crate::numerics::matrix::row;
-use crate::preparation::directions::Directions;
-use crate::preparation::exact_search::{Found, QUERIES, Search, centre, squared_distance};
-use crate::preparation::inverted_lists::{InvertedLists, Points};
+use crate::preparation::approximate_search::{Dense, Sparse, approximate};
+use crate::preparation::exact_search::{Found, QUERIES, Search};
 use crate::preparation::rows::Rows;
-use crate::progress::{Progress, go_on};
+use crate::preparation::sparse_search::{SparseSearch, n_products};
+use crate::progress::Progress;
 
 /// Up to so many samples all distances are computed.
 const EXACT: usize = 20_000;
-/// Neighbours of so many random samples are sought exactly, to see what the others need.
-const MEASURED: usize = QUERIES;
-/// Of their neighbours, this share has to be found: of those in all features, in the principal directions; of all, in the lists
-/// that are looked through.
-const SHARE: f64 = 0.98;
-/// Numbers of principal directions to try, unless there are fewer than twice as many features.
-const DIRECTIONS: [usize; 3] = [64, 128, 256];
-/// Candidates for each neighbour that is sought, of which the nearest in all features are taken.
-const CANDIDATES: usize = 4;
-/// Samples that a sample is compared with, at most: with more, where neighbourhoods are noise, the search would take hours. Then
-/// fewer of the neighbours are found.
-const COMPARED: usize = 20_000;
-/// By which two ways to compute the same squared distance differ, as a share.
-const ROUNDING: f32 = 1e-4;
+/// Of sparse rows, all distances are computed also where that takes no more products than this: a few minutes of a core.
+const PRODUCTS: f64 = 2e11;
 
 /// Every sample's nearest others, by Euclidean distance.
 ///
-/// Up to 20,000 samples it is exact. Beyond, neighbours are sought in inverted lists; where there are many features, among
+/// Up to 20,000 samples it is exact, and of sparse rows up to as many as there is time for. Beyond, neighbours are sought in inverted lists; where there are many features, among
 /// candidates from principal directions. How many directions and lists is found by looking for the neighbours of 500 samples exactly:
 /// 98 % of them have to be found in each step.
 #[derive(Debug, Clone)]
@@ -84,15 +68,57 @@ impl NeighbourGraph {
                 let all = all(rows.n_samples());
                 Ok((Search::new(rows.view(), among).of_samples(&all, k, progress)?, 1.0))
             } else {
-                approximate(rows.view(), among, k, seed, threads, progress)
+                approximate(&Dense { rows: rows.view(), among }, k, seed, threads, progress)
             }
         };
         let (found, recall) = crate::threads::pool(threads)?.install(search)?;
+        Ok(Self::of_found(found, recall, k, among))
+    }
+
+    /// As [`NeighbourGraph::new`], of sparse rows: exact, too, where that takes no more than a few minutes. The time is then that of all products of values that are in
+    /// one column, and a comparison for each pair; O(values + n k) memory.
+    pub(crate) fn of_sparse(
+        rows: &SparseRows,
+        among: &[u32],
+        k: usize,
+        seed: Seed,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let products = if among.len() <= EXACT { 0.0 } else { n_products(rows, among) };
+        Self::of_sparse_within(products <= PRODUCTS, rows, among, k, seed, threads, progress)
+    }
+
+    fn of_sparse_within(
+        is_exact: bool,
+        rows: &SparseRows,
+        among: &[u32],
+        k: usize,
+        seed: Seed,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let k = k.min(among.len().saturating_sub(1));
+        let search = || {
+            let search = SparseSearch::new(rows, among);
+            if is_exact {
+                let all = all(rows.n_samples());
+                Ok((search.of_samples(&all, k, progress)?, 1.0))
+            } else {
+                approximate(&Sparse { rows, among, search }, k, seed, threads, progress)
+            }
+        };
+        let (found, recall) = crate::threads::pool(threads)?.install(search)?;
+        Ok(Self::of_found(found, recall, k, among))
+    }
+
+    /// Of squared distances and neighbours of all samples.
+    fn of_found(found: Vec<Vec<Found>>, recall: f64, k: usize, among: &[u32]) -> Self {
+        let n_samples = found.len();
         let found = found.into_iter().flatten();
         let (distances, nearest) =
             found.map(|(squared, sample)| (squared.max(0.0).sqrt(), sample)).unzip();
-        let n_samples = rows.n_samples();
-        Ok(Self { nearest, distances, k, n_samples, among: among.to_vec(), recall })
+        Self { nearest, distances, k, n_samples, among: among.to_vec(), recall }
     }
 
     /// Number of neighbours of every sample.
@@ -181,129 +207,16 @@ fn all(n_samples: usize) -> Vec<u32> {
     (0..n_samples as u32).collect()
 }
 
-/// Squared distances and neighbours of all samples, and the share of those of some that are right.
-fn approximate(
-    rows: Rows<'_>,
-    among: &[u32],
-    k: usize,
-    seed: Seed,
-    threads: usize,
-    progress: &dyn Progress,
-) -> Result<(Vec<Vec<Found>>, f64), EnsembleError> {
-    let rng = |part| seed.rng(Stream::NeighbourSearch { part });
-    let mut measured = among.to_vec();
-    rng(0).shuffle(&mut measured);
-    measured.truncate(MEASURED);
-    measured.sort_unstable();
-    let truth = Search::new(rows.view(), among).of_samples(&measured, k, progress)?;
-    let mut projected = None;
-    for &count in DIRECTIONS.iter().filter(|&&count| rows.n_features() >= 2 * count) {
-        let directions =
-            Directions::fit(rows.view(), among, count, &mut rng(1), threads, progress)?;
-        let points = directions.of(rows.view());
-        let search = Search::new(points.view(), among);
-        let candidates = search.of_samples(&measured, CANDIDATES * k, progress)?;
-        if share_found(&candidates, &truth) >= SHARE {
-            projected = Some(points);
-            break;
-        }
-    }
-    let is_projected = projected.is_some();
-    let mean = if is_projected { Vec::new() } else { centre(&rows).0 };
-    let points = projected.as_ref().map_or_else(|| rows.view(), |points| points.view().into());
-    let points = Points { rows: points, mean: &mean };
-    let lists = InvertedLists::new(points, among, &mut rng(2), progress)?;
-    let probes = probes(&lists, &points.select(&measured), &truth, among.len());
-    let count = if is_projected { CANDIDATES * k } else { k };
-    let search = |queries: &Vec<u32>| {
-        go_on(progress)?;
-        let found = lists.search(queries, count, probes);
-        let nearest = queries.iter().zip(found).map(|(&query, candidates)| {
-            if is_projected { ranked(&rows, query, &candidates, k) } else { candidates }
-        });
-        Ok(nearest.collect::<Vec<_>>())
-    };
-    let blocks = lists.blocks(progress)?;
-    let found: Result<Vec<_>, EnsembleError> = blocks.par_iter().map(search).collect();
-    let mut of_samples = vec![Vec::new(); rows.n_samples()];
-    for (&sample, found) in blocks.iter().flatten().zip(found?.into_iter().flatten()) {
-        of_samples[sample as usize] = found;
-    }
-    let of_measured: Vec<Vec<Found>> =
-        measured.iter().map(|&sample| of_samples[sample as usize].clone()).collect();
-    let recall = share_right(&of_measured, &truth);
-    Ok((of_samples, recall))
-}
-
-/// How many lists have to be looked through, so that enough of the true neighbours of those `measured` are in them.
-fn probes(
-    lists: &InvertedLists<'_>,
-    measured: &Array2<f32>,
-    truth: &[Vec<Found>],
-    n_samples: usize,
-) -> usize {
-    let most = (COMPARED * lists.n_lists() / n_samples).clamp(1, lists.n_lists());
-    let ranked = lists.nearest_lists(&measured.view(), most, 0);
-    let list_of = lists.list_of_samples();
-    // How many neighbours are in the nearest list, in the second nearest, ...
-    let mut found = vec![0_usize; most];
-    for (ranked, truth) in ranked.iter().zip(truth) {
-        for &(_, neighbour) in truth {
-            let list = list_of[neighbour as usize];
-            if let Some(rank) = ranked.iter().position(|&ranked| Some(ranked) == list) {
-                found[rank] += 1;
-            }
-        }
-    }
-    let mut so_far = 0;
-    let enough = found.iter().position(|&count| {
-        so_far += count;
-        share(so_far, truth) >= SHARE
-    });
-    enough.map_or(most, |last| last + 1)
-}
-
-/// The share of true neighbours that are among those found, whatever their distances there.
-fn share_found(found: &[Vec<Found>], truth: &[Vec<Found>]) -> f64 {
-    let of_sample = |(found, truth): (&Vec<Found>, &Vec<Found>)| {
-        let found: BTreeSet<u32> = found.iter().map(|&(_, id)| id).collect();
-        truth.iter().filter(|(_, id)| found.contains(id)).count()
-    };
-    share(found.iter().zip(truth).map(of_sample).sum(), truth)
-}
-
-/// The share of those found that are true neighbours, or as near as one.
-fn share_right(found: &[Vec<Found>], truth: &[Vec<Found>]) -> f64 {
-    let of_sample = |(found, truth): (&Vec<Found>, &Vec<Found>)| {
-        let farthest = truth.last().map_or(0.0, |farthest| farthest.0);
-        // Products and differences are rounded in other ways.
-        found.iter().filter(|found| found.0 <= farthest * (1.0 + ROUNDING)).count()
-    };
-    share(found.iter().zip(truth).map(of_sample).sum(), truth)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a share")]
-fn share(right: usize, truth: &[Vec<Found>]) -> f64 {
-    right as f64 / truth.iter().map(Vec::len).sum::<usize>().max(1) as f64
-}
-
-/// The `k` nearest of some candidates, in all features.
-fn ranked(rows: &Rows<'_>, query: u32, candidates: &[Found], k: usize) -> Vec<Found> {
-    let ids: Vec<u32> = [query].into_iter().chain(candidates.iter().map(|found| found.1)).collect();
-    let rows = rows.select(&ids, &[]);
-    let distance = |index: usize| squared_distance(row(&rows, 0), row(&rows, index));
-    let mut found: Vec<Found> =
-        (1..).zip(&ids[1..]).map(|(index, &other)| (distance(index), other)).collect();
-    found.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    found.truncate(k);
-    found
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use consilience_data::Stream;
+    use ndarray::Array2;
 
     use super::*;
+    use crate::preparation::approximate_search::share_found;
+    use crate::preparation::exact_search::squared_distance;
 
     fn features(values: Array2<f32>) -> Features {
         Features::new(values, "x").unwrap()
@@ -431,10 +344,45 @@ mod tests {
             let data = features(normal(2300, rank).dot(&normal(rank, 150)));
             let (transform, _) = Transform::of_scaling(&data, Scaling::Rows);
             let scaled = transform.scaled(&data.view());
-            let found = |rows| approximate(rows, &among, 10, Seed(1), 2, &()).unwrap();
+            let found = |rows| {
+                let space = Dense { rows, among: &among };
+                approximate(&space, 10, Seed(1), 2, &()).unwrap()
+            };
             let (held, made) =
                 (found(scaled.view().into()), found(Rows::Scaled(&data, &transform)));
             assert!(held == made, "rank {rank}");
         }
+    }
+
+    /// Samples of forty kinds, of which each has columns of its own.
+    #[test]
+    fn sparse_rows_find_nearly_all_of_their_neighbours() {
+        let (n, d) = (3000, 300);
+        let mut rng = Seed(7).rng(Stream::Subset);
+        let mut rows = SparseRows::with_capacity(n, 0, d);
+        for sample in 0..n {
+            let draws = rng.normal(12);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "columns")]
+            let column = |draw: &f32| ((draw.abs() * 4.0) as usize + sample % 40 * 7) as u32 % 300;
+            let mut columns: Vec<u32> = draws.iter().map(column).collect();
+            columns.sort_unstable();
+            columns.dedup();
+            let draws = rng.normal(columns.len());
+            rows.push(columns.into_iter().zip(draws.into_iter().map(|draw| 2.0 + draw.abs())));
+        }
+        let among: Vec<u32> = (0..3000).filter(|sample| sample % 11 != 3).collect();
+        let graph = |is_exact, threads| {
+            let graph = NeighbourGraph::of_sparse_within;
+            graph(is_exact, &rows, &among, 10, Seed(1), threads, &()).unwrap()
+        };
+        let (exact, found, again) = (graph(true, 2), graph(false, 2), graph(false, 3));
+        assert_eq!((&found.nearest, &found.distances), (&again.nearest, &again.distances));
+        let is_true = |sample: usize| {
+            let farthest = exact.distances(sample).last().unwrap() * (1.0 + 1e-5);
+            found.distances(sample).iter().filter(|&&distance| distance <= farthest).count()
+        };
+        let share = (0..n).map(is_true).sum::<usize>() as f64 / (10 * n) as f64;
+        assert!(share > 0.9 && (share - found.recall()).abs() < 0.05, "{share} {}", found.recall());
+        assert_eq!(exact.recall(), 1.0);
     }
 }

@@ -1,6 +1,8 @@
 //! Data as models see it: scaled, with what is near each sample.
 
-use consilience_data::{Features, Seed, Stream};
+use std::sync::Arc;
+
+use consilience_data::{Features, Seed, SparseRows, Stream};
 use ndarray::Axis;
 
 use crate::error::EnsembleError;
@@ -8,17 +10,15 @@ use crate::preparation::layout;
 use crate::preparation::moments::moments;
 use crate::preparation::neighbour_graph::NeighbourGraph;
 use crate::preparation::rows::Rows;
-use crate::preparation::sparse_reduction::SparseRows;
+use crate::preparation::sparse_reduction::{gathered, sparse_directions};
 use crate::preparation::transform::{Preparation, Scaling, Transform, finite};
+use crate::preparation::wide_reduction::directions_of_sparse;
 use crate::progress::{Progress, go_on};
 
 /// The neighbour whose distance is a sample's scale (Hu et al., IMSAT, 2017), and how many are near.
 const NEIGHBOUR: usize = 10;
 /// Neighbours that are sought: those who look for communities may look at more than are near.
 const GRAPH: usize = 30;
-
-/// Values from which on what is scaled isn't kept beside what came, but made again where it is looked at: 1 GiB.
-const LARGE: usize = 1 << 28;
 
 /// Features on a common scale, and what is known of their geometry. Shared by all models.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Preparation {
     /// Whether so many samples and features are so much that, projected, no scaled copy of them is kept beside what came.
     #[must_use]
     pub fn is_lean(&self, n_samples: usize, n_features: usize) -> bool {
-        self.projects(n_features) && n_samples.saturating_mul(n_features) >= LARGE
+        self.projects(n_features) && n_samples.saturating_mul(n_features) >= Features::LARGE
     }
 }
 
@@ -51,17 +51,20 @@ enum Unprojected {
     Scaled(Features),
     /// As they came, to be scaled again.
     AsTheyCame(Features),
+    /// Scaled, and sparse.
+    Sparse(Arc<SparseRows>),
 }
 
 impl Prepared {
     /// Scales `features`, and projects them. O(n d), and eight products of O(n d components).
     ///
     /// Of data of 1 GiB and more that are projected no scaled copy is kept. If they are mostly zeros, directions are found from the other values alone: the
-    /// same, but for how sums are rounded.
+    /// same, but for how sums are rounded. Sparse features stay so where [`Preparation::keeps_sparse`] says it; else they are made dense.
     ///
     /// # Errors
     ///
-    /// [`EnsembleError::Setting`] if scaled values don't fit into 32-bit floats.
+    /// [`EnsembleError::Setting`] if scaled values don't fit into 32-bit floats, [`EnsembleError::Data`] if sparse features that have to be made dense don't
+    /// fit into memory.
     pub fn new(
         features: &Features,
         preparation: impl Into<Preparation>,
@@ -83,10 +86,10 @@ impl Prepared {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
-        Self::prepare(features, preparation.into(), seed, (threads, LARGE), progress)
+        Self::prepare(features, preparation.into(), seed, (threads, Features::LARGE), progress)
     }
 
-    /// `large`: as [`LARGE`].
+    /// `large`: as [`Features::LARGE`].
     fn prepare(
         features: &Features,
         preparation: Preparation,
@@ -94,6 +97,10 @@ impl Prepared {
         (threads, large): (usize, usize),
         progress: &dyn Progress,
     ) -> Result<Self, EnsembleError> {
+        if features.as_sparse().is_some() && preparation.keeps_sparse(features.n_features()) {
+            return Self::of_sparse(features, preparation, seed, threads, progress);
+        }
+        let features = &features.unpacked(None)?;
         if preparation.projects(features.n_features()) && features.as_slice().len() >= large {
             return Self::of_large(features, preparation, seed, threads, progress);
         }
@@ -142,14 +149,14 @@ impl Prepared {
             }
         }
         let sparse = match transform.keeps_zeros() {
-            true => SparseRows::of(&rows, progress)?,
+            true => gathered(&rows, progress)?,
             false => None,
         };
         let components = preparation.components;
         let mut rng = seed.rng(Stream::Projection);
         let seen = crate::threads::pool(threads)?.install(|| match sparse {
-            Some(mut sparse) => {
-                let projection = sparse.principal_directions(components, &mut rng, progress)?;
+            Some(sparse) => {
+                let projection = sparse_directions(&sparse, components, &mut rng, progress)?;
                 drop(sparse);
                 transform.project_rows(features, projection, progress)
             }
@@ -159,6 +166,33 @@ impl Prepared {
             }
         });
         let (seen, unprojected) = (finite(seen?)?, Unprojected::AsTheyCame(features.clone()));
+        go_on(progress)?;
+        Ok(Self::of_seen(seen, (transform, far_off), Some(unprojected), trainable, seed))
+    }
+
+    /// Of sparse data, which stay so until they are projected.
+    fn of_sparse(
+        features: &Features,
+        preparation: Preparation,
+        seed: Seed,
+        threads: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EnsembleError> {
+        let (mut transform, far_off) = Transform::of_scaling(features, preparation.scaling);
+        transform.sparse = true;
+        let rows = transform.scaled_sparse(features);
+        #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
+        let mut trainable: Vec<u32> = (0..rows.n_samples() as u32).collect();
+        trainable.retain(|&it| !transform.rows || !rows.row(it as usize).0.is_empty());
+        let mut rng = seed.rng(Stream::Projection);
+        let seen = crate::threads::pool(threads)?.install(|| {
+            let components = preparation.components;
+            let projection = directions_of_sparse(&rows, components, &mut rng, progress)?;
+            let seen = transform.projected_sparse(&rows, &projection, progress)?;
+            transform.projection = Some(projection);
+            Ok::<_, EnsembleError>(seen)
+        });
+        let (seen, unprojected) = (finite(seen?)?, Unprojected::Sparse(rows.into()));
         go_on(progress)?;
         Ok(Self::of_seen(seen, (transform, far_off), Some(unprojected), trainable, seed))
     }
@@ -214,11 +248,17 @@ impl Prepared {
         let (near, distances) = match self.unprojected.take() {
             Some(unprojected) => {
                 let projected = graph(self.features.view().into(), NEIGHBOUR)?;
-                let rows = match &unprojected {
-                    Unprojected::Scaled(scaled) => scaled.view().into(),
-                    Unprojected::AsTheyCame(features) => Rows::Scaled(features, &self.transform),
+                let near = match &unprojected {
+                    Unprojected::Scaled(scaled) => graph(scaled.view().into(), GRAPH)?,
+                    Unprojected::AsTheyCame(features) => {
+                        graph(Rows::Scaled(features, &self.transform), GRAPH)?
+                    }
+                    Unprojected::Sparse(rows) => {
+                        let among = &self.trainable;
+                        NeighbourGraph::of_sparse(rows, among, GRAPH, self.seed, threads, progress)?
+                    }
                 };
-                (graph(rows, GRAPH)?, scales(&projected))
+                (near, scales(&projected))
             }
             None => {
                 let near = graph(self.features.view().into(), GRAPH)?;
@@ -371,126 +411,4 @@ fn scales(graph: &NeighbourGraph) -> Vec<f32> {
 }
 
 #[cfg(test)]
-mod tests {
-    use ndarray::{Array2, array};
-
-    use super::*;
-    use crate::preparation::transform::Scaling;
-
-    fn prepared(values: Array2<f32>, scaling: Scaling) -> Prepared {
-        Prepared::new(&Features::new(values, "x").unwrap(), scaling, Seed(1), 2).unwrap()
-    }
-
-    #[test]
-    fn pixels_keep_their_zero_tables_are_standardised_and_rows_have_a_length() {
-        let pixels = prepared(array![[0.0, 16.0], [8.0, 4.0]], Scaling::Range);
-        assert_eq!(pixels.features().as_slice(), [0.0, 1.0, 0.5, 0.25]);
-        let table = prepared(array![[-1.0, 5.0], [1.0, 5.0]], Scaling::Standardise);
-        assert_eq!(table.features().as_slice(), [-1.0, 0.0, 1.0, 0.0]);
-        assert!((table.spread() - 1.0).abs() < 1e-6);
-        let close = |found: &[f32], expected: [f32; 6]| {
-            found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5)
-        };
-        let texts = array![[0.0, 3.0], [0.0, 0.0], [2.0, 2.0]];
-        let rows = prepared(texts.clone(), Scaling::Rows);
-        let found = rows.features().as_slice();
-        assert!(close(found, [0.0, 2f32.sqrt(), 0.0, 0.0, 1.0, 1.0]), "{found:?}");
-        assert_eq!(rows.trainable(), [0, 2], "an empty text has no direction");
-        let centred = prepared(texts, Scaling::CentredRows);
-        assert_eq!(centred.trainable(), [0, 1, 2]);
-    }
-
-    /// Two groups along one direction of three.
-    fn two_groups() -> Features {
-        let values = Array2::from_shape_fn((40, 3), |(row, column)| {
-            let group = if row < 20 { -1.0 } else { 1.0 };
-            let wobble = f32::from(u8::try_from((row * 7 + column * 3) % 11).unwrap()) / 50.0;
-            group + wobble
-        });
-        Features::new(values, "x").unwrap()
-    }
-
-    #[test]
-    fn projection_keeps_what_tells_groups_apart() {
-        let preparation = Preparation { scaling: Scaling::Standardise, components: 1 };
-        let data = Prepared::new(&two_groups(), preparation, Seed(1), 2).unwrap();
-        assert_eq!(data.features().n_features(), 1);
-        let signs: Vec<bool> = data.features().as_slice().iter().map(|&x| x > 0.0).collect();
-        assert!(signs[..20].iter().all(|&sign| sign == signs[0]), "{signs:?}");
-        assert!(signs[20..].iter().all(|&sign| sign != signs[0]), "{signs:?}");
-    }
-
-    #[test]
-    fn a_sample_of_the_data_has_its_own_neighbours() {
-        let mut data = Prepared::new(&two_groups(), Scaling::None, Seed(1), 2).unwrap();
-        data.measure_distances(1).unwrap();
-        let (all, samples) = data.sampled(40, 1, &()).unwrap();
-        assert_eq!((samples, all.features()), ((0..40).collect(), data.features()));
-        assert_eq!(all.neighbours(3), data.neighbours(3));
-        assert!(data.is_all_of(40) && !data.is_all_of(39));
-        // As if they had been sought again.
-        let graph = NeighbourGraph::new(data.features(), &all.trainable, GRAPH, Seed(1), 1, &());
-        let graph = graph.unwrap();
-        assert!((0..40).all(|row| graph.of(row) == all.graph.as_ref().unwrap().of(row)));
-        assert_eq!(all.distances, Some(scales(&graph)));
-        let preparation = Preparation { scaling: Scaling::Standardise, components: 1 };
-        let mut projected = Prepared::new(&two_groups(), preparation, Seed(1), 2).unwrap();
-        projected.measure_distances(1).unwrap();
-        assert!(!projected.is_all_of(40), "its neighbours were sought before it was projected");
-        let (some, samples) = data.sampled(12, 2, &()).unwrap();
-        assert!(samples.len() == 12 && samples.is_sorted() && samples[11] < 40, "{samples:?}");
-        for (row, &sample) in samples.iter().enumerate() {
-            assert_eq!(some.features().row(row), data.features().row(sample as usize));
-        }
-        assert_eq!((some.trainable().len(), some.neighbours(0).unwrap().len()), (12, 10));
-        assert_eq!(data.sampled(12, 1, &()).unwrap().1, samples);
-    }
-
-    /// Rows of which one in fifty values isn't zero, in four groups; and the same with none that is.
-    fn groups(noise: f32) -> Features {
-        let mut rng = Seed(3).rng(Stream::Subset);
-        let draws = rng.normal(2300 * 200);
-        let values = Array2::from_shape_fn((2300, 200), |(row, column)| {
-            let draw = draws[row * 200 + column];
-            let is_own = column % 4 == row % 4 && draw > 1.5;
-            if is_own || draw > 3.0 { draw } else { noise * draw }
-        });
-        Features::new(values, "x").unwrap()
-    }
-
-    #[test]
-    fn large_data_are_prepared_as_others() {
-        let of = |features: &Features, scaling, large| {
-            let preparation = Preparation { scaling, components: 12 };
-            let seed = Seed(1);
-            let mut data = Prepared::prepare(features, preparation, seed, (2, large), &()).unwrap();
-            data.measure_distances(2).unwrap();
-            data
-        };
-        // With values everywhere, to the bit.
-        let dense = groups(0.01);
-        for scaling in [Scaling::Rows, Scaling::CentredRows, Scaling::Standardise] {
-            let (small, large) = (of(&dense, scaling, usize::MAX), of(&dense, scaling, 0));
-            assert_eq!(small.features(), large.features());
-            assert_eq!(small.neighbour_distances(), large.neighbour_distances());
-            let graphs = [&small, &large].map(|data| data.neighbour_graph().unwrap());
-            assert!((0..2300).all(|row| graphs[0].of(row) == graphs[1].of(row)));
-        }
-        // Mostly zeros: the same space, and what is near in all features to the bit.
-        let sparse = groups(0.0);
-        let (small, large) =
-            (of(&sparse, Scaling::Rows, usize::MAX), of(&sparse, Scaling::Rows, 0));
-        assert_eq!(small.trainable(), large.trainable());
-        let graphs = [&small, &large].map(|data| data.neighbour_graph().unwrap());
-        assert!((0..2300).all(|row| graphs[0].of(row) == graphs[1].of(row)));
-        for row in (0..2300).step_by(100) {
-            let products = [&small, &large].map(|data| {
-                let (a, b) = (data.features().row(row), data.features().row((row + 1) % 2300));
-                a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()
-            });
-            assert!((products[0] - products[1]).abs() < 0.05, "{products:?}");
-        }
-        let again = large.transform().apply(&sparse, 3).unwrap();
-        assert_eq!(again, *large.features(), "prediction prepares alike");
-    }
-}
+mod tests;

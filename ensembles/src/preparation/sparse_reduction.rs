@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use consilience_data::{Features, Rng};
+use consilience_data::{Features, Rng, SparseRows};
 use ndarray::{Array2, s};
 use rayon::prelude::*;
 
@@ -17,16 +17,15 @@ use crate::progress::{Progress, go_on};
 /// Rows with more other values than this share aren't mostly zeros: kept one by one, these take twice the memory each.
 const MOST: f64 = 0.05;
 /// Directions that are gone through the rows with at a time.
-const WIDTH: usize = 32;
+pub(crate) const WIDTH: usize = 32;
 /// Rows between two looks at whether the work is given up.
-const WATCHED: usize = 10_000;
+pub(crate) const WATCHED: usize = 10_000;
 
 /// Whether features are mostly zeros, which stay so when they are scaled. O(n d).
 #[must_use]
 pub fn mostly_zeros(features: &Features, scaling: Scaling) -> bool {
     let stay = matches!(scaling, Scaling::None | Scaling::Range | Scaling::Rows);
-    let others = || features.as_slice().iter().filter(|value| **value != 0.0).count();
-    stay && others() <= most(features.n_samples(), features.n_features())
+    stay && features.n_values() <= most(features.n_samples(), features.n_features())
 }
 
 /// How many other values may be in what is mostly zeros.
@@ -40,72 +39,51 @@ fn most(n_samples: usize, n_features: usize) -> usize {
     (MOST * n_samples as f64 * n_features as f64) as usize
 }
 
-/// All values that aren't zero, row after row.
-pub(crate) struct SparseRows {
-    /// Where each row starts, length n_samples + 1.
-    starts: Vec<usize>,
-    columns: Vec<u32>,
-    values: Vec<f32>,
-    n_features: usize,
+/// The values of rows that aren't zero; `None` if the rows aren't mostly zeros. O(n d).
+pub(crate) fn gathered(
+    rows: &Rows<'_>,
+    progress: &dyn Progress,
+) -> Result<Option<SparseRows>, EnsembleError> {
+    let most = most(rows.n_samples(), rows.n_features());
+    let mut sparse = SparseRows::with_capacity(rows.n_samples(), 0, rows.n_features());
+    for samples in rows.chunks() {
+        go_on(progress)?;
+        let chunk = rows.chunk(samples);
+        chunk.rows().into_iter().for_each(|row| sparse.push((0..).zip(row.iter().copied())));
+        if sparse.n_values() > most {
+            return Ok(None);
+        }
+    }
+    Ok(Some(sparse))
 }
 
-impl SparseRows {
-    /// `None` if the rows aren't mostly zeros. O(n d).
-    pub(crate) fn of(
-        rows: &Rows<'_>,
-        progress: &dyn Progress,
-    ) -> Result<Option<Self>, EnsembleError> {
-        let most = most(rows.n_samples(), rows.n_features());
-        let n_features = rows.n_features();
-        let mut sparse = Self { starts: vec![0], columns: vec![], values: vec![], n_features };
-        for samples in rows.chunks() {
-            go_on(progress)?;
-            let chunk = rows.chunk(samples);
-            for row in chunk.rows() {
-                for (column, &value) in (0_u32..).zip(row).filter(|(_, value)| **value != 0.0) {
-                    sparse.columns.push(column);
-                    sparse.values.push(value);
-                }
-                sparse.starts.push(sparse.values.len());
-            }
-            if sparse.values.len() > most {
-                return Ok(None);
-            }
-        }
-        Ok(Some(sparse))
-    }
+/// The `components` directions of largest mean square, as [`principal_directions`](super::reduction::principal_directions) finds them, but for
+/// how sums are rounded. O(values components) for each of eight passes, and O(d components²), on the threads of the current pool, which change no bit.
+pub(crate) fn sparse_directions(
+    rows: &SparseRows,
+    components: usize,
+    rng: &mut Rng,
+    progress: &dyn Progress,
+) -> Result<Array2<f32>, EnsembleError> {
+    directions(&mut Columns { rows }, components, rng, progress)
+}
 
-    /// The `components` directions of largest mean square, as [`principal_directions`](super::reduction::principal_directions) finds them, but for
-    /// how sums are rounded. O(values components) for each of eight passes, on the threads of the current pool, which change no bit.
-    pub(crate) fn principal_directions(
-        &mut self,
-        components: usize,
-        rng: &mut Rng,
-        progress: &dyn Progress,
-    ) -> Result<Array2<f32>, EnsembleError> {
-        directions(self, components, rng, progress)
-    }
+/// Bases of the space of columns, that of features.
+struct Columns<'a> {
+    rows: &'a SparseRows,
+}
 
-    fn entries(&self, row: usize) -> impl Iterator<Item = (usize, f32)> {
-        let of_row = self.starts[row]..self.starts[row + 1];
-        let columns = self.columns[of_row.clone()].iter().map(|&column| column as usize);
-        columns.zip(self.values[of_row].iter().copied())
-    }
-
-    fn n_samples(&self) -> usize {
-        self.starts.len() - 1
-    }
-
+impl Columns<'_> {
     /// What some columns of a basis become, shape (n_features) of them each.
     fn block(
         &self,
         basis: &[[f32; WIDTH]],
         progress: &dyn Progress,
     ) -> Result<Vec<[f64; WIDTH]>, EnsembleError> {
-        let mut sums = vec![[0.0_f64; WIDTH]; self.n_features];
-        for first in (0..self.n_samples()).step_by(WATCHED) {
+        let mut sums = vec![[0.0_f64; WIDTH]; self.rows.n_features()];
+        for first in (0..self.rows.n_samples()).step_by(WATCHED) {
             go_on(progress)?;
-            let rows = first..self.n_samples().min(first + WATCHED);
+            let rows = first..self.rows.n_samples().min(first + WATCHED);
             vectorised(
                 #[inline(always)]
                 || self.add(rows, basis, &mut sums),
@@ -118,12 +96,12 @@ impl SparseRows {
     fn add(&self, rows: Range<usize>, basis: &[[f32; WIDTH]], sums: &mut [[f64; WIDTH]]) {
         for row in rows {
             let mut projected = [0.0_f32; WIDTH];
-            for (column, value) in self.entries(row) {
+            for (column, value) in self.rows.entries(row) {
                 for (sum, of_basis) in projected.iter_mut().zip(&basis[column]) {
                     *sum += value * of_basis;
                 }
             }
-            for (column, value) in self.entries(row) {
+            for (column, value) in self.rows.entries(row) {
                 for (sum, projected) in sums[column].iter_mut().zip(&projected) {
                     *sum += f64::from(value * projected);
                 }
@@ -132,9 +110,9 @@ impl SparseRows {
     }
 }
 
-impl Products for SparseRows {
+impl Products for Columns<'_> {
     fn n_features(&self) -> usize {
-        self.n_features
+        self.rows.n_features()
     }
 
     /// A block of columns goes through all rows by itself.
@@ -146,7 +124,7 @@ impl Products for SparseRows {
         let block = |first: usize| {
             let width = WIDTH.min(basis.ncols() - first);
             let of_block = basis.slice(s![.., first..first + width]);
-            let mut rows = vec![[0.0; WIDTH]; self.n_features];
+            let mut rows = vec![[0.0; WIDTH]; self.rows.n_features()];
             for (to, from) in rows.iter_mut().zip(of_block.rows()) {
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
             }
@@ -171,16 +149,16 @@ impl Products for SparseRows {
         progress: &dyn Progress,
     ) -> Result<Array2<f64>, EnsembleError> {
         let width = basis.ncols();
-        let starts: Vec<usize> = (0..self.n_samples()).step_by(CHUNK).collect();
+        let starts: Vec<usize> = (0..self.rows.n_samples()).step_by(CHUNK).collect();
         let mut gram = Array2::zeros((width, width));
         // Some at a time: what is added up has the same order for any number of threads.
         for starts in starts.chunks(WIDTH) {
             go_on(progress)?;
             let of_chunk = |&first: &usize| {
-                let rows = first..self.n_samples().min(first + CHUNK);
+                let rows = first..self.rows.n_samples().min(first + CHUNK);
                 let mut projected = Array2::<f64>::zeros((rows.len(), width));
                 for (row, mut projected) in rows.zip(projected.rows_mut()) {
-                    for (column, value) in self.entries(row) {
+                    for (column, value) in self.rows.entries(row) {
                         projected.zip_mut_with(&basis.row(column), |sum, &of_basis| {
                             *sum += f64::from(value) * f64::from(of_basis);
                         });
@@ -225,9 +203,9 @@ mod tests {
     #[test]
     fn directions_are_those_of_all_values() {
         let rows = rows();
-        let mut sparse = SparseRows::of(&rows.view().into(), &()).unwrap().unwrap();
+        let sparse = gathered(&rows.view().into(), &()).unwrap().unwrap();
         let rng = || Seed(2).rng(Stream::Projection);
-        let found = sparse.principal_directions(40, &mut rng(), &()).unwrap();
+        let found = sparse_directions(&sparse, 40, &mut rng(), &()).unwrap();
         let expected = principal_directions(&rows.view(), 40, &mut rng(), 1);
         assert_eq!(found.dim(), (150, 40));
         for (index, (a, b)) in found.columns().into_iter().zip(expected.columns()).enumerate() {
@@ -236,14 +214,14 @@ mod tests {
             assert!((a.dot(&b).abs() - 1.0).abs() < bound, "direction {index}: {}", a.dot(&b));
         }
         let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-        let mut again = || sparse.principal_directions(40, &mut rng(), &()).unwrap();
-        let again = pool.install(&mut again);
+        let again = || sparse_directions(&sparse, 40, &mut rng(), &()).unwrap();
+        let again = pool.install(again);
         assert_eq!(found, again, "threads");
     }
 
     #[test]
     fn what_is_not_mostly_zeros_is_left() {
         let dense = Array2::from_elem((30, 20), 1.0);
-        assert!(SparseRows::of(&dense.view().into(), &()).unwrap().is_none());
+        assert!(gathered(&dense.view().into(), &()).unwrap().is_none());
     }
 }

@@ -1,6 +1,6 @@
 //! Scaling of features.
 
-use consilience_data::{Features, Rng};
+use consilience_data::{Features, Rng, SparseRows};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -10,6 +10,7 @@ use crate::numerics::matrix::{CHUNK, Write, multiply};
 use crate::preparation::far_off::far_off;
 use crate::preparation::moments::moments_without;
 use crate::preparation::reduction::principal_directions_watched;
+use crate::preparation::sparse_product::product;
 use crate::progress::{Progress, go_on};
 
 /// How features are brought to a common scale.
@@ -28,6 +29,13 @@ pub enum Scaling {
     CentredRows,
 }
 
+impl Scaling {
+    /// Whether a sample's scaled values depend on that sample alone, and its zeros stay zeros.
+    pub(crate) fn is_by_row(self) -> bool {
+        matches!(self, Self::None | Self::Rows)
+    }
+}
+
 /// How features become what models see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +52,12 @@ impl Preparation {
     #[must_use]
     pub fn seen(&self, n_features: usize) -> usize {
         if self.projects(n_features) { self.components } else { n_features }
+    }
+
+    /// Whether sparse rows of so many features can stay so until they are projected; else they are made dense.
+    #[must_use]
+    pub fn keeps_sparse(&self, n_features: usize) -> bool {
+        self.projects(n_features) && self.scaling.is_by_row()
     }
 
     pub(crate) fn projects(&self, n_features: usize) -> bool {
@@ -71,13 +85,25 @@ pub struct Transform {
     pub rows: bool,
     /// What samples are then multiplied by, shape (n_features, components), before they are scaled once more.
     pub projection: Option<Array2<f32>>,
+    /// Whether a product with that is added up one value that isn't zero after the other, as it was of sparse rows: so that the same samples have the same bits,
+    /// however they come.
+    pub sparse: bool,
 }
 
 impl Transform {
-    /// Without projection, and the samples that are so far off that scales are found without them, ascending. O(n d).
+    /// Without projection, and the samples that are so far off that scales are found without them, ascending. Of sparse features, scalings that go
+    /// [by row](Scaling::is_by_row) alone. O(n d).
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
     pub(crate) fn of_scaling(features: &Features, scaling: Scaling) -> (Self, Vec<usize>) {
-        let (width, view) = (features.n_features(), features.view());
+        let width = features.n_features();
+        let (zeros, ones) = (vec![0.0; width], vec![1.0; width]);
+        let rows = matches!(scaling, Scaling::Rows | Scaling::CentredRows);
+        if scaling.is_by_row() {
+            let (shift, scale) = (zeros, ones);
+            let by_row = Self { shift, scale, reach: None, rows, projection: None, sparse: false };
+            return (by_row, Vec::new());
+        }
+        let view = features.view();
         let far_off = match scaling {
             Scaling::None | Scaling::Rows => Vec::new(),
             Scaling::Range | Scaling::CentredRows => far_off(&view, false),
@@ -85,9 +111,7 @@ impl Transform {
         };
         let is_near = |row: &usize| far_off.binary_search(row).is_err();
         let near = || (0..features.n_samples()).filter(is_near).map(|row| view.row(row));
-        let (zeros, ones) = (vec![0.0; width], vec![1.0; width]);
         let mean_of = |mean: &[f64]| mean.iter().map(|&mean| mean as f32).collect();
-        let rows = matches!(scaling, Scaling::Rows | Scaling::CentredRows);
         let (shift, scale) = match scaling {
             Scaling::None | Scaling::Rows => (zeros, ones),
             Scaling::CentredRows => (mean_of(&moments_without(&view, &far_off).0), ones),
@@ -106,7 +130,8 @@ impl Transform {
                 (mean_of(&mean), variance.iter().map(scale).collect())
             }
         };
-        let mut transform = Self { shift, scale, reach: None, rows, projection: None };
+        let mut transform =
+            Self { shift, scale, reach: None, rows, projection: None, sparse: false };
         if !far_off.is_empty() && !rows {
             let longest = near().map(|row| transform.length(row)).fold(0.0, f64::max);
             transform.reach = Some(longest as f32);
@@ -117,14 +142,22 @@ impl Transform {
     /// Samples with something in them, ascending: all, but for those of zeros where only directions count. O(n d).
     #[must_use]
     pub fn trainable(&self, features: &Features) -> Vec<u32> {
-        let (scales, view) = (self.scale.iter().zip(&self.shift), features.view());
-        let is_empty = |row: ArrayView1<'_, f32>| {
+        let scales = self.scale.iter().zip(&self.shift);
+        let is_empty = |row: &[f32]| {
             let mut values = row.iter().zip(scales.clone());
             values.all(|(value, (scale, shift))| (value - shift) * scale == 0.0)
         };
-        let samples = view.rows().into_iter().zip(0..);
-        let kept = samples.filter(|(row, _)| !(self.rows && is_empty(*row)));
-        kept.map(|(_, sample)| sample).collect()
+        let is_left_out = |sample: u32| match features.as_sparse() {
+            _ if !self.rows => false,
+            Some(rows) if self.keeps_zeros() => {
+                let mut entries = rows.entries(sample as usize);
+                entries.all(|(column, value)| value * self.scale[column] == 0.0)
+            }
+            _ => is_empty(&features.dense_row(sample as usize)),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "samples are counted in u32")]
+        let samples = 0..features.n_samples() as u32;
+        samples.filter(|&sample| !is_left_out(sample)).collect()
     }
 
     /// The length of a sample that is shifted and scaled.
@@ -205,6 +238,44 @@ impl Transform {
         Ok(values)
     }
 
+    /// Scaled samples, shape (n, n_features), of which what isn't zero is kept: the same bits as of [`Transform::scaled`]. Of scalings that go by row alone. O(values), or O(n d)
+    /// of dense features.
+    pub(crate) fn scaled_sparse(&self, features: &Features) -> SparseRows {
+        debug_assert!(self.keeps_zeros() && self.reach.is_none());
+        let (n, width) = (features.n_samples(), features.n_features());
+        let n_values = features.as_sparse().map_or(0, SparseRows::n_values);
+        let mut rows = SparseRows::with_capacity(n, n_values, width);
+        let mut row: Vec<(u32, f32)> = Vec::new();
+        for sample in 0..n {
+            row.clear();
+            #[expect(clippy::cast_possible_truncation, reason = "a column of sparse rows")]
+            row.extend(features.entries(sample).map(|(column, value)| {
+                (column as u32, (value - self.shift[column]) * self.scale[column])
+            }));
+            if self.rows
+                && let Some(factor) = to_length(width, row.iter().map(|&(_, value)| value))
+            {
+                row.iter_mut().for_each(|(_, value)| *value = times(*value, factor));
+            }
+            rows.push(row.iter().copied());
+        }
+        rows
+    }
+
+    /// What the projection makes of such rows, shape (n, components): of the same row the same bits. O(values components), on the threads of the current pool.
+    pub(crate) fn projected_sparse(
+        &self,
+        scaled: &SparseRows,
+        projection: &Array2<f32>,
+        progress: &dyn Progress,
+    ) -> Result<Array2<f32>, EnsembleError> {
+        let mut values = product(scaled, projection, progress)?;
+        if self.rows {
+            scale_rows(&mut values);
+        }
+        Ok(values)
+    }
+
     /// Whether zeros stay zeros when they are scaled.
     pub(crate) fn keeps_zeros(&self) -> bool {
         self.shift.iter().all(|&shift| shift == 0.0)
@@ -246,12 +317,18 @@ impl Transform {
     /// # Errors
     ///
     /// [`EnsembleError::Width`] for another number of features, [`EnsembleError::Setting`] if scaled values don't fit into
-    /// 32-bit floats, [`EnsembleError::Threads`] if the threads can't be started.
+    /// 32-bit floats, [`EnsembleError::Threads`] if the threads can't be started, [`EnsembleError::Data`] if sparse features that have to be made dense don't
+    /// fit into memory.
     pub fn apply(&self, features: &Features, threads: usize) -> Result<Features, EnsembleError> {
         let (found, expected) = (features.n_features(), self.n_features());
         if found != expected {
             return Err(EnsembleError::Width { found, expected });
         }
+        if let Some(projection) = self.projection.as_ref().filter(|_| self.sparse) {
+            let project = || self.projected_sparse(&self.scaled_sparse(features), projection, &());
+            return finite(crate::threads::pool(threads)?.install(project)?);
+        }
+        let features = &features.unpacked(None)?;
         let scaled = self.scaled(&features.view());
         let seen = match &self.projection {
             Some(projection) => {
@@ -274,18 +351,23 @@ pub(crate) fn finite(scaled: Array2<f32>) -> Result<Features, EnsembleError> {
 }
 
 /// Gives each row the Euclidean length sqrt(its width): a mean square of 1, as standardised features have.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    reason = "f32 storage, a width"
-)]
 fn scale_rows(values: &mut Array2<f32>) {
-    let width = values.ncols() as f64;
+    let width = values.ncols();
     for mut row in values.rows_mut() {
-        let squares: f64 = row.iter().map(|&value| f64::from(value).powi(2)).sum();
-        if squares > 0.0 {
-            let factor = (width / squares).sqrt();
-            row.mapv_inplace(|value| (f64::from(value) * factor) as f32);
+        if let Some(factor) = to_length(width, row.iter().copied()) {
+            row.mapv_inplace(|value| times(value, factor));
         }
     }
+}
+
+/// What a row is multiplied by for that, unless it is one of zeros.
+#[expect(clippy::cast_precision_loss, reason = "a width")]
+fn to_length(width: usize, values: impl Iterator<Item = f32>) -> Option<f64> {
+    let squares: f64 = values.map(|value| f64::from(value).powi(2)).sum();
+    (squares > 0.0).then(|| (width as f64 / squares).sqrt())
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+fn times(value: f32, factor: f64) -> f32 {
+    (f64::from(value) * factor) as f32
 }

@@ -76,6 +76,7 @@ impl Encoder {
         threads: usize,
         progress: &dyn Progress,
     ) -> Result<(Self, Trained), EnsembleError> {
+        let features = &features.unpacked(None)?;
         params.check(features)?;
         let description = Description::new(params, features.n_features(), seed, recipe);
         let (transform, _) = Transform::of_scaling(features, params.scaling);
@@ -252,7 +253,7 @@ impl Encoder {
             return Err(arrays.damaged(&problem));
         }
         let rows = matches!(description.params.scaling, Scaling::Rows | Scaling::CentredRows);
-        let transform = Transform { shift, scale, reach, rows, projection: None };
+        let transform = Transform { shift, scale, reach, rows, projection: None, sparse: false };
         let mut parameters = Parameters::read(&mut arrays);
         let network = description.architecture.build(&mut parameters, NAME)?;
         let parameters = parameters.learnt;

@@ -12,9 +12,9 @@ use std::num::NonZero;
 use std::thread;
 
 pub(super) use self::look::is_image;
-use super::numbers::budget;
 use super::store::{Entry, Opener, Store};
 use crate::DataError;
+use crate::memory::budget;
 use crate::records::ImagesInfo;
 
 /// Images that all have one size are left so up to this side, in pixels.

@@ -18,13 +18,15 @@ use super::labels::read_sample_labels;
 use super::numbers::reserve;
 use super::part::check_count;
 use crate::records::{Fitted, LabelsAs, PairedBy, Request, SampleKeys, SampleLabels};
-use crate::{DataError, DataHash, Features, Recipe, Truth};
+use crate::{DataError, DataHash, Features, Recipe, SparseRows, Truth};
 
 /// Chunks are a multiple of so many rows, the last one apart.
 const STEP: usize = 1000;
 /// Values in a chunk, about, and rows in it, at most: 32 MB.
 const MAX_VALUES: usize = 1 << 23;
 const MAX_STEPS: usize = 20;
+/// Features from which on a chunk takes 256 MiB, and may be sparse.
+const WIDE: usize = (1 << 26) / STEP;
 
 /// Some samples in a row.
 #[derive(Debug, Clone)]
@@ -56,7 +58,8 @@ impl FeaturesChunk {
 ///
 /// # Complexity
 ///
-/// Memory: a chunk of about 32 MB (a thousand rows, if these are more), 4 bytes a sample for labels, each distinct label, and all ids
+/// Memory: a chunk of about 32 MB (a thousand rows, if these are more; of these the values that aren't zero, if a recipe's options have `keep_sparse` and
+/// there are more than 67,000 features), 4 bytes a sample for labels, each distinct label, and all ids
 /// if there are labels with ids.
 /// Of an Arrow file a batch, as long as its writer made it, and of an `.npz` all ids. A sparse matrix is held as it is stored, and its rows are filled with zeros
 /// a chunk at a time. What can't be read piece by piece is read whole, each file when its turn comes: arrays in Fortran order, texts and images.
@@ -220,16 +223,28 @@ impl FeaturesReader {
     pub fn next_chunk(&mut self) -> Result<Option<FeaturesChunk>, DataError> {
         let (mut values, mut names) = (Vec::new(), Names::default());
         let (mut rows, mut limit) = (0, usize::MAX);
+        let (mut sparse, mut at_a_time) = (None::<SparseRows>, usize::MAX);
+        let keeps_sparse = self.recipe.options.keep_sparse;
         while rows < limit {
             let n_read = self.n_read;
             let Some(part) = self.front()? else { break };
             if limit == usize::MAX {
                 let width = part.width.unwrap_or(1).max(1);
                 limit = STEP * (MAX_VALUES / width / STEP).clamp(1, MAX_STEPS);
-                values = reserve(limit * width, &part.name)?;
+                if keeps_sparse && width >= WIDE {
+                    sparse = Some(SparseRows::with_capacity(limit, 0, width));
+                    at_a_time = (MAX_VALUES / width).max(1);
+                }
+                values = reserve(at_a_time.min(limit) * width, &part.name)?;
             }
             let named = names.rows.len();
-            let read = part.next(limit - rows, &mut values, &mut names)?;
+            let read = part.next((limit - rows).min(at_a_time), &mut values, &mut names)?;
+            if let Some(sparse) = &mut sparse {
+                for row in values.chunks(sparse.n_features()) {
+                    sparse.push((0..).zip(row.iter().copied()));
+                }
+                values.clear();
+            }
             names.rows[named..].iter_mut().for_each(|row| *row += n_read);
             if read == 0 {
                 if part.given == 0 {
@@ -249,15 +264,20 @@ impl FeaturesReader {
         if rows == 0 {
             return Ok(None);
         }
-        let width = values.len() / rows;
-        let values = Array2::from_shape_vec((rows, width), values).expect("whole rows");
         if let Some(labels) = &self.labels {
             self.names.rows.extend_from_slice(&names.rows);
             if labels.has_ids() {
                 self.names.ids.extend_from_slice(&names.ids);
             }
         }
-        let features = Features::new(values, &self.name)?;
+        let features = match sparse {
+            Some(rows) => Features::sparse(rows, &self.name)?,
+            None => {
+                let shape = (rows, values.len() / rows);
+                let values = Array2::from_shape_vec(shape, values).expect("whole rows");
+                Features::new(values, &self.name)?
+            }
+        };
         self.hash.push(&features);
         let Names { ids, rows } = names;
         let (ids, rows) =
