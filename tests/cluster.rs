@@ -223,6 +223,41 @@ fn flags_go_before_the_file_and_the_file_before_the_preset() {
 }
 
 #[test]
+fn a_preset_in_a_file_is_applied() {
+    let sandbox = Sandbox::new();
+    let points: String = (0..60).map(|i| format!("{},{}\n", i % 3 * 9, i % 7)).collect();
+    sandbox.file("points.csv", format!("a,b\n{points}"));
+    sandbox.file("text.toml", "preset = 'text'\nrounds = 1\nnetwork.batch_size = 32\n");
+    sandbox.file("nope.toml", "preset = 'nope'\n");
+    let run = |rest: &str| {
+        sandbox.run(&format!("cluster points.csv -k 3 --models 2 --no-curve --quiet {rest}"))
+    };
+    let config =
+        |name: &str| -> Table { sandbox.text(&format!("{name}/config.toml")).parse().unwrap() };
+    run("--preset text --rounds 1 --out typed");
+    let output = run("--config text.toml --out filed");
+    assert_ne!(output.status.code(), Some(2), "{}", stderr(&output));
+    let (typed, filed) = (config("typed"), config("filed"));
+    assert_eq!(filed["preset"].as_str(), Some("text"));
+    assert_eq!(typed["preparation"], filed["preparation"]);
+    assert_eq!(filed["network"]["batch_size"].as_integer(), Some(32), "the file's");
+    run("--config text.toml --preset embedding --out other");
+    assert_eq!(config("other")["preset"].as_str(), Some("embedding"), "the option's");
+    assert_ne!(config("other")["preparation"], filed["preparation"]);
+    // A run's own file repeats it.
+    run("--config filed/config.toml --out again");
+    assert_eq!(sandbox.text("filed/config.toml"), sandbox.text("again/config.toml"));
+    assert_eq!(sandbox.assignments("filed"), sandbox.assignments("again"));
+    let output = run("--config nope.toml --out none");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("nope.toml: no preset 'nope'; presets: auto"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn naive_ways_to_label_can_be_compared_with_agreement() {
     let sandbox = Sandbox::new();
     sandbox.file("short.toml", common::QUICK.replace("candidates = 4", "candidates = 0"));

@@ -120,6 +120,11 @@ pub enum DataError {
     #[error("{first} has ids, and {other} has none; give both ids, or neither")]
     IdsOfOne { first: String, other: String },
 
+    #[error(
+        "{source_name}: has no column {column}, by which {data} calls its samples, and its index may be ids or numbers of rows; add the column {column}, or leave the index out to pair row by row"
+    )]
+    RowsOrIds { source_name: String, column: String, data: String },
+
     #[error("{source_name}: not {encoding} text; say by --encoding which encoding it has")]
     BadText { source_name: String, encoding: &'static str },
 

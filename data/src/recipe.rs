@@ -86,6 +86,12 @@ impl ReadOptions {
 pub struct Recipe {
     /// What a person said of the files.
     pub options: ReadOptions,
+    /// The column that samples' ids were taken from, if any: other files' ids are in the column of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_column: Option<String>,
+    /// The column of a table that the features were taken from, as lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vector_column: Option<String>,
     /// Whether the files are text whose first line names the columns, where all of them are alike.
     pub header: Option<bool>,
     /// Rows, columns and channels of images whose pixels are the features: row by row, the channels of a pixel side by side.
@@ -106,6 +112,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// What holds of files of labels beside the data, too: above all, where ids are.
+    #[must_use]
+    pub fn for_labels(&self) -> ReadOptions {
+        let options = self.options.for_labels();
+        ReadOptions { id_column: self.id_column.clone().or(options.id_column), ..options }
+    }
+
     /// Whether the features are columns of a table that have names of their own, and so units of their own: not words of texts,
     /// and not numbered as pixels (`pixel0`, `12x7`) and coordinates of embeddings (`dim_3`) are.
     #[must_use]

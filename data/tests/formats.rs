@@ -269,3 +269,19 @@ fn datasets_that_h5py_writes() {
     let labels = read_labels(&[fixture("h5py.h5:/y")]).unwrap();
     assert_truth(&labels, &["0", "1", "2", "0", "1", "2"]);
 }
+
+/// h5py and others leave links by name: some lead nowhere, others to what is there anyway.
+#[cfg(feature = "hdf5")]
+#[test]
+fn links_by_name_hide_no_dataset() {
+    let folder = Folder::new();
+    let path = folder.path("x.h5");
+    let file = hdf5::File::create(&path).unwrap();
+    let values = ndarray::array![[1.0_f32, 2.0], [3.0, 5.0], [2.0, 9.0]];
+    file.new_dataset_builder().with_data(&values).create("X").unwrap();
+    file.link_soft("/nothing", "gone").unwrap();
+    file.link_soft("/X", "latest").unwrap();
+    drop(file);
+    let data = load(&path);
+    assert_eq!((data.features.n_samples(), data.parts[0].member.as_deref()), (3, Some("/X")));
+}

@@ -16,7 +16,7 @@ use arrow_array::{
 };
 use arrow_schema::Schema;
 use common::{Folder, assert_says, data_error, load, rows};
-use consilience_data::{ReadOptions, read_dataset_with};
+use consilience_data::{ReadOptions, read_dataset_as, read_dataset_with};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -225,4 +225,38 @@ fn what_is_told_of_words_is_one_line() {
     let folder = Folder::new();
     let text = "a,note\n1,\"two\nlines\"\n2,\"two\tcells\"\n";
     refused(&folder.file("x.csv", text), &["two cells, two lines"]);
+}
+
+#[test]
+fn an_index_without_a_name_is_no_id_beside_one() {
+    let folder = Folder::new();
+    let number = |values: [i64; 3]| -> ArrayRef { Arc::new(Int64Array::from(values.to_vec())) };
+    let index = ("__index_level_0__", number([2, 0, 1]));
+    let pandas = Some(("pandas", r#"{"index_columns": ["__index_level_0__"], "columns": []}"#));
+    let columns = vec![("a", numbers()), ("id", number([7, 8, 9])), index.clone()];
+    assert_eq!(load(&parquet(&folder, columns, pandas)).ids.unwrap(), ["7", "8", "9"]);
+    // Alone, it has the ids; and what another format makes of it, too.
+    let run = load(&parquet(&folder, vec![("a", numbers()), index], pandas));
+    assert_eq!(run.ids.unwrap(), ["2", "0", "1"]);
+    let text = folder.file("x.csv", ",id,a\n5,7,1\n3,8,2\n");
+    assert_eq!(read_dataset_as(&[text], &[], &run.recipe).unwrap().ids.unwrap(), ["5", "3"]);
+    // An index with a name is better than other names of ids, but not than `id`.
+    let pandas = Some(("pandas", r#"{"index_columns": ["barcode"], "columns": []}"#));
+    let named = ("barcode", number([2, 0, 1]));
+    let columns = vec![("a", numbers()), ("uuid", number([7, 8, 9])), named.clone()];
+    assert_eq!(load(&parquet(&folder, columns, pandas)).ids.unwrap(), ["2", "0", "1"]);
+    let columns = vec![("a", numbers()), ("id", number([7, 8, 9])), named];
+    assert_eq!(load(&parquet(&folder, columns, pandas)).ids.unwrap(), ["7", "8", "9"]);
+}
+
+#[test]
+fn lists_are_in_the_column_that_other_files_have_them_in() {
+    let folder = Folder::new();
+    let run = load(&folder.file("run.jsonl", "{\"emb\":[1,2]}\n{\"emb\":[3,4]}\n"));
+    assert_eq!(run.recipe.vector_column.as_deref(), Some("emb"));
+    let again = |text: &str| read_dataset_as(&[folder.file("x.jsonl", text)], &[], &run.recipe);
+    let beside = "{\"embedding\":[9,9],\"emb\":[1,2]}\n{\"embedding\":[9,9],\"emb\":[3,4]}\n";
+    assert_eq!(rows(&again(beside).unwrap()), [[1.0, 2.0], [3.0, 4.0]]);
+    let other = again("{\"other\":[1,2]}\n{\"other\":[3,4]}\n").unwrap_err().to_string();
+    assert_says(&other, &["x.jsonl: no column emb", "it has other"]);
 }

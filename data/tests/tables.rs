@@ -208,3 +208,89 @@ fn first_rows_that_look_like_headers_stay_rows() {
     let error = read_dataset(&[path], &[]).unwrap_err().to_string();
     common::assert_says(&error, &["open.csv: line 2", "a quote is not closed"]);
 }
+
+#[test]
+fn ids_are_taken_in_one_order() {
+    let folder = Folder::new();
+    // As docs/formats.md has it, the best first.
+    let order = ["ID", "uuid", "sample_id", "index", "name", "file", "doc_no_id", ""];
+    for (at, &best) in order.iter().enumerate() {
+        for &other in &order[at + 1..] {
+            // What has no name is the first column.
+            let columns = if other.is_empty() { [other, best] } else { [best, other] };
+            for columns in [columns, [columns[1], columns[0]]] {
+                if columns[1].is_empty() {
+                    continue;
+                }
+                let cells = columns.map(|name| if name == best { "p" } else { "q" });
+                let header = columns.join(",");
+                let [first, second] = cells;
+                let text = format!("{header},v\n{first}1,{second}1,1\n{first}2,{second}2,2\n");
+                let dataset = load(&folder.file("a.csv", text));
+                assert_eq!(
+                    (ids(&dataset), names(&dataset)),
+                    (vec!["p1", "p2"], vec!["v"]),
+                    "{header}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn ids_are_in_the_column_that_other_files_have_them_in() {
+    let folder = Folder::new();
+    let run = load(&folder.file("run.csv", "key,v\np,1\nq,2\n"));
+    assert_eq!(run.recipe.id_column.as_deref(), Some("key"));
+    let again =
+        |text: &str| read_dataset_as(&[folder.file("new.csv", text)], &[], &run.recipe).unwrap();
+    assert_eq!(ids(&again("id,key,v\n1,r,3\n2,s,4\n")), ["r", "s"]);
+    assert_eq!(ids(&again("id,Key,v\n1,r,3\n2,s,4\n")), ["r", "s"]);
+    let lost = again("id,v\n1,3\n2,4\n");
+    assert_eq!((lost.ids, lost.parts[0].notes.len()), (None, 1));
+    assert_says(&lost.parts[0].notes[0], &["no column key", "these have no ids"]);
+    // Files of one data set, too.
+    let paths = [folder.path("run.csv"), folder.path("new.csv")];
+    let mixed = read_dataset(&paths, &[]).unwrap_err();
+    assert_says(&mixed.to_string(), &["run.csv has ids", "new.csv has none"]);
+    // What a number named is found by its name.
+    let first = ReadOptions { id_column: Some("1".into()), ..ReadOptions::default() };
+    let run = with(folder.file("run.csv", "k,v\np,1\nq,2\n"), first).unwrap();
+    let turned = folder.file("turned.csv", "v,k\n1,p\n2,q\n");
+    assert_eq!(ids(&read_dataset_as(&[turned], &[], &run.recipe).unwrap()), ["p", "q"]);
+    // Recipes of runs from before know of no such column.
+    let mut old = serde_json::to_value(&run.recipe).unwrap();
+    old.as_object_mut().unwrap().remove("id_column").unwrap();
+    assert_eq!(serde_json::from_value::<Recipe>(old).unwrap().id_column, None);
+}
+
+#[test]
+fn points_beside_decimal_commas_are_no_decimal_points() {
+    let folder = Folder::new();
+    let comma = || ReadOptions { decimal_comma: true, ..ReadOptions::default() };
+    let path = folder.file("a.csv", "turnover;cost\n1.250;0,5\n980;1,5\n12.500;2,5\n");
+    let message = with(path, comma()).unwrap_err();
+    assert_says(
+        &message,
+        &["turnover has numbers", "digits in groups", "\"1.250\"", "--ignore-column turnover"],
+    );
+    assert!(!message.contains("cost"), "{message}");
+    let lists = with(folder.file("b.csv", "v;w\n[1.5, 2];a\n[2.5, 3];b\n"), comma()).unwrap();
+    assert_eq!(rows(&lists), [[1.5, 2.0], [2.5, 3.0]]);
+    // The comma isn't between cells of a single column.
+    let single = with(folder.file("c.csv", "x\n1,5\n2,5\n9,25\n"), comma()).unwrap();
+    assert_eq!(
+        (rows(&single), names(&single)),
+        (vec![vec![1.5], vec![2.5], vec![9.25]], vec!["x"])
+    );
+}
+
+#[test]
+fn a_name_with_a_comma_is_advised_by_its_number() {
+    let folder = Folder::new();
+    let path = folder.file("a.csv", "v,\"first,second\"\n1,a\n2,b\n3,a\n");
+    assert_says(
+        &with(path, ReadOptions::default()).unwrap_err(),
+        &["words in first,second", "--one-hot 2;"],
+    );
+}

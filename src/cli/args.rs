@@ -141,9 +141,9 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(super) seed: Option<u64>,
     /// Settings to start from: auto (for the kind of data found), image, text, embedding, tabular, or paper (those of the
-    /// paper's authors)
-    #[arg(long, value_name = "NAME", default_value = "auto")]
-    pub(super) preset: String,
+    /// paper's authors) [default: that of --config, else auto]
+    #[arg(long, value_name = "NAME")]
+    pub(super) preset: Option<String>,
     /// How much work it is worth: quick (without networks), default, or thorough
     #[arg(long, value_name = "EFFORT", default_value = "default", conflicts_with_all = ["config"])]
     pub(super) effort: Effort,

@@ -14,7 +14,7 @@ use consilience_ensembles::{
 use consilience_graph::{AgreementParams, GraphError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use toml::Table;
+use toml::{Table, Value};
 
 use super::k_range::Clusters;
 use super::style::plural;
@@ -23,6 +23,8 @@ use super::{AgreementArgs, ClusterArgs, PseudoLabelArgs};
 
 /// The table of a run's `config.toml` that isn't settings.
 const RUN: &str = "run";
+/// The setting that says which others to start from.
+const PRESET: &str = "preset";
 
 /// All settings, for `k` clusters unless a file has another number, of networks that start from `start`.
 pub(super) fn resolve(
@@ -31,7 +33,15 @@ pub(super) fn resolve(
     k: usize,
     start: Option<&Initialisation>,
 ) -> Result<Config> {
-    let mut config = Config::preset_for(&args.preset, &data.features, &data.recipe, k)?;
+    let mut file = args.config.as_deref().map(SettingsFile::read).transpose()?;
+    let in_file = file.as_mut().map(|file| file.take_preset(args.preset.is_some())).transpose()?;
+    let in_file = in_file.flatten();
+    let preset = args.preset.as_deref().or(in_file.as_deref()).unwrap_or("auto");
+    let config = Config::preset_for(preset, &data.features, &data.recipe, k);
+    let mut config = match (&file, &args.preset) {
+        (Some(file), None) if in_file.is_some() => config.with_context(|| file.shown())?,
+        _ => config?,
+    };
     if args.effort == Effort::Quick {
         no_networks(args)?;
     }
@@ -44,8 +54,8 @@ pub(super) fn resolve(
         config.preparation = Preparation { scaling, components };
         config.network.hidden = start.widths();
     }
-    if let Some(path) = &args.config {
-        config = over_file(&config, path, Others::Refused)?;
+    if let Some(file) = file {
+        config = file.over(&config, Others::Refused)?;
     }
     match &args.teaching {
         Some(teaching) => teaching.over_file(&mut config)?,
@@ -72,7 +82,7 @@ pub(super) fn resolve(
     config.labelling = args.labelling.unwrap_or(config.labelling);
     config.strays = args.strays.or(config.strays);
     if args.teaching.is_none() {
-        args.views.settle(&mut config, &args.preset, data)?;
+        args.views.settle(&mut config, preset, data)?;
     }
     agree(&mut config.agreement, &args.agreement);
     Ok(config)
@@ -85,7 +95,7 @@ fn no_networks(args: &ClusterArgs) -> Result<()> {
         (network || args.models.is_some() && args.member.is_none(), "networks"),
         (args.rounds.is_some_and(|rounds| rounds > 1), "rounds of training"),
         (args.device != Device::Cpu, "a GPU"),
-        (args.preset == "paper", "the paper's networks"),
+        (args.preset.as_deref() == Some("paper"), "the paper's networks"),
         (args.init.is_some(), "networks that start from --init"),
     ];
     match asked.iter().find(|(asked, _)| *asked) {
@@ -100,7 +110,7 @@ fn no_networks(args: &ClusterArgs) -> Result<()> {
 pub(super) fn for_votes(args: &PseudoLabelArgs) -> Result<VotesConfig> {
     let mut config = VotesConfig::default();
     if let Some(path) = &args.config {
-        config = over_file(&config, path, Others::IgnoredInRuns)?;
+        config = SettingsFile::read(path)?.over(&config, Others::IgnoredInRuns)?;
     }
     config.version = env!("CARGO_PKG_VERSION").into();
     let typed = args.clusters.as_ref().and_then(Clusters::number);
@@ -197,26 +207,55 @@ enum Others {
     IgnoredInRuns,
 }
 
-/// `config` with what the file at `path` sets replaced.
-fn over_file<C: Serialize + DeserializeOwned>(
-    config: &C,
-    path: &Path,
-    others: Others,
-) -> Result<C> {
-    let shown = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{shown}: the settings can't be read"))?;
-    let mut file: Table = text.parse().map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        anyhow!("{shown}: line {line} is not TOML: {}", error.message())
-    })?;
-    let is_of_run = file.remove(RUN).is_some();
-    if is_of_run && others == Others::IgnoredInRuns {
-        let known = Table::try_from(config)?;
-        file.retain(|key, _| known.contains_key(key));
+/// Settings in TOML.
+struct SettingsFile<'a> {
+    path: &'a Path,
+    settings: Table,
+    /// Whether a run wrote it, with all settings.
+    is_of_run: bool,
+}
+
+impl<'a> SettingsFile<'a> {
+    fn read(path: &'a Path) -> Result<Self> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("{shown}: the settings can't be read"))?;
+        let mut settings: Table = text.parse().map_err(|error: toml::de::Error| {
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            anyhow!("{shown}: line {line} is not TOML: {}", error.message())
+        })?;
+        let is_of_run = settings.remove(RUN).is_some();
+        Ok(Self { path, settings, is_of_run })
     }
-    overlay(config, file).map_err(|error| anyhow!("{shown}: {error}"))
+
+    fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// The preset that the settings start from, which the preset itself enters. Of a run's, all of which stand in the file, it stays where another
+    /// one was typed, as that changes nothing.
+    fn take_preset(&mut self, is_typed: bool) -> Result<Option<String>> {
+        let found = match is_typed && self.is_of_run {
+            true => self.settings.get(PRESET).cloned(),
+            false => self.settings.remove(PRESET),
+        };
+        let name = |value: Value| match value {
+            Value::String(name) => Ok(name),
+            other => Err(anyhow!("{}: preset: need a name, got {other}", self.shown())),
+        };
+        found.map(name).transpose()
+    }
+
+    /// `config` with what is set here replaced.
+    fn over<C: Serialize + DeserializeOwned>(self, config: &C, others: Others) -> Result<C> {
+        let Self { path, mut settings, is_of_run } = self;
+        if is_of_run && others == Others::IgnoredInRuns {
+            let known = Table::try_from(config)?;
+            settings.retain(|key, _| known.contains_key(key));
+        }
+        overlay(config, settings).map_err(|error| anyhow!("{}: {error}", path.display()))
+    }
 }
 
 #[cfg(test)]

@@ -48,8 +48,7 @@ pub(super) fn dataset(
     let (truth, paired_by) = if labels.is_empty() {
         (beside.map(|parts| Truth::stack(&parts)).transpose()?, None)
     } else {
-        let labels =
-            read_sample_labels(labels, &recipe.options.for_labels(), LabelsAs::Truth, true)?;
+        let labels = read_sample_labels(labels, &recipe.for_labels(), LabelsAs::Truth, true)?;
         let samples = SampleKeys::new(features.n_samples(), ids.as_deref(), rows.as_deref());
         let (truth, by) = labels.truth_of(&joined(paths), &samples)?;
         (Some(truth), Some(by))
@@ -100,6 +99,10 @@ fn parts(
         if parts.is_empty() {
             fitted = part.fitted.clone();
             recipe.offsets.clone_from(&fitted.offsets);
+            if !follow {
+                recipe.id_column.clone_from(&fitted.id_column);
+                recipe.vector_column.clone_from(&fitted.vector_column);
+            }
         }
         if !needs_means {
             part.check()?;

@@ -8,7 +8,7 @@ use hdf5::filters::Filter;
 use hdf5::types::{
     FixedAscii, FixedUnicode, FloatSize, IntSize, TypeDescriptor, VarLenAscii, VarLenUnicode,
 };
-use hdf5::{Dataset, File, Group, Hyperslab, SliceOrIndex};
+use hdf5::{Dataset, File, Group, Hyperslab, LocationType, SliceOrIndex};
 use ndarray::IxDyn;
 
 use super::array::{Blocks, Opened, columns_alone};
@@ -45,7 +45,7 @@ pub(super) fn open_records(path: &Path, dataset: Option<&str>) -> Result<Records
 /// like labels has, else as the first has.
 pub(super) fn open_columns(path: &Path) -> Result<Records, DataError> {
     let (file_name, file) = (path.display().to_string(), open(path)?);
-    let mut lists = file.datasets().map_err(|error| corrupt(&error, &file_name))?;
+    let mut lists = in_group(&file, &mut HashSet::new());
     lists.retain(|dataset| dataset.ndim() == 1);
     lists.sort_by_key(|dataset| dataset.name());
     let own = |dataset: &Dataset| dataset.name().trim_start_matches('/').to_owned();
@@ -248,10 +248,25 @@ fn collect(group: &Group, depth: usize, seen: &mut HashSet<String>, found: &mut 
     if !is_new || depth > MAX_DEPTH || found.len() >= MAX_LISTED {
         return;
     }
-    found.extend(group.datasets().unwrap_or_default());
-    for group in group.groups().unwrap_or_default() {
-        collect(&group, depth + 1, seen, found);
+    found.extend(in_group(group, seen));
+    for name in h5_links::names(group) {
+        if let Ok(group) = group.group(&name) {
+            collect(&group, depth + 1, seen, found);
+        }
     }
+}
+
+/// The datasets of a group, each once, whatever links lead to it.
+fn in_group(group: &Group, seen: &mut HashSet<String>) -> Vec<Dataset> {
+    let mut found = Vec::new();
+    for name in h5_links::names(group) {
+        // A link by name may lead nowhere.
+        let Ok(info) = group.loc_info_by_name(&name) else { continue };
+        if info.loc_type == LocationType::Dataset && seen.insert(h5_links::identity(&info)) {
+            found.extend(group.dataset(&name));
+        }
+    }
+    found
 }
 
 fn described(dataset: &Dataset) -> String {

@@ -45,7 +45,26 @@ pub(super) fn to_other_file(file: &File) -> hdf5::Result<Option<(String, String)
     Ok(None)
 }
 
-/// What tells groups of a file apart.
+/// The names of a group's links, in order: first those that are there for sure (hard ones), then those by name.
+pub(super) fn names(group: &Group) -> Vec<String> {
+    let (mut hard, mut soft) = (Vec::new(), Vec::new());
+    let visited = group.iter_visit_default(|name, link| {
+        match link.link_type {
+            LinkType::Hard => hard.push(name.to_owned()),
+            LinkType::Soft => soft.push(name.to_owned()),
+            LinkType::External => {}
+        }
+        Ok(())
+    });
+    // What was seen before an error is there.
+    drop(visited);
+    hard.sort_unstable();
+    soft.sort_unstable();
+    hard.append(&mut soft);
+    hard
+}
+
+/// What tells groups and datasets of a file apart.
 pub(super) fn identity(info: &LocationInfo) -> String {
     format!("{:?}", info.token)
 }

@@ -75,7 +75,10 @@ pub fn read_given_labels(
     options: &ReadOptions,
     data: &Dataset,
 ) -> Result<(GivenLabels, PairedBy), DataError> {
-    let labels = read_sample_labels(paths, &options.for_labels(), LabelsAs::Given, true)?;
+    let options = options.for_labels();
+    let id_column = data.recipe.for_labels().id_column.or(options.id_column);
+    let options = ReadOptions { id_column, ..options };
+    let labels = read_sample_labels(paths, &options, LabelsAs::Given, true)?;
     labels.given_of(&data.name, &data.keys())
 }
 

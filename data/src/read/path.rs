@@ -91,7 +91,10 @@ fn read_all(mut table: Table, request: Request<'_>) -> Result<Part, DataError> {
         Features::List(_) => vec![n_rows, content.n_features().unwrap_or(0)],
         Features::Columns(_) => vec![n_rows, table.schema.columns.len()],
     };
-    let (n_rows, fitted) = (samples.n_read, samples.fitted);
+    let (n_rows, mut fitted) = (samples.n_read, samples.fitted);
+    let [id_column, vector_column] = table.roles.names_for_others(&table.schema);
+    fitted.id_column = fitted.id_column.or(id_column);
+    fitted.vector_column = fitted.vector_column.or(vector_column);
     Ok(Part { info, name, content, truth, ids, rows, n_rows, feature_names, fitted })
 }
 

@@ -1,6 +1,7 @@
 //! Which columns of a source of labels are what. What decides it is in [`super::roles`].
 
-use super::roles::{Finder, IDS, LABELS, id_columns, label_columns};
+use super::id_columns::{IDS, id_columns, may_count, same_ids};
+use super::roles::{Finder, LABELS, label_columns};
 use super::{Column, Kind, Role, Schema, Wanted};
 use crate::{DataError, ReadOptions};
 
@@ -34,6 +35,8 @@ pub(crate) struct LabelRoles {
     pub(crate) sample: Option<usize>,
     /// Whether it is a file of pseudo-labels, which don't have every sample.
     pub(crate) is_partial: bool,
+    /// Where the data's ids are in a column with a name, which this source hasn't got, while its own ids may just count its rows: that name.
+    pub(crate) lost_ids: Option<String>,
 }
 
 impl LabelRoles {
@@ -58,7 +61,11 @@ impl LabelRoles {
             Some(name) => find.said(name).map(Some),
             None => Ok(None),
         };
-        let id = named(&options.id_column)?;
+        let id = match &options.id_column {
+            Some(name) if lenient => same_ids(schema, &find, name),
+            name => named(name)?,
+        };
+        let lost_ids = options.id_column.as_ref().filter(|_| lenient && id.is_none());
         let label = match &options.labels_column {
             Some(name) => Some(find.said(name)?),
             None => named(&options.label_column)?,
@@ -104,7 +111,9 @@ impl LabelRoles {
             }
         }
         let is_partial = sample.is_some() && of_name(PARTIAL).is_some();
-        Ok(Self { label, id, sample, is_partial })
+        let lost_ids = lost_ids.filter(|_| id.is_some_and(|index| may_count(schema, index)));
+        let lost_ids = lost_ids.cloned();
+        Ok(Self { label, id, sample, is_partial, lost_ids })
     }
 
     /// What a source is asked for: labels, then ids, then numbers of rows.

@@ -8,6 +8,7 @@
 
 mod batch;
 pub(crate) mod cells;
+mod id_columns;
 mod info;
 mod label_roles;
 pub(crate) mod labels;

@@ -15,6 +15,9 @@ pub(crate) struct Fitted {
     pub(crate) words: Vec<Vec<String>>,
     /// Whether a first line of text names the columns.
     pub(crate) header: Option<bool>,
+    /// What the column of ids is called, and that of lists.
+    pub(crate) id_column: Option<String>,
+    pub(crate) vector_column: Option<String>,
 }
 
 impl Fitted {
@@ -22,7 +25,8 @@ impl Fitted {
     pub(crate) fn of(recipe: &Recipe, follow: bool) -> Self {
         let (offsets, means) = (recipe.offsets.clone(), recipe.means.clone());
         let (words, header) = (recipe.one_hot_words.clone(), recipe.header);
-        Self { is_decided: follow, offsets, means, words, header }
+        let (id_column, vector_column) = (recipe.id_column.clone(), recipe.vector_column.clone());
+        Self { is_decided: follow, offsets, means, words, header, id_column, vector_column }
     }
 }
 

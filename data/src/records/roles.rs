@@ -2,15 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Column, Kind, PartInfo, Request, Role, Schema, Wanted};
+use super::id_columns::{IDS, id_columns, same_ids};
+use super::{Column, Fitted, Kind, PartInfo, Request, Role, Schema, Wanted};
 use crate::DataError;
 
-/// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
-pub(super) const IDS: [&str; 8] =
-    ["id", "ids", "uuid", "guid", "sample_id", "row_id", "doc_id", "index"];
-/// And these, if they hold words.
-const NAMES: [&str; 8] =
-    ["name", "file", "filename", "file_name", "path", "filepath", "key", "url"];
 /// Columns of these names are the truth. A `y` beside an `x` is a coordinate.
 pub(super) const LABELS: [&str; 8] =
     ["label", "labels", "class", "classes", "target", "truth", "category", "y"];
@@ -57,6 +52,8 @@ pub(crate) struct Roles {
     pub(crate) features: Features,
     /// Columns of words that are features behind those.
     pub(crate) one_hot: Vec<OneHot>,
+    /// The column that has the ids of other data, where this source hasn't got it.
+    lost_ids: Option<String>,
 }
 
 impl Roles {
@@ -66,8 +63,8 @@ impl Roles {
     ///
     /// # Errors
     ///
-    /// A named column that isn't there, several columns of lists none of which is called so, no features, and a column that
-    /// can't be what it was named for.
+    /// A named column that isn't there, several columns of lists none of which is called so, or others than the one that other
+    /// sources have, no features, and a column that can't be what it was named for.
     pub(crate) fn choose(schema: &mut Schema, request: Request<'_>) -> Result<Self, DataError> {
         let find = Finder::new(schema);
         let options = request.options;
@@ -78,8 +75,24 @@ impl Roles {
         };
         let required =
             |name: &Option<String>| name.as_ref().map(|name| find.said(name)).transpose();
-        let (id, label) = (optional(&options.id_column)?, optional(&options.label_column)?);
-        let (text, list) = (required(&options.text_column)?, required(&options.vector_column)?);
+        // What other sources have is found by its name, in the place of a number that a person gave, too.
+        let Fitted { id_column, vector_column, .. } = request.fitted;
+        let is_number = |name: &String| name.parse::<i64>().is_ok();
+        let is_of_others = id_column.as_ref().is_some_and(|name| !name.starts_with("column "));
+        let id = match id_column.as_ref().and_then(|name| same_ids(schema, &find, name)) {
+            Some(id) => Some(id),
+            None if is_of_others && options.id_column.as_ref().is_some_and(is_number) => None,
+            None => optional(&options.id_column)?,
+        };
+        let ids_are_known = options.id_column.is_some() || id_column.is_some();
+        let label = optional(&options.label_column)?;
+        let has_lists = schema.columns.iter().any(|column| column.kind == Kind::Lists);
+        let vector_column = vector_column.as_ref().filter(|_| schema.array.is_none() && has_lists);
+        let text = required(&options.text_column)?;
+        let list = match vector_column {
+            Some(name) => Some(find.named(name)?),
+            None => required(&options.vector_column)?,
+        };
         let ignored = options.ignored_columns.iter().map(|name| match request.lenient {
             true => Ok(find.position(name)),
             false => find.said(name).map(Some),
@@ -102,11 +115,15 @@ impl Roles {
             .transpose()?;
         let given: HashSet<usize> =
             by_recipe.iter().flatten().copied().chain(text).chain(list).collect();
+        let why_id =
+            options.id_column.as_ref().map_or("it has the other data's ids", |_| "--id-column");
+        let why_list = options.vector_column.as_ref();
+        let why_list = why_list.map_or("it has the other data's features", |_| "--vector-column");
         let said = [
-            (id, Role::Id, "--id-column"),
+            (id, Role::Id, why_id),
             (label, Role::Truth, "--label-column"),
             (text, Role::Text, "--text-column"),
-            (list, Role::Feature, "--vector-column"),
+            (list, Role::Feature, why_list),
         ];
         for &index in &ignored {
             schema.columns[index].why = "--ignore-column";
@@ -121,7 +138,10 @@ impl Roles {
             (column.role, column.why) = (Role::Feature, "--one-hot");
         }
         let free = |index: &usize| !given.contains(index) && !ignored.contains(index);
-        let id = by_name(schema, free, id, options.id_column.is_some(), label, Role::Id);
+        let lost_ids = id_column.as_ref().or(options.id_column.as_ref());
+        let may_have = schema.has_names && schema.array.is_none() || !id_columns(schema).is_empty();
+        let lost_ids = lost_ids.filter(|_| id.is_none() && may_have).cloned();
+        let id = by_name(schema, free, id, ids_are_known, label, Role::Id);
         let label = by_name(schema, free, label, options.label_column.is_some(), id, Role::Truth);
         let rest = |index: &usize| free(index) && schema.columns[*index].why.is_empty();
         let array = schema.array.as_ref().map(|array| array.column);
@@ -136,9 +156,19 @@ impl Roles {
         };
         mark(schema, &features, !one_hot.is_empty())?;
         let label_was_named = options.label_column.is_some();
-        let roles = Self { id, label, label_was_named, features, one_hot };
+        let roles = Self { id, label, label_was_named, features, one_hot, lost_ids };
         roles.check(schema)?;
         Ok(roles)
+    }
+
+    /// What other sources of the same data have to have: the column of ids, and that of lists, if these are taken.
+    pub(crate) fn names_for_others(&self, schema: &Schema) -> [Option<String>; 2] {
+        let name = |index: usize| schema.columns[index].name.clone();
+        let list = match self.features {
+            Features::List(list) if schema.array.is_none() => Some(name(list)),
+            _ => None,
+        };
+        [self.id.map(name), list]
     }
 
     /// What a source is asked for: the features as numbers; ids, labels, texts and words that become features as words, in
@@ -206,6 +236,9 @@ impl Roles {
             }
         };
         info.ids_from = self.id.map(column);
+        info.notes.extend(self.lost_ids.as_ref().map(|name| {
+            format!("no column {name}, by which the other data call their samples, so these have no ids; call the column of their ids so")
+        }));
         info.truth_from = self.label.map(column);
         info.has_truth = self.label.is_some();
         info.features_from = match self.features {
@@ -403,33 +436,6 @@ fn by_name(
         }
     }
     chosen
-}
-
-/// Columns that identify samples, the best first, with the reason where it isn't the name.
-pub(super) fn id_columns(schema: &Schema) -> Vec<(usize, Option<&'static str>)> {
-    let columns = &schema.columns;
-    let lower: Vec<String> =
-        columns.iter().map(|column| column.name.trim().to_lowercase()).collect();
-    let simple = || (0..columns.len()).filter(|&index| columns[index].kind.is_simple());
-    let ids = simple().filter(|&index| IDS.contains(&lower[index].as_str()));
-    let suffixed = simple()
-        .filter(|&index| lower[index].ends_with("_id") && !IDS.contains(&lower[index].as_str()));
-    let is_word = |index: usize| columns[index].kind == Kind::Words;
-    let names = simple().filter(|&index| NAMES.contains(&lower[index].as_str()) && is_word(index));
-    // What pandas and R make of the names of rows: in a text file, and in one that was read and written again.
-    let is_index = |index: usize| {
-        let name = &columns[index].name;
-        name.starts_with("Unnamed: ")
-            || name.starts_with("__index_level_")
-            || (index == 0 && schema.has_names && name == "column 1")
-    };
-    let index = simple().filter(|&index| is_index(index));
-    let by_file = schema.index.iter();
-    let by_file = by_file.map(|&index| (index, Some("the file says that it names the rows")));
-    let named = ids.chain(names).chain(suffixed).map(|index| (index, None));
-    let index = index.map(|index| (index, Some("as tables have the names of rows")));
-    let mut seen = HashSet::new();
-    by_file.chain(named).chain(index).filter(|(index, _)| seen.insert(*index)).collect()
 }
 
 /// Columns that are called like labels, the best first.

@@ -24,6 +24,8 @@ pub struct SampleLabels {
     /// Where its rows are; `None` for rows from 0.
     place: Option<Place>,
     keys: SampleKeys<'static>,
+    /// The column in which the data's ids are, where these may just count rows.
+    lost_ids: Option<String>,
 }
 
 /// True classes and clusters of the same samples, in the same order.
@@ -97,6 +99,7 @@ impl SampleLabels {
             return Err(DataError::NoLabels { source_name: read.name });
         }
         read.keys.ids = roles.id.map(|_| ids.into());
+        read.lost_ids.clone_from(&roles.lost_ids);
         // Rows between those that are there were left out.
         read.keys.is_part = roles.is_partial || rows.iter().any(|&row| row >= read.keys.n_samples);
         read.keys.rows = roles.sample.map(|_| rows.into());
@@ -128,6 +131,7 @@ impl SampleLabels {
             self.keys.rows = Some(rows.into());
         }
         self.name = format!("{}, {}", self.name, other.name);
+        self.lost_ids = self.lost_ids.take().or_else(|| other.lost_ids.clone());
         self.keys.is_part |= other.keys.is_part;
         for label in other.labels.words() {
             self.labels.push(label.into(), self.keys.n_samples as u64);
@@ -187,6 +191,7 @@ impl SampleLabels {
         name: &str,
         samples: &SampleKeys<'_>,
     ) -> Result<(Truth, PairedBy), DataError> {
+        self.check_ids(name, samples)?;
         let may_lack = [samples.is_part, false];
         let (rows, by) = pair(samples, &self.keys, [name, &self.name], may_lack)?;
         Ok((self.select(&rows, true)?, by))
@@ -208,6 +213,7 @@ impl SampleLabels {
         name: &str,
         samples: &SampleKeys<'_>,
     ) -> Result<(GivenLabels, PairedBy), DataError> {
+        self.check_ids(name, samples)?;
         self.leave_repeated()?;
         let by_name = samples.ids.is_some() && self.has_ids();
         if !by_name && self.keys.rows.is_none() && samples.rows.is_none() {
@@ -229,6 +235,20 @@ impl SampleLabels {
         let names = numbered.names().iter().filter(|name| *name != NONE).cloned().collect();
         let unused = self.unused(&rows);
         Ok((GivenLabels::new(&self.name, of_samples, names)?.with_unused(unused), by))
+    }
+
+    /// Refuses ids that may be numbers of rows, where the data's are in a column that isn't here: either would pair, and one of them wrongly.
+    fn check_ids(&self, name: &str, samples: &SampleKeys<'_>) -> Result<(), DataError> {
+        let (Some(column), Some(_), Some(ids)) = (&self.lost_ids, &samples.ids, &self.keys.ids)
+        else {
+            return Ok(());
+        };
+        let is_row = |id: &String| id.parse::<usize>().is_ok_and(|row| row < samples.n_samples);
+        if !ids.iter().all(is_row) {
+            return Ok(());
+        }
+        let (source_name, column, data) = (self.name.clone(), column.clone(), name.into());
+        Err(DataError::RowsOrIds { source_name, column, data })
     }
 
     /// Labels of samples that aren't among those that were paired.

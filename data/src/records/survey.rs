@@ -35,13 +35,17 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, cell: Option<&str>, at: u64) {
+    fn add(&mut self, cell: Option<&str>, at: u64, decimal_comma: bool) {
         let cell = cell.unwrap_or_default().trim();
         if is_missing(cell) {
             self.missing += 1;
             return;
         }
-        if cell.parse::<f64>().is_ok() {
+        let is_number = match decimal_comma {
+            true => !cell.contains('.') && cell.replace(',', ".").parse::<f64>().is_ok(),
+            false => cell.parse::<f64>().is_ok(),
+        };
+        if is_number {
             self.numbers += 1;
         } else if is_boolean(cell) {
             self.booleans += 1;
@@ -86,7 +90,7 @@ pub(crate) fn in_the_way(
         while let Some(batch) = records.rows.next(&records.schema, &wanted)? {
             for (seen, words) in seen.iter_mut().zip(&batch.words) {
                 for (row, word) in words.iter().enumerate() {
-                    seen.add(word.as_deref(), batch.places.at(row));
+                    seen.add(word.as_deref(), batch.places.at(row), options.decimal_comma);
                 }
             }
             n_rows += batch.n_rows as u64;
@@ -94,12 +98,12 @@ pub(crate) fn in_the_way(
     }
     let mut told = Told::new(n_rows, records.schema.place);
     for (&index, seen) in read.iter().zip(&seen) {
-        told.add(&records.schema.columns[index], seen, one_hot.contains(&index));
+        told.add((index, &records.schema.columns[index]), seen, one_hot.contains(&index));
     }
     for index in unreadable {
         let Column { name, kind, .. } = &records.schema.columns[index];
         told.others.push(format!("{name} holds {}", kind.words()));
-        told.ignore.push(name.clone());
+        told.ignore.push(as_typed(index, name));
         told.no_numbers.push(name.clone());
     }
     Ok(told.error(&records.schema.name, options))
@@ -127,15 +131,16 @@ impl Told {
         Self { n_rows, place, words, dates, commas, missing, others, one_hot, ignore, no_numbers }
     }
 
-    fn add(&mut self, column: &Column, seen: &Seen, is_one_hot: bool) {
+    fn add(&mut self, (index, column): (usize, &Column), seen: &Seen, is_one_hot: bool) {
         let name = &column.name;
+        let typed = as_typed(index, name);
         let bad = seen.dates + seen.decimal_commas + seen.dressed + seen.others;
         let there = seen.numbers + seen.booleans + bad;
         let (at, first) = seen.first.as_ref().map_or((0, ""), |(at, cell)| (*at, cell.as_str()));
         let place = self.place.word();
         if there == 0 {
             self.others.push(format!("{name} has no value at all"));
-            self.ignore.push(name.clone());
+            self.ignore.push(typed);
             self.no_numbers.push(name.clone());
             return;
         }
@@ -149,9 +154,10 @@ impl Told {
         if bad == 0 && column.kind == Kind::Words {
             // Formats with types have numbers as numbers.
             let first = seen.distinct.first().map_or("", String::as_str);
-            self.others
-                .push(format!("{name} has numbers as text ({first:?}): write them without quotes"));
-            self.ignore.push(name.clone());
+            self.others.push(format!(
+                "{name} has numbers as text ({first:?}), or as categories: write them as numbers, without quotes"
+            ));
+            self.ignore.push(typed);
             self.no_numbers.push(name.clone());
             return;
         }
@@ -162,17 +168,17 @@ impl Told {
         let are_dates = seen.dates == bad || (column.kind == Kind::Dates && seen.others == bad);
         if are_dates {
             self.dates.push(format!("{name} (such as {first:?})"));
-            self.ignore.push(name.clone());
+            self.ignore.push(typed);
         } else if seen.thousands > 0 && seen.thousands == bad {
             self.others.push(format!(
                 "{name} has numbers such as {first:?}, a thousand or one: write thousands without commas, or say --decimal ,"
             ));
-            self.ignore.push(name.clone());
+            self.ignore.push(typed);
         } else if seen.dressed > 0 && seen.dressed + seen.decimal_commas == bad {
             self.others.push(format!(
                 "{name} has numbers with units or digits in groups (such as {first:?}): write them without"
             ));
-            self.ignore.push(name.clone());
+            self.ignore.push(typed);
         } else if seen.decimal_commas > 0 && seen.decimal_commas == bad {
             self.commas.push(format!("{name} (such as {first:?})"));
         } else if seen.numbers >= bad {
@@ -180,7 +186,7 @@ impl Told {
                 "{name} has {bad} that {} no number, first {first:?} in {place} {at}",
                 if bad == 1 { "is" } else { "are" }
             ));
-            self.ignore.push(name.clone());
+            self.ignore.push(typed);
         } else {
             let distinct = seen.distinct.len();
             let some: Vec<String> =
@@ -190,8 +196,8 @@ impl Told {
                 if distinct > COUNTED { format!("over {COUNTED}") } else { distinct.to_string() };
             self.words.push(format!("{name} ({count} distinct: {}{more})", some.join(", ")));
             match distinct <= CATEGORIES && distinct > 1 {
-                true => self.one_hot.push(name.clone()),
-                false => self.ignore.push(name.clone()),
+                true => self.one_hot.push(typed),
+                false => self.ignore.push(typed),
             }
         }
     }
@@ -243,6 +249,11 @@ impl Told {
             advice: format!("{}{ids}", flags.join(" ")),
         })
     }
+}
+
+/// How an option names a column: by its number where its name has commas, which are between columns.
+fn as_typed(index: usize, name: &str) -> String {
+    if name.contains(',') { (index + 1).to_string() } else { name.into() }
 }
 
 /// As a shell takes it.

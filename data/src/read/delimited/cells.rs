@@ -24,18 +24,28 @@ pub(super) struct Cells {
 }
 
 impl Cells {
+    /// Beside decimal commas, a point is none: it would be between thousands.
     pub(super) fn number(&self, cell: &[u8]) -> Option<f64> {
         let cell = cell.trim_ascii();
-        if self.decimal_comma && cell.contains(&b',') {
-            let point = |&byte: &u8| if byte == b',' { b'.' } else { byte };
-            return fast_float2::parse(cell.iter().map(point).collect::<Vec<u8>>()).ok();
+        if !self.decimal_comma {
+            return fast_float2::parse(cell).ok();
         }
-        fast_float2::parse(cell).ok()
+        if cell.contains(&b'.') {
+            return None;
+        }
+        let point = |&byte: &u8| if byte == b',' { b'.' } else { byte };
+        fast_float2::parse(cell.iter().map(point).collect::<Vec<u8>>()).ok()
+    }
+
+    /// An item of a list, between whose items are commas.
+    pub(super) fn item(item: &[u8]) -> Option<f64> {
+        fast_float2::parse(item.trim_ascii()).ok()
     }
 
     /// Whether a cell can be below the name of a column of numbers.
     pub(super) fn is_value(&self, cell: &[u8]) -> bool {
-        self.number(cell).is_some() || is_empty(cell) || holds(cell, is_decimal_comma)
+        let is_number = |cell| fast_float2::parse::<f64, _>(cell).is_ok();
+        is_number(cell.trim_ascii()) || is_empty(cell) || holds(cell, is_decimal_comma)
     }
 
     /// What a column holds, by its first rows.

@@ -126,7 +126,7 @@ impl Start {
 
     /// The first rows, those that are whole.
     pub(super) fn records(&self, delimiter: Option<u8>) -> Vec<ByteRecord> {
-        let mut reader = reader_of(self.bytes.as_slice(), delimiter);
+        let mut reader = reader_of(self.bytes.as_slice(), delimiter, self.decimal_comma);
         let (mut record, mut records) = (ByteRecord::new(), Vec::new());
         while records.len() <= LOOKED_AT && reader.read_byte_record(&mut record).unwrap_or(false) {
             // The last one may have been cut.
@@ -160,9 +160,15 @@ fn feed_lines(bytes: &mut [u8]) {
     bytes.iter_mut().filter(|byte| **byte == b'\r').for_each(|byte| *byte = b'\n');
 }
 
-pub(super) fn reader_of<R: Read>(reader: R, delimiter: Option<u8>) -> csv::Reader<R> {
+/// Without a delimiter, there is one column, and what would be one cuts no cell but refuses a row.
+pub(super) fn reader_of<R: Read>(
+    reader: R,
+    delimiter: Option<u8>,
+    decimal_comma: bool,
+) -> csv::Reader<R> {
     let mut builder = ReaderBuilder::new();
-    builder.has_headers(false).flexible(true).delimiter(delimiter.unwrap_or(b','));
+    let unlikely = if decimal_comma { b'\t' } else { b',' };
+    builder.has_headers(false).flexible(true).delimiter(delimiter.unwrap_or(unlikely));
     // One byte, so that every line is counted with its row; carriage returns before it are blanks.
     builder.terminator(Terminator::Any(b'\n')).buffer_capacity(1 << 17).from_reader(reader)
 }

@@ -120,7 +120,7 @@ pub(super) fn open(
         if start.is_old_mac { Box::new(LineFeeds(reader)) } else { Box::new(reader) };
     let bytes = Cursor::new(start.bytes).chain(rest).chain(END);
     let mut lines = Lines {
-        reader: reader_of(Box::new(bytes) as _, delimiter),
+        reader: reader_of(Box::new(bytes) as _, delimiter, options.decimal_comma),
         cells,
         is_blank: delimiter == Some(b' '),
         before,
@@ -245,7 +245,7 @@ impl Lines {
             let before = values.len();
             let items = items.split(|byte| matches!(byte, b',' | b' '));
             for item in items.filter(|item| !item.is_empty()) {
-                let value = self.cells.number(item);
+                let value = Cells::item(item);
                 let value = value.ok_or_else(|| self.not_a_number(schema, column, item))?;
                 if value.abs() >= EXACT && text_rounds(item) {
                     inexact.push(values.len());

@@ -126,12 +126,9 @@ impl FeaturesReader {
         let recipe = &recipe;
         let labels = match labels {
             [] => None,
-            labels => Some(read_sample_labels(
-                labels,
-                &recipe.options.for_labels(),
-                LabelsAs::Truth,
-                true,
-            )?),
+            labels => {
+                Some(read_sample_labels(labels, &recipe.for_labels(), LabelsAs::Truth, true)?)
+            }
         };
         let mut reader = Self {
             name: dataset_name(first),
