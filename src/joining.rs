@@ -98,7 +98,8 @@ impl Joint {
         }
         while left.len() > k.max(1) {
             // The first of equals.
-            let best = gains.iter().reduce(|best, other| if other.1 > best.1 { other } else { best });
+            let best =
+                gains.iter().reduce(|best, other| if other.1 > best.1 { other } else { best });
             let (to, from) = best.map_or_else(|| self.smallest(&left), |(&pair, _)| pair);
             self.join(to, from);
             left.remove(&from);
@@ -197,6 +198,7 @@ mod tests {
     }
 
     /// Cells of a grid.
+    #[expect(clippy::cast_possible_truncation, reason = "small numbers")]
     fn cells(data: &Prepared, size: f32) -> Assignments {
         let cell = |sample: usize| {
             let row = data.features().row(sample);

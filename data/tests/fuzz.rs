@@ -121,7 +121,8 @@ fn watch(start: Instant, began: Arc<AtomicU64>, path: PathBuf, kept: PathBuf) {
                 (of_file, spent_before) = (began, own_time());
             }
             let clock = millis(start.elapsed()).saturating_sub(began);
-            let spent = own_time().zip(spent_before).map(|(now, before)| now.saturating_sub(before));
+            let spent =
+                own_time().zip(spent_before).map(|(now, before)| now.saturating_sub(before));
             let own = spent.map_or(clock, millis);
             if began > 0 && (own > millis(HANGS) || clock > 6 * millis(HANGS)) {
                 keep(&path, &kept);

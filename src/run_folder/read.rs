@@ -198,7 +198,8 @@ impl RunFolder {
             self.check_samples(data.features.n_samples(), None)?;
         }
         let data = data.in_order_of(self.ids.as_deref(), &run)?;
-        let Some(expected) = self.source.data_hash.as_ref().filter(|_| changed != Some(true)) else {
+        let Some(expected) = self.source.data_hash.as_ref().filter(|_| changed != Some(true))
+        else {
             return Ok(data);
         };
         let found = DataHash::of(&data.features);

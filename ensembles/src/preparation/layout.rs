@@ -57,8 +57,7 @@ fn start(
     progress: &dyn Progress,
 ) -> Result<Array2<f32>, EnsembleError> {
     let width = DIMENSIONS.min(rows.n_features());
-    let directions =
-        Directions::fit(rows.view(), graph.among(), width, rng, threads, progress)?;
+    let directions = Directions::fit(rows.view(), graph.among(), width, rng, threads, progress)?;
     let mut places = directions.of(rows);
     let farthest = places.iter().fold(0.0_f32, |farthest, value| farthest.max(value.abs()));
     let scale = if farthest > 0.0 { EXTENT / farthest } else { 0.0 };
@@ -175,7 +174,8 @@ impl Steps<'_> {
     }
 
     fn squared(&self, places: &[f32], a: usize, b: usize) -> f32 {
-        let (a, b) = (&places[a * self.width..][..self.width], &places[b * self.width..][..self.width]);
+        let (a, b) =
+            (&places[a * self.width..][..self.width], &places[b * self.width..][..self.width]);
         a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
     }
 
@@ -244,7 +244,8 @@ mod tests {
     fn crowds(n: usize) -> Features {
         let mut rng = Seed(5).rng(Stream::Subset);
         let noise = rng.normal(n * 30);
-        let value = |(row, column)| noise[row * 30 + column] + if column == row % 4 { 4.0 } else { 0.0 };
+        let value =
+            |(row, column)| noise[row * 30 + column] + if column == row % 4 { 4.0 } else { 0.0 };
         Features::new(Array2::from_shape_fn((n, 30), value), "x").unwrap()
     }
 
@@ -261,7 +262,9 @@ mod tests {
     /// The share of neighbours that are of another crowd.
     fn wrong(graph: &NeighbourGraph) -> f64 {
         let n = graph.n_samples();
-        let of = |sample: usize| graph.of(sample)[..10].iter().filter(move |&&other| other as usize % 4 != sample % 4);
+        let of = |sample: usize| {
+            graph.of(sample)[..10].iter().filter(move |&&other| other as usize % 4 != sample % 4)
+        };
         (0..n).map(|sample| of(sample).count()).sum::<usize>() as f64 / (10 * n) as f64
     }
 
