@@ -217,11 +217,12 @@ mod tests {
     fn steps_go_down_the_cross_entropy() {
         let nearness = |squared: f64| 1.0 / (1.0 + f64::from(A) * squared.powf(f64::from(B)));
         let slope = |of: &dyn Fn(f64) -> f64, at: f64| (of(at + 1e-6) - of(at - 1e-6)) / 2e-6;
-        for squared in [0.5_f64, 1.0, 4.0, 30.0] {
+        for near in [0.5_f32, 1.0, 4.0, 30.0] {
+            let squared = f64::from(near);
             let pulled = 2.0 * slope(&|at| nearness(at).ln(), squared);
             let pushed = 2.0 * slope(&|at| (1.0 - nearness(at)).ln(), squared);
-            assert!((f64::from(pull(squared as f32)) / pulled - 1.0).abs() < 1e-3);
-            assert!((f64::from(push(squared as f32)) / pushed - 1.0).abs() < 3e-3);
+            assert!((f64::from(pull(near)) / pulled - 1.0).abs() < 1e-3);
+            assert!((f64::from(push(near)) / pushed - 1.0).abs() < 3e-3);
         }
         // As near as exp(-d), as far as such a curve can be.
         for distance in [0.0_f64, 0.5, 1.0, 2.0, 3.0] {
