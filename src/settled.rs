@@ -27,9 +27,9 @@ const FOUND_AGAIN: f64 = 0.75;
 /// the others by [`Evidence::net`]. They count only if that is above zero, however often they are found again: that is what they were chosen by, and no other
 /// witness is left. On embedded texts they leave as much open as the others, and join what lies near each other.
 ///
-/// What was joined by evidence has much of it, so that this alone is no witness: a crowd in the plane, cut in pieces, has more than the whole. So it has to be found again by voters
-/// that see half of the samples, too, and to be ahead by more than chance: voters that join what they found vote nearly alike, where those of many granularities
-/// differ.
+/// Where branches count, sizes are unequal, and these are held against what was joined of a layout, whose borders are sharper. What was joined by evidence has much of it, so that this
+/// alone is no witness: a crowd in the plane, cut in pieces, has more than the whole. So it has to be ahead by more than chance, and to be found again by voters that see half of
+/// the samples. (Where one granularity shows all clusters, voters of many differ, which a consensus with networks needs, and those that join what they found vote nearly alike.)
 ///
 /// # Errors
 ///
@@ -57,23 +57,20 @@ pub(crate) fn settled(
     // Where more is told than left open, no witness is needed.
     voters.is_evidence =
         voters.is_evidence && best.1.net() > 0.0 || witnesses.found_again(&best.0) >= FOUND_AGAIN;
-    if let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? {
-        let told = (samples, [&clusters[..]; TOLD]);
-        let branches = voters.told(data, Search::Branches, told, n_threads, observer)?;
-        if let Some(answer) = found(&branches.votes, branches.shares(0.0))? {
-            if are_better(&answer.1, &best.1, k) {
-                (voters, best) = (branches, answer);
-                voters.is_evidence = true;
-                voters.smallest = best.0.sizes().into_iter().min();
-            } else {
-                voters.smallest = smallest_of_both(&best.0, &answer.0);
-            }
-        }
-    }
-    // Where neighbours leave open what they tell, a layout of them shows crowds that are none.
-    if best.1.net() <= 0.0 {
+    let Some(Branches { samples, clusters }) = witnesses.branches(k, n_threads, observer)? else {
+        return Ok(voters);
+    };
+    let told = (samples, [&clusters[..]; TOLD]);
+    let mut branches = voters.told(data, Search::Branches, told, n_threads, observer)?;
+    let shares = branches.shares(0.0);
+    let Some(answer) = found(&branches.votes, shares)? else { return Ok(voters) };
+    if !are_better(&answer.1, &best.1, k) {
+        voters.smallest = smallest_of_both(&best.0, &answer.0);
         return Ok(voters);
     }
+    branches.is_evidence = true;
+    branches.smallest = answer.0.sizes().into_iter().min();
+    (voters, best) = (branches, answer);
     let (some, samples) = witnesses.samples();
     if let Some(clusters) = joined_communities(some, k, n_threads, observer)? {
         let told = (samples, clusters.each_ref().map(Vec::as_slice));

@@ -1,6 +1,5 @@
 //! Which columns say what samples are called, and which of them is taken.
 
-use super::roles::Finder;
 use super::{Kind, Schema};
 
 /// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
@@ -83,13 +82,14 @@ pub(super) fn may_count(schema: &Schema, index: usize) -> bool {
     is_called_so || is_nameless(schema, index)
 }
 
-/// The column that is called as the ids of other data are, in any case; names of rows without a name of their own are alike, whatever a format makes of them.
-pub(super) fn same_ids(schema: &Schema, find: &Finder, name: &str) -> Option<usize> {
+/// The column that is called as the ids of other data are, in any case; names of rows without a name of their own are alike, whatever a format makes of them. `exact`: the
+/// column of just this name.
+pub(super) fn same_ids(schema: &Schema, exact: Option<usize>, name: &str) -> Option<usize> {
     let all = || 0..schema.columns.len();
     let is_alike =
         |index: &usize| schema.columns[*index].name.trim().to_lowercase() == name.to_lowercase();
     let is_numbered = is_made_up(name) || name == "column 1";
     let nameless =
         || all().find(|&index| schema.has_names && is_numbered && is_nameless(schema, index));
-    find.by_name(name).or_else(|| all().find(is_alike)).or_else(nameless)
+    exact.or_else(|| all().find(is_alike)).or_else(nameless)
 }

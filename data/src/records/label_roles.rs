@@ -62,7 +62,7 @@ impl LabelRoles {
             None => Ok(None),
         };
         let id = match &options.id_column {
-            Some(name) if lenient => same_ids(schema, &find, name),
+            Some(name) if lenient => same_ids(schema, find.by_name(name), name),
             name => named(name)?,
         };
         let lost_ids = options.id_column.as_ref().filter(|_| lenient && id.is_none());

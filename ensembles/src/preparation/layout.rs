@@ -17,8 +17,8 @@ use crate::progress::{Progress, go_on};
 const NEIGHBOURS: usize = 15;
 /// Dimensions; umap-learn's documentation advises so many for clustering.
 const DIMENSIONS: usize = 10;
-/// How often every edge of the largest weight pulls; others do in proportion. umap-learn's number for more than 10,000 samples.
-const EPOCHS: u16 = 200;
+/// How often every edge of the largest weight pulls; others do in proportion. umap-learn takes 200 and more, for a picture; communities are the same after half of them.
+const EPOCHS: u16 = 100;
 /// Samples that push a sample away, for each time that it is pulled.
 const PUSHES: f32 = 5.0;
 /// Nearness at distance d is 1 / (1 + A d^2B), the nearest such curve to exp(-d): so that what is near may coincide.
