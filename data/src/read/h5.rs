@@ -45,7 +45,9 @@ pub(super) fn open_records(path: &Path, dataset: Option<&str>) -> Result<Records
 /// like labels has, else as the first has.
 pub(super) fn open_columns(path: &Path) -> Result<Records, DataError> {
     let (file_name, file) = (path.display().to_string(), open(path)?);
-    let mut lists = in_group(&file, &mut HashSet::new());
+    let mut seen = HashSet::new();
+    let mut lists = in_group(&file, false, &mut seen);
+    lists.extend(in_group(&file, true, &mut seen));
     lists.retain(|dataset| dataset.ndim() == 1);
     lists.sort_by_key(|dataset| dataset.name());
     let own = |dataset: &Dataset| dataset.name().trim_start_matches('/').to_owned();
@@ -235,31 +237,40 @@ pub(crate) fn check_size(dataset: &Dataset, size: usize, name: &str) -> Result<u
     count_values(&dataset.shape(), size, 0, available, name)
 }
 
-/// All datasets of a file, by name.
+/// All datasets of a file, by name: each once, under the name that it has for sure, whatever links lead to it.
 pub(crate) fn datasets(file: &File) -> Vec<Dataset> {
-    let mut found = Vec::new();
-    collect(file, 0, &mut HashSet::new(), &mut found);
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
+    for soft in [false, true] {
+        collect(file, (0, soft), &mut HashSet::new(), &mut seen, &mut found);
+    }
     found.sort_by_key(|dataset| dataset.name());
     found
 }
 
-fn collect(group: &Group, depth: usize, seen: &mut HashSet<String>, found: &mut Vec<Dataset>) {
-    let is_new = group.loc_info().is_ok_and(|info| seen.insert(h5_links::identity(&info)));
+/// `groups` and `seen`: groups and datasets that were come to.
+fn collect(
+    group: &Group,
+    (depth, soft): (usize, bool),
+    groups: &mut HashSet<String>,
+    seen: &mut HashSet<String>,
+    found: &mut Vec<Dataset>,
+) {
+    let is_new = group.loc_info().is_ok_and(|info| groups.insert(h5_links::identity(&info)));
     if !is_new || depth > MAX_DEPTH || found.len() >= MAX_LISTED {
         return;
     }
-    found.extend(in_group(group, seen));
-    for name in h5_links::names(group) {
+    found.extend(in_group(group, soft, seen));
+    for name in h5_links::names(group, soft) {
         if let Ok(group) = group.group(&name) {
-            collect(&group, depth + 1, seen, found);
+            collect(&group, (depth + 1, soft), groups, seen, found);
         }
     }
 }
 
-/// The datasets of a group, each once, whatever links lead to it.
-fn in_group(group: &Group, seen: &mut HashSet<String>) -> Vec<Dataset> {
+/// The datasets of a group that weren't `seen`, by hard links or by any.
+fn in_group(group: &Group, soft: bool, seen: &mut HashSet<String>) -> Vec<Dataset> {
     let mut found = Vec::new();
-    for name in h5_links::names(group) {
+    for name in h5_links::names(group, soft) {
         // A link by name may lead nowhere.
         let Ok(info) = group.loc_info_by_name(&name) else { continue };
         if info.loc_type == LocationType::Dataset && seen.insert(h5_links::identity(&info)) {
