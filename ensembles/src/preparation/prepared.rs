@@ -314,7 +314,8 @@ impl Prepared {
     }
 
     /// These samples, all of which can be trained on, laid out in a few dimensions so that neighbours are near each other and others far (UMAP), with their neighbours
-    /// there. The same for any number of `threads`; the layout itself takes one.
+    /// there: shape (n_samples, 10), or fewer columns where there are fewer features. The same for any number of `threads`; the layout itself takes one. O(n) for the layout, then as
+    /// [`NeighbourGraph`].
     ///
     /// # Errors
     ///
