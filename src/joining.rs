@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consilience_data::{Assignments, ClusterId, ModelIdx, Votes};
-use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared};
+use consilience_ensembles::{Communities, CommunityParams, Ensemble, Phase, Prepared};
 
 use crate::error::RunError;
 use crate::evidence::OPEN;
@@ -29,12 +29,13 @@ pub(crate) fn joined_communities(
     observer: &dyn Observer,
 ) -> Result<Option<[Vec<usize>; TOLD]>, RunError> {
     let laid_out = data.laid_out(threads, observer)?;
-    let model = |(at, granularity): (usize, f64)| -> Box<dyn Clusterer> {
+    let model = |(at, granularity): (usize, f64)| {
         let granularity = (granularity, granularity);
         let params = CommunityParams { granularity, ..CommunityParams::default() };
-        Box::new(Communities::new(ModelIdx::from_index(at), k, params))
+        Communities::new(ModelIdx::from_index(at), k, params)
     };
-    let mut ensemble = Ensemble::new(FINE.into_iter().enumerate().map(model).collect(), threads)?;
+    let models = FINE.into_iter().enumerate().map(model).collect();
+    let mut ensemble = Ensemble::of_communities(models, threads)?;
     let progress = Apart::unhurried_and_unkept(observer);
     let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
     ensemble.train(&laid_out, &once, &[], &progress)?;

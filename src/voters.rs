@@ -5,7 +5,7 @@
 //! of two kinds.
 
 use consilience_data::{Assignments, ClusterId, Contingency, ModelIdx, SampleIdx, Votes};
-use consilience_ensembles::{Clusterer, Communities, CommunityParams, Ensemble, Phase, Prepared};
+use consilience_ensembles::{Communities, CommunityParams, Ensemble, Phase, Prepared};
 
 use serde::{Deserialize, Serialize};
 
@@ -79,12 +79,12 @@ impl Voters {
         if count < 2 {
             return Ok(None);
         }
-        let model = |at: usize| -> Box<dyn Clusterer> {
+        let model = |at: usize| {
             let granularity = granularity(at, count);
             let params = CommunityParams { granularity, ..CommunityParams::default() };
-            Box::new(Communities::new(ModelIdx::from_index(at), k, params))
+            Communities::new(ModelIdx::from_index(at), k, params)
         };
-        let mut ensemble = Ensemble::new((0..count).map(model).collect(), threads)?;
+        let mut ensemble = Ensemble::of_communities((0..count).map(model).collect(), threads)?;
         // Their numbers are those of candidates, so they keep out of their checkpoints.
         let progress = Apart::unhurried_and_unkept(observer);
         let once = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
@@ -139,13 +139,13 @@ impl Voters {
         threads: usize,
         observer: &dyn Observer,
     ) -> Result<Self, RunError> {
-        let model = |(at, (clusters, neighbours))| -> Result<Box<dyn Clusterer>, RunError> {
+        let model = |(at, (clusters, neighbours))| {
             let (labels, model) = ((samples, clusters), ModelIdx::from_index(at));
-            Ok(Box::new(Communities::of_labels(model, data, labels, neighbours, observer)?))
+            Communities::of_labels(model, data, labels, neighbours, observer)
         };
         let models = told.into_iter().zip(NEIGHBOURS).enumerate().map(model);
         let models = models.collect::<Result<Vec<_>, _>>()?;
-        let mut ensemble = Ensemble::new(models, threads)?;
+        let mut ensemble = Ensemble::of_communities(models, threads)?;
         let progress = Apart::unhurried_and_unkept(observer);
         let votes = Votes::from_answers(&ensemble.vote(data, 0, &progress)?)?;
         let fine = (0..votes.n_models()).collect();

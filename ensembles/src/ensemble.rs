@@ -3,9 +3,9 @@
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use consilience_data::{Features, ModelAnswers, ModelIdx, PseudoLabels};
+use consilience_data::{ModelIdx, PseudoLabels};
 
 use crate::device::Device;
 use crate::engine::candle::Candle;
@@ -91,14 +91,14 @@ impl From<usize> for Compute {
 /// meet. Those that are left over, or all if they are fewer than the threads, share the threads evenly. A model's result
 /// doesn't depend on how many it has. On a GPU, networks are trained as one stack.
 pub struct Ensemble {
-    members: Vec<Member>,
-    threads: usize,
+    pub(crate) members: Vec<Member>,
+    pub(crate) threads: usize,
     /// With a GPU, the engine that has it.
     gpu: Option<Candle>,
     /// Where the time of networks on a GPU went.
     on_gpu: Profile,
     /// Nanoseconds that models have predicted for.
-    predicting: AtomicU64,
+    pub(crate) predicting: AtomicU64,
 }
 
 impl Ensemble {
@@ -108,8 +108,27 @@ impl Ensemble {
     ///
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn new(members: Vec<Box<dyn Clusterer>>, threads: usize) -> Result<Self, EnsembleError> {
-        let members =
-            (0..).zip(members).map(|(number, model)| Member::new(number, Model::Other(model)));
+        Self::of_models(members.into_iter().map(Model::Other), threads)
+    }
+
+    /// As [`Ensemble::new`], of voters by communities: those that keep the same samples look for a sample's neighbours among them once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ensemble::new`].
+    pub fn of_communities(
+        members: Vec<Communities>,
+        threads: usize,
+    ) -> Result<Self, EnsembleError> {
+        let model = |member| Model::Communities(Box::new(member));
+        Self::of_models(members.into_iter().map(model), threads)
+    }
+
+    fn of_models(
+        models: impl IntoIterator<Item = Model>,
+        threads: usize,
+    ) -> Result<Self, EnsembleError> {
+        let members = (0..).zip(models).map(|(number, model)| Member::new(number, model));
         Self::of_members(members.collect(), threads, None)
     }
 
@@ -147,8 +166,7 @@ impl Ensemble {
         let member = |(index, kind): (usize, &MemberKind)| -> Result<Member, EnsembleError> {
             let model = ModelIdx::from_index(first.index() + index);
             let Some(params) = kind.settings(params)? else {
-                let other = other(*kind, model, n_clusters);
-                return Ok(Member::new(index, Model::Other(other)));
+                return Ok(Member::new(index, other(*kind, model, n_clusters)));
             };
             let network =
                 Network::new(model, kind.name(), params, data, n_clusters, engine.into())?;
@@ -290,7 +308,7 @@ impl Ensemble {
                 Model::Network(network) => {
                     Some(network.trainee(member.most_steps.or(phase.most_steps)))
                 }
-                Model::Other(_) => None,
+                Model::Communities(_) | Model::Other(_) => None,
             });
             let trainees = trainees.collect();
             let train = || driver::train(gpu, trainees, &labels, data, phase, progress);
@@ -346,35 +364,6 @@ impl Ensemble {
         self.members.iter_mut().try_for_each(Member::go_back)
     }
 
-    /// Every model's answers to the samples that they were trained on, in the order of models: by the CPU, as those to any
-    /// other samples, so that a run's own data get the run's own answers. Models that vote once are asked once; `data` has to stay
-    /// the same. Answers that were kept after the phase of `round` are taken, and the others given to be kept.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ensemble::predict_new`], and [`EnsembleError::Cancelled`].
-    pub fn vote(
-        &mut self,
-        data: &Prepared,
-        round: usize,
-        progress: &dyn Progress,
-    ) -> Result<Vec<ModelAnswers>, EnsembleError> {
-        let (features, predicting) = (data.features(), &self.predicting);
-        let done = side_by_side(self.members.iter_mut().collect(), self.threads, |member| {
-            timed(predicting, || member.vote(features, round, progress))
-        });
-        complete(done?, features)
-    }
-
-    /// As [`Ensemble::vote`], of models that nobody keeps and nobody watches.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ensemble::predict_new`].
-    pub fn predict(&mut self, data: &Prepared) -> Result<Vec<ModelAnswers>, EnsembleError> {
-        self.vote(data, 0, &())
-    }
-
     /// The same models without their GPU, on `threads` threads: enough to predict.
     ///
     /// # Errors
@@ -382,19 +371,6 @@ impl Ensemble {
     /// [`EnsembleError::Threads`] if the threads can't be started.
     pub fn on_cpu(self, threads: usize) -> Result<Self, EnsembleError> {
         Self::of_members(self.members, threads, None)
-    }
-
-    /// Every model's answers to samples, in the order of models, by the CPU. `features` are as
-    /// [`Transform::apply`](crate::Transform::apply) gives them.
-    ///
-    /// # Errors
-    ///
-    /// The first model's error, in the order of models; [`EnsembleError::Rows`] if it doesn't answer for every sample.
-    pub fn predict_new(&self, features: &Features) -> Result<Vec<ModelAnswers>, EnsembleError> {
-        let done = side_by_side(self.members.iter().collect(), self.threads, |member| {
-            timed(&self.predicting, || member.clusterer().predict(features))
-        });
-        complete(done?, features)
     }
 
     /// Reads models that [`Ensemble::save`] wrote, to predict with on the CPU. `n_clusters` has the number of
@@ -412,8 +388,7 @@ impl Ensemble {
     ) -> Result<Self, EnsembleError> {
         let member = |(index, &clusters): (usize, &usize)| {
             let (model, path) = (ModelIdx::from_index(index), path_of(folder, index));
-            let loaded = load(model, &path, (n_features, clusters))?;
-            Ok(Member::new(index, Model::Other(loaded)))
+            Ok(Member::new(index, load(model, &path, (n_features, clusters))?))
         };
         let members: Result<_, EnsembleError> = n_clusters.iter().enumerate().map(member).collect();
         Self::of_members(members?, threads, None)
@@ -442,42 +417,16 @@ impl Ensemble {
     }
 }
 
-/// The answers of all models, if each has one for every sample.
-fn complete(
-    answers: Vec<Result<ModelAnswers, EnsembleError>>,
-    features: &Features,
-) -> Result<Vec<ModelAnswers>, EnsembleError> {
-    let expected = features.n_samples();
-    let of = |(model, answers): (usize, Result<ModelAnswers, EnsembleError>)| {
-        let answers = answers?;
-        match answers.n_samples() {
-            found if found == expected => Ok(answers),
-            found => Err(EnsembleError::Rows { model, found, expected }),
-        }
-    };
-    answers.into_iter().enumerate().map(of).collect()
-}
-
-/// Adds the time that `predict` takes to `spent`, in nanoseconds.
-fn timed<R>(spent: &AtomicU64, predict: impl FnOnce() -> R) -> R {
-    let start = Instant::now();
-    let result = predict();
-    spent.fetch_add(
-        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        Ordering::Relaxed,
-    );
-    result
-}
-
 /// A model that is no network.
-fn other(kind: MemberKind, model: ModelIdx, n_clusters: usize) -> Box<dyn Clusterer> {
+fn other(kind: MemberKind, model: ModelIdx, n_clusters: usize) -> Model {
     match kind {
         MemberKind::Communities => {
-            Box::new(Communities::new(model, n_clusters, CommunityParams::default()))
+            let params = CommunityParams::default();
+            Model::Communities(Box::new(Communities::new(model, n_clusters, params)))
         }
-        MemberKind::Mixture => Box::new(Mixture::new(model, n_clusters)),
+        MemberKind::Mixture => Model::Other(Box::new(Mixture::new(model, n_clusters))),
         MemberKind::KMeans | MemberKind::Ladder | MemberKind::VatIm => {
-            Box::new(KMeansModel::new(model, n_clusters))
+            Model::Other(Box::new(KMeansModel::new(model, n_clusters)))
         }
     }
 }
@@ -485,49 +434,4 @@ fn other(kind: MemberKind, model: ModelIdx, n_clusters: usize) -> Box<dyn Cluste
 /// Where a model is saved.
 fn path_of(folder: &Path, index: usize) -> PathBuf {
     folder.join(format!("model-{index:02}.safetensors"))
-}
-
-#[cfg(test)]
-mod tests {
-    use consilience_data::{Seed, SoftAssignments};
-    use ndarray::Array2;
-
-    use super::*;
-    use crate::preparation::transform::Scaling;
-
-    /// Answers for one sample, whatever it is asked.
-    struct Short;
-
-    impl Clusterer for Short {
-        fn kind(&self) -> &'static str {
-            "short"
-        }
-
-        fn train(
-            &mut self,
-            _: &Prepared,
-            _: &Phase,
-            _: &PseudoLabels,
-            _: &dyn Progress,
-        ) -> Result<(), EnsembleError> {
-            Ok(())
-        }
-
-        fn predict(&self, _: &Features) -> Result<ModelAnswers, EnsembleError> {
-            Ok(SoftAssignments::new(Array2::from_elem((1, 2), 0.5)).into())
-        }
-
-        fn save(&self, _: &Path) -> Result<(), EnsembleError> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_model_has_to_answer_for_every_sample() {
-        let features = Features::new(Array2::zeros((3, 2)), "x").unwrap();
-        let data = Prepared::new(&features, Scaling::None, Seed(1), 1).unwrap();
-        let mut ensemble = Ensemble::new(vec![Box::new(Short)], 1).unwrap();
-        let error = ensemble.predict(&data).unwrap_err().to_string();
-        assert!(error.contains("model 0: 1 rows of probabilities for 3 samples"), "{error}");
-    }
 }

@@ -24,6 +24,7 @@ mod profile;
 mod progress;
 mod side_by_side;
 mod threads;
+mod voting;
 
 pub use checkpoints::{Checkpoints, Record, Value, Values};
 pub use device::Device;

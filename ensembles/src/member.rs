@@ -6,6 +6,8 @@ use ndarray::Array2;
 use crate::checkpoints::{Checkpoints, Record};
 use crate::error::EnsembleError;
 use crate::members::clusterer::Clusterer;
+use crate::members::communities::Communities;
+use crate::members::neighbour_vote::NeighbourVote;
 use crate::members::network::Network;
 use crate::progress::Progress;
 
@@ -30,6 +32,7 @@ pub(crate) struct Member {
 /// What trains it.
 pub(crate) enum Model {
     Network(Box<Network>),
+    Communities(Box<Communities>),
     Other(Box<dyn Clusterer>),
 }
 
@@ -52,6 +55,7 @@ impl Member {
     pub(crate) fn clusterer(&self) -> &dyn Clusterer {
         match &self.model {
             Model::Network(network) => &**network,
+            Model::Communities(communities) => &**communities,
             Model::Other(other) => &**other,
         }
     }
@@ -59,6 +63,7 @@ impl Member {
     pub(crate) fn clusterer_mut(&mut self) -> &mut dyn Clusterer {
         match &mut self.model {
             Model::Network(network) => &mut **network,
+            Model::Communities(communities) => &mut **communities,
             Model::Other(other) => &mut **other,
         }
     }
@@ -133,6 +138,24 @@ impl Member {
             checkpoints.save(&self.step(round, "state"), state, outdated.as_deref());
             self.kept = Kept::State;
         }
+    }
+
+    /// What its nearest neighbours decide, if it is of that kind and was trained.
+    pub(crate) fn neighbour_vote(&self) -> Option<&NeighbourVote> {
+        match &self.model {
+            Model::Communities(communities) => communities.vote().ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether it has said all that it ever says of the samples that it was trained on.
+    pub(crate) fn has_said(&self) -> bool {
+        self.said.is_some()
+    }
+
+    /// It votes once, and this is what it says.
+    pub(crate) fn says(&mut self, answers: ModelAnswers) {
+        self.said = Some(answers);
     }
 
     /// Its votes after the phase of `round` on the samples in `features`, which it was trained on: those that were kept, or new ones,

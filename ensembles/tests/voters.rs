@@ -88,6 +88,33 @@ fn every_kind_finds_the_blobs_and_is_the_surer_the_farther_from_others() {
 }
 
 #[test]
+fn voters_that_keep_the_same_samples_answer_together_as_each_alone() {
+    // In directions, and as they are.
+    for d in [150, 20] {
+        let (features, _) = blobs_apart(2.0, &[500, 400, 300], d);
+        let data = prepared(&features, 2);
+        let labels = |step: usize| (0..1200).map(|row| row / step).collect::<Vec<usize>>();
+        let all: Vec<u32> = (0..1200).collect();
+        let some: Vec<u32> = (0..1200).step_by(2).collect();
+        // Each asks as many neighbours as it wants; the last has other samples.
+        let told = [(&all, 8, 300), (&all, 15, 100), (&all, 11, 1200), (&some, 9, 200)];
+        let voter = |(at, &(samples, count, step)): (usize, &(&Vec<u32>, usize, usize))| {
+            let labels = &labels(step)[..samples.len()];
+            let model = ModelIdx::from_index(at);
+            Communities::of_labels(model, &data, (samples, labels), count, &()).unwrap()
+        };
+        let voters: Vec<Communities> = told.iter().enumerate().map(voter).collect();
+        let mut together = Ensemble::of_communities(voters.clone(), 2).unwrap();
+        let answers = together.predict(&data).unwrap();
+        for (voter, answer) in voters.iter().zip(&answers) {
+            assert_eq!(answer, &voter.predict(data.features()).unwrap());
+        }
+        assert_eq!(answers, together.predict_new(data.features()).unwrap());
+        assert_ne!(answers[0], answers[1]);
+    }
+}
+
+#[test]
 fn threads_blocks_and_files_change_no_bit() {
     // Wide enough for directions, and more than two blocks of a thousand rows.
     let (features, _) = blobs(&[900, 800, 700], 150);

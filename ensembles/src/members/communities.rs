@@ -82,7 +82,7 @@ impl Communities {
         Ok(Self::of_vote(model, NeighbourVote::of(data, labels, neighbours, progress)?))
     }
 
-    fn vote(&self) -> Result<&NeighbourVote, EnsembleError> {
+    pub(crate) fn vote(&self) -> Result<&NeighbourVote, EnsembleError> {
         self.vote.as_ref().ok_or(EnsembleError::Untrained { model: self.model.0 })
     }
 

@@ -7,6 +7,7 @@ use ndarray::Array2;
 
 use crate::engine::inference::answers;
 use crate::error::EnsembleError;
+use crate::member::Model;
 use crate::members::clusterer::{Clusterer, Phase};
 use crate::members::communities::Communities;
 use crate::members::kmeans::{CENTROIDS, KMeansModel};
@@ -22,26 +23,26 @@ pub(crate) fn load(
     model: ModelIdx,
     path: &Path,
     shape: (usize, usize),
-) -> Result<Box<dyn Clusterer>, EnsembleError> {
+) -> Result<Model, EnsembleError> {
     let mut arrays = Arrays::read(path)?;
     if arrays.has(CENTROIDS) {
         let found = KMeansModel::read(model, &mut arrays)?;
         check_shape(&arrays, found.shape().unwrap_or_default(), shape)?;
-        return Ok(Box::new(found));
+        return Ok(Model::Other(Box::new(found)));
     }
     if arrays.has(LABELS) {
         let found = NeighbourVote::read(&mut arrays)?;
         check_shape(&arrays, (found.n_features(), found.n_clusters()), shape)?;
-        return Ok(Box::new(Communities::of_vote(model, found)));
+        return Ok(Model::Communities(Box::new(Communities::of_vote(model, found))));
     }
     if arrays.has(WEIGHTS) {
         let found = Mixture::read(model, &mut arrays)?;
         check_shape(&arrays, found.shape().unwrap_or_default(), shape)?;
-        return Ok(Box::new(found));
+        return Ok(Model::Other(Box::new(found)));
     }
     let weights = encoder(&mut arrays)?;
     check_shape(&arrays, (weights.widths()[0], weights.n_clusters()), shape)?;
-    Ok(Box::new(LoadedNetwork { model, weights }))
+    Ok(Model::Other(Box::new(LoadedNetwork { model, weights })))
 }
 
 fn check_shape(

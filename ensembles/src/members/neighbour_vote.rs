@@ -12,7 +12,7 @@ use crate::error::EnsembleError;
 use crate::members::save::{Array, Arrays};
 use crate::numerics::matrix::{CHUNK, row};
 use crate::preparation::directions::Directions;
-use crate::preparation::exact_search::{Search, squared_distance};
+use crate::preparation::exact_search::{Found, Search, squared_distance};
 use crate::preparation::prepared::Prepared;
 use crate::progress::{Progress, go_on};
 
@@ -20,6 +20,9 @@ use crate::progress::{Progress, go_on};
 const KEPT: usize = 20_000;
 /// With more than twice as many features, samples are kept, and compared, in so many principal directions.
 const DIRECTIONS: usize = 64;
+
+/// Thousands of rows whose votes wait to be put in order, at most.
+const CHUNKS: usize = 64;
 
 /// The names of tensors in a file. There is always the first.
 pub(crate) const LABELS: &str = "neighbours.labels";
@@ -122,14 +125,9 @@ impl NeighbourVote {
     ) -> Result<Self, EnsembleError> {
         let samples: Vec<usize> = samples.iter().map(|&sample| sample as usize).collect();
         let view = data.features().view();
-        let directions = if view.ncols() > 2 * DIRECTIONS {
-            let (mut rng, threads) =
-                (data.rng(Stream::References { part: 1 }), rayon::current_num_threads());
-            let among = data.trainable();
-            Some(Directions::fit(view, among, DIRECTIONS, &mut rng, threads, progress)?)
-        } else {
-            None
-        };
+        let has_many = view.ncols() > 2 * DIRECTIONS;
+        let directions =
+            has_many.then(|| data.leading(DIRECTIONS, progress).cloned()).transpose()?;
         let rows = view.select(Axis(0), &samples);
         let rows = match &directions {
             Some(directions) => directions.of(rows.view()),
@@ -147,39 +145,65 @@ impl NeighbourVote {
         self.n_features
     }
 
-    /// Votes on samples, a thousand rows at a time, on the threads of the current pool; given up if `progress` says so.
-    /// O(n n_kept n_features).
+    /// Whether both keep the same samples, so that these can be searched once for both.
+    pub(crate) fn keeps_the_same(&self, other: &Self) -> bool {
+        self.rows == other.rows && self.directions == other.directions
+    }
+
+    /// Votes on samples, on the threads of the current pool; given up if `progress` says so. O(n n_kept n_features).
     pub(crate) fn answers(
         &self,
         features: &Features,
         progress: &dyn Progress,
     ) -> Result<ModelAnswers, EnsembleError> {
-        #[expect(clippy::cast_possible_truncation, reason = "at most 20,000 are kept")]
-        let all: Vec<u32> = (0..self.rows.nrows() as u32).collect();
-        let search = Search::new(self.rows.view(), &all);
-        let view = features.view();
-        let chunks: Vec<_> = view.axis_chunks_iter(Axis(0), CHUNK).collect();
-        let answer = |rows: ArrayView2<'_, f32>| {
-            go_on(progress)?;
-            Ok(match &self.directions {
-                Some(directions) => self.of_rows(&search, &directions.of(rows.view()).view()),
-                None => self.of_rows(&search, &rows),
-            })
-        };
-        let answers: Result<Vec<_>, EnsembleError> = chunks.into_par_iter().map(answer).collect();
-        let (clusters, confidences) = answers?.into_iter().flatten().unzip();
-        let assignments = Assignments::new(clusters, self.n_clusters);
-        Ok(ModelAnswers::Hard { assignments, confidences })
+        Self::answers_of_all(&[self], features, progress).map(|mut answers| answers.remove(0))
     }
 
-    fn of_rows(&self, search: &Search<'_>, rows: &ArrayView2<'_, f32>) -> Vec<(ClusterId, f32)> {
-        let nearest = search.of_rows(rows, self.count);
+    /// The answers of each of `all`, one at least, who keep the same samples: these are searched once, a thousand rows at a time.
+    pub(crate) fn answers_of_all(
+        all: &[&Self],
+        features: &Features,
+        progress: &dyn Progress,
+    ) -> Result<Vec<ModelAnswers>, EnsembleError> {
+        let Self { rows: kept, directions, .. } = all[0];
+        let most = all.iter().map(|one| one.count).max().unwrap_or(1);
+        #[expect(clippy::cast_possible_truncation, reason = "at most 20,000 are kept")]
+        let ids: Vec<u32> = (0..kept.nrows() as u32).collect();
+        let search = Search::new(kept.view(), &ids);
+        let answer = |rows: ArrayView2<'_, f32>| {
+            go_on(progress)?;
+            let projected = directions.as_ref().map(|directions| directions.of(rows.view()));
+            let rows = projected.as_ref().map_or(rows, |rows| rows.view());
+            let nearest = search.of_rows(&rows, most);
+            Ok(all.iter().map(|one| one.of_rows(&rows, &nearest)).collect())
+        };
+        let view = features.view();
+        let chunks: Vec<_> = view.axis_chunks_iter(Axis(0), CHUNK).collect();
+        let mut answers = vec![(Vec::new(), Vec::new()); all.len()];
+        for some in chunks.chunks(CHUNKS) {
+            let some: Result<Vec<Vec<_>>, EnsembleError> =
+                some.par_iter().map(|&rows| answer(rows)).collect();
+            for chunk in some? {
+                for (answers, of_chunk) in answers.iter_mut().zip(chunk) {
+                    answers.extend(of_chunk);
+                }
+            }
+        }
+        let hard = |(one, (clusters, confidences)): (&&Self, _)| ModelAnswers::Hard {
+            assignments: Assignments::new(clusters, one.n_clusters),
+            confidences,
+        };
+        Ok(all.iter().zip(answers).map(hard).collect())
+    }
+
+    /// `nearest`: of each of `rows` at least as many as vote, nearest first.
+    fn of_rows(&self, rows: &ArrayView2<'_, f32>, nearest: &[Vec<Found>]) -> Vec<(ClusterId, f32)> {
         let mut weights = vec![0.0_f64; self.n_clusters];
-        let vote = |(index, nearest): (usize, Vec<(f32, u32)>)| {
+        let vote = |(index, nearest): (usize, &Vec<Found>)| {
             // By differences, as those of equal rows are 0 then, and nothing is rounded by the block that a row is in.
-            let mut near: Vec<(f32, u32)> = nearest
-                .into_iter()
-                .map(|(_, kept)| {
+            let mut near: Vec<Found> = nearest[..self.count]
+                .iter()
+                .map(|&(_, kept)| {
                     (squared_distance(row(rows, index), row(&self.rows, kept as usize)), kept)
                 })
                 .collect();
@@ -202,7 +226,7 @@ impl NeighbourVote {
             let confidence = (weights[best] / total) as f32;
             (ClusterId::from_index(best), confidence)
         };
-        nearest.into_iter().enumerate().map(vote).collect()
+        nearest.iter().enumerate().map(vote).collect()
     }
 
     /// As tensors of a file: 4 bytes for each number of each sample that is kept.

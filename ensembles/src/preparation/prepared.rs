@@ -1,11 +1,12 @@
 //! Data as models see it: scaled, with what is near each sample.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use consilience_data::{Features, Seed, SparseRows, Stream};
 use ndarray::Axis;
 
 use crate::error::EnsembleError;
+use crate::preparation::directions::Directions;
 use crate::preparation::layout;
 use crate::preparation::moments::moments;
 use crate::preparation::neighbour_graph::NeighbourGraph;
@@ -33,6 +34,8 @@ pub struct Prepared {
     trainable: Vec<u32>,
     distances: Option<Vec<f32>>,
     graph: Option<NeighbourGraph>,
+    /// In which voters compare samples of many features, once one of them has asked.
+    leading: OnceLock<Directions>,
     spread: f32,
     seed: Seed,
 }
@@ -217,6 +220,7 @@ impl Prepared {
             trainable,
             distances,
             graph,
+            leading: OnceLock::new(),
             spread,
             seed,
         }
@@ -307,6 +311,7 @@ impl Prepared {
             trainable,
             distances,
             graph: Some(graph),
+            leading: OnceLock::new(),
             spread,
             seed,
         };
@@ -333,6 +338,22 @@ impl Prepared {
         let mut laid_out = Self::new_watched(&places, as_they_are, self.seed, threads, progress)?;
         laid_out.measure_distances_watched(threads, progress)?;
         Ok(laid_out)
+    }
+
+    /// The `width` leading principal directions, found once: all who ask want as many.
+    pub(crate) fn leading(
+        &self,
+        width: usize,
+        progress: &dyn Progress,
+    ) -> Result<&Directions, EnsembleError> {
+        if let Some(found) = self.leading.get() {
+            return Ok(found);
+        }
+        // Two who ask at once find the same.
+        let (view, threads) = (self.features.view(), rayon::current_num_threads());
+        let mut rng = self.rng(Stream::References { part: 1 });
+        let found = Directions::fit(view, &self.trainable, width, &mut rng, threads, progress)?;
+        Ok(self.leading.get_or_init(|| found))
     }
 
     /// Whether [`Prepared::sampled`], of at most `most` samples, has all samples and the same neighbours.
