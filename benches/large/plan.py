@@ -44,9 +44,10 @@ class Plan:
 
 
 def per_row(measured: dict[str, Any], step: str, of: str) -> float:
-    """Seconds a row of a step on one executor that has compiled it, without its start. `of`: cores' seconds (`cpu`), or the clock's (`wall`)."""
+    """Seconds a row of a step on one executor that has compiled it, without its start: 0 if its rows took no longer than a few do. `of`: cores' seconds (`cpu`), or the
+    clock's (`wall`)."""
     rows = measured["rows"] - measured["small"]
-    return (measured["spark"][step][of] - measured["start"][step][of]) / rows
+    return max(measured["spark"][step][of] - measured["start"][step][of], 0.0) / rows
 
 
 def start(measured: dict[str, Any]) -> dict[str, float]:

@@ -36,6 +36,24 @@ pub(crate) enum Model {
     Other(Box<dyn Clusterer>),
 }
 
+impl Model {
+    pub(crate) fn clusterer(&self) -> &dyn Clusterer {
+        match self {
+            Self::Network(network) => &**network,
+            Self::Communities(communities) => &**communities,
+            Self::Other(other) => &**other,
+        }
+    }
+
+    pub(crate) fn clusterer_mut(&mut self) -> &mut dyn Clusterer {
+        match self {
+            Self::Network(network) => &mut **network,
+            Self::Communities(communities) => &mut **communities,
+            Self::Other(other) => &mut **other,
+        }
+    }
+}
+
 /// What a checkpoint has of a model after a phase of training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
@@ -53,19 +71,11 @@ impl Member {
     }
 
     pub(crate) fn clusterer(&self) -> &dyn Clusterer {
-        match &self.model {
-            Model::Network(network) => &**network,
-            Model::Communities(communities) => &**communities,
-            Model::Other(other) => &**other,
-        }
+        self.model.clusterer()
     }
 
     pub(crate) fn clusterer_mut(&mut self) -> &mut dyn Clusterer {
-        match &mut self.model {
-            Model::Network(network) => &mut **network,
-            Model::Communities(communities) => &mut **communities,
-            Model::Other(other) => &mut **other,
-        }
+        self.model.clusterer_mut()
     }
 
     /// Remembers the state that it is in, which the next phase begins from.

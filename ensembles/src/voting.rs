@@ -122,10 +122,13 @@ fn timed<R>(spent: &AtomicU64, predict: impl FnOnce() -> R) -> R {
 
 #[cfg(test)]
 mod tests {
-    use consilience_data::{Seed, SoftAssignments};
+    use std::path::Path;
+
+    use consilience_data::{PseudoLabels, Seed, SoftAssignments};
     use ndarray::Array2;
 
     use super::*;
+    use crate::members::clusterer::{Clusterer, Phase};
     use crate::preparation::transform::Scaling;
 
     /// Answers for one sample, whatever it is asked.

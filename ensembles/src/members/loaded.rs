@@ -176,14 +176,17 @@ mod tests {
         save_weights(&weights, &path).unwrap();
         let mut loaded = load(ModelIdx(0), &path, (3, 2)).unwrap();
         let expected = answers(&weights, &features(), &()).unwrap().unwrap();
-        assert_eq!(loaded.predict(&features()).unwrap(), expected.into());
+        assert_eq!(loaded.clusterer().predict(&features()).unwrap(), expected.into());
         let again = folder.path().join("again.safetensors");
-        loaded.save(&again).unwrap();
+        loaded.clusterer().save(&again).unwrap();
         let reloaded = load(ModelIdx(0), &again, (3, 2)).unwrap();
-        assert_eq!(reloaded.predict(&features()).unwrap(), loaded.predict(&features()).unwrap());
+        assert_eq!(
+            reloaded.clusterer().predict(&features()).unwrap(),
+            loaded.clusterer().predict(&features()).unwrap()
+        );
         let data = Prepared::new(&features(), crate::Scaling::None, Seed(1), 1).unwrap();
         let phase = Phase { round: 0, epochs: 1, anneal: false, most_steps: None };
-        let refused = loaded.train(&data, &phase, &PseudoLabels::default(), &());
+        let refused = loaded.clusterer_mut().train(&data, &phase, &PseudoLabels::default(), &());
         assert!(matches!(refused, Err(EnsembleError::LoadedModel)));
     }
 

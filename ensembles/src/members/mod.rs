@@ -9,7 +9,7 @@ pub(crate) mod labels;
 mod leiden;
 pub(crate) mod loaded;
 pub(crate) mod mixture;
-mod neighbour_vote;
+pub(crate) mod neighbour_vote;
 pub(crate) mod network;
 pub(crate) mod params;
 pub(crate) mod propagation;

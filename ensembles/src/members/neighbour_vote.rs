@@ -173,7 +173,7 @@ impl NeighbourVote {
         let answer = |rows: ArrayView2<'_, f32>| {
             go_on(progress)?;
             let projected = directions.as_ref().map(|directions| directions.of(rows.view()));
-            let rows = projected.as_ref().map_or(rows, |rows| rows.view());
+            let rows = projected.as_ref().map_or(rows.view(), |rows| rows.view());
             let nearest = search.of_rows(&rows, most);
             Ok(all.iter().map(|one| one.of_rows(&rows, &nearest)).collect())
         };
