@@ -165,7 +165,8 @@ pub fn run_prepared(
         if round == 0 {
             answers = keep_best(&mut ensemble, answers, &data, &config.members);
         }
-        let votes = Votes::from_answers(&answers)?.of_samples(data.trainable());
+        let members = Votes::from_answers(&answers)?;
+        let votes = members.clone().of_samples(data.trainable());
         // A model may have been lost, or not been trained in time.
         let agreement = &config.agreement_for(votes.n_models())?;
 
@@ -197,6 +198,11 @@ pub fn run_prepared(
         let labels = known.labels(&record.pseudo_labels, settled.as_ref(), sizes, data.trainable());
         record.pseudo_labels = labels.into_owned();
         record.information = data.neighbour_information(&record.consensus).unwrap_or(0.0);
+        let panel = Panel { members: &members, communities: voters.as_ref(), views: &views };
+        let round = &record;
+        let case = Case { round, panel, data: &data, k, threads: &threads, progress: observer };
+        let of_all = if config.judge { case.of_all_kinds()? } else { None };
+        record.with_all_kinds = case.counted(of_all.as_ref());
         observer.step(&Step::Record(&record));
         let worse = worse(&record, &rounds, k).filter(|_| config.judge && ensemble.can_go_back());
         if let Some(stop) = worse {
@@ -204,7 +210,7 @@ pub fn run_prepared(
             break stop;
         }
         rounds.push(record);
-        latest = Some((votes, answers, alignment));
+        latest = Some((votes, members, answers, alignment, of_all));
         if let Some(stop) = config.stop(&rounds) {
             break stop;
         }
@@ -212,14 +218,14 @@ pub fn run_prepared(
             break StopReason::TimeLimit;
         }
     };
-    let (votes, answers, alignment) = latest.expect("a run has at least one round");
+    let (votes, members, answers, alignment, of_all) =
+        latest.expect("a run has at least one round");
     let round = rounds.last().expect("a run has at least one round");
-    let members = Votes::from_answers(&answers)?;
     let panel = Panel { members: &members, communities: voters.as_ref(), views: &views };
     let case = Case { round, panel, data: &data, k, threads: &threads, progress: observer };
     let mut answer = if config.judge {
         observer.step(&Step::Judge);
-        case.judged(n_threads)?
+        case.judged(of_all, n_threads)?
     } else {
         case.unjudged()
     };

@@ -422,6 +422,7 @@ mod tests {
             diversity: None,
             ari_to_previous,
             information: 1.0,
+            with_all_kinds: None,
             seconds: Seconds { total: 0.0, graph: 0.0, models: Profile::default() },
         }
     }

@@ -110,22 +110,39 @@ impl Case<'_> {
         self.answer(vec![self.networks()], Chosen::Ensemble, None)
     }
 
-    /// The best of all, as far as can be seen.
+    /// The answer of all kinds that vote; `None` if there are no others than the members, or fewer distinct votes than K.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Graph`].
+    pub(crate) fn of_all_kinds(&self) -> Result<Option<Candidate>, RunError> {
+        let Some(ballot) = self.panel.of_all()? else { return Ok(None) };
+        self.linked(Chosen::AcrossKinds, ballot, self.panel.shares(self.least_share()))
+    }
+
+    /// What speaks for the answer of all kinds, if any other than the members can be evidence.
+    pub(crate) fn counted(&self, of_all: Option<&Candidate>) -> Option<Evidence> {
+        let is_evidence = !self.panel.evident().is_empty() || !self.panel.views.is_empty();
+        of_all.filter(|_| is_evidence).map(|found| found.evidence)
+    }
+
+    /// The best of all, as far as can be seen. `of_all`: [`Case::of_all_kinds`].
     ///
     /// # Errors
     ///
     /// [`RunError::Ensemble`] and [`RunError::Graph`].
-    pub(crate) fn judged(&self, threads: usize) -> Result<Answer, RunError> {
+    pub(crate) fn judged(
+        &self,
+        of_all: Option<Candidate>,
+        threads: usize,
+    ) -> Result<Answer, RunError> {
         let panel = &self.panel;
         let mut candidates = vec![self.networks()];
         if let Some(ballot) = panel.of_communities()? {
             let shares = panel.shares(0.0);
             candidates.extend(self.linked(Chosen::Communities, ballot, shares)?);
         }
-        if let Some(ballot) = panel.of_all()? {
-            let shares = panel.shares(self.least_share());
-            candidates.extend(self.linked(Chosen::AcrossKinds, ballot, shares)?);
-        }
+        candidates.extend(of_all);
         let (model, k_means) = self.k_means(threads)?;
         let known = Known {
             is_evidence: !panel.evident().is_empty(),

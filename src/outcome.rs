@@ -77,6 +77,12 @@ pub enum StopReason {
         reason = "what that round told of neighbours' clusters, in nats, and the most before it"
     )]
     Worse { information: f64, best: f64 },
+    /// With the last round, neighbours would speak less for the answer of all kinds than with one before: it isn't among the rounds, and the one before it stands.
+    #[expect(
+        missing_docs,
+        reason = "net evidence of that answer, in nats, and the most before it: see `Evidence::net`"
+    )]
+    WorseTogether { evidence: f64, best: f64 },
     /// The time was up.
     TimeLimit,
     /// All rounds were done, and none found K mini-clusters.

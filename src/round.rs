@@ -6,6 +6,7 @@ use consilience_data::{
 use consilience_ensembles::Profile;
 use consilience_graph::Extraction;
 
+use crate::evidence::Evidence;
 use crate::renumber::renumber;
 
 /// How long a round took.
@@ -100,6 +101,8 @@ pub struct Round {
     pub ari_to_previous: Option<f64>,
     /// What the consensus tells of neighbours' clusters, in nats: see [`Prepared::neighbour_information`](consilience_ensembles::Prepared::neighbour_information).
     pub information: f64,
+    /// What speaks for the answer of all kinds with this round's models in it; `None` where no other kind can be evidence.
+    pub with_all_kinds: Option<Evidence>,
     /// How long it took.
     pub seconds: Seconds,
 }
@@ -135,6 +138,7 @@ impl Round {
             diversity,
             ari_to_previous,
             information: 0.0,
+            with_all_kinds: None,
             seconds,
         }
     }

@@ -50,6 +50,11 @@ def per_row(measured: dict[str, Any], step: str, of: str) -> float:
     return max(measured["spark"][step][of] - measured["start"][step][of], 0.0) / rows
 
 
+def rate(measured: dict[str, Any], step: str) -> str:
+    seconds = per_row(measured, step, "cpu")
+    return f"{1 / seconds:,.0f} rows a second a core" if seconds > 0 else "too quick to be measured on so few rows"
+
+
 def start(measured: dict[str, Any]) -> dict[str, float]:
     """Seconds by the clock that each step takes whatever the rows: the driver's work, that of starting tasks, and what rows took longer the first
     time, while an executor's JVM compiled what it ran."""
@@ -153,7 +158,7 @@ def main() -> None:
     args = parser.parse_args()
     measured = read(args.folder / "rates.json")
     for step in STEPS:
-        print(f"{step}: {1 / per_row(measured, step, 'cpu'):,.0f} rows a second a core, after {start(measured)[step]:.1f} s")
+        print(f"{step}: {rate(measured, step)}, after {start(measured)[step]:.1f} s")
     predicts = [(measured["rows"], measured["alone"], measured["spark"]["predict"])]
     checks = read(args.folder / "check.json")
     predicts += [(found["rows"], found["alone"], found["spark"]["predict"]) for found in checks.values()]

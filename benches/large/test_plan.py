@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unittest
 
-from plan import TASK, check, exponent, plan, size, span
+from plan import TASK, check, exponent, plan, rate, size, span
 
 STEPS = ("ids", "predict", "count", "extract", "label")
 
@@ -40,6 +40,12 @@ class PlanTest(unittest.TestCase):
         # Of 101 tasks the last runs alone.
         more = plan(MEASURED, rows + 1, 100, 10)
         self.assertAlmostEqual(more.seconds["predict"], 0.75 + 2 * TASK / 1000)
+
+    def test_rows_that_take_no_time_take_none_away(self) -> None:
+        quick = {**MEASURED, "spark": {**MEASURED["spark"], "count": {"cpu": 0.4, "wall": 0.4, "other": 0.0}}}
+        self.assertIn("too quick", rate(quick, "count"))
+        self.assertEqual(rate(quick, "predict"), "1,000 rows a second a core")
+        self.assertGreaterEqual(plan(quick, 10**9, 8, 10).seconds["count"], 0.5)
 
     def test_what_is_sent_is_bounded(self) -> None:
         rows = 1000 * TASK

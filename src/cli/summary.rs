@@ -174,6 +174,9 @@ impl Summary<'_> {
             StopReason::Worse { information, best } => format!(
                 "after {rounds}: one more told less of neighbours' clusters ({information:.3} nats, {best:.3} before), and wasn't taken"
             ),
+            StopReason::WorseTogether { evidence, best } => format!(
+                "after {rounds}: with one more, neighbours spoke less for the answer of all kinds ({evidence:.3} nats, {best:.3} before), and it wasn't taken"
+            ),
             StopReason::TimeLimit => format!("after {rounds}, as the time was up"),
             StopReason::NoTraining => "after 1 round: there is nothing to train".into(),
             StopReason::NoCluster => format!(

@@ -159,6 +159,7 @@ fn of_round(
         ensemble_acc: accuracy(&round.consensus, truth)?,
         consensus_ari_to_previous: round.ari_to_previous,
         neighbour_information: Some(round.information),
+        with_all_kinds: round.with_all_kinds,
         signatures: round.n_signatures,
     })
 }

@@ -250,6 +250,8 @@ pub struct RoundMetrics {
     pub consensus_ari_to_previous: Option<f64>,
     /// What the consensus tells of neighbours' clusters, in nats; `None` without features.
     pub neighbour_information: Option<f64>,
+    /// What speaks for the answer of all kinds with this round's models in it, in nats; `None` where no other kind can be evidence.
+    pub with_all_kinds: Option<Evidence>,
     /// Distinct signatures among the votes.
     pub signatures: usize,
 }

@@ -63,6 +63,7 @@ impl Metrics {
             ensemble_acc: acc,
             consensus_ari_to_previous: None,
             neighbour_information: None,
+            with_all_kinds: None,
             signatures: signatures.len(),
         };
         let found = Found {

@@ -116,7 +116,9 @@ fn stop(figures: &Figures) -> Option<String> {
     Some(match (stop.reason.as_str(), stop.ari_to_previous) {
         ("round_limit", _) => format!("after {rounds}, the limit"),
         ("stable", Some(ari)) => format!("after {rounds}: the last two agree, ARI {ari:.3}"),
-        ("worse", _) => format!("after {rounds}: one more was worse, and wasn't taken"),
+        ("worse" | "worse_together", _) => {
+            format!("after {rounds}: one more was worse, and wasn't taken")
+        }
         ("no_cluster", _) => format!("after {rounds}, none of which found all groups"),
         ("no_training", _) => "nothing was trained: the votes were given".into(),
         (reason, _) => reason.into(),
