@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use consilience::run_folder::RunFolder;
 use consilience_data::{
-    DataError, Dataset, Missing, PartInfo, ReadOptions, read_dataset_as, read_dataset_with,
+    DataError, Dataset, Missing, MissingValues, PartInfo, ReadOptions, read_dataset_as,
+    read_dataset_with,
 };
 
 use super::output::tell;
@@ -44,6 +45,9 @@ pub(super) struct ReadingArgs {
     /// Samples with missing values: refuse, drop (and say how many), or mean (of the feature)
     #[arg(long, value_name = "HOW", value_parser = missing, default_value = "refuse")]
     missing: Missing,
+    /// Numbers that stand for a missing value: -9999,999999; may be given several times
+    #[arg(long, value_name = "NUMBERS", allow_hyphen_values = true, value_delimiter = ',')]
+    missing_value: Vec<f64>,
     /// Whether the first line of a text table names its columns: yes or no [default: by a look at it]
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     header: Option<bool>,
@@ -96,6 +100,7 @@ impl ReadingArgs {
         options.ignored_columns = split(&self.ignore_column);
         options.one_hot_columns = split(&self.one_hot);
         options.missing = self.missing;
+        options.missing_values = MissingValues(self.missing_value.clone());
         options.header = self.header;
         options.decimal_comma = self.decimal == Mark::Comma;
         options.encoding.clone_from(&self.encoding);

@@ -24,6 +24,7 @@ mod samples;
 mod schema;
 pub(crate) mod survey;
 mod table;
+mod usual_names;
 
 pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width, rounds, text_rounds};
 pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};

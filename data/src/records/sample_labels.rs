@@ -317,6 +317,7 @@ impl SampleLabels {
     /// As [`SampleLabels::truth_of`]; samples may be missing in files of pseudo-labels, and where rows of the data were left out.
     pub fn pair(&self, found: &Self) -> Result<Paired, DataError> {
         let names = [self.name.as_str(), found.name.as_str()];
+        self.check_ids(&found.name, &found.keys)?;
         let (rows, by) = pair(&self.keys, &found.keys, names, [false, found.keys.is_part])?;
         Ok(Paired { truth: self.truth()?, found: found.select(&rows, false)?, by })
     }

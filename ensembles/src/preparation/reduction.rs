@@ -17,9 +17,9 @@ const PASSES: usize = 7;
 const PART: usize = 1024;
 
 /// The `components` orthonormal directions of largest mean square, in falling order, shape (n_features, components); all
-/// directions if there are fewer features. Samples aren't centred here.
+/// directions if there are fewer features; zeros behind as many as there are samples. Samples aren't centred here.
 ///
-/// By randomised subspace iteration. O(n d components) for each of eight passes. `threads` change no bit.
+/// By randomised subspace iteration. O((n + components) d components) for each of eight passes. `threads` change no bit.
 #[must_use]
 pub fn principal_directions(
     samples: &ArrayView2<'_, f32>,
@@ -50,6 +50,11 @@ pub(crate) fn principal_directions_watched(
 /// Products with all samples.
 pub(crate) trait Products {
     fn n_features(&self) -> usize;
+
+    /// More directions than this can't have anything in them.
+    fn most_directions(&self) -> usize {
+        self.n_features()
+    }
 
     /// `X^T X basis` in place of a basis, shape (n_features, n); `X`: all samples.
     fn there_and_back(
@@ -93,6 +98,10 @@ impl Products for Dense<'_> {
         self.samples.ncols()
     }
 
+    fn most_directions(&self) -> usize {
+        self.samples.ncols().min(self.samples.nrows())
+    }
+
     fn there_and_back(
         &mut self,
         basis: &mut Array2<f32>,
@@ -126,7 +135,7 @@ pub(crate) fn directions(
     progress: &dyn Progress,
 ) -> Result<Array2<f32>, EnsembleError> {
     let width = samples.n_features();
-    let sought = (components + OVERSAMPLING).min(width);
+    let sought = (components + OVERSAMPLING).min(samples.most_directions());
     let random = rng.normal(width * sought);
     let mut basis = Array2::from_shape_vec((width, sought), random).expect("a number for each");
     for _ in 0..PASSES {
@@ -141,8 +150,8 @@ pub(crate) fn directions(
     order.sort_by(|&a, &b| squares[b].total_cmp(&squares[a]));
     #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
     let rotation = rotation.select(ndarray::Axis(1), &order).mapv(|value| value as f32);
-    let mut directions = Array2::zeros((width, sought));
-    let out = directions.view_mut();
+    let mut directions = Array2::zeros((width, sought.max(components.min(width))));
+    let out = directions.slice_mut(s![.., ..sought]);
     multiply_watched(basis.view(), rotation.view(), out, Write::Replace, 1, progress)?;
     Ok(directions.slice(s![.., ..components.min(width)]).to_owned())
 }
@@ -235,6 +244,21 @@ mod tests {
             let product: f64 = column.iter().zip(expected).map(|(&a, b)| f64::from(a) * b).sum();
             assert!((product.abs() - 1.0).abs() < 1e-3, "direction {index}: {product}");
         }
+    }
+
+    /// Which would take long in wide data to find nothing.
+    #[test]
+    fn a_few_samples_have_as_many_directions() {
+        let mut rng = Seed(3).rng(Stream::Projection);
+        let samples = Array2::from_shape_vec((4, 900), rng.normal(3600)).unwrap();
+        let found = principal_directions(&samples.view(), 7, &mut rng, 1);
+        assert_eq!(found.dim(), (900, 7));
+        let squares = samples.dot(&found).mapv(|value| f64::from(value).powi(2));
+        let squares = squares.sum_axis(ndarray::Axis(0));
+        let all: f64 = samples.iter().map(|&value| f64::from(value).powi(2)).sum();
+        assert!((squares.sum() / all - 1.0).abs() < 1e-5, "all of it is in four directions");
+        assert!(squares.windows(2).into_iter().take(3).all(|pair| pair[0] >= pair[1]));
+        assert!(found.slice(s![.., 4..]).iter().all(|&value| value == 0.0));
     }
 
     #[test]
