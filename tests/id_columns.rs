@@ -96,6 +96,14 @@ fn a_view_has_its_ids_where_the_data_have_theirs() {
     let told = stderr(&output);
     assert!(matches!(output.status.code(), Some(0 | 1)), "{told}");
     assert!(told.contains("view view.csv: 2 features, joined with the data by ids"), "{told}");
+    // An index that has the data's numbers may be ids or rows.
+    let called = |rows: Vec<usize>, id: &str| {
+        table(rows).replace("row_id,doc_id", &format!("{id},width")).replace(",k", ",")
+    };
+    sandbox.file("data.csv", called((0..60).collect(), "doc_id"));
+    sandbox.file("view.csv", called((0..60).rev().collect(), "index"));
+    let line = line.replace("out run", "out none");
+    sandbox.refused(&line, &["view.csv: has no column doc_id", "leave the index out"]);
 }
 
 /// One rule: it says which sample a row is. In data, what it is called; where the data's ids are elsewhere, which row of them.

@@ -379,8 +379,13 @@ fn numbers_that_stand_for_a_missing_value_are_missing() {
         assert_eq!(rows(&dropped), [[1.0, 2.0], [9.0, 10.0]]);
         assert_eq!(dropped.rows, Some(vec![0, 4]));
     }
-    let path = folder.path("a.csv");
-    let error = read_dataset_with(&[path], &[], &options(Missing::Refuse)).unwrap_err().to_string();
+    let refused = |name: &str| {
+        let paths = [folder.path(name)];
+        read_dataset_with(&paths, &[], &options(Missing::Refuse)).unwrap_err().to_string()
+    };
+    let error = refused("b.npy");
+    assert_says(&error, &["b.npy: row 1, column 1 is NaN", "let --missing drop (or mean) do it"]);
+    let error = refused("a.csv");
     assert_says(&error, &["missing values in a (1), b (2), of 5 rows", "--missing drop (or mean)"]);
     let recipe = serde_json::to_string(&load(&folder.path("a.npy")).recipe).unwrap();
     assert!(!recipe.contains("missing_values"), "{recipe}");

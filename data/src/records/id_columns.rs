@@ -82,8 +82,12 @@ fn is_made_up(name: &str) -> bool {
 
 /// Whether a column may just count rows: the names of rows without a name, or `index`, as pandas calls these when it makes them a column.
 pub(super) fn may_count(schema: &Schema, index: usize) -> bool {
-    let is_called_so = schema.columns[index].name.trim().eq_ignore_ascii_case("index");
-    is_called_so || is_nameless(schema, index)
+    is_nameless(schema, index) || may_count_rows(&schema.columns[index].name)
+}
+
+/// As far as the name of a column of ids says it.
+pub(crate) fn may_count_rows(name: &str) -> bool {
+    name.trim().eq_ignore_ascii_case("index") || is_made_up(name) || name == "column 1"
 }
 
 /// The column that is called as the ids of other data are, in any case; names of rows without a name of their own are alike, whatever a format makes of them. `exact`: the

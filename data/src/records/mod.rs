@@ -27,6 +27,7 @@ mod table;
 mod usual_names;
 
 pub(crate) use self::batch::{Batch, Numbers, Places, Wanted, Width, rounds, text_rounds};
+pub(crate) use self::id_columns::may_count_rows;
 pub use self::info::{ColumnInfo, ImagesInfo, PartInfo};
 pub use self::label_roles::LabelsAs;
 pub(crate) use self::label_roles::{LabelRoles, VoteRoles};
@@ -34,7 +35,7 @@ pub(crate) use self::named_columns::NamedColumns;
 pub use self::offsets::Offsets;
 pub(crate) use self::offsets::{Narrow, ROWS};
 pub use self::pairing::{PairedBy, SampleKeys};
-pub(crate) use self::pairing::{pair, pair_ids};
+pub(crate) use self::pairing::{are_rows, pair, pair_ids};
 pub(crate) use self::request::{Fitted, Like, Request};
 pub(crate) use self::roles::{Features, Roles};
 pub(crate) use self::rows::{Again, Records, Rows};

@@ -6,7 +6,7 @@ use consilience_truth::classes;
 
 use super::cells::is_missing;
 use super::labels::{Labels, from_words};
-use super::pairing::{PairedBy, SampleKeys, pair};
+use super::pairing::{PairedBy, SampleKeys, are_rows, pair};
 use super::{Batch, LabelRoles, Place, Records};
 use crate::{DataError, GivenLabels, Truth};
 
@@ -243,8 +243,7 @@ impl SampleLabels {
         else {
             return Ok(());
         };
-        let is_row = |id: &String| id.parse::<usize>().is_ok_and(|row| row < samples.n_samples);
-        if !ids.iter().all(is_row) {
+        if !are_rows(ids, samples.n_samples) {
             return Ok(());
         }
         let (source_name, column, data) = (self.name.clone(), column.clone(), name.into());
