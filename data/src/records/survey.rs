@@ -159,7 +159,11 @@ impl Told {
             self.others.push(format!(
                 "{name} has numbers as text ({first:?}), or as categories: write them as numbers, without quotes"
             ));
-            match (2..=CATEGORIES).contains(&seen.distinct.len()) {
+            // Whole numbers that come again are categories rather than measurements.
+            let n_distinct = seen.distinct.len();
+            let are_whole = seen.distinct.iter().all(|cell| cell.parse::<i64>().is_ok());
+            let come_again = (2..=CATEGORIES).contains(&n_distinct) && (n_distinct as u64) < there;
+            match are_whole && come_again {
                 true => self.one_hot.push(typed),
                 false => self.ignore.push(typed),
             }
