@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use consilience_data::{Contingency, SampleIdx};
+use consilience_data::{Contingency, PairedBy, SampleIdx};
 use consilience_graph::maximum_matching;
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ use crate::run_folder::RunFolder;
 /// How two runs differ.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
+    /// How samples of the two were paired.
+    pub paired_by: PairedBy,
     /// Samples that both have, with a cluster in both.
     pub n_common: usize,
     /// Samples that the first or the second alone has, or has a cluster for.
@@ -49,7 +51,8 @@ pub struct Common {
 impl Comparison {
     /// Compares the clusters of two runs on the samples that both have.
     ///
-    /// Samples are paired by ids, if both runs have them; else by their rows, if both are of the same data.
+    /// Samples are paired by ids, if both runs have them; else by their rows, if both are of the same data; else, where the votes of other tools are all there is, in
+    /// their order, if there are as many.
     ///
     /// # Errors
     ///
@@ -59,7 +62,8 @@ impl Comparison {
     ///
     /// O(n), and a matching of the clusters.
     pub fn of(first: &RunFolder, second: &RunFolder) -> Result<(Self, Vec<Common>), RunError> {
-        let common = pairs(first, second)?;
+        let by = pairing(first, second)?;
+        let common = pairs(first, second, by)?;
         let cluster = |run: &RunFolder, sample: SampleIdx| run.clusters[sample.index()];
         let clusters = common.iter().filter_map(|pair| {
             let clusters = cluster(first, pair.first).zip(cluster(second, pair.second))?;
@@ -77,6 +81,7 @@ impl Comparison {
         let n_common = usize::try_from(overlap.n_samples()).unwrap_or(usize::MAX);
         let with_cluster = |run: &RunFolder| run.clusters.iter().flatten().count();
         let compared = Self {
+            paired_by: by,
             n_common,
             n_alone: [first, second].map(|run| with_cluster(run).saturating_sub(n_common)),
             ari: overlap.adjusted_rand_index(),
@@ -94,24 +99,55 @@ impl Comparison {
     }
 }
 
-/// The samples that both runs have, in the order of the first.
-fn pairs(first: &RunFolder, second: &RunFolder) -> Result<Vec<Common>, RunError> {
-    let hash = |run: &RunFolder| run.source.data_hash.clone();
-    let by_ids = first.ids.is_some() && second.ids.is_some();
-    if !by_ids && (hash(first).is_none() || hash(first) != hash(second)) {
-        let problem = format!(
-            "its data are others than those of {}, and not both runs have ids, so nothing says which sample is which; cluster with an id column",
-            first.path.display()
-        );
-        return Err(RunError::folder(&second.path, &problem));
+/// How the samples of two runs are paired.
+///
+/// # Errors
+///
+/// Runs of other data, or of other numbers of samples, where not both have ids.
+fn pairing(first: &RunFolder, second: &RunFolder) -> Result<PairedBy, RunError> {
+    let have_ids = [first, second].map(|run| run.ids.is_some());
+    if have_ids == [true, true] {
+        return Ok(PairedBy::Ids);
     }
+    let name = first.path.display();
+    let refuse = |problem: String| Err(RunError::folder(&second.path, &problem));
+    if let (Some(hash), Some(other)) = (&first.source.data_hash, &second.source.data_hash) {
+        return match hash == other {
+            true => Ok(PairedBy::Rows),
+            false => refuse(format!(
+                "its data are others than those of {name}, and not both runs have ids, so nothing says which sample is which; cluster with an id column"
+            )),
+        };
+    }
+    // Of votes of other tools there are no data: their order has to do.
+    let (n, other) = (first.n_samples(), second.n_samples());
+    if n != other && first.rows.is_none() && second.rows.is_none() {
+        return refuse(format!(
+            "it has {other} samples, {name} {n}, and not both have ids, so nothing says which sample is which; give votes with ids"
+        ));
+    }
+    Ok(if have_ids == [false, false] { PairedBy::Order } else { PairedBy::OrderAndIdsOfOne })
+}
+
+/// The samples that both runs have, in the order of the first.
+fn pairs(first: &RunFolder, second: &RunFolder, by: PairedBy) -> Result<Vec<Common>, RunError> {
     let key = |run: &RunFolder, sample: usize| match (&run.ids, &run.rows) {
-        (Some(ids), _) if by_ids => ids[sample].clone(),
+        (Some(ids), _) if by == PairedBy::Ids => ids[sample].clone(),
         (_, Some(rows)) => rows[sample].to_string(),
         _ => sample.to_string(),
     };
-    let places: HashMap<String, usize> =
-        (0..second.n_samples()).map(|sample| (key(second, sample), sample)).collect();
+    let places = |run: &RunFolder| {
+        let mut places = HashMap::with_capacity(run.n_samples());
+        for sample in 0..run.n_samples() {
+            if let Some(before) = places.insert(key(run, sample), sample) {
+                let problem = format!("'{}' is there twice", key(run, before));
+                return Err(RunError::folder(&run.path, &problem));
+            }
+        }
+        Ok(places)
+    };
+    places(first)?;
+    let places = places(second)?;
     let partner = |sample: usize| {
         let other = *places.get(&key(first, sample))?;
         let [first, second] = [sample, other].map(SampleIdx::from_index);

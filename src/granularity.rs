@@ -40,9 +40,8 @@ const BRANCHED: usize = 10_000;
 const SHARE: u64 = 200;
 const FEWEST: u64 = 5;
 /// A crowd without structure falls into two communities, and these again when the resolution is 2^(1 + 1/d) times as high in d dimensions: a half has half of the
-/// edges, and 2^(-1/d) of the border. So what is no cluster stays whole over a doubling (`CROWD`), and in the plane over half a doubling more (`WHOLE`): data whose clusters
-/// don't stay whole longer than that have no structure.
-const CROWD: f64 = 2.0;
+/// edges, and 2^(-1/d) of the border. So what is no cluster stays whole over a doubling ([`crowd`]), on a line over two of them, and in the plane over half a doubling
+/// more (`WHOLE`): data whose clusters don't stay whole longer than that have no structure.
 const WHOLE: f64 = std::f64::consts::SQRT_2;
 /// The same of votes that were given, whose granularities are not known: a share of the voters.
 const WHOLE_OF_GIVEN: f64 = 0.19;
@@ -191,7 +190,10 @@ impl Granularity {
         let coarse = n_voters - VOTERS;
         // As a share of the logarithms that voters look at.
         let share = |factor: f64| factor.ln() / (n_voters as f64 * Halves::STEP.ln());
-        let null = NullModel { crowd: share(CROWD), coarse: coarse as f64 / n_voters as f64 };
+        let null = NullModel {
+            crowd: share(crowd(data.features().n_features())),
+            coarse: coarse as f64 / n_voters as f64,
+        };
         let mut samples = data.trainable().to_vec();
         data.seed().rng(Stream::Halves { split: u64::MAX }).shuffle(&mut samples);
         samples.truncate(SAMPLES);
@@ -326,6 +328,12 @@ impl<'a> Shown<'a> {
         let tree = linkage.tree().clone();
         Ok(Granularity { k, ks, shown, candidates, layers, tree, seconds: 0.0 })
     }
+}
+
+/// Over which factor of the resolution parts of a crowd stay whole at least. Nobody knows in how many dimensions data of several features lie, but one feature is a
+/// line, where the border of a half is that of the whole.
+fn crowd(n_features: usize) -> f64 {
+    if n_features == 1 { 4.0 } else { 2.0 }
 }
 
 /// The smallest number of clusters in the range that persist nearly as long as those of the best.

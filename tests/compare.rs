@@ -70,3 +70,40 @@ fn runs_that_nothing_pairs_are_refused() {
     let output = sandbox.run("compare one one --out points.npy");
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }
+
+/// Votes of other tools have no data that would say which sample is which; their order has to do, and is said.
+#[test]
+fn runs_of_votes_without_ids_are_paired_in_their_order() {
+    let sandbox = Sandbox::new();
+    let votes = |rows: &[u8]| {
+        let lines: String = rows.iter().map(|row| format!("{0},{0},{0}\n", row / 4)).collect();
+        format!("m1,m2,m3\n{lines}")
+    };
+    let rows: Vec<u8> = (0..12).collect();
+    sandbox.file("a.csv", votes(&rows));
+    let moved: Vec<u8> = rows.iter().map(|&row| if row == 3 { 4 } else { row }).collect();
+    sandbox.file("b.csv", votes(&moved));
+    sandbox.file("c.csv", votes(&rows[..11]));
+    for name in ["a", "b", "c"] {
+        sandbox.done(&format!("pseudo-label {name}.csv -k 3 --no-curve --quiet --out {name}"));
+    }
+    let text = sandbox.done("compare a b --out moved.csv");
+    assert!(
+        text.contains("12 samples in both, paired row by row, as neither run has ids"),
+        "{text}"
+    );
+    assert!(text.contains("; 11 stayed"), "{text}");
+    assert!(sandbox.text("moved.csv").contains("\n3,"), "{}", sandbox.text("moved.csv"));
+    let json: serde_json::Value =
+        serde_json::from_str(&sandbox.done("compare a b --json")).unwrap();
+    assert_eq!(json["paired_by"], "order");
+    sandbox.refused("compare a c", &["c: it has 11 samples, a 12", "give votes with ids"]);
+}
+
+#[test]
+fn samples_that_are_called_the_same_are_refused() {
+    let sandbox = sandbox();
+    let twice = sandbox.text("two/assignments.csv").replace(&id(9), &id(8));
+    sandbox.file("two/assignments.csv", twice);
+    sandbox.refused("compare one two", &["two", "is there twice"]);
+}

@@ -247,7 +247,9 @@ fn an_interrupted_program_leaves_nothing() {
         .spawn()
         .unwrap();
     let start = Instant::now();
-    while !sandbox.path("x.npy.partial").exists() && start.elapsed() < Duration::from_secs(60) {
+    while !sandbox.path("x.npy.consilience.partial").exists()
+        && start.elapsed() < Duration::from_secs(60)
+    {
         std::thread::sleep(Duration::from_millis(20));
     }
     std::thread::sleep(Duration::from_millis(500));

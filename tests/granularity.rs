@@ -153,6 +153,24 @@ fn where_there_is_no_structure_it_is_said() {
     assert_eq!((&metrics["n_clusters"], &metrics["granularity"]["shown"]), (&2.into(), &1.into()));
 }
 
+/// On a line a half has as much of a border as the whole, so that parts of a crowd stay whole longer than in the plane.
+#[test]
+fn a_crowd_on_a_line_is_not_cut_up() {
+    let sandbox = Sandbox::new();
+    for (name, crowds, each) in [("one", 1, 3000), ("six", 6, 50)] {
+        let noise = Seed(7).rng(Stream::Subset).normal(crowds * each);
+        let points = Array2::from_shape_fn((crowds * each, 1), |(row, _)| {
+            10.0 * (row % crowds) as f32 + noise[row]
+        });
+        npy(&sandbox.path("line.npy"), points.view()).unwrap();
+        // With two clusters of a crowd, models needn't agree.
+        let output = sandbox.run(&format!("cluster line.npy {FAST} --out {name}"));
+        assert!(output.status.code() < Some(2), "{}", stderr(&output));
+        let shown = &sandbox.json(&format!("{name}/metrics.json"))["granularity"]["shown"];
+        assert_eq!(shown, crowds, "{name}");
+    }
+}
+
 #[test]
 fn the_embedded_digits_keep_their_own_number() {
     let sandbox = Sandbox::new();

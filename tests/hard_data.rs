@@ -6,7 +6,9 @@ mod common;
 
 use common::{Sandbox, stderr, stdout};
 use consilience_data::write::npy;
-use consilience_data::{Seed, Stream};
+use consilience_data::{Missing, ReadOptions, Seed, Stream, read_dataset_with};
+use consilience_ensembles::FarCells;
+use consilience_testing::benchmark_files;
 use ndarray::{Array1, Array2};
 
 const WIDTH: usize = 10;
@@ -92,4 +94,71 @@ fn with_too_many_clusters_none_is_mixed() {
 fn two_samples_are_two_clusters() {
     let (ari, printed) = clustered(&crowds(&[0, 1]), &[0, 1], "-k 2");
     assert!(ari > 0.99, "{ari}: {printed}");
+}
+
+/// In a table of ten columns, one cell is -9999 and one is a typo: the others of their columns would be alike.
+#[test]
+fn spoilt_cells_are_named_with_what_helps() {
+    let kinds = equal();
+    let mut values = crowds(&kinds);
+    (values[[17, 2]], values[[40, 2]], values[[99, 7]]) = (-9999.0, -9999.0, 1e6);
+    let mut csv =
+        (0..WIDTH).map(|column| format!("width_{}", letter(column))).collect::<Vec<_>>().join(",");
+    for row in values.rows() {
+        let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+        csv += &format!("\n{}", cells.join(","));
+    }
+    let sandbox = Sandbox::new();
+    sandbox.file("x.csv", &csv);
+    let spoilt = [
+        "column width_c: 2 of 600 values are far from all others (-9999; the first in sample 17)",
+        "if missing: --missing-value -9999 --missing mean (or drop); if wrong: mend them; or --ignore-column width_c",
+        "column width_h: 1 of 600 values is far from all others (1000000; in sample 99)",
+    ];
+    let output = sandbox.run("cluster x.csv -k 6 --effort quick --out run");
+    let (info, printed) = (sandbox.done("data info x.csv"), stderr(&output));
+    for part in spoilt {
+        assert!(info.contains(part), "no {part:?} in {info}");
+        assert!(printed.contains(part), "no {part:?} in {printed}");
+    }
+    // With what was advised, nothing is left to say.
+    let missing = "--missing-value -9999,1000000 --missing mean";
+    let info = sandbox.done(&format!("data info x.csv {missing}"));
+    assert!(!info.contains("far from"), "{info}");
+    let again = sandbox.run(&format!("cluster x.csv -k 6 --effort quick --out b {missing}"));
+    let printed = stderr(&again);
+    assert!(
+        printed
+            .contains("missing values replaced by their feature's mean: width_c (2), width_h (1)"),
+        "{printed}"
+    );
+    let recipe = sandbox.json("b/recipe.json");
+    assert_eq!(recipe["options"]["missing_values"], serde_json::json!([-9999.0, 1e6]));
+}
+
+/// Pixels, counts, measurements and embeddings, whatever they would be prepared as.
+#[test]
+fn real_data_are_not_spoilt() {
+    let names = [
+        "optdigits/optdigits.npz",
+        "mnist/t10k-images-idx3-ubyte.gz",
+        "20newsgroups/20news-minilm384.npz",
+        "more/coil20.npz",
+        "more/satimage.npz",
+        "more/penguins.csv",
+    ];
+    let Some(paths) = benchmark_files(&names) else { return };
+    for path in paths.into_iter().chain(["digits".into()]) {
+        let is_table = path.extension().is_some_and(|extension| extension == "csv");
+        let words = ["species", "island", "sex"].into_iter().filter(|_| is_table);
+        let ignored_columns = words.map(String::from).collect();
+        let missing = Missing::Mean;
+        let options = ReadOptions { missing, ignored_columns, ..ReadOptions::default() };
+        let data = read_dataset_with(&[path], &[], &options).unwrap();
+        assert_eq!(FarCells::of(&data.features), [], "{}", data.name);
+    }
+}
+
+fn letter(column: usize) -> char {
+    char::from(b'a' + u8::try_from(column).unwrap())
 }

@@ -348,36 +348,3 @@ fn votes_of_a_run_are_those_of_all_its_models() {
     refused(&sandbox, "pseudo-label run -k 2 --out none", &["no votes.npz", "assignments.npy"]);
     assert!(!sandbox.path("none").exists());
 }
-
-#[test]
-fn rows_are_called_by_the_column_that_the_run_took() {
-    let sandbox = Sandbox::new();
-    // Ids that may be taken for numbers of rows.
-    sandbox.file("points.csv", "index,id,a,b\n0,2,0,0\n1,3,0,1\n2,0,9,9\n3,1,9,8\n");
-    let cluster = "cluster points.csv -k 2 --member k-means --models 3 --no-curve --quiet";
-    sandbox.file("classes.csv", "index,label,id\n3,A,3\n2,B,1\n1,B,0\n0,A,2\n");
-    let told = sandbox.done(&format!("{cluster} --labels classes.csv --out run --json"));
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!(told["acc"], json!(1.0), "{told}");
-    assert_eq!(sandbox.json("run/recipe.json")["id_column"], json!("id"));
-    let given = "train points.csv --method propagation --quiet --labels-partial classes.csv";
-    sandbox.done(&format!("{given} --out taught"));
-
-    sandbox.file("new.csv", "index,b,a,id\n8,9,9,77\n9,0,0,76\n");
-    sandbox.done("predict run new.csv --out new-clusters.csv --quiet");
-    let found = sandbox.text("new-clusters.csv");
-    assert!(found.contains("\n0,77,") && found.contains("\n1,76,"), "{found}");
-    sandbox.file("lost.csv", "index,a,b\n8,9,9\n9,0,0\n");
-    let output = sandbox.run("predict run lost.csv --out lost-clusters.csv --quiet");
-    assert!(stderr(&output).contains("lost.csv: no column id"), "{}", stderr(&output));
-    assert!(sandbox.text("lost-clusters.csv").starts_with("sample,cluster"));
-    refused(&sandbox, "predict run lost.csv --append", &["have ids", "the new ones have none"]);
-
-    // Whether these are numbers of rows or ids, nobody can say.
-    sandbox.file("rows.csv", ",label\n0,A\n1,A\n2,B\n3,B\n");
-    let says =
-        ["rows.csv: has no column id", "points.csv calls its samples", "leave the index out"];
-    refused(&sandbox, &format!("{cluster} --labels rows.csv --out none"), &says);
-    let given = given.replace("classes", "rows");
-    refused(&sandbox, &format!("{given} --out none"), &["rows.csv: has no column id"]);
-}

@@ -19,7 +19,8 @@ pub enum DataError {
     TooManySamples { source_name: String, rows: usize },
 
     #[error(
-        "{source_name}: row {row}, column {column} is {value} as a 32-bit float, counted from 0; replace or drop values that are not finite"
+        "{source_name}: row {row}, column {column} is {value} as a 32-bit float, counted from 0; replace or drop values that are not finite{}",
+        if value.is_nan() { ", or let --missing drop (or mean) do it" } else { "" }
     )]
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 

@@ -47,9 +47,9 @@ pub use read::{
     Dataset, FeaturesChunk, FeaturesReader, Numbering, SamplePair, VotesChunk, VotesInfo,
     VotesReader, describe, panics_are_caught, read_columns, read_dataset, read_dataset_as,
     read_dataset_with, read_given_labels, read_integers, read_labels, read_npz, read_pairs,
-    read_sample_labels,
+    read_sample_labels, recipe_of_run,
 };
-pub use recipe::{Missing, ReadOptions, Recipe};
+pub use recipe::{Missing, MissingValues, ReadOptions, Recipe};
 pub use records::{
     ColumnInfo, ImagesInfo, LabelsAs, Offsets, Paired, PairedBy, PartInfo, Role, SampleKeys,
     SampleLabels,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::records::Offsets;
 
 /// What a person says of files that the files don't say themselves.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReadOptions {
     /// The column of a table that says what samples are called.
@@ -30,11 +30,17 @@ pub struct ReadOptions {
     pub words: Option<usize>,
     /// What becomes of missing values.
     pub missing: Missing,
+    /// Numbers that stand for a missing value, such as -9999.
+    #[serde(skip_serializing_if = "MissingValues::is_empty")]
+    pub missing_values: MissingValues,
     /// Columns of words, each of which becomes a feature that is 1 where the column has it, else 0.
     pub one_hot_columns: Vec<String>,
     /// The column of files of labels that has the labels. Nothing of the data, and so not kept.
     #[serde(skip)]
     pub labels_column: Option<String>,
+    /// Of files of labels, the column in which the data have their ids, if these have it, too. Nothing of the data, and so not kept.
+    #[serde(skip)]
+    pub ids_of_data: Option<String>,
     /// Bytes that what is read may unpack to; `None`: three quarters of the memory that is free. Nothing of the data, and so not
     /// kept.
     #[serde(skip)]
@@ -57,6 +63,25 @@ pub enum Missing {
     Drop,
     /// The values become their feature's mean.
     Mean,
+}
+
+/// Numbers that stand for a missing value.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MissingValues(pub Vec<f64>);
+
+impl MissingValues {
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a number is one of them: as features are, in 32 bits.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
+    pub fn contains(&self, value: f64) -> bool {
+        self.0.iter().any(|&missing| missing as f32 == value as f32)
+    }
 }
 
 impl ReadOptions {

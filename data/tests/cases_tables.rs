@@ -265,6 +265,11 @@ fn u10_categories_of_numbers_are_labels() {
     let path = parquet(&folder, "u10.parquet", batch.schema().as_ref().clone(), vec![x, labels]);
     let dataset = with(&path, said(|options| options.label_column = Some("kind".into())));
     assert_eq!(dataset.truth.unwrap().names(), ["7", "9"]);
+    // As features, each category is one.
+    assert_says(&data_error(&path), &["kind has numbers as text", "--one-hot kind"]);
+    let dataset = with(&path, said(|options| options.one_hot_columns = vec!["kind".into()]));
+    assert_eq!(names(&dataset), ["x", "kind=7", "kind=9"]);
+    assert_eq!(rows(&dataset), [[1.0, 1.0, 0.0], [2.0, 0.0, 1.0], [3.0, 1.0, 0.0]]);
 }
 
 #[test]

@@ -11,8 +11,8 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch};
 use common::{Folder, assert_says, assert_truth, data_error, load, npy_f32, npy_i64, npz, rows};
 use consilience_data::write::{self, Member};
 use consilience_data::{
-    Dataset, FeaturesReader, LabelsAs, Missing, PairedBy, ReadOptions, Recipe, SampleKeys,
-    read_dataset_as, read_dataset_with, read_sample_labels,
+    Dataset, FeaturesReader, LabelsAs, Missing, MissingValues, PairedBy, ReadOptions, Recipe,
+    SampleKeys, read_dataset_as, read_dataset_with, read_sample_labels,
 };
 use ndarray::ArrayView1;
 
@@ -332,4 +332,61 @@ fn features_of_floats_are_as_before() {
     let folder = Folder::new();
     let dataset = load(&folder.file("x.npy", npy_f32(&[2, 2], &[1.0, 2.0, 3.0, 4.0])));
     assert_eq!((dataset.rows, notes(&load(&folder.path("x.npy")))), (None, String::new()));
+}
+
+/// In text, in 32-bit floats, in whole numbers and in Parquet; in data that follow, too.
+#[test]
+fn numbers_that_stand_for_a_missing_value_are_missing() {
+    let folder = Folder::new();
+    let options = |missing: Missing| ReadOptions {
+        missing,
+        missing_values: MissingValues(vec![-9999.0, 1e9]),
+        ..ReadOptions::default()
+    };
+    let csv = folder.file("a.csv", "a,b\n1,2\n3,-9999\n-9999.0,6\n5,1e9\n9,10\n");
+    let floats = [1.0, 2.0, 3.0, -9999.0, -9999.0, 6.0, 5.0, 1e9, 9.0, 10.0];
+    let whole = [1, 2, 3, -9999, -9999, 6, 5, 1_000_000_000, 9, 10];
+    let columns: [ArrayRef; 2] = [
+        Arc::new(Float64Array::from(vec![1.0, 3.0, -9999.0, 5.0, 9.0])),
+        Arc::new(Int64Array::from(vec![2, -9999, 6, 1_000_000_000, 10])),
+    ];
+    let batch = RecordBatch::try_from_iter(["a", "b"].into_iter().zip(columns)).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    let files = [
+        csv,
+        folder.file("a.npy", npy_f32(&[5, 2], &floats)),
+        folder.file("b.npy", npy_i64(&[5, 2], &whole)),
+        folder.file("a.parquet", bytes),
+    ];
+    for path in files {
+        let paths = std::slice::from_ref(&path);
+        let mean = with(paths, &options(Missing::Mean));
+        let expected = [[1.0, 2.0], [3.0, 6.0], [4.5, 6.0], [5.0, 6.0], [9.0, 10.0]];
+        assert_eq!(rows(&mean), expected, "{path:?}");
+        assert_says(&notes(&mean), &["missing values replaced by their feature's mean", "(2)"]);
+        // The recipe has them, and data that follow are read by it.
+        let recipe = serde_json::to_string(&mean.recipe).unwrap();
+        let recipe: Recipe = serde_json::from_str(&recipe).unwrap();
+        assert_eq!(recipe, mean.recipe);
+        assert_eq!(rows(&read_dataset_as(paths, &[], &recipe).unwrap()), expected);
+        let mut reader = FeaturesReader::open(paths, &[], &recipe).unwrap();
+        assert_eq!(reader.next_chunk().unwrap().unwrap().features, mean.features);
+        let dropped = with(paths, &options(Missing::Drop));
+        assert_eq!(rows(&dropped), [[1.0, 2.0], [9.0, 10.0]]);
+        assert_eq!(dropped.rows, Some(vec![0, 4]));
+    }
+    let refused = |name: &str| {
+        let paths = [folder.path(name)];
+        read_dataset_with(&paths, &[], &options(Missing::Refuse)).unwrap_err().to_string()
+    };
+    let error = refused("b.npy");
+    assert_says(&error, &["b.npy: row 1, column 1 is NaN", "let --missing drop (or mean) do it"]);
+    let error = refused("a.csv");
+    assert_says(&error, &["missing values in a (1), b (2), of 5 rows", "--missing drop (or mean)"]);
+    let recipe = serde_json::to_string(&load(&folder.path("a.npy")).recipe).unwrap();
+    assert!(!recipe.contains("missing_values"), "{recipe}");
 }

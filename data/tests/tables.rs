@@ -213,7 +213,7 @@ fn first_rows_that_look_like_headers_stay_rows() {
 fn ids_are_taken_in_one_order() {
     let folder = Folder::new();
     // As docs/formats.md has it, the best first.
-    let order = ["ID", "uuid", "sample_id", "index", "name", "file", "doc_no_id", ""];
+    let order = ["ID", "uuid", "sample_id", "index", "name", "file", "doc_no_id", "", "sample"];
     for (at, &best) in order.iter().enumerate() {
         for &other in &order[at + 1..] {
             // What has no name is the first column.
@@ -293,4 +293,26 @@ fn a_name_with_a_comma_is_advised_by_its_number() {
         &with(path, ReadOptions::default()).unwrap_err(),
         &["words in first,second", "--one-hot 2;"],
     );
+}
+
+#[test]
+fn a_name_has_what_separates_others_and_years_are_names() {
+    let folder = Folder::new();
+    for (text, expected) in [
+        ("id,width;mm,height\np,1,2\nq,3,4\n", ["width;mm", "height"]),
+        ("id;width, mm;height\np;1;2\nq;3;4\n", ["width, mm", "height"]),
+        ("id,2019,2020\np,1,2\nq,3,4\n", ["2019", "2020"]),
+        ("2019,2020,id\n1,2,p\n3,4,q\n", ["2019", "2020"]),
+    ] {
+        let dataset = load(&folder.file("x.csv", text));
+        assert_eq!((names(&dataset), ids(&dataset)), (expected.to_vec(), vec!["p", "q"]), "{text}");
+        assert_eq!(rows(&dataset), [[1.0, 2.0], [3.0, 4.0]], "{text}");
+    }
+    // Where no line has as many as the first, the first of them is what it is.
+    let ragged = common::data_error(&folder.file("x.csv", "a;b,c\n1;2\n3;4;5\n"));
+    common::assert_says(&ragged, &["x.csv: line 3"]);
+    // Measurements beside a word are a row, even if another row has a usual name in its place.
+    let path = folder.file("x.csv", "class,1.5,2.5\nfile,3.5,4.5\n");
+    let options = ReadOptions { id_column: Some("1".into()), ..ReadOptions::default() };
+    assert_eq!(with(path, options).unwrap().features.n_samples(), 2);
 }

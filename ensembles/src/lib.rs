@@ -51,6 +51,7 @@ pub use meta::tasks::MetaTask;
 pub use numerics::matrix::CHUNK;
 pub use preparation::data_kind::{DataKind, Look};
 pub use preparation::density::Density;
+pub use preparation::far_cells::FarCells;
 pub use preparation::image::Image;
 pub use preparation::neighbour_graph::NeighbourGraph;
 pub use preparation::prepared::Prepared;

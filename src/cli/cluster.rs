@@ -26,7 +26,8 @@ use super::knowledge::{self, Links};
 use super::summary::Summary;
 use super::watcher::Watcher;
 use super::{
-    ClusterArgs, answer, curve, found_k, interrupt, reading, settings, starting, teaching, writing,
+    ClusterArgs, answer, curve, doubts, found_k, interrupt, reading, settings, starting, teaching,
+    writing,
 };
 
 /// Time that is not for training but for votes, the answer and the report: a share of the time asked for, or so many seconds where that
@@ -143,6 +144,8 @@ fn cluster(args: &ClusterArgs) -> Result<ExitCode> {
     start.iter().for_each(|start| watcher.say(&start.line()));
     reading::roles(&data).for_each(|line| watcher.say(&line));
     reading::notes(&data).for_each(|note| watcher.note(&note));
+    let scaling = config.preparation.scaling;
+    doubts::before_clustering(&data, scaling).iter().for_each(|doubt| watcher.note(doubt));
     given_views.told().for_each(|line| watcher.say(&line));
     if in_order {
         watcher.note("--labels: paired with the data row by row, as only one of them has ids");

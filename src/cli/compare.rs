@@ -7,6 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use consilience::compare::{Common, Comparison};
 use consilience::run_folder::RunFolder;
+use consilience_data::PairedBy;
 use serde::Serialize;
 
 use super::style::{bold, columns, count, percent, plural, word};
@@ -71,9 +72,14 @@ fn text(args: &CompareArgs, compared: &Comparison) -> String {
     let share = compared.n_stayed as f64 / compared.n_common.max(1) as f64;
     let (first, second) = (word(&args.first), word(&args.second));
     let mut text = format!(
-        "{}\n\n  {} in both; {} stayed with their cluster ({}), ARI {:.4}\n",
+        "{}\n\n  {} in both{}; {} stayed with their cluster ({}), ARI {:.4}\n",
         bold(&format!("{first} and {second}")),
         plural(compared.n_common, "sample"),
+        match compared.paired_by {
+            PairedBy::Ids | PairedBy::Rows => "",
+            PairedBy::OrderAndIdsOfOne => ", paired row by row, as only one of the runs has ids",
+            _ => ", paired row by row, as neither run has ids or says what data it is of",
+        },
         count(number(compared.n_stayed)),
         percent(share),
         compared.ari,

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use consilience::evaluation::{ClassScores, CoveredScores, Scores};
 use consilience::run_folder;
-use consilience_data::{LabelsAs, Paired, PairedBy, ReadOptions, read_sample_labels};
+use consilience_data::{
+    LabelsAs, Paired, PairedBy, ReadOptions, read_sample_labels, recipe_of_run,
+};
 use serde::Serialize;
 
 use super::style::{count, plural};
@@ -35,7 +37,9 @@ struct Evaluation<'a> {
 /// Scores clusters against the truth.
 pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     run_folder::verify_found(&args.found)?;
-    let options = args.reading.options();
+    let mut options = args.reading.options();
+    let recipe = recipe_of_run(&args.found);
+    options.ids_of_data = recipe.and_then(|recipe| recipe.for_labels().id_column);
     let read = |path: &Path, options: &ReadOptions, purpose, lenient| {
         read_sample_labels(&[path.into()], options, purpose, lenient)
     };
@@ -43,7 +47,7 @@ pub(super) fn run(args: &EvaluateArgs) -> Result<ExitCode> {
     // Columns of the truth needn't be in the other file; its own has a flag of its own.
     let named = args.cluster_column.is_some();
     let label_column = args.cluster_column.clone();
-    let mut of_found = ReadOptions { label_column, ..options };
+    let mut of_found = ReadOptions { label_column, ids_of_data: None, ..options };
     // A number is that of a column of the truth.
     let is_name = |name: &String| name.parse::<i64>().is_err();
     of_found.ignored_columns.retain(is_name);

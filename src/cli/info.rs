@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use consilience::evaluation::Scores;
 use consilience_data::{
     ColumnInfo, DataError, Dataset, Features, Missing, PartInfo, Role, SparseRows, Truth,
     read_dataset_with,
@@ -12,7 +11,7 @@ use consilience_data::{
 use serde::Serialize;
 
 use super::style::{self, count, percent, plural, table};
-use super::{InfoArgs, answer};
+use super::{InfoArgs, answer, doubts};
 
 /// Ids that are told, and half as many as names.
 const TOLD: usize = 3;
@@ -191,7 +190,7 @@ impl<'a> Info<'a> {
             empty_samples: seen.n_empty,
             image: data.recipe.image,
             n_clusters: data.n_clusters,
-            warnings: warnings(data, &seen.constant),
+            warnings: doubts::all(data, &seen.constant),
             in_the_way: None,
         }
     }
@@ -251,49 +250,6 @@ impl<'a> Info<'a> {
         let stacked = if self.files.len() > 1 { "stacked" } else { "as read" };
         format!("{in_the_way}{files}{stacked}\n{}", table(&rows))
     }
-}
-
-/// Named features that count rows, are constant, or are as good as the truth.
-fn warnings(data: &Dataset, constant: &[bool]) -> Vec<String> {
-    /// More are told by their number.
-    const MOST: usize = 8;
-    /// Of so many classes, a feature that tells all of them apart is no accident.
-    const CLASSES: usize = 1000;
-    /// So many columns are looked at one by one, even if they are numbered as pixels are.
-    const FEW: usize = 64;
-    let recipe = &data.recipe;
-    let is_few =
-        |names: &&Vec<String>| names.len() <= FEW && recipe.inverse_document_frequencies.is_none();
-    let names = recipe.feature_names.as_ref();
-    // Of large sparse data a column can't be looked at by itself.
-    let names = names.filter(|_| data.features.as_sparse().is_none());
-    let Some(names) = names.filter(|names| recipe.is_named_table() || is_few(names)) else {
-        return Vec::new();
-    };
-    let n_samples = data.features.n_samples();
-    let column = |feature: usize| (0..n_samples).map(move |row| data.features.row(row)[feature]);
-    let mut warnings = Vec::new();
-    for (feature, name) in names.iter().enumerate() {
-        let mut pairs = column(feature).zip(column(feature).skip(1));
-        if constant.get(feature) == Some(&true) && n_samples > 1 {
-            warnings.push(format!("{name} is the same in all rows"));
-        } else if n_samples > 2 && pairs.all(|(value, next)| next - value == 1.0) {
-            warnings.push(format!("{name} counts the rows: --ignore-column, or --id-column"));
-        } else if let Some(truth) = data.truth.as_ref().filter(|it| it.n_classes() <= CLASSES) {
-            let values: Vec<String> = column(feature).map(|value| value.to_string()).collect();
-            let distinct = values.iter().collect::<HashSet<_>>().len();
-            let same = distinct == truth.n_classes() && distinct > 1 && distinct < n_samples;
-            let found = same.then(|| Truth::from_labels(&values).ok()).flatten();
-            let scores = found.and_then(|found| Scores::of_labels(truth, &found).ok());
-            if scores.is_some_and(|scores| scores.acc == 1.0) {
-                warnings.push(format!("{name} says what the labels say: --ignore-column"));
-            }
-        }
-    }
-    let more = warnings.len().saturating_sub(MOST);
-    warnings.truncate(MOST);
-    warnings.extend((more > 0).then(|| format!("{} more features", count(more))));
-    warnings
 }
 
 fn file(part: &PartInfo) -> String {

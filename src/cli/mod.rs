@@ -10,6 +10,7 @@ mod completions;
 mod counts;
 mod curve;
 mod cut;
+mod doubts;
 mod embed;
 mod embed_settings;
 mod evaluate;

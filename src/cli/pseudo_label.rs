@@ -15,7 +15,7 @@ use consilience::report::REPORT;
 use consilience::run_folder::{self, Destination, GivenVotes, RunFolder};
 use consilience_data::{
     DataError, LabelsAs, PairedBy, SampleKeys, SampleLabels, Truth, VotesInfo, VotesReader,
-    read_sample_labels,
+    read_sample_labels, recipe_of_run,
 };
 use consilience_graph::{Extraction, Signatures, SignaturesBuilder, Strictness, Threads};
 
@@ -45,6 +45,10 @@ pub(super) fn run(args: &PseudoLabelArgs) -> Result<ExitCode> {
         files => {
             let mut options = args.reading.options().for_labels();
             options.labels_column.clone_from(&args.labels_column);
+            // Votes of a run are of data whose ids are in a column that labels may have, too.
+            let recipe = args.votes.first().and_then(|votes| recipe_of_run(votes));
+            let of_data = recipe.and_then(|recipe| recipe.for_labels().id_column);
+            options.id_column = options.id_column.or(of_data);
             Some(read_sample_labels(files, &options, LabelsAs::Truth, true)?)
         }
     };

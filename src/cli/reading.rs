@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use consilience::run_folder::RunFolder;
 use consilience_data::{
-    DataError, Dataset, Missing, PartInfo, ReadOptions, read_dataset_as, read_dataset_with,
+    DataError, Dataset, Missing, MissingValues, PartInfo, ReadOptions, read_dataset_as,
+    read_dataset_with,
 };
 
 use super::output::tell;
@@ -44,6 +45,15 @@ pub(super) struct ReadingArgs {
     /// Samples with missing values: refuse, drop (and say how many), or mean (of the feature)
     #[arg(long, value_name = "HOW", value_parser = missing, default_value = "refuse")]
     missing: Missing,
+    /// Numbers that stand for a missing value: -9999,999999; may be given several times
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        allow_hyphen_values = true,
+        value_delimiter = ',',
+        value_parser = number
+    )]
+    missing_value: Vec<f64>,
     /// Whether the first line of a text table names its columns: yes or no [default: by a look at it]
     #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
     header: Option<bool>,
@@ -96,6 +106,7 @@ impl ReadingArgs {
         options.ignored_columns = split(&self.ignore_column);
         options.one_hot_columns = split(&self.one_hot);
         options.missing = self.missing;
+        options.missing_values = MissingValues(self.missing_value.clone());
         options.header = self.header;
         options.decimal_comma = self.decimal == Mark::Comma;
         options.encoding.clone_from(&self.encoding);
@@ -182,6 +193,11 @@ fn missing(text: &str) -> Result<Missing, String> {
     }
 }
 
+fn number(text: &str) -> Result<f64, String> {
+    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
+    number.ok_or_else(|| "need numbers such as -9999".into())
+}
+
 fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
@@ -235,6 +251,14 @@ mod tests {
         assert_eq!((bytes("4G"), bytes("1 MiB"), bytes("7")), (Ok(4 << 30), Ok(1 << 20), Ok(7)));
         for wrong in ["", "0", "-1G", "G", "1E9", "99999999999T"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_stands_for_a_missing_value_is_a_number() {
+        assert_eq!((number(" -9999"), number("1e9")), (Ok(-9999.0), Ok(1e9)));
+        for wrong in ["", "nan", "-inf", "NA", "1,5"] {
+            assert!(number(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -11,7 +11,9 @@ use consilience::embedding::params_for;
 use consilience::metrics::ViewMetrics;
 use consilience::run_folder::Source;
 use consilience::views::{GivenView, ViewSettings, check_view};
-use consilience_data::{DataError, DataHash, Dataset, PairedBy, ReadOptions, read_dataset_with};
+use consilience_data::{
+    DataError, DataHash, Dataset, PairedBy, ReadOptions, Recipe, read_dataset_with,
+};
 use consilience_ensembles::Pretext;
 
 use super::style::plural;
@@ -53,7 +55,7 @@ impl ViewArgs {
         let mut views = Vec::new();
         for name in &self.views {
             if let ViewName::File(path) = name {
-                let view = read(path, options)?;
+                let view = read(path, options, &data.recipe)?;
                 let (view, by) = view.as_view_of(data, &path.display().to_string())?;
                 views.push((path.clone(), view, by));
             }
@@ -143,12 +145,15 @@ impl GivenViews {
 
 /// Reads a view of data that are read by `options`. What columns are for is found by their names; those that a person named as ids, labels, or to be left out of the data are no
 /// features of a view either, if it has such.
-fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+fn read(path: &Path, options: &ReadOptions, recipe: &Recipe) -> Result<Dataset, DataError> {
     let (missing, max_memory) = (options.missing, options.max_memory);
-    let own = ReadOptions { missing, max_memory, ..ReadOptions::default() };
+    let missing_values = options.missing_values.clone();
+    let own = ReadOptions { missing, missing_values, max_memory, ..ReadOptions::default() };
     let read = |own: &ReadOptions| read_dataset_with(&[path.to_path_buf()], &[], own);
-    let with_ids = ReadOptions { id_column: options.id_column.clone(), ..own.clone() };
-    let named = options.id_column.as_ref().and_then(|_| Some((read(&with_ids).ok()?, with_ids)));
+    // The column that the data's ids are in, whether a person named it or not.
+    let with_ids = ReadOptions { id_column: recipe.for_labels().id_column, ..own.clone() };
+    let named = with_ids.id_column.is_some().then_some(with_ids);
+    let named = named.and_then(|with_ids| Some((read(&with_ids).ok()?, with_ids)));
     let (view, own) = match named {
         Some(found) => found,
         None => (read(&own)?, own),

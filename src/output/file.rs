@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use consilience_data::DataError;
 
 use super::lock::{Lock, Taken};
-use super::names::{aside_of, check_name, rename_new};
+use super::names::{aside_of_file, check_name, rename_new};
 use super::sync::{sync_file, sync_folder};
 use crate::RunError;
 
@@ -29,8 +29,8 @@ impl Aside {
     ///
     /// [`RunError::Folder`] if another process is writing it, or if it can't be written.
     pub fn new(out: &Path) -> Result<Self, RunError> {
-        check_name(out)?;
-        let path = aside_of(out);
+        let path = aside_of_file(out);
+        check_name(out, &path)?;
         // A link would be written through.
         if fs::symlink_metadata(&path).is_ok_and(|there| !there.is_file()) {
             let problem = format!(
@@ -124,17 +124,30 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (out, kept) = (folder.path().join("out.csv"), folder.path().join("kept"));
         fs::write(&kept, "mine").unwrap();
-        std::os::unix::fs::symlink(&kept, aside_of(&out)).unwrap();
+        std::os::unix::fs::symlink(&kept, aside_of_file(&out)).unwrap();
         let error = Aside::new(&out).unwrap_err().to_string();
-        assert!(error.contains("out.csv.partial is there and no file; move it away"), "{error}");
+        let says = "out.csv.consilience.partial is there and no file; move it away";
+        assert!(error.contains(says), "{error}");
         assert_eq!(fs::read_to_string(&kept).unwrap(), "mine");
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, mine) = (folder.path().join("out.csv"), folder.path().join("out.csv.partial"));
+        fs::write(&mine, "a download").unwrap();
+        replace(&out, b"new").unwrap();
+        let given_up = Aside::new(&out).unwrap();
+        given_up.remove();
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "a download");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
     fn a_file_is_whole_or_absent_and_held_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out.csv");
-        fs::write(folder.path().join("out.csv.partial"), "left by a dead process").unwrap();
+        fs::write(aside_of_file(&out), "left by a dead process").unwrap();
         let aside = Aside::new(&out).unwrap();
         let error = Aside::new(&out).unwrap_err().to_string();
         assert!(error.contains("another process is writing it"), "{error}");

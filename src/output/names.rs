@@ -7,27 +7,40 @@ use std::path::{Path, PathBuf};
 
 use crate::RunError;
 
-/// Bytes of a name; file systems take 255. The rest is for what is written aside.
-const LONGEST: usize = 242;
+/// Bytes of the name of what is written aside; file systems take 255.
+const LONGEST: usize = 250;
 
-/// What is written aside is called like what it becomes, and so.
+/// A folder that is written aside is called like the run that it becomes, and so. What is in it says that it is ours.
 const PARTIAL: &str = ".partial";
+/// And so is a file, of which nothing in it could say so: others call files `.partial`, too.
+const PARTIAL_FILE: &str = ".consilience.partial";
 
-/// Where what becomes `out` is written, in the same folder.
+/// Where a folder that becomes `out` is written, beside it.
 pub(crate) fn aside_of(out: &Path) -> PathBuf {
+    called(out, PARTIAL)
+}
+
+/// Where a file that becomes `out` is written, in the same folder.
+pub(crate) fn aside_of_file(out: &Path) -> PathBuf {
+    called(out, PARTIAL_FILE)
+}
+
+fn called(out: &Path, partial: &str) -> PathBuf {
     let mut name = OsString::from(out.file_name().unwrap_or_default());
-    name.push(PARTIAL);
+    name.push(partial);
     out.with_file_name(name)
 }
 
-/// Checks that `out` ends in a name, and that there is room for that of what is written aside.
-pub(crate) fn check_name(out: &Path) -> Result<(), RunError> {
-    let length = out.file_name().map_or(0, |name| name.as_encoded_bytes().len());
-    if length <= LONGEST {
+/// Checks that `out` ends in a name, and that there is room for that of what is written `aside`.
+pub(crate) fn check_name(out: &Path, aside: &Path) -> Result<(), RunError> {
+    let [length, aside] =
+        [out, aside].map(|path| path.file_name().map_or(0, |name| name.as_encoded_bytes().len()));
+    if aside <= LONGEST {
         return Ok(());
     }
+    let most = (LONGEST + length).saturating_sub(aside);
     let problem = format!(
-        "a name of {length} bytes; at most {LONGEST} leave room for what is written aside: give a shorter one"
+        "a name of {length} bytes; at most {most} leave room for what is written aside: give a shorter one"
     );
     Err(RunError::folder(out, &problem))
 }
@@ -86,9 +99,17 @@ mod tests {
 
     #[test]
     fn names_leave_room() {
-        assert!(check_name(Path::new(&"n".repeat(242))).is_ok());
-        let error = check_name(Path::new(&"n".repeat(243))).unwrap_err().to_string();
-        assert!(error.contains("a name of 243 bytes"), "{error}");
+        let check = |length: usize, aside: fn(&Path) -> PathBuf| {
+            let out = PathBuf::from("n".repeat(length));
+            check_name(&out, &aside(&out)).map_err(|error| error.to_string())
+        };
+        assert_eq!((check(242, aside_of), check(230, aside_of_file)), (Ok(()), Ok(())));
+        let error = check(243, aside_of).unwrap_err();
+        assert!(error.contains("a name of 243 bytes; at most 242 leave room"), "{error}");
+        let error = check(231, aside_of_file).unwrap_err();
+        assert!(error.contains("a name of 231 bytes; at most 230 leave room"), "{error}");
         assert_eq!(aside_of(Path::new("runs/a.b")), Path::new("runs/a.b.partial"));
+        let file = Path::new("runs/a.b.consilience.partial");
+        assert_eq!(aside_of_file(Path::new("runs/a.b")), file);
     }
 }

@@ -207,6 +207,8 @@ fn reading(options: &ReadOptions) -> Vec<String> {
         Missing::Mean => Some("mean"),
         _ => None,
     };
+    let values: Vec<String> = options.missing_values.0.iter().map(f64::to_string).collect();
+    let values = (!values.is_empty()).then(|| values.join(","));
     let flags = [
         ("--id-column", options.id_column.as_deref()),
         ("--label-column", options.label_column.as_deref()),
@@ -217,6 +219,7 @@ fn reading(options: &ReadOptions) -> Vec<String> {
         ("--header", options.header.map(|header| if header { "yes" } else { "no" })),
         ("--decimal", options.decimal_comma.then_some(",")),
         ("--missing", missing),
+        ("--missing-value", values.as_deref()),
     ];
     let flag = |(name, value): (&str, Option<&str>)| Some(format!("{name} {}", quoted(value?)));
     let ignored = options.ignored_columns.iter();
@@ -251,6 +254,8 @@ fn flatten(name: String, value: &toml::Value, settings: &mut Vec<(String, String
 
 #[cfg(test)]
 mod tests {
+    use consilience_data::MissingValues;
+
     use super::*;
 
     #[test]
@@ -266,9 +271,15 @@ mod tests {
             id_column: Some("file name".into()),
             text_column: Some("body".into()),
             image_size: Some([28, 14]),
+            missing_values: MissingValues(vec![-9999.0, 0.5]),
             ..ReadOptions::default()
         };
-        let words = ["--id-column 'file name'", "--text-column body", "--image-size 28x14"];
+        let words = [
+            "--id-column 'file name'",
+            "--text-column body",
+            "--image-size 28x14",
+            "--missing-value -9999,0.5",
+        ];
         assert_eq!(reading(&options), words);
         assert!(reading(&ReadOptions::default()).is_empty());
     }

@@ -70,7 +70,7 @@ impl Staging {
     ///
     /// [`RunError::Folder`] if another process holds it, if it can't be made, or if `out` can't be given that place later.
     pub(super) fn hold(out: &Path) -> Result<Self, RunError> {
-        check_name(out)?;
+        check_name(out, &aside_of(out))?;
         Self::hold_at(out, How::Named).or_else(|refused| match refused {
             // What can't be replaced may still be filled.
             Refused::InPlace(_) if out.is_dir() => {
@@ -89,7 +89,7 @@ impl Staging {
     ///
     /// As [`Staging::hold`].
     pub(super) fn hold_over(run: &Path) -> Result<Self, RunError> {
-        check_name(run)?;
+        check_name(run, &aside_of(run))?;
         Self::hold_at(run, How::Exchanged).map_err(Refused::into_error)
     }
 

@@ -265,6 +265,34 @@ mod tests {
         assert_eq!((found.count(), found.samples[7].is_stray), (1, true));
     }
 
+    /// Groups 0 and 1 are copies of one sample each, the second with 40 % that lie around it as group 2 is spread; then four that are far out.
+    #[test]
+    fn copies_are_a_kind_and_so_is_what_lies_among_them() {
+        let (mut points, mut of) = groups(&[300, 300, 300], &[1.0, 1.0, 1.0], 40.0);
+        for row in 0..480 {
+            let centre = if row < 300 { 0.0 } else { 40.0 };
+            points.row_mut(row).assign(&ndarray::array![centre, 0.0, 0.0]);
+        }
+        let far = ndarray::array![
+            [0.0, 12.0, 0.0],
+            [40.0, 0.0, 15.0],
+            [80.0, -12.0, 0.0],
+            [20.0, 9.0, 9.0_f32]
+        ];
+        let points = ndarray::concatenate![ndarray::Axis(0), points, far];
+        of.extend([0, 1, 2, 0]);
+        let found = found(points.clone(), &of, StrayLimit::Auto);
+        let strays = [0, 1, 2].map(|cluster| strays_of(&found, &of, cluster));
+        assert!(found.samples[900..].iter().all(|sample| sample.is_stray), "{strays:?}");
+        assert!(strays[0] == 2 && strays[1] <= 1 + 4 && strays[2] <= 1 + 6, "{strays:?}");
+        // A new copy is as ordinary as those of the run, and what is near them is not far out.
+        let near = ndarray::array![[0.0, 0.0, 0.0], [40.3, 0.2, 0.0], [0.0, 12.0, 0.1_f32]];
+        let near = Features::new(near, "x").unwrap();
+        let clusters = [0, 1, 0].map(ClusterId::from_index).to_vec();
+        let told = found.rule.of(&near, &Assignments::new(clusters, 3), 1).unwrap();
+        assert_eq!(told.iter().map(|it| it.is_stray).collect::<Vec<_>>(), [false, false, true]);
+    }
+
     #[test]
     fn new_samples_are_told_as_those_of_the_run() {
         let (points, of) = groups(&[300, 200], &[1.0, 2.0], 40.0);

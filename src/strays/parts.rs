@@ -18,7 +18,7 @@ const EQUAL: f64 = 1e-3;
 /// How little a sample belongs anywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stray {
-    /// The share of ordinary samples that are less far out, 0..=1: of the run's samples half have 0.5 or more, a quarter 0.75, and one in twenty 0.95; beyond
+    /// The share of ordinary samples that are less far out, 0..=1: of the run's samples that aren't equal to all that are near them half have 0.5 or more, a quarter 0.75, and one in twenty 0.95; beyond
     /// that, as an exponential tail goes on.
     pub score: f32,
     /// Whether it is left without a cluster.
@@ -30,7 +30,8 @@ pub struct Stray {
 pub struct StrayParts {
     /// The mean distance that is usual in each cluster, length n_clusters.
     pub scales: Vec<f32>,
-    /// Of the logarithms of distances over scales of the run's ordinary samples: the median and the upper quartile.
+    /// Of the logarithms of distances over scales of the run's ordinary samples, those that equal all that are near them left out: the median and the upper
+    /// quartile.
     pub middle: [f32; 2],
     /// By how much the logarithm goes down, below the upper quartile, and up, above it, while the share of samples farther out doubles, and halves.
     pub steps: [f32; 2],
@@ -50,32 +51,41 @@ impl StrayParts {
         let usual = usual(samples);
         let distance = |distance: f64| distance.max(EQUAL * usual);
         let of_cluster = |all: &[(usize, f64)], cluster: usize| -> Vec<f64> {
-            all.iter().filter(|it| it.0 == cluster).map(|it| distance(it.1)).collect()
+            all.iter().filter(|it| it.0 == cluster).map(|it| it.1).collect()
         };
         let n = samples.len();
-        let own: Vec<(usize, f64)> = (0..n_clusters)
+        let own: Vec<Own> = (0..n_clusters)
             .map(|cluster| {
-                let mut own = of_cluster(samples, cluster);
-                (own.len(), quantile(&mut own, 0.5).unwrap_or(usual))
+                let all = of_cluster(samples, cluster);
+                let mut apart: Vec<f64> =
+                    all.iter().filter(|&&it| it > 0.0).map(|&it| distance(it)).collect();
+                let median = quantile(&mut apart, 0.5).unwrap_or(usual);
+                Own { size: all.len(), n_apart: apart.len(), median }
             })
             .collect();
         let scale = |cluster: usize| {
-            let (size, own) = own[cluster];
-            if size < FEWEST.max(n / SHARE) {
+            let Own { size, n_apart, median } = own[cluster];
+            // Among equal samples there is no distance that is usual.
+            if size < FEWEST.max(n / SHARE) || 2 * n_apart < size {
                 return usual;
             }
-            let apart = quantile(&mut of_cluster(kept, cluster), 0.5).unwrap_or(usual) / own;
+            let mut to_others = of_cluster(kept, cluster);
+            let apart = quantile(&mut to_others, 0.5).map_or(usual, distance) / median;
             let (least, full) = APART;
-            usual * (own / usual).powf(((apart - least) / (full - least)).clamp(0.0, 1.0))
+            usual * (median / usual).powf(((apart - least) / (full - least)).clamp(0.0, 1.0))
         };
         let mut scales: Vec<f64> = (0..n_clusters).map(scale).collect();
+        // Equal samples say nothing of how distances are spread, unless hardly any are not equal to others.
+        let n_apart = samples.iter().filter(|it| it.1 > 0.0).count();
+        let counts = |it: &&(usize, f64)| it.1 > 0.0 || n_apart <= n / KIND;
         let logarithms = |scales: &[f64]| -> Vec<f64> {
-            samples.iter().map(|&(cluster, it)| (distance(it) / scales[cluster]).ln()).collect()
+            let counted = samples.iter().filter(counts);
+            counted.map(|&(cluster, it)| (distance(it) / scales[cluster]).ln()).collect()
         };
         let spread = Levels::of(&mut logarithms(&scales)).spread();
-        for (scale, &(size, own)) in scales.iter_mut().zip(&own) {
-            if size > n / KIND {
-                *scale = scale.max(own * (-spread).exp());
+        for (scale, own) in scales.iter_mut().zip(&own) {
+            if own.n_apart > n / KIND {
+                *scale = scale.max(own.median * (-spread).exp());
             }
         }
         // Those that are clearly strays are no ordinary samples.
@@ -117,6 +127,16 @@ impl StrayParts {
     }
 }
 
+/// What distances are usual in a cluster.
+struct Own {
+    /// Number of samples.
+    size: usize,
+    /// Those that aren't equal to all that are near them.
+    n_apart: usize,
+    /// The median distance of these.
+    median: f64,
+}
+
 /// Places in a distribution: its median, its upper quartile, and what one in twenty exceed.
 #[derive(Clone, Copy)]
 struct Levels {
@@ -145,17 +165,10 @@ impl Levels {
     }
 }
 
-/// The median distance, or, if most are 0, the mean of the others; 1 if all are.
+/// The median distance of samples that aren't equal to all that are near them; 1 if all are.
 fn usual(samples: &[(usize, f64)]) -> f64 {
-    let mut all: Vec<f64> = samples.iter().map(|sample| sample.1).collect();
-    let median = quantile(&mut all, 0.5).unwrap_or(0.0);
-    if median > 0.0 {
-        return median;
-    }
-    let others: Vec<f64> = all.into_iter().filter(|&distance| distance > 0.0).collect();
-    #[expect(clippy::cast_precision_loss, reason = "a mean")]
-    let mean = others.iter().sum::<f64>() / others.len().max(1) as f64;
-    if mean > 0.0 { mean } else { 1.0 }
+    let mut apart: Vec<f64> = samples.iter().map(|it| it.1).filter(|&it| it > 0.0).collect();
+    quantile(&mut apart, 0.5).unwrap_or(1.0)
 }
 
 fn quantile(values: &mut [f64], share: f64) -> Option<f64> {
@@ -182,9 +195,28 @@ fn sorted_quantile(values: &[f64], share: f64) -> Option<f64> {
     reason = "a share of a number of samples"
 )]
 pub(super) fn bound_of_share(logarithms: &[f32], share: f64) -> f32 {
-    let most = (share * logarithms.len() as f64).round() as usize;
+    // At most: a share of 0.29 of 100 is 29, although their product is less in binary.
+    let most = (share * logarithms.len() as f64 + 1e-9).floor() as usize;
     let mut sorted = logarithms.to_vec();
     sorted.sort_unstable_by(|a, b| b.total_cmp(a));
     let Some(&beyond) = sorted.get(most) else { return f32::INFINITY };
     sorted[..most].iter().copied().filter(|&it| it > beyond).fold(f32::INFINITY, f32::min)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_never_exceeded() {
+        let logarithms: Vec<f32> = (0..150_u8).map(f32::from).collect();
+        let above = |share: f64| {
+            let bound = bound_of_share(&logarithms, share);
+            logarithms.iter().filter(|&&it| it >= bound).count()
+        };
+        // 1.5 of 150 are one, 1.9995 are one, and 0.006 none; 0.02 of 150 are 3, to the last.
+        assert_eq!([0.01, 0.013_33, 0.000_04, 0.02, 0.0].map(above), [1, 1, 0, 3, 0]);
+        let hundred = &logarithms[..100];
+        assert_eq!(bound_of_share(hundred, 0.29), 71.0, "0.29 x 100 is less than 29 in binary");
+    }
 }

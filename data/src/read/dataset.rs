@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use super::source::{Location, stem};
-use crate::records::{PairedBy, PartInfo, SampleKeys, SampleLabels, pair, pair_ids};
+use crate::records::{
+    PairedBy, PartInfo, SampleKeys, SampleLabels, are_rows, may_count_rows, pair, pair_ids,
+};
 use crate::{DataError, Features, Recipe, Truth};
 
 /// Samples to be clustered, with what their files say about them.
@@ -42,8 +44,10 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`DataError::IdTwice`] and [`DataError::IdAlone`] for the first sample that isn't in both once, [`DataError::ViewRows`] for another number of rows.
+    /// [`DataError::IdTwice`] and [`DataError::IdAlone`] for the first sample that isn't in both once, [`DataError::ViewRows`] for another number of rows,
+    /// [`DataError::RowsOrIds`] for ids that may as well be numbers of rows, where the data have theirs in another column.
     pub fn as_view_of(mut self, data: &Self, name: &str) -> Result<(Self, PairedBy), DataError> {
+        self.check_ids(data, name)?;
         let (first, second) = (data.keys(), self.keys());
         let paired = pair(&first, &second, [&data.name, name], [first.is_part, false]);
         let (rows, by) = paired.map_err(|error| match error {
@@ -62,6 +66,18 @@ impl Dataset {
         self.truth = None;
         (self.ids, self.rows) = (data.ids.clone(), data.rows.clone());
         Ok((self, by))
+    }
+
+    /// Refuses ids that may be numbers of rows, where those of `data` are in a column that isn't here.
+    fn check_ids(&self, data: &Self, name: &str) -> Result<(), DataError> {
+        let [own, wanted] = [self, data].map(|it| it.recipe.id_column.as_deref());
+        let (Some(own), Some(wanted), Some(ids)) = (own, wanted, &self.ids) else { return Ok(()) };
+        let is_same = may_count_rows(wanted) || own.eq_ignore_ascii_case(wanted);
+        if is_same || !may_count_rows(own) || !are_rows(ids, data.features.n_samples()) {
+            return Ok(());
+        }
+        let (source_name, column, data) = (name.into(), wanted.into(), data.name.clone());
+        Err(DataError::RowsOrIds { source_name, column, data })
     }
 
     /// The same samples in the order of `ids`, if both are called anything and the orders differ.

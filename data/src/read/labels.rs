@@ -45,7 +45,8 @@ pub fn read_sample_labels(
     let mut all: Option<SampleLabels> = None;
     for path in paths {
         let mut read = read(path, request)?;
-        if is_of_part(path) {
+        // Rows with missing values were left out.
+        if recipe_of_run(path).is_some_and(|recipe| recipe.options.missing == Missing::Drop) {
             read = read.of_part();
         }
         match &mut all {
@@ -82,12 +83,11 @@ pub fn read_given_labels(
     labels.given_of(&data.name, &data.keys())
 }
 
-/// Whether a path is a run, or a file of one, that left out rows with missing values.
-fn is_of_part(path: &Path) -> bool {
+/// How the data of a run were read, of its folder or a file in it; `None` for other files.
+#[must_use]
+pub fn recipe_of_run(path: &Path) -> Option<Recipe> {
     let recipe = if path.is_dir() { path.join(RECIPE) } else { path.with_file_name(RECIPE) };
-    let text = std::fs::read_to_string(recipe).ok();
-    let recipe = text.and_then(|text| serde_json::from_str::<Recipe>(&text).ok());
-    recipe.is_some_and(|recipe| recipe.options.missing == Missing::Drop)
+    serde_json::from_str(&std::fs::read_to_string(recipe).ok()?).ok()
 }
 
 /// How labels are to be read.

@@ -48,7 +48,7 @@ use ndarray::{ArrayD, IxDyn};
 
 pub use self::columns::read_columns;
 pub use self::dataset::Dataset;
-pub use self::labels::{read_given_labels, read_labels, read_sample_labels};
+pub use self::labels::{read_given_labels, read_labels, read_sample_labels, recipe_of_run};
 pub use self::no_panic::panics_are_caught;
 pub use self::npz::read_npz;
 pub use self::pairs::{SamplePair, read_pairs};

@@ -1,7 +1,7 @@
 //! Some rows of a source, typed.
 
 use super::{Narrow, Place};
-use crate::{DataError, SparseRows};
+use crate::{DataError, MissingValues, SparseRows};
 
 /// Numbers, row after row, in the narrowest type that holds what the file has exactly. NaN: missing.
 #[derive(Debug, Clone)]
@@ -32,6 +32,22 @@ impl Numbers {
             Self::I64(values) => Self::I64(places.map(|place| values[place]).collect()),
             Self::U64(values) => Self::U64(places.map(|place| values[place]).collect()),
         }
+    }
+
+    /// Makes the values missing that stand for it.
+    pub(crate) fn without(self, missing: &MissingValues) -> Self {
+        if missing.is_empty() {
+            return self;
+        }
+        if let Self::F32(mut values) = self {
+            let is_missing = |value: &&mut f32| missing.contains(f64::from(**value));
+            values.iter_mut().filter(is_missing).for_each(|value| *value = f32::NAN);
+            return Self::F32(values);
+        }
+        let mut values = self.into_f64();
+        let is_missing = |value: &&mut f64| missing.contains(**value);
+        values.iter_mut().filter(is_missing).for_each(|value| *value = f64::NAN);
+        Self::F64(values)
     }
 
     /// Places of whole numbers that 64-bit floats don't hold.

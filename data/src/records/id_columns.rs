@@ -1,13 +1,7 @@
 //! Which columns say what samples are called, and which of them is taken.
 
+use super::usual_names::{IDS, LABELS, NAMES, SAMPLE};
 use super::{Kind, Schema};
-
-/// Columns of these names say what samples are called, whatever they hold; and those that end with `_id`.
-pub(super) const IDS: [&str; 8] =
-    ["id", "ids", "uuid", "guid", "sample_id", "row_id", "doc_id", "index"];
-/// And these, if they hold words.
-const NAMES: [&str; 8] =
-    ["name", "file", "filename", "file_name", "path", "filepath", "key", "url"];
 
 /// Why a column names samples, the best reason first: the order in which they are taken. docs/formats.md has it, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +18,8 @@ enum Precedence {
     Suffix,
     /// It has the names of rows, without a name of its own.
     Index,
+    /// It is called `sample`, and there are others to be features.
+    Sample,
 }
 
 /// Columns that identify samples, the best first, with the reason where it isn't the name.
@@ -62,7 +58,15 @@ fn precedence(schema: &Schema, index: usize) -> Option<Precedence> {
     let name = || place(&NAMES).filter(|_| column.kind == Kind::Words);
     let suffix = || lower.ends_with("_id").then_some(Precedence::Suffix);
     let usual = place(&IDS).map(Precedence::Usual);
-    usual.or_else(|| name().map(Precedence::Name)).or_else(suffix)
+    let sample = || (lower == SAMPLE && has_others(schema, index)).then_some(Precedence::Sample);
+    usual.or_else(|| name().map(Precedence::Name)).or_else(suffix).or_else(sample)
+}
+
+/// Whether there is another column that isn't called like labels or ids.
+fn has_others(schema: &Schema, index: usize) -> bool {
+    let is_other = |name: &str| !LABELS.contains(&name) && !IDS.contains(&name);
+    let mut others = schema.columns.iter().enumerate().filter(|&(other, _)| other != index);
+    others.any(|(_, column)| is_other(&column.name.trim().to_lowercase()))
 }
 
 /// Whether a column has the names of rows, without a name of its own: what pandas and R make of these in a text file, in one that was read and written again, and
@@ -78,8 +82,12 @@ fn is_made_up(name: &str) -> bool {
 
 /// Whether a column may just count rows: the names of rows without a name, or `index`, as pandas calls these when it makes them a column.
 pub(super) fn may_count(schema: &Schema, index: usize) -> bool {
-    let is_called_so = schema.columns[index].name.trim().eq_ignore_ascii_case("index");
-    is_called_so || is_nameless(schema, index)
+    is_nameless(schema, index) || may_count_rows(&schema.columns[index].name)
+}
+
+/// As far as the name of a column of ids says it.
+pub(crate) fn may_count_rows(name: &str) -> bool {
+    name.trim().eq_ignore_ascii_case("index") || is_made_up(name) || name == "column 1"
 }
 
 /// The column that is called as the ids of other data are, in any case; names of rows without a name of their own are alike, whatever a format makes of them. `exact`: the

@@ -1,12 +1,11 @@
 //! Which columns of a source of labels are what. What decides it is in [`super::roles`].
 
-use super::id_columns::{IDS, id_columns, may_count, same_ids};
-use super::roles::{Finder, LABELS, label_columns};
+use super::id_columns::{id_columns, may_count, same_ids};
+use super::roles::{Finder, label_columns};
+use super::usual_names::{IDS, LABELS, SAMPLE};
 use super::{Column, Kind, Role, Schema, Wanted};
 use crate::{DataError, ReadOptions};
 
-/// The column that says which row of the data a sample is, in the files that runs leave.
-pub(super) const SAMPLE: &str = "sample";
 /// Columns of these names are clusters that were found.
 const CLUSTERS: [&str; 4] = ["cluster", "clusters", "cluster_id", "prediction"];
 /// Columns that runs write beside the clusters: of these names, or that begin so.
@@ -43,7 +42,7 @@ impl LabelRoles {
     /// Decides by what a person said, else by names: the labels are in a column that is called so, else in the only one that
     /// holds no ids. Writes it into the schema. O(columns).
     ///
-    /// `lenient`: columns that a person named may be missing, as they are another file's.
+    /// `lenient`: columns that a person named may be missing, as they are another file's; always, the one that data have their ids in.
     ///
     /// # Errors
     ///
@@ -61,11 +60,15 @@ impl LabelRoles {
             Some(name) => find.said(name).map(Some),
             None => Ok(None),
         };
-        let id = match &options.id_column {
-            Some(name) if lenient => same_ids(schema, find.by_name(name), name),
-            name => named(name)?,
+        let of_data = match lenient {
+            true => options.id_column.as_ref(),
+            false => options.ids_of_data.as_ref().filter(|_| options.id_column.is_none()),
         };
-        let lost_ids = options.id_column.as_ref().filter(|_| lenient && id.is_none());
+        let id = match of_data {
+            Some(name) => same_ids(schema, find.by_name(name), name),
+            None => named(&options.id_column)?,
+        };
+        let lost_ids = of_data.filter(|_| id.is_none());
         let label = match &options.labels_column {
             Some(name) => Some(find.said(name)?),
             None => named(&options.label_column)?,
@@ -80,6 +83,9 @@ impl LabelRoles {
         let of_name = |wanted: &str| lower.iter().position(|name| name == wanted);
         let free = |index: &usize| !ignored.contains(index) && Some(*index) != label;
         let is_single = schema.columns.len() == 1;
+        // Where the data's ids are in a column `sample`, a run has them in `id`, beside the rows.
+        let is_of_run = |index: &usize| lower[*index] == SAMPLE && of_name(IDS[0]).is_some();
+        let id = id.filter(|index| !(of_data.is_some() && is_of_run(index)));
         let sample =
             of_name(SAMPLE).filter(|index| free(index) && !is_single && Some(*index) != id);
         // Of other tools, it holds names.
@@ -90,7 +96,8 @@ impl LabelRoles {
         let id = id.or(named).or_else(|| {
             let by_name = id_columns(schema).into_iter().map(|(index, _)| index);
             let is_cluster = |index: &usize| CLUSTERS.contains(&lower[*index].as_str());
-            by_name.filter(free).find(|index| !is_single && !is_cluster(index))
+            let is_row = |index: &usize| Some(*index) == sample;
+            by_name.filter(free).find(|index| !is_single && !is_cluster(index) && !is_row(index))
         });
         // Ids of another number would be those of other samples.
         let uneven = |index: &usize| {

@@ -55,6 +55,11 @@ pub enum PairedBy {
     OrderAndIdsOfOne,
 }
 
+/// Whether ids may be numbers of rows of so many samples.
+pub(crate) fn are_rows(ids: &[String], n_samples: usize) -> bool {
+    ids.iter().all(|id| id.parse::<usize>().is_ok_and(|row| row < n_samples))
+}
+
 /// For each row of `first`, the row of `second` that is the same sample.
 ///
 /// By ids, if both have them; else by numbers of rows, if one has them; else in order. Time and

@@ -2,13 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::id_columns::{IDS, id_columns, same_ids};
+use super::id_columns::{id_columns, same_ids};
+use super::usual_names::{IDS, LABELS};
 use super::{Column, Fitted, Kind, PartInfo, Request, Role, Schema, Wanted};
 use crate::DataError;
 
-/// Columns of these names are the truth. A `y` beside an `x` is a coordinate.
-pub(super) const LABELS: [&str; 8] =
-    ["label", "labels", "class", "classes", "target", "truth", "category", "y"];
 /// Of several columns of lists, the first of these is taken.
 const LISTS: [&str; 5] = ["embedding", "embeddings", "vector", "vectors", "features"];
 

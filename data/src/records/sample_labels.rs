@@ -6,7 +6,7 @@ use consilience_truth::classes;
 
 use super::cells::is_missing;
 use super::labels::{Labels, from_words};
-use super::pairing::{PairedBy, SampleKeys, pair};
+use super::pairing::{PairedBy, SampleKeys, are_rows, pair};
 use super::{Batch, LabelRoles, Place, Records};
 use crate::{DataError, GivenLabels, Truth};
 
@@ -243,8 +243,7 @@ impl SampleLabels {
         else {
             return Ok(());
         };
-        let is_row = |id: &String| id.parse::<usize>().is_ok_and(|row| row < samples.n_samples);
-        if !ids.iter().all(is_row) {
+        if !are_rows(ids, samples.n_samples) {
             return Ok(());
         }
         let (source_name, column, data) = (self.name.clone(), column.clone(), name.into());
@@ -317,6 +316,7 @@ impl SampleLabels {
     /// As [`SampleLabels::truth_of`]; samples may be missing in files of pseudo-labels, and where rows of the data were left out.
     pub fn pair(&self, found: &Self) -> Result<Paired, DataError> {
         let names = [self.name.as_str(), found.name.as_str()];
+        self.check_ids(&found.name, &found.keys)?;
         let (rows, by) = pair(&self.keys, &found.keys, names, [false, found.keys.is_part])?;
         Ok(Paired { truth: self.truth()?, found: found.select(&rows, false)?, by })
     }

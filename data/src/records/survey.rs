@@ -8,7 +8,7 @@ use super::cells::{
     is_boolean, is_date, is_decimal_comma, is_dressed_number, is_missing, may_be_thousands,
 };
 use super::{Column, Features, Kind, Place, Records, Roles, Wanted, some};
-use crate::DataError;
+use crate::{DataError, ReadOptions};
 
 /// Distinct words of a column that are counted, and that are told.
 const COUNTED: usize = 1000;
@@ -35,17 +35,19 @@ struct Seen {
 }
 
 impl Seen {
-    fn add(&mut self, cell: Option<&str>, at: u64, decimal_comma: bool) {
+    fn add(&mut self, cell: Option<&str>, at: u64, options: &ReadOptions) {
         let cell = cell.unwrap_or_default().trim();
-        if is_missing(cell) {
+        let number: Option<f64> = match options.decimal_comma {
+            true if cell.contains('.') => None,
+            true => cell.replace(',', ".").parse().ok(),
+            false => cell.parse().ok(),
+        };
+        if is_missing(cell) || number.is_some_and(|number| options.missing_values.contains(number))
+        {
             self.missing += 1;
             return;
         }
-        let is_number = match decimal_comma {
-            true => !cell.contains('.') && cell.replace(',', ".").parse::<f64>().is_ok(),
-            false => cell.parse::<f64>().is_ok(),
-        };
-        if is_number {
+        if number.is_some() {
             self.numbers += 1;
         } else if is_boolean(cell) {
             self.booleans += 1;
@@ -76,7 +78,7 @@ impl Seen {
 pub(crate) fn in_the_way(
     mut records: Records,
     roles: &Roles,
-    options: &crate::ReadOptions,
+    options: &ReadOptions,
 ) -> Result<Option<DataError>, DataError> {
     let Features::Columns(columns) = &roles.features else { return Ok(None) };
     let readable = |index: &usize| records.schema.columns[*index].kind.is_simple();
@@ -90,7 +92,7 @@ pub(crate) fn in_the_way(
         while let Some(batch) = records.rows.next(&records.schema, &wanted)? {
             for (seen, words) in seen.iter_mut().zip(&batch.words) {
                 for (row, word) in words.iter().enumerate() {
-                    seen.add(word.as_deref(), batch.places.at(row), options.decimal_comma);
+                    seen.add(word.as_deref(), batch.places.at(row), options);
                 }
             }
             n_rows += batch.n_rows as u64;
@@ -157,7 +159,14 @@ impl Told {
             self.others.push(format!(
                 "{name} has numbers as text ({first:?}), or as categories: write them as numbers, without quotes"
             ));
-            self.ignore.push(typed);
+            // Whole numbers that come again are categories rather than measurements.
+            let n_distinct = seen.distinct.len();
+            let are_whole = seen.distinct.iter().all(|cell| cell.parse::<i64>().is_ok());
+            let come_again = (2..=CATEGORIES).contains(&n_distinct) && (n_distinct as u64) < there;
+            match are_whole && come_again {
+                true => self.one_hot.push(typed),
+                false => self.ignore.push(typed),
+            }
             self.no_numbers.push(name.clone());
             return;
         }
@@ -202,7 +211,7 @@ impl Told {
         }
     }
 
-    fn error(self, source_name: &str, options: &crate::ReadOptions) -> Option<DataError> {
+    fn error(self, source_name: &str, options: &ReadOptions) -> Option<DataError> {
         let mut problems = Vec::new();
         for (what, columns) in [
             ("words in ", &self.words),

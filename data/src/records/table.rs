@@ -51,11 +51,12 @@ impl Table {
     /// Says that all rows are going to be in memory. Before the first of them.
     pub(crate) fn keep(&mut self, fitted: &Fitted) {
         self.wanted.are_kept = true;
-        // Rows that are left out don't decide, and words come behind the columns.
+        // What is missing and rows that are left out don't decide, and words come behind the columns.
         let are_columns = self.roles.one_hot.is_empty() && self.items.is_none();
         if let Some(width) = self.n_features()
             && are_columns
             && self.options.missing != Missing::Drop
+            && self.options.missing_values.is_empty()
         {
             let decided = fitted.is_decided.then_some(fitted.offsets.as_ref());
             self.wanted.narrow = Some(Narrow::new(width, decided));
@@ -68,6 +69,7 @@ impl Table {
     pub(crate) fn may_stay_sparse(&self) -> bool {
         self.options.keep_sparse
             && self.options.missing == Missing::Refuse
+            && self.options.missing_values.is_empty()
             && self.items.is_none()
             && self.schema.array.as_ref().is_some_and(|array| array.stays_sparse)
     }
@@ -112,6 +114,7 @@ impl Table {
     /// The next rows: the features as numbers; ids, labels and texts as words, in this order, as far as there are any.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, DataError> {
         let Some(mut batch) = self.rows.next(&self.schema, &self.wanted)? else { return Ok(None) };
+        batch.numbers = batch.numbers.without(&self.options.missing_values);
         if let Some(items) = &self.items {
             let width = batch.numbers.len() / batch.n_rows.max(1);
             let rows = (0..batch.n_rows).map(|row| row * width);

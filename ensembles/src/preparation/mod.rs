@@ -6,6 +6,7 @@ pub(crate) mod data_kind;
 pub(crate) mod density;
 pub(crate) mod directions;
 pub(crate) mod exact_search;
+pub(crate) mod far_cells;
 pub(crate) mod far_off;
 pub(crate) mod image;
 pub(crate) mod inverted_lists;

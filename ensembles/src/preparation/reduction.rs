@@ -17,7 +17,7 @@ const PASSES: usize = 7;
 const PART: usize = 1024;
 
 /// The `components` orthonormal directions of largest mean square, in falling order, shape (n_features, components); all
-/// directions if there are fewer features. Samples aren't centred here.
+/// directions if there are fewer features; zeros behind as many as there are samples. Samples aren't centred here.
 ///
 /// By randomised subspace iteration. O(n d components) for each of eight passes. `threads` change no bit.
 #[must_use]
@@ -43,8 +43,38 @@ pub(crate) fn principal_directions_watched(
     threads: usize,
     progress: &dyn Progress,
 ) -> Result<Array2<f32>, EnsembleError> {
+    if samples.nrows() < (components + OVERSAMPLING).min(samples.ncols()) {
+        return directions_of_few(samples, components, progress);
+    }
     let projected = Array2::zeros((0, 0));
     directions(&mut Dense { samples: *samples, projected, threads }, components, rng, progress)
+}
+
+/// Where there are fewer samples than directions sought: these lie in the directions of the samples, which their products with each other tell. O(n² d).
+fn directions_of_few(
+    samples: &ArrayView2<'_, f32>,
+    components: usize,
+    progress: &dyn Progress,
+) -> Result<Array2<f32>, EnsembleError> {
+    /// A direction that has less than this share of the largest mean square has rounding in it, and nothing else.
+    const NOTHING: f64 = 1e-12;
+    let (n, width) = samples.dim();
+    let samples = samples.mapv(f64::from);
+    go_on(progress)?;
+    let (squares, of_samples) =
+        samples.dot(&samples.t()).eigh_into().expect("a symmetric matrix of finite numbers");
+    go_on(progress)?;
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| squares[b].total_cmp(&squares[a]));
+    let least = order.first().map_or(0.0, |&first| NOTHING * squares[first].max(0.0));
+    let mut found = Array2::zeros((width, components.min(width)));
+    let there = order.into_iter().filter(|&at| squares[at] > least);
+    for (mut direction, at) in found.columns_mut().into_iter().zip(there) {
+        let weights = &of_samples.column(at) / squares[at].sqrt();
+        #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
+        direction.assign(&weights.dot(&samples).mapv(|value| value as f32));
+    }
+    Ok(found)
 }
 
 /// Products with all samples.
@@ -235,6 +265,34 @@ mod tests {
             let product: f64 = column.iter().zip(expected).map(|(&a, b)| f64::from(a) * b).sum();
             assert!((product.abs() - 1.0).abs() < 1e-3, "direction {index}: {product}");
         }
+    }
+
+    /// Which would take long in wide data to find nothing.
+    #[test]
+    fn a_few_samples_have_as_many_directions() {
+        let mut rng = Seed(3).rng(Stream::Projection);
+        let samples = Array2::from_shape_vec((4, 900), rng.normal(3600)).unwrap();
+        let found = principal_directions(&samples.view(), 7, &mut rng, 1);
+        assert_eq!(found.dim(), (900, 7));
+        let squares = samples.dot(&found).mapv(|value| f64::from(value).powi(2));
+        let squares = squares.sum_axis(ndarray::Axis(0));
+        let all: f64 = samples.iter().map(|&value| f64::from(value).powi(2)).sum();
+        assert!((squares.sum() / all - 1.0).abs() < 1e-5, "all of it is in four directions");
+        assert!(squares.windows(2).into_iter().take(3).all(|pair| pair[0] >= pair[1]));
+        assert!(found.slice(s![.., 4..]).iter().all(|&value| value == 0.0));
+        let four = found.slice(s![.., ..4]);
+        assert!((four.t().dot(&four) - Array2::<f32>::eye(4)).iter().all(|v| v.abs() < 1e-5));
+        // As subspace iteration finds them, but for their signs.
+        let projected = Array2::zeros((0, 0));
+        let mut dense = Dense { samples: samples.view(), projected, threads: 1 };
+        let expected = directions(&mut dense, 4, &mut rng, &()).unwrap();
+        let products = four.t().dot(&expected).mapv(f32::abs);
+        assert!((products - Array2::<f32>::eye(4)).iter().all(|v| v.abs() < 1e-3));
+        assert!(
+            principal_directions(&Array2::zeros((3, 50)).view(), 7, &mut rng, 1)
+                .iter()
+                .all(|&it| it == 0.0)
+        );
     }
 
     #[test]

@@ -80,13 +80,21 @@ impl Start {
         }
     }
 
-    /// The first of tab, semicolon and comma that is in the first line outside quotes, if any; else a bar, if all lines have as many;
-    /// else a blank, if there are blanks between numbers.
+    /// Of tab, semicolon and comma the first that is in the first line outside quotes, if any, and as often in all others, if one is; else a bar, if all lines
+    /// have as many; else a blank, if there are blanks between numbers.
     pub(super) fn delimiter(&self) -> Option<u8> {
-        let count = |delimiter| self.records(Some(delimiter)).first().map_or(0, ByteRecord::len);
-        let mut usual = [b'\t', b';', b','].into_iter();
         let is_mark = |byte: u8| byte == b',' && self.decimal_comma;
-        if let Some(found) = usual.find(|&byte| !is_mark(byte) && count(byte) > 1) {
+        let usual = [b'\t', b';', b','].into_iter().filter(|&byte| !is_mark(byte));
+        // Of each that is there, whether all lines have as many: a name may have one in it, such as `width;mm`.
+        let there: Vec<(u8, bool)> = usual
+            .filter_map(|byte| {
+                let records = self.records(Some(byte));
+                let n_cells = records.first().map(ByteRecord::len).filter(|&cells| cells > 1)?;
+                Some((byte, records.iter().all(|record| record.len() == n_cells)))
+            })
+            .collect();
+        let found = there.iter().find(|(_, are_alike)| *are_alike).or(there.first());
+        if let Some(&(found, _)) = found {
             return Some(found);
         }
         let bars = self.records(Some(b'|'));
@@ -218,7 +226,7 @@ pub(super) fn is_svmlight(bytes: &[u8]) -> bool {
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave, or that other sources have; or it has a word above a
-/// number, or above what stands for a missing one; or it has words behind an empty cell; or one of its words is a usual name of ids or labels; or it counts up from 0, as pandas numbers columns, and whether that is why.
+/// number, or above what stands for a missing one; or it has words behind an empty cell; or it is words and whole numbers, one of which is a usual name of ids or labels; or it counts up from 0, as pandas numbers columns, and whether that is why.
 ///
 /// `has_names`: a comment above it names the columns.
 pub(super) fn has_header(
@@ -264,7 +272,8 @@ pub(super) fn has_header(
     let has_usual = first.iter().zip(second).any(is_usual);
     let is_name = (!is_measured || has_usual)
         && first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
-    let is_named = first.iter().all(is_word) && has_usual;
+    // Words, and years or other whole numbers.
+    let is_named = has_usual && !is_measured && !first.iter().any(is_empty);
     let mut numbers = first.iter().enumerate();
     let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
     let may_count = first.len() > 1 && !has_names && like.header != Some(false);
