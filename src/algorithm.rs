@@ -203,6 +203,7 @@ pub fn run_prepared(
         let case = Case { round, panel, data: &data, k, threads: &threads, progress: observer };
         let of_all = if config.judge { case.of_all_kinds()? } else { None };
         record.with_all_kinds = case.counted(of_all.as_ref());
+        record.seconds.total = start.elapsed().as_secs_f64();
         observer.step(&Step::Record(&record));
         let worse = worse(&record, &rounds, k).filter(|_| config.judge && ensemble.can_go_back());
         if let Some(stop) = worse {

@@ -1,6 +1,6 @@
 //! Two runs of the same samples, side by side: how far they agree, and what moved where.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use consilience_data::{Contingency, PairedBy, SampleIdx};
 use consilience_graph::maximum_matching;
@@ -52,18 +52,18 @@ impl Comparison {
     /// Compares the clusters of two runs on the samples that both have.
     ///
     /// Samples are paired by ids, if both runs have them; else by their rows, if both are of the same data; else, where the votes of other tools are all there is, in
-    /// their order, if there are as many.
+    /// their order, if there are as many, or by the rows of the run that knows its own.
     ///
     /// # Errors
     ///
-    /// [`RunError::Folder`] if nothing says which sample is which, or no sample is in both.
+    /// [`RunError::Folder`] if nothing says which sample is which, if ids of other data repeat, or if no sample is in both.
     ///
     /// # Complexity
     ///
     /// O(n), and a matching of the clusters.
     pub fn of(first: &RunFolder, second: &RunFolder) -> Result<(Self, Vec<Common>), RunError> {
-        let by = pairing(first, second)?;
-        let common = pairs(first, second, by)?;
+        let (by, key) = pairing(first, second)?;
+        let common = pairs(first, second, key)?;
         let cluster = |run: &RunFolder, sample: SampleIdx| run.clusters[sample.index()];
         let clusters = common.iter().filter_map(|pair| {
             let clusters = cluster(first, pair.first).zip(cluster(second, pair.second))?;
@@ -99,55 +99,90 @@ impl Comparison {
     }
 }
 
+/// What two runs have in common of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Key {
+    /// What it is called.
+    Id,
+    /// The row of the data; of a run that doesn't know it, the place in the run.
+    Row,
+    /// The place in the run, whatever rows of the data it left out.
+    Place,
+}
+
 /// How the samples of two runs are paired.
 ///
 /// # Errors
 ///
 /// Runs of other data, or of other numbers of samples, where not both have ids.
-fn pairing(first: &RunFolder, second: &RunFolder) -> Result<PairedBy, RunError> {
+fn pairing(first: &RunFolder, second: &RunFolder) -> Result<(PairedBy, Key), RunError> {
     let have_ids = [first, second].map(|run| run.ids.is_some());
+    let hashes = first.source.data_hash.as_ref().zip(second.source.data_hash.as_ref());
+    let are_same = hashes.is_some_and(|(hash, other)| hash == other);
+    let (n, other) = (first.n_samples(), second.n_samples());
+    // Of equal data the places are the same, whichever of the runs left rows out while it read them.
+    let of_same = (PairedBy::Rows, if n == other { Key::Place } else { Key::Row });
     if have_ids == [true, true] {
-        return Ok(PairedBy::Ids);
+        // Ids that repeat tell samples apart no longer, but rows of the same data do.
+        let repeat = || [first, second].into_iter().any(|run| repeated(run).is_some());
+        return Ok(if are_same && repeat() { of_same } else { (PairedBy::Ids, Key::Id) });
+    }
+    if are_same {
+        return Ok(of_same);
     }
     let name = first.path.display();
     let refuse = |problem: String| Err(RunError::folder(&second.path, &problem));
-    if let (Some(hash), Some(other)) = (&first.source.data_hash, &second.source.data_hash) {
-        return match hash == other {
-            true => Ok(PairedBy::Rows),
-            false => refuse(format!(
-                "its data are others than those of {name}, and not both runs have ids, so nothing says which sample is which; cluster with an id column"
-            )),
-        };
-    }
-    // Of votes of other tools there are no data: their order has to do.
-    let (n, other) = (first.n_samples(), second.n_samples());
-    if n != other && first.rows.is_none() && second.rows.is_none() {
+    if hashes.is_some() {
         return refuse(format!(
-            "it has {other} samples, {name} {n}, and not both have ids, so nothing says which sample is which; give votes with ids"
+            "its data are others than those of {name}, and not both runs have ids, so nothing says which sample is which; cluster with an id column"
         ));
     }
-    Ok(if have_ids == [false, false] { PairedBy::Order } else { PairedBy::OrderAndIdsOfOne })
+    // Of votes of other tools there are no data: their order has to do. Where one run left rows out of its data, the other has these rows, too, or it was made without
+    // them; then its places are those of the samples that are left.
+    let fits = |run: &RunFolder, rows: &[usize], n: usize| {
+        let end = rows.iter().max().map_or(0, |last| last + 1);
+        // Votes may name a few of many samples; data end with their last row, as far as can be known.
+        if run.source.data_hash.is_some() { end == n } else { end <= n }
+    };
+    let key = match (&first.rows, &second.rows) {
+        (Some(_), Some(_)) => Key::Row,
+        (Some(rows), None) if fits(first, rows, other) => Key::Row,
+        (None, Some(rows)) if fits(second, rows, n) => Key::Row,
+        _ if n == other => Key::Place,
+        _ => {
+            return refuse(format!(
+                "it has {other} samples, {name} {n}, and not both have ids, so nothing says which sample is which; give votes with ids"
+            ));
+        }
+    };
+    let by = if have_ids == [false, false] { PairedBy::Order } else { PairedBy::OrderAndIdsOfOne };
+    Ok((by, key))
+}
+
+/// The first id that is there a second time.
+fn repeated(run: &RunFolder) -> Option<&str> {
+    let mut seen = HashSet::with_capacity(run.n_samples());
+    run.ids.iter().flatten().map(String::as_str).find(|&id| !seen.insert(id))
 }
 
 /// The samples that both runs have, in the order of the first.
-fn pairs(first: &RunFolder, second: &RunFolder, by: PairedBy) -> Result<Vec<Common>, RunError> {
+fn pairs(first: &RunFolder, second: &RunFolder, by: Key) -> Result<Vec<Common>, RunError> {
     let key = |run: &RunFolder, sample: usize| match (&run.ids, &run.rows) {
-        (Some(ids), _) if by == PairedBy::Ids => ids[sample].clone(),
-        (_, Some(rows)) => rows[sample].to_string(),
+        (Some(ids), _) if by == Key::Id => ids[sample].clone(),
+        (_, Some(rows)) if by == Key::Row => rows[sample].to_string(),
         _ => sample.to_string(),
     };
-    let places = |run: &RunFolder| {
-        let mut places = HashMap::with_capacity(run.n_samples());
-        for sample in 0..run.n_samples() {
-            if let Some(before) = places.insert(key(run, sample), sample) {
-                let problem = format!("'{}' is there twice", key(run, before));
-                return Err(RunError::folder(&run.path, &problem));
-            }
+    for run in [first, second] {
+        // Rows and places don't repeat.
+        if let Some(id) = (by == Key::Id).then(|| repeated(run)).flatten() {
+            let problem = format!(
+                "'{id}' is there twice, so nothing says which sample is which; make ids unique, or run again with --id-column of another column"
+            );
+            return Err(RunError::folder(&run.path, &problem));
         }
-        Ok(places)
-    };
-    places(first)?;
-    let places = places(second)?;
+    }
+    let places: HashMap<String, usize> =
+        (0..second.n_samples()).map(|sample| (key(second, sample), sample)).collect();
     let partner = |sample: usize| {
         let other = *places.get(&key(first, sample))?;
         let [first, second] = [sample, other].map(SampleIdx::from_index);

@@ -105,5 +105,80 @@ fn samples_that_are_called_the_same_are_refused() {
     let sandbox = sandbox();
     let twice = sandbox.text("two/assignments.csv").replace(&id(9), &id(8));
     sandbox.file("two/assignments.csv", twice);
-    sandbox.refused("compare one two", &["two", "is there twice"]);
+    let says = ["two", "is there twice", "make ids unique", "--id-column"];
+    sandbox.refused("compare one two", &says);
+}
+
+/// Of the same data, rows say which sample is which, whatever they are called.
+#[test]
+fn samples_of_the_same_data_may_be_called_the_same() {
+    let sandbox = Sandbox::new();
+    for (name, hash) in [("one", 0), ("again", 0), ("other", 1)] {
+        write_run(&sandbox, name);
+        let config = sandbox.text(&format!("{name}/config.toml"));
+        let config = format!("{config}data_hash = 'xxh3:{hash}'\n");
+        sandbox.file(&format!("{name}/config.toml"), config);
+        let twice = sandbox.text(&format!("{name}/assignments.csv")).replace(&id(9), &id(7));
+        sandbox.file(&format!("{name}/assignments.csv"), twice);
+    }
+    let text = sandbox.done("compare one again");
+    assert!(text.contains("12 samples in both; 12 stayed"), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_str(&sandbox.done("compare one again --json")).unwrap();
+    assert_eq!(json["paired_by"], "rows");
+    sandbox.refused("compare one other", &["is there twice", "--id-column"]);
+}
+
+/// Writes a run without ids of these rows of the data; a row's cluster depends on its number alone.
+fn write_rows(sandbox: &Sandbox, name: &str, samples: &[(usize, usize)], more: &str) {
+    std::fs::create_dir(sandbox.path(name)).unwrap();
+    let config = format!("[run]\ndata = ['d.csv']\nlabels = []\ndevice = 'cpu'\n{more}");
+    sandbox.file(&format!("{name}/config.toml"), config);
+    let n = samples.len();
+    let metrics = format!("{{\"n_clusters\": 3, \"n_samples\": {n}, \"rounds\": []}}");
+    sandbox.file(&format!("{name}/metrics.json"), metrics);
+    let lines: String =
+        samples.iter().map(|(sample, row)| format!("{sample},{},0.5\n", row % 3)).collect();
+    sandbox.file(&format!("{name}/assignments.csv"), format!("sample,cluster,confidence\n{lines}"));
+    let labels = "sample,label,agreement,margin,confidence\n0,0,4,4,0.9\n";
+    sandbox.file(&format!("{name}/pseudo_labels.csv"), labels);
+}
+
+/// A run that left a row out was voted on without it, or with it: the number of samples says which.
+#[test]
+fn rows_that_were_left_out_shift_no_others() {
+    let sandbox = Sandbox::new();
+    let kept: Vec<usize> = (0..12).filter(|&row| row != 3).collect();
+    let as_rows = |rows: &[usize]| rows.iter().map(|&row| (row, row)).collect::<Vec<_>>();
+    let hash = "data_hash = 'xxh3:0'\n";
+    write_rows(&sandbox, "dropped", &as_rows(&kept), hash);
+    // Votes on the same eleven samples, in their order, and on all twelve.
+    let in_order: Vec<(usize, usize)> = kept.iter().copied().enumerate().collect();
+    write_rows(&sandbox, "eleven", &in_order, "");
+    write_rows(&sandbox, "twelve", &as_rows(&(0..12).collect::<Vec<_>>()), "");
+    write_rows(&sandbox, "ten", &in_order[..10], "");
+    // The same data without the row, so that nothing was left out.
+    write_rows(&sandbox, "same", &in_order, hash);
+    for other in ["eleven", "same"] {
+        for line in [format!("compare dropped {other}"), format!("compare {other} dropped")] {
+            let text = sandbox.done(&line);
+            assert!(text.contains("11 samples in both"), "{text}");
+            assert!(text.contains("; 11 stayed") && text.contains("ARI 1.0000"), "{text}");
+            assert!(!text.contains("alone"), "{text}");
+        }
+    }
+    let text = sandbox.done("compare dropped eleven");
+    assert!(text.contains("paired row by row, as neither run has ids;"), "{text}");
+    let text = sandbox.done("compare dropped twelve");
+    assert!(text.contains("11 samples in both"), "{text}");
+    assert!(text.contains("; 11 stayed") && text.contains("1 sample in twelve alone"), "{text}");
+    let says = ["ten: it has 10 samples, dropped 11", "nothing says which sample is which"];
+    sandbox.refused("compare dropped ten", &says);
+    write_rows(&sandbox, "twenty", &as_rows(&(0..20).collect::<Vec<_>>()), "");
+    let says = ["dropped: it has 11 samples, twenty 20", "nothing says which sample is which"];
+    sandbox.refused("compare twenty dropped", &says);
+    // Votes that name their samples may be of a few.
+    write_rows(&sandbox, "few", &as_rows(&[0, 4, 5]), "");
+    let text = sandbox.done("compare twenty few");
+    assert!(text.contains("3 samples in both") && text.contains("; 3 stayed"), "{text}");
 }

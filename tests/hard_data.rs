@@ -9,7 +9,7 @@ use consilience_data::write::npy;
 use consilience_data::{Missing, ReadOptions, Seed, Stream, read_dataset_with};
 use consilience_ensembles::FarCells;
 use consilience_testing::benchmark_files;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, s};
 
 const WIDTH: usize = 10;
 const K: usize = 6;
@@ -102,14 +102,8 @@ fn spoilt_cells_are_named_with_what_helps() {
     let kinds = equal();
     let mut values = crowds(&kinds);
     (values[[17, 2]], values[[40, 2]], values[[99, 7]]) = (-9999.0, -9999.0, 1e6);
-    let mut csv =
-        (0..WIDTH).map(|column| format!("width_{}", letter(column))).collect::<Vec<_>>().join(",");
-    for row in values.rows() {
-        let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
-        csv += &format!("\n{}", cells.join(","));
-    }
     let sandbox = Sandbox::new();
-    sandbox.file("x.csv", &csv);
+    sandbox.file("x.csv", table(&names(), &values));
     let spoilt = [
         "column width_c: 2 of 600 values are far from all others (-9999; the first in sample 17)",
         "if missing: --missing-value -9999 --missing mean (or drop); if wrong: mend them; or --ignore-column width_c",
@@ -136,6 +130,70 @@ fn spoilt_cells_are_named_with_what_helps() {
     assert_eq!(recipe["options"]["missing_values"], serde_json::json!([-9999.0, 1e6]));
 }
 
+/// What is advised can be pasted into a shell.
+#[test]
+fn spoilt_columns_are_advised_as_options_take_them() {
+    let mut values = crowds(&equal());
+    (values[[17, 0]], values[[40, 1]], values[[99, 2]]) = (-9999.0, -9999.0, -9999.0);
+    let mut names = names();
+    names[0] = "width mm".into();
+    names[1] = "\"w,mm\"".into();
+    let sandbox = Sandbox::new();
+    sandbox.file("x.csv", table(&names, &values));
+    let info = sandbox.done("data info x.csv");
+    for (column, option) in [("width mm", "'width mm'"), ("w,mm", "2"), ("width_c", "width_c")] {
+        let line = info.lines().find(|line| line.contains(&format!("column {column}: ")));
+        let line = line.unwrap_or_else(|| panic!("no {column} in {info}"));
+        assert!(line.ends_with(&format!("--ignore-column {option}")), "{line}");
+    }
+    let info = sandbox.done("data info x.csv --ignore-column 2,width_c");
+    assert!(!info.contains("column w,mm: ") && !info.contains("column width_c: "), "{info}");
+}
+
+#[test]
+fn rows_of_their_own_kind_are_named_with_what_helps() {
+    let mut values = crowds(&equal());
+    values.row_mut(5).fill(-9999.0);
+    (0..WIDTH).zip(1_u16..).for_each(|(column, n)| values[[9, column]] = 1e6 * f32::from(n));
+    let sandbox = Sandbox::new();
+    sandbox.file("x.csv", table(&names(), &values));
+    let info = sandbox.done("data info x.csv");
+    for part in [
+        "sample 5 is far from all others in 10 columns: -9999 in each; if missing: --missing-value -9999 --missing drop",
+        "sample 9 is far from all others in 10 columns: mend or delete that row",
+    ] {
+        assert!(info.contains(part), "no {part:?} in {info}");
+    }
+    assert!(!info.contains("1 of 600 values"), "{info}");
+}
+
+/// Two wrong values in a row of two columns are two wrong values.
+#[test]
+fn two_columns_may_be_spoilt_in_one_row() {
+    let values = crowds(&equal());
+    let mut values = values.slice(s![.., ..2]).to_owned();
+    values.row_mut(7).fill(-9999.0);
+    let sandbox = Sandbox::new();
+    sandbox.file("x.csv", table(&names()[..2], &values));
+    let info = sandbox.done("data info x.csv");
+    for column in ["width_a", "width_b"] {
+        let part = format!("column {column}: 1 of 600 values is far from all others (-9999;");
+        assert!(info.contains(&part), "no {part:?} in {info}");
+    }
+    assert!(!info.contains("sample 7 is far"), "{info}");
+}
+
+#[test]
+fn one_more_column_is_one() {
+    let mut values = crowds(&equal());
+    // One more than are told.
+    (0..9).for_each(|column| values[[20 * column, column]] = -9999.0);
+    let sandbox = Sandbox::new();
+    sandbox.file("x.csv", table(&names(), &values));
+    let info = sandbox.done("data info x.csv");
+    assert!(info.contains("1 more column") && !info.contains("1 more columns"), "{info}");
+}
+
 /// Pixels, counts, measurements and embeddings, whatever they would be prepared as.
 #[test]
 fn real_data_are_not_spoilt() {
@@ -157,6 +215,20 @@ fn real_data_are_not_spoilt() {
         let data = read_dataset_with(&[path], &[], &options).unwrap();
         assert_eq!(FarCells::of(&data.features), [], "{}", data.name);
     }
+}
+
+fn names() -> Vec<String> {
+    (0..WIDTH).map(|column| format!("width_{}", letter(column))).collect()
+}
+
+/// A text table of these columns.
+fn table(names: &[String], values: &Array2<f32>) -> String {
+    let mut csv = names.join(",");
+    for row in values.rows() {
+        let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+        csv += &format!("\n{}", cells.join(","));
+    }
+    csv
 }
 
 fn letter(column: usize) -> char {

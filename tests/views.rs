@@ -338,6 +338,22 @@ fn ids_and_labels_of_the_data_are_no_features_of_a_view() {
     assert!(sandbox.json("run/metrics.json")["acc"].as_f64().unwrap() > 0.99);
 }
 
+/// Its first column is called as an index without a name is.
+#[test]
+fn a_view_without_names_keeps_its_first_column() {
+    let sandbox = Sandbox::new();
+    sandbox.file("mixtures.toml", MIXTURES);
+    let line = |row: usize| {
+        let (group, noise) = (row % 2, row * 7 % 17);
+        format!("{},{}\n", 100 * group + noise + 5, 1000 * group + row * 5 % 13)
+    };
+    let indexed: String = (0..80).map(|row| format!("{row},{}", line(row))).collect();
+    sandbox.file("data.csv", format!(",a,b\n{indexed}"));
+    sandbox.file("view.csv", (0..80).map(line).collect::<String>());
+    let told = cluster(&sandbox, "data.csv -k 2 --config mixtures.toml --view view.csv --out run");
+    assert!(told.contains("view view.csv: 2 features, joined with the data row by row"), "{told}");
+}
+
 /// The time that an encoder may take is limited, and the run can be repeated without a clock.
 #[test]
 fn an_encoder_ends_in_time() {

@@ -25,6 +25,11 @@ pub enum DataError {
     NotFinite { source_name: String, row: usize, column: usize, value: f32 },
 
     #[error(
+        "{source_name}: row {row}, column {column}, counted from 0, is {value}, which --missing-value says is missing; add --missing mean (or drop)"
+    )]
+    StandsForMissing { source_name: String, row: u64, column: usize, value: f64 },
+
+    #[error(
         "{source_name}: the file was changed while it was read; read it again when nobody writes to it"
     )]
     Changed { source_name: String },

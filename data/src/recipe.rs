@@ -51,6 +51,9 @@ pub struct ReadOptions {
     pub keep_sparse: bool,
 }
 
+/// What pandas calls an index without a name, once it is read again: no other column is called so.
+const NAMELESS: &str = "Unnamed: 0";
+
 /// What becomes of samples in which values are missing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,11 +79,22 @@ impl MissingValues {
         self.0.is_empty()
     }
 
-    /// Whether a number is one of them: as features are, in 32 bits.
+    /// Whether a number is one of them, to the last bit: others that are near are measurements.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "features are 32-bit floats by design")]
     pub fn contains(&self, value: f64) -> bool {
-        self.0.iter().any(|&missing| missing as f32 == value as f32)
+        self.0.contains(&value)
+    }
+
+    /// Whether a number of a file of 32-bit floats is one of them, as such a file would have it: 0.1 is another number in 64 bits.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "as the file has it")]
+    pub fn contains_narrow(&self, value: f32) -> bool {
+        self.0.iter().any(|&missing| {
+            let narrow = missing as f32;
+            // What 32 bits don't hold would stand for everything too large, or too small.
+            let is_held = narrow.is_finite() && (narrow != 0.0 || missing == 0.0);
+            is_held && narrow == value
+        })
     }
 }
 
@@ -141,7 +155,12 @@ impl Recipe {
     #[must_use]
     pub fn for_labels(&self) -> ReadOptions {
         let options = self.options.for_labels();
-        ReadOptions { id_column: self.id_column.clone().or(options.id_column), ..options }
+        let mut id_column = self.id_column.clone();
+        // An index without a name, which nobody named: in a file without names, the first column is called so, too.
+        if options.id_column.is_none() && id_column.as_deref() == Some("column 1") {
+            id_column = Some(NAMELESS.into());
+        }
+        ReadOptions { id_column: id_column.or(options.id_column), ..options }
     }
 
     /// Whether the features are columns of a table that have names of their own, and so units of their own: not words of texts,
@@ -171,7 +190,33 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::Recipe;
+    use super::{MissingValues, ReadOptions, Recipe};
+
+    #[test]
+    fn what_stands_for_a_missing_value_is_no_other_number() {
+        let missing = MissingValues(vec![999_999_999.0, 0.1, 1e-50, 1e39]);
+        for value in [999_999_999.0, 0.1, 1e-50, 1e39] {
+            assert!(missing.contains(value), "{value}");
+        }
+        for value in [1e9, 1_000_000_010.0, f64::from(0.1_f32), 0.0, 2e39, f64::INFINITY] {
+            assert!(!missing.contains(value), "{value}");
+        }
+        assert!(missing.contains_narrow(0.1) && missing.contains_narrow(1e9));
+        assert!(!missing.contains_narrow(0.0) && !missing.contains_narrow(f32::INFINITY));
+        assert!(MissingValues(vec![0.0]).contains_narrow(0.0));
+    }
+
+    #[test]
+    fn an_index_without_a_name_is_no_first_column_of_labels() {
+        let of = |said: Option<&str>, taken: &str| {
+            let options = ReadOptions { id_column: said.map(Into::into), ..ReadOptions::default() };
+            let recipe = Recipe { options, id_column: Some(taken.into()), ..Recipe::default() };
+            recipe.for_labels().id_column.unwrap_or_default()
+        };
+        assert_eq!(of(None, "column 1"), "Unnamed: 0");
+        assert_eq!(of(Some("1"), "column 1"), "column 1");
+        assert_eq!(of(None, "key"), "key");
+    }
 
     #[test]
     fn a_table_has_names_and_not_just_numbers() {

@@ -384,9 +384,69 @@ fn numbers_that_stand_for_a_missing_value_are_missing() {
         read_dataset_with(&paths, &[], &options(Missing::Refuse)).unwrap_err().to_string()
     };
     let error = refused("b.npy");
-    assert_says(&error, &["b.npy: row 1, column 1 is NaN", "let --missing drop (or mean) do it"]);
+    let words = "b.npy: row 1, column 1, counted from 0, is -9999, which --missing-value says";
+    assert_says(&error, &[words, "add --missing mean (or drop)"]);
+    assert_says(&refused("a.npy"), &["a.npy: row 1, column 1, counted from 0, is -9999, which"]);
     let error = refused("a.csv");
     assert_says(&error, &["missing values in a (1), b (2), of 5 rows", "--missing drop (or mean)"]);
     let recipe = serde_json::to_string(&load(&folder.path("a.npy")).recipe).unwrap();
     assert!(!recipe.contains("missing_values"), "{recipe}");
+}
+
+/// What is near is a measurement, whether or not 32 bits tell it apart.
+#[test]
+fn numbers_near_a_missing_value_are_there() {
+    let folder = Folder::new();
+    let left = |path: &PathBuf, missing: f64| {
+        let missing_values = MissingValues(vec![missing]);
+        let options = ReadOptions { missing_values, ..dropping() };
+        with(std::slice::from_ref(path), &options).rows
+    };
+    let whole = [999_999_999_i64, 1_000_000_000, 1_000_000_010, 5, 6];
+    let text: String = whole.iter().map(|value| format!("{value}\n")).collect();
+    let doubles = |values: &[f64]| {
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        common::npy("<f8", false, &[values.len(), 1], &bytes)
+    };
+    let floats = [999_999_999.0, 1_000_000_000.0, 1_000_000_010.0, 5.0, 6.0];
+    for path in [
+        folder.file("x.csv", format!("x\n{text}")),
+        folder.file("x.npy", npy_i64(&[5, 1], &whole)),
+        folder.file("y.npy", doubles(&floats)),
+    ] {
+        assert_eq!(left(&path, 999_999_999.0), Some(vec![1, 2, 3, 4]), "{path:?}");
+    }
+    // A number that is too small, or too large, is none that is there.
+    let small = folder.file("small.npy", doubles(&[0.0, 1.0, 2.0]));
+    assert_eq!(left(&small, 1e-50), None);
+    let small = folder.file("small.npy", npy_f32(&[3, 1], &[0.0, 0.1, 2.0]));
+    assert_eq!(left(&small, 1e-50), None);
+    // As a person types what a 32-bit float is.
+    assert_eq!(left(&small, 0.1), Some(vec![0, 2]));
+}
+
+#[test]
+fn numbers_that_stand_for_a_missing_word_are_no_words() {
+    let folder = Folder::new();
+    let paths = [folder.file("a.csv", "v,c\n1,1\n2,-9\n3,2\n4,2\n5,1\n")];
+    let missing_values = MissingValues(vec![-9.0]);
+    let options = ReadOptions { missing_values, ..one_hot("c") };
+    let dropped = with(&paths, &ReadOptions { missing: Missing::Drop, ..options.clone() });
+    assert_eq!(dropped.recipe.feature_names.as_deref().unwrap(), ["v", "c=1", "c=2"]);
+    assert_eq!(dropped.rows, Some(vec![0, 2, 3, 4]));
+    assert_eq!(rows(&dropped)[1], [3.0, 0.0, 1.0]);
+    let error = read_dataset_with(&paths, &[], &options).unwrap_err().to_string();
+    assert_says(&error, &["missing values in c (1), of 5 rows"]);
+}
+
+#[test]
+fn what_is_missing_is_not_rounded() {
+    let folder = Folder::new();
+    let path = folder.file("a.csv", "t,x\n9223372036854775807,1\n5,2\n7,3\n");
+    let missing_values = MissingValues(vec![2.0_f64.powi(63)]);
+    let missing = Missing::Mean;
+    let options = ReadOptions { missing, missing_values, ..ReadOptions::default() };
+    let dataset = with(&[path], &options);
+    assert_eq!(rows(&dataset)[0], [6.0, 1.0]);
+    assert!(!notes(&dataset).contains("53 bits"), "{}", notes(&dataset));
 }

@@ -264,6 +264,37 @@ fn ids_are_in_the_column_that_other_files_have_them_in() {
     assert_eq!(serde_json::from_value::<Recipe>(old).unwrap().id_column, None);
 }
 
+/// There, the first column is called as an index without a name is.
+#[test]
+fn an_index_without_a_name_is_not_looked_for_in_files_without_names() {
+    let folder = Folder::new();
+    let run = load(&folder.file("run.csv", ",a,b\n5,1,2\n6,3,4\n7,5,6\n"));
+    assert_eq!(run.recipe.id_column.as_deref(), Some("column 1"));
+    let again = |name: &str, text: &str| {
+        read_dataset_as(&[folder.file(name, text)], &[], &run.recipe).unwrap()
+    };
+    let found = again("bare.csv", "7,8\n9,10\n");
+    assert_eq!((rows(&found), found.ids), (vec![vec![7.0, 8.0], vec![9.0, 10.0]], None));
+    // Where columns have names, in whatever way it was written.
+    assert_eq!(ids(&again("next.csv", ",a,b\nr,1,2\ns,3,4\n")), ["r", "s"]);
+    assert_eq!(ids(&again("next.csv", "Unnamed: 0,a,b\nr,1,2\ns,3,4\n")), ["r", "s"]);
+    let labels = |text: &str, column: Option<&str>| {
+        let labels_column = column.map(Into::into);
+        let options = ReadOptions { labels_column, ..ReadOptions::default() };
+        let paths = [folder.path("run.csv")];
+        let read = read_dataset_with(&paths, &[folder.file("labels.csv", text)], &options);
+        read.unwrap().truth.unwrap()
+    };
+    assert_truth(&labels("A,x\nB,y\nA,z\n", Some("1")), &["A", "B", "A"]);
+    assert_truth(&labels(",label\n7,A\n6,B\n5,C\n", None), &["C", "B", "A"]);
+    // What a person named by its number is there, too.
+    let first = ReadOptions { id_column: Some("1".into()), ..ReadOptions::default() };
+    let run = with(folder.file("run.csv", "p,1,2\nq,3,4\n"), first).unwrap();
+    let new = folder.file("new.csv", "r,5,6\ns,7,8\n");
+    let found = read_dataset_as(&[new], &[], &run.recipe).unwrap();
+    assert_eq!((ids(&found), rows(&found)[1].clone()), (vec!["r", "s"], vec![7.0, 8.0]));
+}
+
 #[test]
 fn points_beside_decimal_commas_are_no_decimal_points() {
     let folder = Folder::new();
@@ -308,11 +339,26 @@ fn a_name_has_what_separates_others_and_years_are_names() {
         assert_eq!((names(&dataset), ids(&dataset)), (expected.to_vec(), vec!["p", "q"]), "{text}");
         assert_eq!(rows(&dataset), [[1.0, 2.0], [3.0, 4.0]], "{text}");
     }
+    // What is between quotes separates nothing. A single one is an inch.
+    let path = folder.file("x.csv", "id,\"na;me\",v\n1,\"2;3\",5\n4,\"5;6\",7\n");
+    let ignored_columns = vec!["na;me".into()];
+    let dataset = with(path, ReadOptions { ignored_columns, ..ReadOptions::default() }).unwrap();
+    assert_eq!((names(&dataset), ids(&dataset)), (vec!["v"], vec!["1", "4"]));
+    let path = folder.file("x.csv", "id,size\n5\" pipe,1\n3\" pipe,2\n");
+    assert_eq!(ids(&load(&path)), ["5\" pipe", "3\" pipe"]);
     // Where no line has as many as the first, the first of them is what it is.
     let ragged = common::data_error(&folder.file("x.csv", "a;b,c\n1;2\n3;4;5\n"));
     common::assert_says(&ragged, &["x.csv: line 3"]);
     // Measurements beside a word are a row, even if another row has a usual name in its place.
-    let path = folder.file("x.csv", "class,1.5,2.5\nfile,3.5,4.5\n");
+    // And so are counts: only years that go up are names.
     let options = ReadOptions { id_column: Some("1".into()), ..ReadOptions::default() };
-    assert_eq!(with(path, options).unwrap().features.n_samples(), 2);
+    for (text, n_samples) in [
+        ("class,1.5,2.5\nfile,3.5,4.5\n", 2),
+        ("class,1,2\nfile,3,4\nfoo,5,6\n", 3),
+        ("class,2020,2019\nfile,3,4\nfoo,5,6\n", 3),
+        ("class,2019,2020\nfile,3,4\nfoo,5,6\n", 2),
+    ] {
+        let dataset = with(folder.file("x.csv", text), options.clone()).unwrap();
+        assert_eq!(dataset.features.n_samples(), n_samples, "{text}");
+    }
 }

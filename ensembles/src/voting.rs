@@ -35,7 +35,8 @@ impl Ensemble {
         }
         let predicting = &self.predicting;
         let done = side_by_side(self.members.iter_mut().collect(), self.threads, |member| {
-            timed(predicting, || member.vote(features, round, progress))
+            // A model that is left over at the end may have several threads: its time is that of one.
+            timed((predicting, 1), || member.vote(features, round, progress))
         });
         complete(done?, features)
     }
@@ -57,12 +58,14 @@ impl Ensemble {
     /// The first model's error, in the order of models; [`EnsembleError::Rows`] if it doesn't answer for every sample.
     pub fn predict_new(&self, features: &Features) -> Result<Vec<ModelAnswers>, EnsembleError> {
         let together = self.neighbour_votes(|_| true, features, &())?;
-        let jobs = self.members.iter().zip(together).collect();
-        let done = side_by_side(jobs, self.threads, |(member, answers)| match answers {
-            Some(answers) => Ok(answers),
-            None => timed(&self.predicting, || member.clusterer().predict(features)),
+        let alone = self.members.iter().zip(&together).filter(|(_, answers)| answers.is_none());
+        let alone = alone.map(|(member, _)| member.clusterer()).collect();
+        let done = side_by_side(alone, self.threads, |model| {
+            timed((&self.predicting, 1), || model.predict(features))
         });
-        complete(done?, features)
+        let mut done = done?.into_iter();
+        let answers = together.into_iter().filter_map(|said| said.map(Ok).or_else(|| done.next()));
+        complete(answers.collect(), features)
     }
 
     /// The answers of those of the `wanted` members that ask nearest neighbours, by member: who keep the same samples look for these once.
@@ -84,7 +87,8 @@ impl Ensemble {
         for group in groups {
             let votes: Vec<&NeighbourVote> = group.iter().map(|&(_, vote)| vote).collect();
             let answer = || NeighbourVote::answers_of_all(&votes, features, progress);
-            let found = timed(&self.predicting, || pool(self.threads)?.install(answer))?;
+            let found =
+                timed((&self.predicting, self.threads), || pool(self.threads)?.install(answer))?;
             for ((index, _), found) in group.iter().zip(found) {
                 answers[*index] = Some(found);
             }
@@ -109,14 +113,12 @@ fn complete(
     answers.into_iter().enumerate().map(of).collect()
 }
 
-/// Adds the time that `predict` takes to `spent`, in nanoseconds.
-fn timed<R>(spent: &AtomicU64, predict: impl FnOnce() -> R) -> R {
+/// Adds the time that `predict` takes to `spent`, in nanoseconds of all `threads` that work on it.
+fn timed<R>((spent, threads): (&AtomicU64, usize), predict: impl FnOnce() -> R) -> R {
     let start = Instant::now();
     let result = predict();
-    spent.fetch_add(
-        u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
-        Ordering::Relaxed,
-    );
+    let nanoseconds = start.elapsed().as_nanos().saturating_mul(threads as u128);
+    spent.fetch_add(u64::try_from(nanoseconds).unwrap_or(u64::MAX), Ordering::Relaxed);
     result
 }
 

@@ -251,7 +251,9 @@ pub(super) struct TeachingArgs {
     pub(super) tau: Option<(f32, f32)>,
 }
 
+// Clusters and labels aren't numbers that stand for a missing value.
 #[derive(Debug, Args)]
+#[command(mut_arg("missing_value", |option| option.hide(true)))]
 pub(super) struct PseudoLabelArgs {
     /// Files of cluster ids, stacked by model: .npy, .npz, HDF5 and IDX of shape (models, samples); CSV, Parquet, Arrow or
     /// JSON Lines with a row for each sample and a column for each model; one file for each model; or run folders. -1 or an
@@ -399,6 +401,7 @@ pub(super) struct PredictArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("missing_value", |option| option.hide(true)))]
 pub(super) struct EvaluateArgs {
     /// True classes: labels in any format, or data with labels beside them
     pub(super) truth: PathBuf,
@@ -450,4 +453,22 @@ pub(super) struct ManArgs {
     /// Write a page for each command into this folder, in place of printing the first page
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn numbers_for_missing_values_are_offered_where_features_are_read() {
+        let mut program = Cli::command();
+        for (name, is_offered) in [("cluster", true), ("evaluate", false), ("pseudo-label", false)]
+        {
+            let command = program.find_subcommand_mut(name).unwrap();
+            let help = command.render_long_help().to_string();
+            assert_eq!(help.contains("--missing-value"), is_offered, "{name}: {help}");
+        }
+    }
 }

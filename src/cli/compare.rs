@@ -78,7 +78,7 @@ fn text(args: &CompareArgs, compared: &Comparison) -> String {
         match compared.paired_by {
             PairedBy::Ids | PairedBy::Rows => "",
             PairedBy::OrderAndIdsOfOne => ", paired row by row, as only one of the runs has ids",
-            _ => ", paired row by row, as neither run has ids or says what data it is of",
+            _ => ", paired row by row, as neither run has ids",
         },
         count(number(compared.n_stayed)),
         percent(share),

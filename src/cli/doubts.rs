@@ -1,13 +1,14 @@
 //! What looks wrong in data: features that should be none, and values that should be none.
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use consilience::Config;
 use consilience::evaluation::Scores;
 use consilience_data::{Dataset, Truth};
 use consilience_ensembles::{FarCells, Scaling};
 
-use super::style::count;
+use super::style::{count, plural, word};
 
 /// More are told by their number.
 const MOST: usize = 8;
@@ -95,18 +96,12 @@ fn values(data: &Dataset, scaling: Scaling) -> Vec<String> {
     for sample in found.iter().flat_map(|far| &far.samples) {
         *n_columns.entry(*sample).or_default() += 1;
     }
-    // All columns of two may have a wrong value in one row.
-    let width = data.features.n_features().max(ROW + 1);
+    // Two columns may both have a wrong value in one row, which is then no row of its own kind yet.
+    let width = data.features.n_features().max(2 * ROW);
     let is_row = |sample: &usize| n_columns[sample] * ROW > width;
+    let rows = n_columns.keys().filter(|&sample| is_row(sample));
+    let rows: Vec<String> = rows.map(|&sample| of_row(data, &found, sample)).collect();
     found.iter_mut().for_each(|far| far.samples.retain(|sample| !is_row(sample)));
-    let rows: Vec<String> = n_columns
-        .keys()
-        .filter(|&sample| is_row(sample))
-        .map(|sample| {
-            let n_columns = count(n_columns[sample]);
-            format!("sample {} is far from all others in {n_columns} columns", row(data, *sample))
-        })
-        .collect();
     let columns = found.iter().filter(|far| !far.samples.is_empty());
     [few(rows, "sample"), few(columns.map(|far| of_column(data, far)).collect(), "column")].concat()
 }
@@ -114,6 +109,35 @@ fn values(data: &Dataset, scaling: Scaling) -> Vec<String> {
 /// Which row of the data a sample is.
 fn row(data: &Dataset, sample: usize) -> usize {
     data.rows.as_ref().map_or(sample, |rows| rows[sample])
+}
+
+fn of_row(data: &Dataset, found: &[FarCells], sample: usize) -> String {
+    let far = found.iter().filter(|far| far.samples.binary_search(&sample).is_ok());
+    let cells: Vec<(String, bool)> = far
+        .map(|far| {
+            let value = data.features.row(sample)[far.feature];
+            (original(data, far.feature, value), is_exact(data, far.feature))
+        })
+        .collect();
+    // One number in all these columns stands for something.
+    let same = cells.first().filter(|first| first.1 && cells.iter().all(|cell| cell == *first));
+    let help = match same {
+        Some((value, _)) => format!(
+            "{value} in each; if missing: --missing-value {value} --missing drop; if wrong: mend or delete that row"
+        ),
+        None => "mend or delete that row".into(),
+    };
+    let n_columns = count(cells.len());
+    format!("sample {} is far from all others in {n_columns} columns: {help}", row(data, sample))
+}
+
+/// How a shell takes the name of a feature's column for an option: its number where the name has commas, which are between columns. `None` if the feature is no column
+/// that could be named.
+fn typed(data: &Dataset, name: &str) -> Option<String> {
+    let columns = &data.parts.first()?.columns;
+    let column = columns.iter().position(|column| column.name == name)?;
+    let typed = if name.contains(',') { (column + 1).to_string() } else { name.into() };
+    Some(word(Path::new(&typed)))
 }
 
 fn of_column(data: &Dataset, far: &FarCells) -> String {
@@ -126,9 +150,7 @@ fn of_column(data: &Dataset, far: &FarCells) -> String {
         1 => (format!("1 of {all} values is"), format!("in sample {first}")),
         n => (format!("{} of {all} values are", count(n)), format!("the first in sample {first}")),
     };
-    let is_exact = |offsets: &consilience_data::Offsets| offsets.offsets[far.feature] == 0.0;
-    let is_exact = data.recipe.offsets.as_ref().is_none_or(is_exact);
-    let option = match values.len() <= TOLD && is_exact {
+    let option = match values.len() <= TOLD && is_exact(data, far.feature) {
         true => format!("--missing-value {} --missing mean (or drop)", values.join(",")),
         false => "leave these cells empty, and --missing mean (or drop)".into(),
     };
@@ -137,7 +159,10 @@ fn of_column(data: &Dataset, far: &FarCells) -> String {
         all => all.join(", "),
     };
     let (subject, ignore) = match name {
-        Some(name) => (format!("column {name}"), format!("; or --ignore-column {name}")),
+        Some(name) => {
+            let ignore = typed(data, name).map(|typed| format!("; or --ignore-column {typed}"));
+            (format!("column {name}"), ignore.unwrap_or_default())
+        }
         None => (format!("column {}", far.feature + 1), String::new()),
     };
     format!(
@@ -153,18 +178,27 @@ fn different(data: &Dataset, far: &FarCells) -> Vec<String> {
     let mut values: Vec<f32> = far.samples.iter().map(value).collect();
     values.sort_by(f32::total_cmp);
     values.dedup();
-    let of = |value: f32| match &data.recipe.offsets {
+    values.into_iter().map(|value| original(data, far.feature, value)).collect()
+}
+
+/// A value as the files have it.
+fn original(data: &Dataset, feature: usize, value: f32) -> String {
+    match &data.recipe.offsets {
         // The shortest number that is this one: -999.9, and not -999.9000244140625.
         None => value.to_string(),
-        Some(offsets) => offsets.original(far.feature, value).to_string(),
-    };
-    values.into_iter().map(of).collect()
+        Some(offsets) => offsets.original(feature, value).to_string(),
+    }
+}
+
+/// Whether [`original`] is the number of the files, to be typed: nothing was taken off it.
+fn is_exact(data: &Dataset, feature: usize) -> bool {
+    data.recipe.offsets.as_ref().is_none_or(|offsets| offsets.offsets[feature] == 0.0)
 }
 
 /// The first lines, and how many more there are.
 fn few(mut lines: Vec<String>, noun: &str) -> Vec<String> {
     let more = lines.len().saturating_sub(MOST);
     lines.truncate(MOST);
-    lines.extend((more > 0).then(|| format!("{} more {noun}s", count(more))));
+    lines.extend((more > 0).then(|| plural(more, &format!("more {noun}"))));
     lines
 }

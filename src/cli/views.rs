@@ -151,9 +151,13 @@ fn read(path: &Path, options: &ReadOptions, recipe: &Recipe) -> Result<Dataset, 
     let own = ReadOptions { missing, missing_values, max_memory, ..ReadOptions::default() };
     let read = |own: &ReadOptions| read_dataset_with(&[path.to_path_buf()], &[], own);
     // The column that the data's ids are in, whether a person named it or not.
-    let with_ids = ReadOptions { id_column: recipe.for_labels().id_column, ..own.clone() };
+    let id_column = recipe.id_column.clone().or_else(|| recipe.options.id_column.clone());
+    let with_ids = ReadOptions { id_column, ..own.clone() };
     let named = with_ids.id_column.is_some().then_some(with_ids);
     let named = named.and_then(|with_ids| Some((read(&with_ids).ok()?, with_ids)));
+    // Without a header, the first column is called `column 1`, as an index without a name is elsewhere.
+    let is_name = |view: &Dataset| options.id_column.is_some() || view.recipe.header != Some(false);
+    let named = named.filter(|(view, _)| is_name(view));
     let (view, own) = match named {
         Some(found) => found,
         None => (read(&own)?, own),

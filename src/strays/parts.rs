@@ -18,8 +18,8 @@ const EQUAL: f64 = 1e-3;
 /// How little a sample belongs anywhere.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stray {
-    /// The share of ordinary samples that are less far out, 0..=1: of the run's samples that aren't equal to all that are near them half have 0.5 or more, a quarter 0.75, and one in twenty 0.95; beyond
-    /// that, as an exponential tail goes on.
+    /// The share of ordinary samples that are less far out, 0..=1. Of the run's samples that differ from those near them half have 0.5 or more, and one in
+    /// twenty 0.95 or more.
     pub score: f32,
     /// Whether it is left without a cluster.
     pub is_stray: bool,

@@ -68,7 +68,7 @@ pub(super) fn complete_words(paths: &[PathBuf], recipe: &mut Recipe) -> Result<(
     let names = &options.one_hot_columns;
     if words.is_empty() && !names.is_empty() {
         let open = |path: &PathBuf| open_records(&Location::resolve(path), options);
-        recipe.one_hot_words = one_hot::words(paths.iter().map(open), names)?;
+        recipe.one_hot_words = one_hot::words(paths.iter().map(open), options)?;
         return Ok(());
     }
     if words.len() == names.len() {

@@ -34,20 +34,34 @@ impl Numbers {
         }
     }
 
-    /// Makes the values missing that stand for it.
-    pub(crate) fn without(self, missing: &MissingValues) -> Self {
-        if missing.is_empty() {
-            return self;
-        }
+    /// Makes the values missing that stand for it; the first of them, with its place.
+    fn without(self, missing: &MissingValues) -> (Self, Option<(usize, f64)>) {
+        let mut first = None;
         if let Self::F32(mut values) = self {
-            let is_missing = |value: &&mut f32| missing.contains(f64::from(**value));
-            values.iter_mut().filter(is_missing).for_each(|value| *value = f32::NAN);
-            return Self::F32(values);
+            for (place, value) in values.iter_mut().enumerate() {
+                if missing.contains_narrow(*value) {
+                    first.get_or_insert((place, shortest(*value)));
+                    *value = f32::NAN;
+                }
+            }
+            return (Self::F32(values), first);
         }
         let mut values = self.into_f64();
-        let is_missing = |value: &&mut f64| missing.contains(**value);
-        values.iter_mut().filter(is_missing).for_each(|value| *value = f64::NAN);
-        Self::F64(values)
+        for (place, value) in values.iter_mut().enumerate() {
+            if missing.contains(*value) {
+                first.get_or_insert((place, *value));
+                *value = f64::NAN;
+            }
+        }
+        (Self::F64(values), first)
+    }
+
+    fn is_nan(&self, place: usize) -> bool {
+        match self {
+            Self::F32(values) => values[place].is_nan(),
+            Self::F64(values) => values[place].is_nan(),
+            Self::I64(_) | Self::U64(_) => false,
+        }
     }
 
     /// Places of whole numbers that 64-bit floats don't hold.
@@ -140,6 +154,19 @@ impl Batch {
         Self { n_rows, numbers, words, places, inexact, narrow: None, sparse: None }
     }
 
+    /// Makes the numbers missing that stand for it; the first of them, with its place.
+    pub(crate) fn take_missing(&mut self, missing: &MissingValues) -> Option<(usize, f64)> {
+        if missing.is_empty() {
+            return None;
+        }
+        let numbers = std::mem::replace(&mut self.numbers, Numbers::F64(Vec::new()));
+        let (numbers, first) = numbers.without(missing);
+        // What isn't there isn't rounded.
+        self.inexact.retain(|&place| !numbers.is_nan(place));
+        self.numbers = numbers;
+        first
+    }
+
     /// Keeps some of the rows.
     pub(crate) fn retain(&mut self, kept: &[bool]) {
         fn rows<T>(values: &mut Vec<T>, kept: &[bool]) {
@@ -158,6 +185,11 @@ impl Batch {
         self.places = Places::Lines(lines.collect());
         self.n_rows = kept.iter().filter(|&&kept| kept).count();
     }
+}
+
+/// A 32-bit float as a person types it.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
 }
 
 fn places_rounded<T: Copy + Into<i128>>(values: &[T]) -> Vec<usize> {

@@ -1,11 +1,29 @@
 //! What a cell of text says.
 
+use crate::ReadOptions;
+
 /// What other tools write for a missing value, in lower case.
 const MISSING: [&str; 7] = ["na", "nan", "null", "none", "n/a", "#n/a", "<na>"];
 
 /// Whether a cell is empty or a word for a missing value.
 pub(crate) fn is_missing(cell: &str) -> bool {
     cell.is_empty() || MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word))
+}
+
+/// The number that a cell has, written as a person said.
+pub(crate) fn number(cell: &str, options: &ReadOptions) -> Option<f64> {
+    match options.decimal_comma {
+        // A point would be between thousands.
+        true if cell.contains('.') => None,
+        true => cell.replace(',', ".").parse().ok(),
+        false => cell.parse().ok(),
+    }
+}
+
+/// Whether a cell has no value: nothing, a word for it, or a number that a person said stands for it.
+pub(crate) fn has_no_value(cell: &str, options: &ReadOptions) -> bool {
+    let stands_for_none = |number| options.missing_values.contains(number);
+    is_missing(cell) || number(cell, options).is_some_and(stands_for_none)
 }
 
 pub(crate) fn is_boolean(cell: &str) -> bool {

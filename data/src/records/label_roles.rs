@@ -83,9 +83,10 @@ impl LabelRoles {
         let of_name = |wanted: &str| lower.iter().position(|name| name == wanted);
         let free = |index: &usize| !ignored.contains(index) && Some(*index) != label;
         let is_single = schema.columns.len() == 1;
-        // Where the data's ids are in a column `sample`, a run has them in `id`, beside the rows.
-        let is_of_run = |index: &usize| lower[*index] == SAMPLE && of_name(IDS[0]).is_some();
-        let id = id.filter(|index| !(of_data.is_some() && is_of_run(index)));
+        // Where the data's ids are in a column `sample`, a run has them in `id`, beside the rows. Other files with both columns aren't such.
+        let has_clusters = of_name(CLUSTERS[0]).or_else(|| of_name(PARTIAL)).is_some();
+        let is_run = of_data.is_some() && of_name(IDS[0]).is_some() && has_clusters;
+        let id = id.filter(|&index| !is_run || lower[index] != SAMPLE);
         let sample =
             of_name(SAMPLE).filter(|index| free(index) && !is_single && Some(*index) != id);
         // Of other tools, it holds names.

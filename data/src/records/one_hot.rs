@@ -2,23 +2,24 @@
 
 use std::collections::BTreeSet;
 
-use super::cells::is_missing;
+use super::cells::has_no_value;
 use super::roles::{OneHot, columns_of_words};
 use super::{Batch, Numbers, Records, Roles, Schema, Wanted};
-use crate::DataError;
+use crate::{DataError, ReadOptions};
 
 /// More words of a column are texts, or names.
 const MAX_WORDS: usize = 1000;
 
-/// The words of each of the columns, of all sources, in alphabetical order.
+/// The words of each of the one-hot columns, of all sources, in alphabetical order.
 ///
 /// # Errors
 ///
 /// As reading the sources, a column that isn't there or can't have words, and one with too many.
 pub(crate) fn words(
     sources: impl Iterator<Item = Result<Records, DataError>>,
-    names: &[String],
+    options: &ReadOptions,
 ) -> Result<Vec<Vec<String>>, DataError> {
+    let names = &options.one_hot_columns;
     let mut found = vec![BTreeSet::new(); names.len()];
     for records in sources {
         let Records { schema, mut rows, .. } = records?;
@@ -27,7 +28,7 @@ pub(crate) fn words(
         while let Some(batch) = rows.next(&schema, &wanted)? {
             for (found, words) in found.iter_mut().zip(&batch.words) {
                 for word in words.iter().flatten().map(|word| word.trim()) {
-                    if !is_missing(word) && !found.contains(word) {
+                    if !found.contains(word) && !has_no_value(word, options) {
                         found.insert(word.to_owned());
                     }
                 }
@@ -45,7 +46,12 @@ pub(crate) fn words(
 }
 
 /// Makes the last columns of words, one for each [`OneHot`], features behind the others. A missing word makes missing values.
-pub(crate) fn widen(batch: &mut Batch, roles: &Roles, schema: &Schema) -> Result<(), DataError> {
+pub(crate) fn widen(
+    batch: &mut Batch,
+    roles: &Roles,
+    schema: &Schema,
+    options: &ReadOptions,
+) -> Result<(), DataError> {
     let start = batch.words.len() - roles.one_hot.len();
     let columns = batch.words.split_off(start);
     let before = batch.numbers.len().checked_div(batch.n_rows).unwrap_or(0);
@@ -57,7 +63,7 @@ pub(crate) fn widen(batch: &mut Batch, roles: &Roles, schema: &Schema) -> Result
         for (OneHot { column, words }, cells) in roles.one_hot.iter().zip(&columns) {
             let cell = cells[row].as_deref().unwrap_or_default().trim();
             let start = values.len();
-            if is_missing(cell) {
+            if has_no_value(cell, options) {
                 values.resize(start + words.len(), f64::NAN);
                 continue;
             }

@@ -77,12 +77,14 @@ impl Roles {
         let Fitted { id_column, vector_column, .. } = request.fitted;
         let is_number = |name: &String| name.parse::<i64>().is_ok();
         let is_of_others = id_column.as_ref().is_some_and(|name| !name.starts_with("column "));
-        let id =
-            match id_column.as_ref().and_then(|name| same_ids(schema, find.by_name(name), name)) {
-                Some(id) => Some(id),
-                None if is_of_others && options.id_column.as_ref().is_some_and(is_number) => None,
-                None => optional(&options.id_column)?,
-            };
+        // Where columns have no names, the first is called `column 1`, as an index without a name is elsewhere.
+        let is_name = |name: &&String| schema.has_names || !name.starts_with("column ");
+        let known = id_column.as_ref().filter(is_name);
+        let id = match known.and_then(|name| same_ids(schema, find.by_name(name), name)) {
+            Some(id) => Some(id),
+            None if is_of_others && options.id_column.as_ref().is_some_and(is_number) => None,
+            None => optional(&options.id_column)?,
+        };
         let ids_are_known = options.id_column.is_some() || id_column.is_some();
         let label = optional(&options.label_column)?;
         let has_lists = schema.columns.iter().any(|column| column.kind == Kind::Lists);

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::cells::{
-    is_boolean, is_date, is_decimal_comma, is_dressed_number, is_missing, may_be_thousands,
+    has_no_value, is_boolean, is_date, is_decimal_comma, is_dressed_number, may_be_thousands,
+    number,
 };
 use super::{Column, Features, Kind, Place, Records, Roles, Wanted, some};
 use crate::{DataError, ReadOptions};
@@ -37,17 +38,11 @@ struct Seen {
 impl Seen {
     fn add(&mut self, cell: Option<&str>, at: u64, options: &ReadOptions) {
         let cell = cell.unwrap_or_default().trim();
-        let number: Option<f64> = match options.decimal_comma {
-            true if cell.contains('.') => None,
-            true => cell.replace(',', ".").parse().ok(),
-            false => cell.parse().ok(),
-        };
-        if is_missing(cell) || number.is_some_and(|number| options.missing_values.contains(number))
-        {
+        if has_no_value(cell, options) {
             self.missing += 1;
             return;
         }
-        if number.is_some() {
+        if number(cell, options).is_some() {
             self.numbers += 1;
         } else if is_boolean(cell) {
             self.booleans += 1;

@@ -1,6 +1,6 @@
 //! A source of which it is decided what each column is for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Again, Array, Batch, Fitted, Narrow, PartInfo, Records, Request, Roles, Rows, Schema, Wanted,
@@ -114,19 +114,36 @@ impl Table {
     /// The next rows: the features as numbers; ids, labels and texts as words, in this order, as far as there are any.
     pub(crate) fn next(&mut self) -> Result<Option<Batch>, DataError> {
         let Some(mut batch) = self.rows.next(&self.schema, &self.wanted)? else { return Ok(None) };
-        batch.numbers = batch.numbers.without(&self.options.missing_values);
         if let Some(items) = &self.items {
-            let width = batch.numbers.len() / batch.n_rows.max(1);
-            let rows = (0..batch.n_rows).map(|row| row * width);
-            let places = rows.flat_map(|start| items.iter().map(move |item| start + item));
-            batch.numbers = batch.numbers.at(places);
+            let (n_rows, width) = (batch.n_rows, batch.numbers.len() / batch.n_rows.max(1));
+            let places = || {
+                let of_row = move |row: usize| items.iter().map(move |item| row * width + item);
+                (0..n_rows).flat_map(of_row)
+            };
+            batch.numbers = batch.numbers.at(places());
+            if !batch.inexact.is_empty() {
+                let inexact: HashSet<usize> = batch.inexact.drain(..).collect();
+                let of_items = places().enumerate().filter(|(_, place)| inexact.contains(place));
+                batch.inexact = of_items.map(|(at, _)| at).collect();
+            }
+        }
+        let first = batch.take_missing(&self.options.missing_values);
+        // Of an array, nothing else says what is missing; of a table, the survey does.
+        if let Some((place, value)) = first
+            && self.options.missing == Missing::Refuse
+            && self.schema.array.is_some()
+        {
+            let width = (batch.numbers.len() / batch.n_rows.max(1)).max(1);
+            let (row, column) = (batch.places.at(place / width), place % width);
+            let source_name = self.schema.name.clone();
+            return Err(DataError::StandsForMissing { source_name, row, column, value });
         }
         if !self.roles.one_hot.is_empty() {
             if let Some(width) = self.n_features() {
                 // Refused before there is memory for it.
                 self.check_size(batch.n_rows as u64, width as u64)?;
             }
-            one_hot::widen(&mut batch, &self.roles, &self.schema)?;
+            one_hot::widen(&mut batch, &self.roles, &self.schema, &self.options)?;
         }
         Ok(Some(batch))
     }

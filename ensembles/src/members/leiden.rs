@@ -19,6 +19,10 @@ const LOWEST: f64 = 1e-3;
 /// Halvings of the interval in which a resolution is sought, in logarithms: to a part in a thousand.
 const HALVINGS: usize = 14;
 
+/// With more nodes, fine communities aren't refined, and are those of Louvain: leiden-rs 0.8.1 clears as much memory as all nodes take for every community that it refines, and
+/// there are more of these the more nodes there are. Some may then be in pieces; what comes of them is refined.
+const MANY: usize = 100_000;
+
 /// The community of every node, by the Leiden algorithm (V. Traag, L. Waltman and N. van Eck, *From Louvain to Leiden*, 2019) with
 /// the quality of Reichardt and Bornholdt, at the resolution where the number of communities with at least `min_size` nodes is
 /// nearest to `wanted`. Smaller ones are then joined to those that they are most connected with, if to any.
@@ -37,17 +41,16 @@ pub(crate) fn communities(
     seed: u64,
 ) -> Result<Vec<usize>, LeidenError> {
     let whole = graph(n_nodes, edges.iter().map(|&(a, b, w)| (a as usize, b as usize, w.into())))?;
-    let leiden = |graph: &GraphData, resolution: f64, start: Option<Partition>| {
-        leiden_at(graph, resolution, seed, start)
-    };
+    let fine_at =
+        |resolution| leiden_at(&whole, resolution, seed, Start::Alone { refined: n_nodes <= MANY });
     let mut highest = wanted.max(1.0);
-    let mut fine = leiden(&whole, highest, None)?;
+    let mut fine = fine_at(highest)?;
     for _ in 0..DOUBLINGS {
         if effective_number(&fine.community_sizes()) >= FINE * wanted {
             break;
         }
         highest *= 2.0;
-        fine = leiden(&whole, highest, None)?;
+        fine = fine_at(highest)?;
     }
     let of_fine = fine.as_slice();
     let sizes = fine.community_sizes();
@@ -66,7 +69,7 @@ pub(crate) fn communities(
     let mut best: Option<(f64, f64, Partition)> = None;
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        let found = leiden(&small, middle.exp(), None)?;
+        let found = leiden_at(&small, middle.exp(), seed, Start::Alone { refined: true })?;
         #[expect(clippy::cast_precision_loss, reason = "a number of communities")]
         let ahead = large_ones(&found) as f64 - wanted;
         if best.as_ref().is_none_or(|best| ahead.abs() < best.0) {
@@ -76,7 +79,8 @@ pub(crate) fn communities(
     }
     let (_, resolution, joined) = best.expect("at least one resolution was tried");
     let start = of_fine.iter().map(|&fine| joined.community_of(fine)).collect();
-    let found = leiden(&whole, resolution, Some(Partition::from_membership(start)))?;
+    let start = Start::From(Partition::from_membership(start));
+    let found = leiden_at(&whole, resolution, seed, start)?;
     Ok(islands_joined(found.as_slice(), edges, min_size))
 }
 
@@ -92,14 +96,23 @@ pub(crate) fn communities_at(
     seed: u64,
 ) -> Result<Vec<usize>, LeidenError> {
     let whole = graph(n_nodes, edges.iter().map(|&(a, b, w)| (a as usize, b as usize, w.into())))?;
-    Ok(leiden_at(&whole, resolution, seed, None)?.as_slice().to_vec())
+    let start = Start::Alone { refined: true };
+    Ok(leiden_at(&whole, resolution, seed, start)?.as_slice().to_vec())
+}
+
+/// Where communities come from.
+enum Start {
+    /// From nodes, each of which is alone; unless they are `refined`, they may be in pieces.
+    Alone { refined: bool },
+    /// From others.
+    From(Partition),
 }
 
 fn leiden_at(
     graph: &GraphData,
     resolution: f64,
     seed: u64,
-    start: Option<Partition>,
+    start: Start,
 ) -> Result<Partition, LeidenError> {
     let leiden = Leiden::new(LeidenConfig {
         // Levels, not passes: it ends when nothing moves any more.
@@ -107,11 +120,12 @@ fn leiden_at(
         resolution,
         seed: Some(seed),
         quality: QualityType::RBConfiguration,
+        skip_refinement: matches!(start, Start::Alone { refined: false }),
         ..LeidenConfig::default()
     });
     let found = match start {
-        Some(start) => leiden.run_with_initial_partition(graph, start)?,
-        None => leiden.run(graph)?,
+        Start::From(start) => leiden.run_with_initial_partition(graph, start)?,
+        Start::Alone { .. } => leiden.run(graph)?,
     };
     Ok(found.partition)
 }
@@ -225,6 +239,37 @@ mod tests {
         assert_eq!(two.iter().max(), Some(&1), "{two:?}");
         let many = found(&edges, 90, 9.0, 2);
         assert!((7..12).contains(&(many.iter().max().unwrap() + 1)), "{many:?}");
+    }
+
+    #[test]
+    fn many_nodes_have_the_communities_that_few_have() {
+        // 24 crowds, each of hundreds of rings that touch the next ones.
+        let (rings_of_crowd, crowds) = (220_u32, 24_u32);
+        let crowd = rings(&vec![20; rings_of_crowd as usize], true).0;
+        let size = rings_of_crowd * 20;
+        let mut edges = Vec::new();
+        for at in 0..crowds {
+            edges.extend(crowd.iter().map(|&(a, b, w)| (a + at * size, b + at * size, w)));
+            // Rings of a crowd have many ways to each other, and crowds one.
+            for node in 0..size {
+                let other = (node.wrapping_mul(7919) + 13) % size;
+                if node < other {
+                    edges.push((node + at * size, other + at * size, 0.3));
+                }
+            }
+            if at > 0 {
+                edges.push((at * size - 1, at * size, 0.1));
+            }
+        }
+        edges.sort_unstable_by_key(|&(a, b, _)| (a, b));
+        edges.dedup_by_key(|&mut (a, b, _)| (a, b));
+        let n_nodes = (crowds * size) as usize;
+        assert!(n_nodes > MANY);
+        let found = found(&edges, n_nodes, f64::from(crowds), 100);
+        let of_crowd = |at: u32| &found[(at * size) as usize..][..size as usize];
+        for at in 0..crowds {
+            assert!(of_crowd(at).iter().all(|&community| community == at), "crowd {at}");
+        }
     }
 
     #[test]

@@ -347,6 +347,7 @@ impl Prepared {
         progress: &dyn Progress,
     ) -> Result<&Directions, EnsembleError> {
         if let Some(found) = self.leading.get() {
+            debug_assert_eq!(found.basis.ncols(), width.min(found.basis.nrows()));
             return Ok(found);
         }
         // Two who ask at once find the same.

@@ -3,7 +3,7 @@
 use consilience_data::Rng;
 use linfa_linalg::eigh::EighInto;
 use linfa_linalg::qr::QRInto;
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::error::EnsembleError;
 use crate::numerics::matrix::{Write, multiply_watched};
@@ -58,21 +58,37 @@ fn directions_of_few(
 ) -> Result<Array2<f32>, EnsembleError> {
     /// A direction that has less than this share of the largest mean square has rounding in it, and nothing else.
     const NOTHING: f64 = 1e-12;
+    /// Features that are taken at a time, in 64 bits.
+    const FEATURES: usize = 4096;
     let (n, width) = samples.dim();
-    let samples = samples.mapv(f64::from);
-    go_on(progress)?;
-    let (squares, of_samples) =
-        samples.dot(&samples.t()).eigh_into().expect("a symmetric matrix of finite numbers");
-    go_on(progress)?;
+    let mut products: Array2<f64> = Array2::zeros((n, n));
+    for some in samples.axis_chunks_iter(Axis(1), FEATURES) {
+        go_on(progress)?;
+        let some = some.mapv(f64::from);
+        products += &some.dot(&some.t());
+    }
+    let (_, of_samples) =
+        products.clone().eigh_into().expect("a symmetric matrix of finite numbers");
+    // Asked of the products: where two are nearly alike, linfa-linalg may swap their values alone.
+    let square = |of: ArrayView1<'_, f64>| of.dot(&products.dot(&of));
+    let squares: Vec<f64> = of_samples.columns().into_iter().map(square).collect();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| squares[b].total_cmp(&squares[a]));
     let least = order.first().map_or(0.0, |&first| NOTHING * squares[first].max(0.0));
+    order.retain(|&at| squares[at] > least);
     let mut found = Array2::zeros((width, components.min(width)));
-    let there = order.into_iter().filter(|&at| squares[at] > least);
-    for (mut direction, at) in found.columns_mut().into_iter().zip(there) {
-        let weights = &of_samples.column(at) / squares[at].sqrt();
+    order.truncate(found.ncols());
+    let mut weights = of_samples.select(Axis(1), &order);
+    for (mut weights, &at) in weights.columns_mut().into_iter().zip(&order) {
+        weights /= squares[at].sqrt();
+    }
+    let mut chunks = found.axis_chunks_iter_mut(Axis(0), FEATURES);
+    for some in samples.axis_chunks_iter(Axis(1), FEATURES) {
+        go_on(progress)?;
+        let of_features = some.mapv(f64::from).t().dot(&weights);
+        let mut chunk = chunks.next().expect("as many");
         #[expect(clippy::cast_possible_truncation, reason = "f32 storage")]
-        direction.assign(&weights.dot(&samples).mapv(|value| value as f32));
+        chunk.slice_mut(s![.., ..order.len()]).assign(&of_features.mapv(|value| value as f32));
     }
     Ok(found)
 }
@@ -293,6 +309,24 @@ mod tests {
                 .iter()
                 .all(|&it| it == 0.0)
         );
+    }
+
+    #[test]
+    fn directions_of_few_samples_are_of_length_one_where_two_are_nearly_alike() {
+        // Three samples in three directions, the last two of which have squares of 1e-9 and 4e-9, and next to nothing in common.
+        let mut samples = Array2::zeros((3, 200));
+        samples[[0, 0]] = 1.0;
+        samples[[1, 5]] = 1e-9_f32.sqrt();
+        samples[[2, 9]] = 4e-9_f32.sqrt();
+        samples[[2, 5]] = 1e-17 / 1e-9_f32.sqrt();
+        let mut rng = Seed(2).rng(Stream::Projection);
+        let found = principal_directions(&samples.view(), 5, &mut rng, 1);
+        for (direction, feature) in [(0, 0), (1, 9), (2, 5)] {
+            let column = found.column(direction);
+            assert!((column.dot(&column) - 1.0).abs() < 1e-5, "{direction}");
+            assert!((column[feature].abs() - 1.0).abs() < 1e-3, "{direction}: {}", column[feature]);
+        }
+        assert!(found.slice(s![.., 3..]).iter().all(|&value| value == 0.0));
     }
 
     #[test]

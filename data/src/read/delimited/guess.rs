@@ -80,8 +80,8 @@ impl Start {
         }
     }
 
-    /// Of tab, semicolon and comma the first that is in the first line outside quotes, if any, and as often in all others, if one is; else a bar, if all lines
-    /// have as many; else a blank, if there are blanks between numbers.
+    /// Of tab, semicolon and comma the first that is in the first line outside quotes, if any, and as often in all others, if one is, rather one that cuts no
+    /// quotes in two; else a bar, if all lines have as many; else a blank, if there are blanks between numbers.
     pub(super) fn delimiter(&self) -> Option<u8> {
         let is_mark = |byte: u8| byte == b',' && self.decimal_comma;
         let usual = [b'\t', b';', b','].into_iter().filter(|&byte| !is_mark(byte));
@@ -93,8 +93,12 @@ impl Start {
                 Some((byte, records.iter().all(|record| record.len() == n_cells)))
             })
             .collect();
-        let found = there.iter().find(|(_, are_alike)| *are_alike).or(there.first());
-        if let Some(&(found, _)) = found {
+        let alike = || there.iter().filter(|(_, are_alike)| *are_alike).map(|&(byte, _)| byte);
+        // One between quotes leaves each with one of them. An inch is such a mark, too, so that isn't all.
+        let is_cut = |cell: &[u8]| cell.iter().filter(|&&byte| byte == b'"').count() % 2 == 1;
+        let is_whole = |byte: &u8| !self.records(Some(*byte)).iter().flatten().any(is_cut);
+        let whole = alike().find(is_whole).or_else(|| alike().next());
+        if let Some(found) = whole.or(there.first().map(|&(byte, _)| byte)) {
             return Some(found);
         }
         let bars = self.records(Some(b'|'));
@@ -226,7 +230,7 @@ pub(super) fn is_svmlight(bytes: &[u8]) -> bool {
 }
 
 /// Whether the first line names the columns: a person says so; or it has all names that a person gave, or that other sources have; or it has a word above a
-/// number, or above what stands for a missing one; or it has words behind an empty cell; or it is words and whole numbers, one of which is a usual name of ids or labels; or it counts up from 0, as pandas numbers columns, and whether that is why.
+/// number, or above what stands for a missing one; or it has words behind an empty cell; or it is words, or words and years that go up, and a word is a usual name of ids or labels; or it counts up from 0, as pandas numbers columns, and whether that is why.
 ///
 /// `has_names`: a comment above it names the columns.
 pub(super) fn has_header(
@@ -272,8 +276,14 @@ pub(super) fn has_header(
     let has_usual = first.iter().zip(second).any(is_usual);
     let is_name = (!is_measured || has_usual)
         && first.iter().zip(second).any(|(name, below)| is_word(name) && !is_word(below));
-    // Words, and years or other whole numbers.
-    let is_named = has_usual && !is_measured && !first.iter().any(is_empty);
+    // Words, and years, which go up. Other whole numbers are counts beside a category.
+    let year = |cell: &[u8]| {
+        let year: u16 = std::str::from_utf8(cell.trim_ascii()).ok()?.parse().ok()?;
+        (1500..=2199).contains(&year).then_some(year)
+    };
+    let years: Vec<Option<u16>> = first.iter().filter(|&cell| !is_word(cell)).map(year).collect();
+    let are_years = years.iter().all(Option::is_some) && years.windows(2).all(|it| it[0] < it[1]);
+    let is_named = has_usual && are_years;
     let mut numbers = first.iter().enumerate();
     let counts = |(index, cell): (usize, &[u8])| cell.trim_ascii() == index.to_string().as_bytes();
     let may_count = first.len() > 1 && !has_names && like.header != Some(false);
