@@ -19,7 +19,8 @@ const PART: usize = 1024;
 /// The `components` orthonormal directions of largest mean square, in falling order, shape (n_features, components); all
 /// directions if there are fewer features; zeros behind as many as there are samples. Samples aren't centred here.
 ///
-/// By randomised subspace iteration. O(n d components) for each of eight passes. `threads` change no bit.
+/// By randomised subspace iteration, O(n d components) for each of eight passes; of fewer samples than directions sought, by their products with each other, O(n² d).
+/// `threads` change no bit.
 #[must_use]
 pub fn principal_directions(
     samples: &ArrayView2<'_, f32>,
